@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libgmem - guest memory files (guest_memfd) of Linux KVM
+ *
+ * The model, lifetime, threads, fork and signals are in gmem(7); every call
+ * has a page of its own in section 3, every feature a line in
+ * gmem_features(7).  What holds for all calls:
+ *
+ * Return: 0 (or a documented positive) on success, -errno on failure.  errno
+ *   itself is not part of the interface.  Objects come back through a pointer
+ *   to a pointer, which is left untouched on failure.
+ * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
+ *   call clears it first and says there which rule was broken and what to do.
+ *   A refusal changes nothing.
+ * Options: structs that start with .sz.  Set .sz to sizeof(the struct), leave
+ *   the rest zero: zero is the default.  NULL stands for all defaults.
+ * Units: size, len, offset and gpa are bytes; offset is a position in the
+ *   file, gpa a guest physical address.  A page is the host's page.
+ * Ownership: one create or adopt, one close; no reference counts.
+ * Threads: every call is MT-Safe on one handle except the closing ones, which
+ *   need the handle to themselves.  No call is async-signal-safe.
+ * Fork: handles belong to the process that made them.  In a forked child
+ *   every call returns -EIO with GMEM_REASON_WRONG_PROCESS.
+ */
+#ifndef GMEM_H
+#define GMEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gmem_version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GMEM_API __attribute__((visibility("default")))
+#define GMEM_CHECK __attribute__((warn_unused_result))
+#else
+#define GMEM_API
+#define GMEM_CHECK
+#endif
+
+struct gmem_vm; /* a KVM virtual machine */
+struct gmem;	/* one guest_memfd */
+
+/* ------------------------------------------------------------- errors -- */
+
+/*
+ * Why a call failed.  The names (gmem_reason_str()) and numbers are stable;
+ * gmem_reasons(7) gives cause and remedy of each.
+ */
+enum gmem_reason {
+	GMEM_REASON_NONE = 0,
+
+	/* what the caller passed */
+	GMEM_REASON_NULL_ARGUMENT = 1,	  /* a pointer that is needed is NULL */
+	GMEM_REASON_OPTS_SIZE = 2,	  /* .sz of a struct was never set */
+	GMEM_REASON_OPTS_NEWER = 3,	  /* asks for what this library lacks */
+	GMEM_REASON_FLAG_UNKNOWN = 4,	  /* a flag libgmem does not define */
+	GMEM_REASON_VALUE_UNKNOWN = 5,	  /* a number outside its enumeration */
+	GMEM_REASON_ZERO_SIZE = 6,	  /* a length of 0 */
+	GMEM_REASON_SIZE_LIMIT = 7,	  /* larger than the kernel can hold */
+	GMEM_REASON_UNALIGNED = 8,	  /* not a multiple of .limit */
+	GMEM_REASON_OUTSIDE_FILE = 9,	  /* offset + len is beyond the file */
+	GMEM_REASON_OFFSET_OVERFLOW = 10, /* offset + len wraps */
+	GMEM_REASON_BAD_FD = 11,	  /* no such open file descriptor */
+
+	/* process, device, VM */
+	GMEM_REASON_WRONG_PROCESS = 20, /* the handle is another process's */
+	GMEM_REASON_VM_DEAD = 21,	/* the kernel marked the VM dead */
+	GMEM_REASON_NO_DEVICE = 22,	/* no KVM device at that path */
+	GMEM_REASON_DEVICE_ACCESS = 23, /* the device may not be opened */
+	GMEM_REASON_NOT_KVM = 24,	/* the path is not a KVM device */
+	GMEM_REASON_NOT_A_VM = 25,	/* the fd is not a KVM VM */
+	GMEM_REASON_VM_TYPE_UNSUPPORTED = 26, /* host lacks this VM type */
+	GMEM_REASON_IPA_BITS = 27,	/* IPA size refused or not arm64 */
+	GMEM_REASON_HAS_FILES = 28,	/* the VM still has files */
+	GMEM_REASON_FD_LIMIT = 29,	/* RLIMIT_NOFILE or fs.file-max */
+	GMEM_REASON_NO_MEMORY = 30,	/* memory, memcg or map count limit */
+	GMEM_REASON_ACCESS_DENIED = 31, /* a security module said no */
+	GMEM_REASON_KVM_UNLOADING = 32, /* the kvm module is going away */
+	GMEM_REASON_KERNEL = 33,	/* any other error of the kernel's */
+
+	/* file */
+	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM has no guest_memfd */
+	GMEM_REASON_FLAG_UNSUPPORTED = 41, /* this VM refuses the flag */
+	GMEM_REASON_INIT_SHARED_UNMAPPABLE = 42, /* INIT_SHARED without MMAP */
+	GMEM_REASON_GUEST_ONLY = 43,   /* the host could touch no byte of it */
+	GMEM_REASON_NEVER_USED = 44,   /* the guest would never see it */
+	GMEM_REASON_HUGETLB_SIZE = 45, /* not a huge page size */
+	GMEM_REASON_HUGETLB_UNSUPPORTED = 46,	/* this kernel has none */
+	GMEM_REASON_ENCODING_CONTRADICTED = 47, /* kernel denies the encoding */
+	GMEM_REASON_NOT_GUEST_MEMFD = 48,	/* the fd is something else */
+	GMEM_REASON_STILL_BOUND = 49,		/* a slot uses the file */
+	GMEM_REASON_STILL_MAPPED = 50, /* a gmem_mmap() mapping is left */
+
+	/* slot */
+	GMEM_REASON_SLOT_LIMIT = 60,	/* slot id beyond the VM's number */
+	GMEM_REASON_ADDRESS_SPACE = 61, /* no such address space */
+	GMEM_REASON_SLOT_IN_USE = 62,	/* the slot exists; they never change */
+	GMEM_REASON_DEAD_SLOT = 63,	/* its file was closed under it */
+	GMEM_REASON_GPA_OVERFLOW = 64,	/* gpa + len wraps */
+	GMEM_REASON_GPA_OVERLAP = 65,	/* another slot has that gpa */
+	GMEM_REASON_GPA_LIMIT = 66,	/* beyond the guest's address width */
+	GMEM_REASON_SLOT_TOO_LARGE = 67, /* more than 2^31 - 1 pages */
+	GMEM_REASON_RANGE_BOUND = 68,	 /* a slot has that range of the file */
+	GMEM_REASON_DIRTY_LOG = 69,	 /* no dirty log on a guest_memfd */
+	GMEM_REASON_READONLY = 70,	 /* no read-only guest_memfd */
+	GMEM_REASON_READONLY_UNSUPPORTED = 71, /* VM has no read-only slots */
+	GMEM_REASON_FOREIGN_VM = 72,	       /* the file is another VM's */
+	GMEM_REASON_HVA_PRIVATE = 73,	 /* HVA mode needs a shared file */
+	GMEM_REASON_NEEDS_MMAP = 74,	 /* arm64 binds only MMAP files */
+	GMEM_REASON_USERSPACE_ADDR = 75, /* not a user address */
+	GMEM_REASON_UNKNOWN_SLOT = 76,	 /* taken by a slot not noted here */
+	GMEM_REASON_NOT_BOUND = 77,	 /* no slot there */
+	GMEM_REASON_NOTED_SLOT = 78,	 /* the slot is the VMM's own */
+	GMEM_REASON_RESET_PENDING = 79,	 /* attributes could not be reset */
+
+	/* attributes */
+	GMEM_REASON_ATTRIBUTE_UNKNOWN = 90, /* attribute other than PRIVATE */
+	GMEM_REASON_NO_PRIVATE_MEMORY = 91, /* the VM cannot convert */
+	GMEM_REASON_PAGE_IN_USE = 92,	    /* a page is pinned or mapped */
+	GMEM_REASON_CANCELLED = 93,	    /* *cancel became non-zero */
+	GMEM_REASON_DEADLOCK = 94,	    /* a callback may not change */
+	GMEM_REASON_RECORD_FORMAT = 95,	    /* not an exported record */
+	GMEM_REASON_RECORD_MISMATCH = 96,   /* a record of another file */
+	GMEM_REASON_BUFFER_SIZE = 97,	    /* the buffer is too small */
+
+	/* host view */
+	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
+	GMEM_REASON_PRIVATE = 111,	/* the range is private */
+	GMEM_REASON_NOT_MAPPED = 112,	/* not a mapping of gmem_mmap() */
+};
+
+/* gmem_error.flags: the reason was worked out after the kernel refused. */
+#define GMEM_ERROR_DIAGNOSED (1U << 0)
+
+/*
+ * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); the
+ * library writes as much of it as both know.
+ */
+struct gmem_error {
+	size_t sz;
+	int32_t code;	    /* what the call returned: 0 or -errno */
+	uint32_t reason;    /* enum gmem_reason */
+	int32_t sys_errno;  /* errno of the system call, 0 = none failed */
+	uint32_t flags;	    /* GMEM_ERROR_* */
+	uint64_t value;	    /* the number that broke the rule */
+	uint64_t limit;	    /* the number it was held against */
+	uint64_t done;	    /* bytes from the start that are complete */
+	const char *remedy; /* what to do; static, never NULL */
+	char msg[256];	    /* one sentence with the numbers in it */
+};
+
+/* Stable name such as "gpa-overlap"; "unknown" for a number not above. */
+GMEM_API const char *gmem_reason_str(uint32_t reason);
+
+/* What to do about @reason; static, never NULL. */
+GMEM_API const char *gmem_reason_remedy(uint32_t reason);
+
+/*
+ * Writes "MESSAGE [REASON]; REMEDY" into @buf, cut to @len and terminated.
+ * Return: the length it wanted, like snprintf(3).
+ */
+GMEM_API int gmem_strerror(const struct gmem_error *err, char *buf, size_t len);
+
+/* The version of the library in use, such as "0.1.0". */
+GMEM_API const char *gmem_version(void);
+
+/* ------------------------------------------------------------- tracing -- */
+
+/* One system call that the library made. */
+struct gmem_trace {
+	size_t sz;
+	const char *call; /* "KVM_CREATE_GUEST_MEMFD", "fallocate"; static */
+	uint64_t arg[4];  /* as gmem_trace(3) lists them */
+	int64_t result;	  /* >= 0, or -errno */
+	uint64_t ns;	  /* how long it took */
+};
+
+/*
+ * Called after each system call, in the thread that made it, with no lock
+ * held.  May call getters; may not bind, unbind or convert (-EDEADLK).
+ */
+typedef void gmem_trace_fn(void *arg, const struct gmem_trace *event);
+
+/* ------------------------------------------------------------------ VM -- */
+
+enum gmem_vm_type {
+	GMEM_VM_UNSET = 0, /* open: the default type; adopt: unknown */
+	GMEM_VM_DEFAULT = 1,
+	GMEM_VM_SW_PROTECTED = 2, /* x86-64, 6.8 */
+	GMEM_VM_SEV = 3,	  /* x86-64, 6.10 */
+	GMEM_VM_SEV_ES = 4,	  /* x86-64, 6.10 */
+	GMEM_VM_SNP = 5,	  /* x86-64, 6.11 */
+	GMEM_VM_TDX = 6,	  /* x86-64, 6.16 */
+};
+
+/* Unmerged huge-page encodings: used only when named, see gmem_create(3). */
+enum gmem_hugetlb_encoding {
+	GMEM_HUGETLB_MERGED = 0, /* what a released kernel has: none so far */
+	GMEM_HUGETLB_RFC1 = 1,	 /* posted 2024-09-11 */
+	GMEM_HUGETLB_RFC2 = 2,	 /* posted 2025-05-14 */
+};
+
+struct gmem_vm_opts {
+	size_t sz;
+	const char *device;   /* NULL = "/dev/kvm"; open only */
+	gmem_trace_fn *trace; /* NULL = none */
+	void *trace_arg;
+	uint32_t type;	   /* enum gmem_vm_type */
+	uint32_t ipa_bits; /* arm64, open only; 0 = the kernel's default */
+	uint32_t hugetlb_encoding; /* enum gmem_hugetlb_encoding */
+	uint32_t flags;		   /* 0 */
+};
+
+/* Makes a VM and learns what it can do.  Kernel: any with KVM. */
+GMEM_API GMEM_CHECK int gmem_vm_open(const struct gmem_vm_opts *opts,
+				     struct gmem_vm **out,
+				     struct gmem_error *err);
+
+/*
+ * Takes the VMM's own VM.  @fd is borrowed: it stays the caller's and must
+ * outlive the handle.
+ */
+GMEM_API GMEM_CHECK int gmem_vm_adopt(int fd, const struct gmem_vm_opts *opts,
+				      struct gmem_vm **out,
+				      struct gmem_error *err);
+
+/* Closes a VM without files; -EBUSY otherwise.  NULL is a no-op. */
+GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
+
+/*
+ * Takes the whole tree down: slots, mappings, files, VM.  Every handle under
+ * @vm is gone afterwards, also after a failure, of which the first is
+ * returned.  The only call that is of use in a forked child: it releases
+ * what the child inherited.  NULL is a no-op.
+ */
+GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);
+
+/* The VM's file descriptor; borrowed.  -EINVAL for NULL. */
+GMEM_API int gmem_vm_fd(const struct gmem_vm *vm);
+
+/* ------------------------------------------------------------ features -- */
+
+enum gmem_feature {
+	GMEM_FEATURE_USER_MEMORY2 = 0,
+	GMEM_FEATURE_GUEST_MEMFD = 1,
+	GMEM_FEATURE_MMAP = 2,
+	GMEM_FEATURE_INIT_SHARED = 3,
+	GMEM_FEATURE_VM_ATTRIBUTES = 4,
+	GMEM_FEATURE_FILE_ATTRIBUTES = 5,
+	GMEM_FEATURE_MEMORY_FAULT_EXIT = 6,
+	GMEM_FEATURE_MAP_GPA_RANGE_EXIT = 7,
+	GMEM_FEATURE_PRE_FAULT = 8,
+	GMEM_FEATURE_MEMPOLICY = 9,
+	GMEM_FEATURE_RESIDENCY = 10,
+	GMEM_FEATURE_HUGETLB_64K = 11,
+	GMEM_FEATURE_HUGETLB_512K = 12,
+	GMEM_FEATURE_HUGETLB_1M = 13,
+	GMEM_FEATURE_HUGETLB_2M = 14,
+	GMEM_FEATURE_HUGETLB_8M = 15,
+	GMEM_FEATURE_HUGETLB_16M = 16,
+	GMEM_FEATURE_HUGETLB_32M = 17,
+	GMEM_FEATURE_HUGETLB_256M = 18,
+	GMEM_FEATURE_HUGETLB_512M = 19,
+	GMEM_FEATURE_HUGETLB_1G = 20,
+	GMEM_FEATURE_HUGETLB_2G = 21,
+	GMEM_FEATURE_HUGETLB_16G = 22,
+	GMEM_FEATURE_VM_DEFAULT = 23,
+	GMEM_FEATURE_VM_SW_PROTECTED = 24,
+	GMEM_FEATURE_VM_SEV = 25,
+	GMEM_FEATURE_VM_SEV_ES = 26,
+	GMEM_FEATURE_VM_SNP = 27,
+	GMEM_FEATURE_VM_TDX = 28,
+};
+
+enum gmem_support {
+	GMEM_UNKNOWN = 0, /* could not be found out; .answer says why */
+	GMEM_NO = 1,
+	GMEM_YES = 2,
+};
+
+struct gmem_feature_info {
+	size_t sz;
+	const char *name;     /* "init-shared"; static */
+	const char *since;    /* "6.18"; NULL = in no released kernel */
+	const char *known_by; /* how it was found out; static */
+	uint32_t support;     /* enum gmem_support */
+	int32_t answer;	      /* what the kernel said: a number or -errno */
+};
+
+/*
+ * Whether @feature works on this VM, as found out when @vm was made; no
+ * system call.  @info may be NULL.
+ * Return: enum gmem_support, or -EINVAL past the last feature.
+ */
+GMEM_API int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
+			      struct gmem_feature_info *info,
+			      struct gmem_error *err);
+
+/* A system call that the library may make: what a seccomp filter allows. */
+struct gmem_syscall {
+	size_t sz;
+	const char *name;    /* "ioctl"; static */
+	const char *request; /* "KVM_CREATE_GUEST_MEMFD", or NULL */
+	uint64_t number;     /* of the ioctl request, else 0 */
+	const char *callers; /* "gmem_create gmem_bind"; static */
+};
+
+/*
+ * The @index-th entry of that table.
+ * Return: 0, or -EINVAL past the last one.
+ */
+GMEM_API int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
+			       struct gmem_error *err);
+
+/* ---------------------------------------------------------------- file -- */
+
+/* gmem_create_opts.flags and gmem_flags(). */
+#define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host may map it; 6.18 */
+#define GMEM_CREATE_INIT_SHARED (1ULL << 1) /* starts shared; 6.18 */
+/* Asked for by name, since they surprise: */
+#define GMEM_CREATE_GUEST_ONLY                                            \
+	(1ULL << 8)			/* MMAP, yet SIGBUS at each touch \
+					 */
+#define GMEM_CREATE_UNBOUND (1ULL << 9) /* will not back a guest */
+/* Says what gmem_create() would, makes nothing. */
+#define GMEM_CREATE_CHECK_ONLY (1ULL << 16)
+
+struct gmem_create_opts {
+	size_t sz;
+	uint64_t flags;	       /* GMEM_CREATE_* */
+	uint64_t hugetlb_size; /* 0 = base pages; 64 KiB ... 16 GiB */
+};
+
+/*
+ * Makes a guest_memfd of @size bytes; private base pages by default.  The fd
+ * is close-on-exec when the call returns.  With CHECK_ONLY *out is untouched
+ * and @out may be NULL.  Kernel: 6.8, mappable from 6.18.
+ */
+GMEM_API GMEM_CHECK int gmem_create(struct gmem_vm *vm, uint64_t size,
+				    const struct gmem_create_opts *opts,
+				    struct gmem **out, struct gmem_error *err);
+
+/* gmem_adopt_opts.flags: what cannot be asked of a file descriptor. */
+#define GMEM_ADOPT_INIT_SHARED (1ULL << 0) /* the sender says: INIT_SHARED */
+#define GMEM_ADOPT_FOREIGN (1ULL << 1)	   /* the file is another VM's */
+
+struct gmem_adopt_opts {
+	size_t sz;
+	uint64_t flags;	       /* GMEM_ADOPT_* */
+	uint64_t hugetlb_size; /* the sender says; 0 = base pages */
+};
+
+/*
+ * Takes over @fd after verifying that it is a guest_memfd; on success the
+ * handle owns it and it is close-on-exec, on failure it stays the caller's.
+ * @vm may be NULL in a process that has no VM: then only the host view,
+ * placement and space calls work.
+ */
+GMEM_API GMEM_CHECK int gmem_adopt(struct gmem_vm *vm, int fd,
+				   const struct gmem_adopt_opts *opts,
+				   struct gmem **out, struct gmem_error *err);
+
+/* -EBUSY while bound or mapped, and then nothing changes.  NULL: no-op. */
+GMEM_API int gmem_close(struct gmem *g, struct gmem_error *err);
+
+/* Getters: constant for the life of the handle; no system call. */
+GMEM_API int gmem_fd(const struct gmem *g);	   /* borrowed; -EINVAL: NULL */
+GMEM_API uint64_t gmem_size(const struct gmem *g); /* bytes; 0 for NULL */
+GMEM_API uint64_t gmem_page_size(const struct gmem *g); /* bytes; 0 for NULL */
+GMEM_API uint64_t gmem_flags(const struct gmem *g); /* GMEM_CREATE_*; 0: NULL */
+
+/* ---------------------------------------------------------------- slot -- */
+
+/*
+ * gmem_bind_opts.flags.  Without FD or HVA the planner takes the mode that
+ * fits what is needed: FD where it can, HVA for DIRTY_LOG, READONLY, ALIAS
+ * and files of another VM.
+ */
+#define GMEM_BIND_FD (1ULL << 0)	/* the guest_memfd behind the slot */
+#define GMEM_BIND_HVA (1ULL << 1)	/* an ordinary slot on its mapping */
+#define GMEM_BIND_DIRTY_LOG (1ULL << 2) /* needed: dirty page logging */
+#define GMEM_BIND_READONLY (1ULL << 3)	/* needed: read-only for the guest */
+#define GMEM_BIND_ALIAS (1ULL << 4)	/* needed: range bound elsewhere too */
+#define GMEM_BIND_LEAVE_SHARED (1ULL << 5)   /* do not start private */
+#define GMEM_BIND_USERSPACE_ADDR (1ULL << 6) /* use .userspace_addr */
+#define GMEM_BIND_CHECK_ONLY (1ULL << 16)    /* say what it would do */
+
+struct gmem_bind_opts {
+	size_t sz;
+	uint64_t flags;		 /* GMEM_BIND_* */
+	uint64_t userspace_addr; /* with GMEM_BIND_USERSPACE_ADDR */
+	uint32_t address_space;	 /* 0; 1 = x86-64 SMM where there is one */
+	uint32_t reserved;	 /* 0 */
+};
+
+/*
+ * Puts [@offset, @offset + @len) of @g at @gpa as memory slot @slot.
+ * Return: GMEM_BIND_FD or GMEM_BIND_HVA, the mode taken, or -errno.
+ */
+GMEM_API GMEM_CHECK int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa,
+				  uint64_t offset, uint64_t len,
+				  const struct gmem_bind_opts *opts,
+				  struct gmem_error *err);
+
+#define GMEM_UNBIND_KEEP_ATTRIBUTES (1ULL << 0) /* at teardown: skip reset */
+
+struct gmem_unbind_opts {
+	size_t sz;
+	uint64_t flags; /* GMEM_UNBIND_* */
+	uint32_t address_space;
+	uint32_t reserved; /* 0 */
+};
+
+/* Deletes the slot, then resets its attributes, which outlive slots. */
+GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
+				    const struct gmem_unbind_opts *opts,
+				    struct gmem_error *err);
+
+/* gmem_slot.flags. */
+#define GMEM_SLOT_FD (1U << 0) /* a guest_memfd is behind it */
+#define GMEM_SLOT_READONLY (1U << 1)
+#define GMEM_SLOT_DIRTY_LOG (1U << 2)
+#define GMEM_SLOT_NOTED (1U << 3) /* out: from gmem_slot_note() */
+
+struct gmem_slot {
+	size_t sz;
+	uint32_t slot;
+	uint32_t address_space;
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t offset; /* in the guest_memfd, with GMEM_SLOT_FD */
+	uint64_t userspace_addr;
+	struct gmem *gmem; /* the file if it is known here, else NULL */
+	uint32_t flags;	   /* GMEM_SLOT_* */
+	int32_t fd;	   /* its guest_memfd, with GMEM_SLOT_FD; else -1 */
+};
+
+/*
+ * Tells of a slot that the VMM made itself; no KVM call.  From then on binds
+ * are checked against it, and attributes can be set through it if
+ * .gmem is given.
+ */
+GMEM_API GMEM_CHECK int gmem_slot_note(struct gmem_vm *vm,
+				       const struct gmem_slot *slot,
+				       struct gmem_error *err);
+
+/* Takes a note back, when the VMM deleted that slot. */
+GMEM_API GMEM_CHECK int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot,
+					 uint32_t address_space,
+					 struct gmem_error *err);
+
+/* What is known of a slot; -EINVAL with NOT_BOUND if nothing is. */
+GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
+				      uint32_t address_space,
+				      struct gmem_slot *out,
+				      struct gmem_error *err);
+
+/* ---------------------------------------------------------- attributes -- */
+
+#define GMEM_ATTRIBUTE_SHARED 0ULL
+#define GMEM_ATTRIBUTE_PRIVATE (1ULL << 3)
+#define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* got only: no slot there */
+
+#define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
+
+struct gmem_attributes_opts {
+	size_t sz;
+	uint64_t flags;	   /* GMEM_ATTRIBUTES_* */
+	const int *cancel; /* read atomically at each step; or NULL */
+};
+
+/*
+ * Makes [@offset, @offset + @len) private or shared.  The kernel is told in
+ * steps of at most 1 GiB; after a failure err->done bytes have changed and
+ * the record says so.
+ */
+GMEM_API GMEM_CHECK int gmem_set_attributes(
+	struct gmem *g, uint64_t offset, uint64_t len, uint64_t attributes,
+	const struct gmem_attributes_opts *opts, struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_set_private(struct gmem *g, uint64_t offset,
+					 uint64_t len, struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_set_shared(struct gmem *g, uint64_t offset,
+					uint64_t len, struct gmem_error *err);
+
+/*
+ * The attributes at @offset, and in *@run (may be NULL) how many of the @len
+ * bytes from there on have the same.  Lock-free, no system call.
+ */
+GMEM_API GMEM_CHECK int gmem_get_attributes(const struct gmem *g,
+					    uint64_t offset, uint64_t len,
+					    uint64_t *attributes, uint64_t *run,
+					    struct gmem_error *err);
+
+/*
+ * Writes the record of the whole file into @buf.  *@len is the room there
+ * and becomes what was used; with @buf NULL it becomes what is needed.
+ */
+GMEM_API GMEM_CHECK int gmem_attributes_export(const struct gmem *g, void *buf,
+					       size_t *len,
+					       struct gmem_error *err);
+
+/* Only the record is set: the kernel has these attributes already. */
+#define GMEM_IMPORT_RECORD_ONLY (1ULL << 0)
+
+/*
+ * Sets what an exported record says, in the kernel and in the record.  The
+ * whole of @buf is checked before anything changes.
+ */
+GMEM_API GMEM_CHECK int gmem_attributes_import(struct gmem *g, const void *buf,
+					       size_t len, uint64_t flags,
+					       struct gmem_error *err);
+
+/* ----------------------------------------------------------- host view -- */
+
+#define GMEM_MMAP_READONLY (1ULL << 0)
+#define GMEM_MMAP_ALLOW_PRIVATE (1ULL << 1) /* touching may raise SIGBUS */
+
+struct gmem_mmap_opts {
+	size_t sz;
+	uint64_t flags; /* GMEM_MMAP_* */
+};
+
+/*
+ * Maps [@offset, @offset + @len) if all of it is shared.  The mapping is the
+ * handle's until gmem_munmap().
+ */
+GMEM_API GMEM_CHECK int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
+				  const struct gmem_mmap_opts *opts, void **out,
+				  struct gmem_error *err);
+
+/* Unmaps what gmem_mmap() returned, whole. */
+GMEM_API GMEM_CHECK int gmem_munmap(struct gmem *g, void *addr,
+				    struct gmem_error *err);
+
+/*
+ * Copy between @buf and the file without a signal, whatever other threads
+ * convert meanwhile: private memory is -EACCES, err->done bytes were copied.
+ */
+GMEM_API GMEM_CHECK int gmem_read(struct gmem *g, uint64_t offset, void *buf,
+				  size_t len, struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_write(struct gmem *g, uint64_t offset,
+				   const void *buf, size_t len,
+				   struct gmem_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/* Taking over a guest_memfd that something else made. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "file.h"
+
+#define ADOPT_OPTS_V0 24
+#define ADOPT_FLAGS (GMEM_ADOPT_INIT_SHARED | GMEM_ADOPT_FOREIGN)
+
+_Static_assert(sizeof(struct gmem_adopt_opts) == ADOPT_OPTS_V0, "ABI");
+
+int gmem__is_guest_memfd(const struct gmem__ctx *ctx, int fd,
+			 struct gmem__stat *st, struct gmem_error *err)
+{
+	uint64_t magic = 0;
+	int r = gmem__fstat(ctx, fd, st);
+
+	if (r >= 0)
+		r = gmem__fstatfs(ctx, fd, &magic);
+	if (r < 0)
+		return gmem__fail_call(err, r, "fstat of the descriptor");
+	/*
+	 * 6.19 gave it a file system of its own.  Before that it shares the
+	 * magic of all anonymous inodes, of which it is the only regular
+	 * file with a size.
+	 */
+	if (magic == GMEM__MAGIC_GUEST_MEMFD ||
+	    (magic == GMEM__MAGIC_ANON_INODE && S_ISREG(st->mode) &&
+	     st->size > 0 && st->size % ctx->page_size == 0))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_NOT_GUEST_MEMFD, (uint64_t)fd, magic,
+			  "fd %d is not a guest_memfd (file system magic "
+			  "0x%" PRIx64 ", mode 0%o)",
+			  fd, magic, (unsigned int)st->mode);
+}
+
+/* Whether it was made with MMAP, the one flag that can be found out. */
+static int mappable(const struct gmem__ctx *ctx, int fd, struct gmem_error *err)
+{
+	void *p;
+	int r = gmem__mmap(ctx, &p, ctx->page_size, PROT_NONE, MAP_SHARED, fd,
+			   0);
+
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return gmem__fail_call(err, r, "mmap of the descriptor");
+	(void)gmem__munmap(ctx, p, ctx->page_size);
+	return 1;
+}
+
+static int adopt_checks(const struct gmem__ctx *ctx, int fd,
+			const struct gmem_adopt_opts *o, struct gmem__stat *st,
+			uint64_t *flags, struct gmem_error *err)
+{
+	int r = gmem__flags_check(o->flags, ADOPT_FLAGS,
+				  "gmem_adopt_opts.flags", err);
+
+	if (r < 0)
+		return r;
+	if (o->hugetlb_size && !gmem__hugetlb_known(o->hugetlb_size))
+		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE,
+				  o->hugetlb_size, 0,
+				  "0x%" PRIx64 " is not a huge page size",
+				  o->hugetlb_size);
+	r = gmem__is_guest_memfd(ctx, fd, st, err);
+	if (r < 0)
+		return r;
+	if (o->hugetlb_size) {
+		r = gmem__aligned("size", st->size, o->hugetlb_size, err);
+		if (r < 0)
+			return r;
+	}
+	r = mappable(ctx, fd, err);
+	if (r < 0)
+		return r;
+	if (!r && (o->flags & GMEM_ADOPT_INIT_SHARED))
+		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
+				  o->flags, 0,
+				  "fd %d can not be mapped, so it is not the "
+				  "INIT_SHARED file that was claimed",
+				  fd);
+	*flags = r ? GMEM_CREATE_MMAP : 0;
+	if (o->flags & GMEM_ADOPT_INIT_SHARED)
+		*flags |= GMEM_CREATE_INIT_SHARED;
+	return 0;
+}
+
+static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
+		 const struct gmem_adopt_opts *o, struct gmem **out,
+		 struct gmem_error *err)
+{
+	bool foreign = o->flags & GMEM_ADOPT_FOREIGN, converts = false;
+	struct gmem__stat st;
+	uint64_t flags = 0;
+	struct gmem *g;
+	int r = adopt_checks(ctx, fd, o, &st, &flags, err);
+
+	if (r < 0)
+		return r;
+	/* The attributes of a foreign file are not ours to set by gpa. */
+	if (vm)
+		converts = foreign ? gmem__has(vm, GMEM_FEATURE_FILE_ATTRIBUTES)
+				   : gmem__converts(vm);
+	r = gmem__file_alloc(ctx, vm, st.size, converts, &g, err);
+	if (r < 0)
+		return r;
+	r = gmem__set_cloexec(ctx, fd);
+	if (r < 0) {
+		gmem__file_free(g);
+		return gmem__fail_call(err, r, "fcntl(F_SETFD)");
+	}
+	g->fd = fd;
+	g->flags = flags;
+	g->adopted = true;
+	g->foreign = foreign;
+	if (o->hugetlb_size)
+		g->page_size = o->hugetlb_size;
+	gmem__file_start(g);
+	*out = g;
+	return 0;
+}
+
+/* A file without a VM brings its own way to the kernel. */
+static int adopt_alone(const struct gmem_sys *sys, void *priv, int fd,
+		       const struct gmem_adopt_opts *o, struct gmem **out,
+		       struct gmem_error *err)
+{
+	struct gmem__ctx ctx;
+	struct gmem *g;
+	int r = gmem__ctx_init(&ctx, sys, priv, NULL, err);
+
+	if (r < 0)
+		return r;
+	r = adopt(&ctx, NULL, fd, o, &g, err);
+	if (r < 0) {
+		gmem__ctx_fini(&ctx);
+		return r;
+	}
+	g->own_ctx = ctx;
+	g->ctx = &g->own_ctx;
+	*out = g;
+	return 0;
+}
+
+int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
+		   int fd, const struct gmem_adopt_opts *opts,
+		   struct gmem **out, struct gmem_error *err)
+{
+	struct gmem_adopt_opts o;
+	int r = vm ? gmem__vm_enter(vm, err) : gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!out)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "out is NULL");
+	if (fd < 0)
+		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
+				  "fd is %d", fd);
+	r = gmem__opts_check(opts, ADOPT_OPTS_V0, sizeof(o), "gmem_adopt_opts",
+			     err);
+	if (r < 0)
+		return r;
+	gmem__opts_copy(&o, sizeof(o), opts);
+	if (!vm)
+		return adopt_alone(sys, priv, fd, &o, out, err);
+	return adopt(&vm->ctx, vm, fd, &o, out, err);
+}
+
+int gmem_adopt(struct gmem_vm *vm, int fd, const struct gmem_adopt_opts *opts,
+	       struct gmem **out, struct gmem_error *err)
+{
+	return gmem__adopt_on(&gmem__sys_linux, NULL, vm, fd, opts, out, err);
+}

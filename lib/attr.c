@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Private and shared.  The kernel is told by guest address through the slot
+ * table, or by file offset where it converts in place; what it was told is in
+ * the record, since it can not be asked.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "attr.h"
+#include "slot.h"
+
+#define ATTRIBUTES_OPTS_V0 24
+
+/* EAGAIN is normal where a page has passing references: 2^0 ... 2^13 us. */
+#define RETRIES 15
+#define FIRST_PAUSE_NS 1000
+
+_Static_assert(sizeof(struct gmem_attributes_opts) == ATTRIBUTES_OPTS_V0,
+	       "ABI");
+_Static_assert(GMEM_ATTRIBUTE_PRIVATE == GMEM__ATTRIBUTE_PRIVATE, "UAPI");
+
+static uint64_t kernel_attributes(enum gmem__state s)
+{
+	return s == GMEM__PRIVATE ? GMEM__ATTRIBUTE_PRIVATE : 0;
+}
+
+void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
+		       enum gmem__state state)
+{
+	if (len == 0)
+		return;
+	(void)pthread_mutex_lock(&g->lock);
+	gmem__record_set(&g->record, offset, len, state);
+	(void)pthread_mutex_unlock(&g->lock);
+}
+
+/* Whether slots cover all of the range; the busy range keeps them there. */
+static int covered(struct gmem *g, uint64_t offset, uint64_t len,
+		   struct gmem_error *err)
+{
+	uint64_t pos = offset, end = offset + len;
+	const struct gmem__slot *s = NULL;
+
+	(void)pthread_mutex_lock(&g->vm->lock);
+	while (pos < end && (s = gmem__slot_at(g->vm, g, pos)) != NULL)
+		pos = s->s.offset + s->s.len;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+	if (pos >= end)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
+			  "offset 0x%" PRIx64
+			  " has no slot, so it has no attributes",
+			  pos);
+}
+
+static int cancelled(const int *cancel, uint64_t pos, struct gmem_error *err)
+{
+	if (!cancel || !__atomic_load_n(cancel, __ATOMIC_RELAXED))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_CANCELLED, pos, 0,
+			  "cancelled at offset 0x%" PRIx64, pos);
+}
+
+static int refused(int sys, uint64_t at, struct gmem_error *err)
+{
+	int r;
+
+	switch (sys) {
+	case -EAGAIN:
+		return gmem__fail_sys(err, GMEM_REASON_PAGE_IN_USE, 0, sys, at,
+				      RETRIES,
+				      "the page at offset 0x%" PRIx64
+				      " is still in use after %d tries",
+				      at, RETRIES);
+	case -ENOTTY:
+	case -EINVAL:
+		r = gmem__fail_sys(err, GMEM_REASON_NO_PRIVATE_MEMORY,
+				   -EOPNOTSUPP, sys, at, 0,
+				   "the kernel refuses to convert offset "
+				   "0x%" PRIx64 ", errno %d",
+				   at, -sys);
+		return gmem__diagnosed(err, r);
+	default:
+		return gmem__fail_call(err, sys, "setting attributes");
+	}
+}
+
+/* Up to 1 GiB at @pos by guest address.  *@n bytes were converted. */
+static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
+		       enum gmem__state state, uint64_t *n)
+{
+	const struct gmem__slot *s;
+	uint64_t gpa, left;
+
+	(void)pthread_mutex_lock(&g->vm->lock);
+	s = gmem__slot_at(g->vm, g, pos);
+	gpa = s->s.gpa + (pos - s->s.offset);
+	left = s->s.offset + s->s.len - pos;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+	if (len > left)
+		len = left;
+	return gmem__gpa_attributes(g->vm, gpa, len, kernel_attributes(state),
+				    n);
+}
+
+/*
+ * The same by file offset.  A base-page file is converted whole or not at
+ * all; a file of huge pages is converted page by huge page, and error_offset
+ * says how far that went.
+ */
+static int step_by_offset(struct gmem *g, uint64_t pos, uint64_t len,
+			  enum gmem__state state, uint64_t *n, uint64_t *at)
+{
+	struct gmem__attributes2 a = {
+		.offset = pos,
+		.size = len,
+		.attributes = kernel_attributes(state),
+		.error_offset = pos,
+	};
+	int r = gmem__ioctl(g->ctx, g->fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
+			    &a);
+
+	*n = r < 0 ? 0 : len;
+	if (r < 0 && a.error_offset > pos && a.error_offset < pos + len) {
+		*at = a.error_offset;
+		if (g->page_size > g->ctx->page_size)
+			*n = (a.error_offset - pos) / g->page_size *
+			     g->page_size;
+	}
+	return r;
+}
+
+/* One step with its retries.  *@n bytes were converted, also on failure. */
+static int step(struct gmem *g, uint64_t pos, uint64_t len,
+		enum gmem__state state, uint64_t *n, struct gmem_error *err)
+{
+	uint64_t pause = FIRST_PAUSE_NS, at = pos;
+	int tries = 0, r;
+
+	for (;;) {
+		if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+			r = step_by_offset(g, pos, len, state, n, &at);
+		else
+			r = step_by_gpa(g, pos, len, state, n);
+		gmem__attr_record(g, pos, *n, state);
+		if (r >= 0 || *n)
+			return r == -EAGAIN || r == -EINTR || r >= 0
+				       ? 0
+				       : refused(r, at, err);
+		if (r == -EINTR)
+			continue;
+		if (r != -EAGAIN || ++tries == RETRIES)
+			return refused(r, at, err);
+		g->ctx->sys->sleep(g->ctx->priv, pause);
+		pause *= 2;
+	}
+}
+
+int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
+		       enum gmem__state state, const int *cancel,
+		       struct gmem_error *err)
+{
+	uint64_t pos = offset, end = offset + len, n = 0;
+	int r = 0;
+
+	while (r == 0 && pos < end) {
+		uint64_t left = end - pos;
+
+		r = cancelled(cancel, pos, err);
+		if (r < 0)
+			break;
+		r = step(g, pos, left < GMEM__STEP ? left : GMEM__STEP, state,
+			 &n, err);
+		pos += n;
+	}
+	gmem__set_done(err, pos - offset);
+	return r;
+}
+
+int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
+		     enum gmem__state state, struct gmem_error *err)
+{
+	if (g->record.blocks)
+		return gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES)
+			       ? 0
+			       : covered(g, offset, len, err);
+	/* Where nothing converts, a file may be asked for what it is. */
+	if (g->record.fixed == state)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_NO_PRIVATE_MEMORY, offset, 0,
+			  "this file is %s for good: its VM can not convert",
+			  g->record.fixed == GMEM__SHARED ? "shared"
+							  : "private");
+}
+
+static int check_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
+			    uint64_t attributes, struct gmem_error *err)
+{
+	int r;
+
+	if (attributes != GMEM_ATTRIBUTE_SHARED &&
+	    attributes != GMEM_ATTRIBUTE_PRIVATE)
+		return gmem__fail(
+			err, GMEM_REASON_ATTRIBUTE_UNKNOWN, attributes,
+			GMEM_ATTRIBUTE_PRIVATE,
+			"attributes 0x%" PRIx64 ", known are 0 and 0x%x",
+			attributes, (unsigned int)GMEM_ATTRIBUTE_PRIVATE);
+	r = gmem__range_check(g, offset, len, err);
+	if (r < 0)
+		return r;
+	r = gmem__aligned("offset", offset, g->page_size, err);
+	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
+}
+
+int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
+			uint64_t attributes,
+			const struct gmem_attributes_opts *opts,
+			struct gmem_error *err)
+{
+	struct gmem_attributes_opts o;
+	struct gmem__busy busy;
+	enum gmem__state state;
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__opts_check(opts, ATTRIBUTES_OPTS_V0, sizeof(o),
+			     "gmem_attributes_opts", err);
+	if (r < 0)
+		return r;
+	gmem__opts_copy(&o, sizeof(o), opts);
+	r = gmem__flags_check(o.flags, GMEM_ATTRIBUTES_CHECK_ONLY,
+			      "gmem_attributes_opts.flags", err);
+	if (r < 0)
+		return r;
+	r = check_attributes(g, offset, len, attributes, err);
+	if (r < 0)
+		return r;
+	state = attributes == GMEM_ATTRIBUTE_PRIVATE ? GMEM__PRIVATE
+						     : GMEM__SHARED;
+	if (!g->record.blocks) {
+		r = gmem__attr_check(g, offset, len, state, err);
+		gmem__set_done(err, r < 0 ? 0 : len);
+		return r;
+	}
+	r = gmem__busy_begin(g->vm, &busy, g, offset, offset + len, err);
+	if (r < 0)
+		return r;
+	r = gmem__attr_check(g, offset, len, state, err);
+	if (r == 0 && !(o.flags & GMEM_ATTRIBUTES_CHECK_ONLY))
+		r = gmem__attr_convert(g, offset, len, state, o.cancel, err);
+	gmem__busy_end(g->vm, &busy);
+	return r;
+}
+
+int gmem_set_private(struct gmem *g, uint64_t offset, uint64_t len,
+		     struct gmem_error *err)
+{
+	return gmem_set_attributes(g, offset, len, GMEM_ATTRIBUTE_PRIVATE, NULL,
+				   err);
+}
+
+int gmem_set_shared(struct gmem *g, uint64_t offset, uint64_t len,
+		    struct gmem_error *err)
+{
+	return gmem_set_attributes(g, offset, len, GMEM_ATTRIBUTE_SHARED, NULL,
+				   err);
+}
+
+static uint64_t public_attributes(enum gmem__state s)
+{
+	switch (s) {
+	case GMEM__PRIVATE:
+		return GMEM_ATTRIBUTE_PRIVATE;
+	case GMEM__SHARED:
+		return GMEM_ATTRIBUTE_SHARED;
+	default:
+		return GMEM_ATTRIBUTE_UNSET;
+	}
+}
+
+int gmem_get_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
+			uint64_t *attributes, uint64_t *run,
+			struct gmem_error *err)
+{
+	uint64_t n = len;
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	if (!attributes)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "attributes is NULL");
+	r = gmem__range_check(g, offset, len, err);
+	if (r < 0)
+		return r;
+	if (run)
+		*attributes = public_attributes(
+			gmem__record_run(&g->record, offset, len, &n));
+	else
+		*attributes =
+			public_attributes(gmem__record_get(&g->record, offset));
+	if (run)
+		*run = n;
+	return 0;
+}

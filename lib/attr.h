@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Attributes of a range that the caller holds busy. */
+#ifndef GMEM_LIB_ATTR_H
+#define GMEM_LIB_ATTR_H
+
+#include "internal.h"
+
+/* Whether the range can become @state: slots cover it, the VM converts. */
+int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
+		     enum gmem__state state, struct gmem_error *err);
+/* Tells the kernel, in steps, and records what it took; sets err->done. */
+int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
+		       enum gmem__state state, const int *cancel,
+		       struct gmem_error *err);
+void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
+		       enum gmem__state state);
+
+#endif

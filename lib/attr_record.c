@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/* The record of a file, out and in: live update, snapshots, hand-over. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "attr.h"
+
+int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
+			   struct gmem_error *err)
+{
+	uint64_t need;
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	if (!len)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "len is NULL");
+	/* A writer may add runs between counting and writing. */
+	for (;;) {
+		need = gmem__wire_bytes(&g->record);
+		if (!buf) {
+			*len = need;
+			return 0;
+		}
+		if (*len < need)
+			return gmem__fail(err, GMEM_REASON_BUFFER_SIZE, *len,
+					  need,
+					  "the buffer has %zu bytes, the "
+					  "record needs %" PRIu64,
+					  *len, need);
+		need = gmem__wire_write(&g->record, buf, *len);
+		if (need) {
+			*len = need;
+			return 0;
+		}
+	}
+}
+
+static int check_wire(const struct gmem *g, const void *buf, size_t len,
+		      struct gmem__wire_info *info, struct gmem_error *err)
+{
+	if (!buf)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "buf is NULL");
+	if (gmem__wire_check(buf, len, info) < 0)
+		return gmem__fail(err, GMEM_REASON_RECORD_FORMAT, len, 0,
+				  "the %zu bytes are not an exported record",
+				  len);
+	if (info->size != g->size || info->page_size != g->ctx->page_size)
+		return gmem__fail(
+			err, GMEM_REASON_RECORD_MISMATCH, info->size, g->size,
+			"a record of 0x%" PRIx64 " bytes in pages of 0x%" PRIx64
+			" for a file of 0x%" PRIx64 " in 0x%" PRIx64,
+			info->size, info->page_size, g->size,
+			g->ctx->page_size);
+	return 0;
+}
+
+/* Whether each run can be set, before any is. */
+static int check_runs(struct gmem *g, const void *buf, uint64_t runs,
+		      struct gmem_error *err)
+{
+	uint64_t pos = 0, n;
+	enum gmem__state s;
+	int r = 0;
+
+	for (uint64_t i = 0; r == 0 && i < runs; i++, pos += n) {
+		gmem__wire_run(buf, i, &n, &s);
+		if (s != GMEM__UNSET)
+			r = gmem__attr_check(g, pos, n, s, err);
+	}
+	return r;
+}
+
+static int set_runs(struct gmem *g, const void *buf, uint64_t runs,
+		    bool record_only, struct gmem_error *err)
+{
+	uint64_t pos = 0, n;
+	enum gmem__state s;
+	int r = 0;
+
+	for (uint64_t i = 0; r == 0 && i < runs; i++) {
+		gmem__wire_run(buf, i, &n, &s);
+		gmem__set_done(err, n);
+		if (s == GMEM__UNSET)
+			;
+		else if (record_only)
+			gmem__attr_record(g, pos, n, s);
+		else
+			r = gmem__attr_convert(g, pos, n, s, NULL, err);
+		/* What is done of this run lies behind all others. */
+		gmem__set_done(err, pos + (err ? err->done : 0));
+		pos += n;
+	}
+	return r;
+}
+
+int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
+			   uint64_t flags, struct gmem_error *err)
+{
+	struct gmem__wire_info info = { 0 };
+	struct gmem__busy busy;
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__flags_check(flags, GMEM_IMPORT_RECORD_ONLY, "flags", err);
+	if (r < 0)
+		return r;
+	r = check_wire(g, buf, len, &info, err);
+	if (r < 0)
+		return r;
+	if (!g->record.blocks) {
+		r = check_runs(g, buf, info.runs, err);
+		gmem__set_done(err, r < 0 ? 0 : g->size);
+		return r;
+	}
+	r = gmem__busy_begin(g->vm, &busy, g, 0, g->size, err);
+	if (r < 0)
+		return r;
+	r = check_runs(g, buf, info.runs, err);
+	if (r == 0)
+		r = set_runs(g, buf, info.runs, flags & GMEM_IMPORT_RECORD_ONLY,
+			     err);
+	gmem__busy_end(g->vm, &busy);
+	return r;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copies between host and guest memory that can not raise a signal: the
+ * kernel makes them, so a page that turns private meanwhile is an EFAULT.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "internal.h"
+
+#define PIPE_BYTES 65536
+
+/* One copy under way; the pipe is made when it is needed. */
+struct copy {
+	const struct gmem__ctx *ctx;
+	bool to_guest;
+	bool piped;
+	int pipe[2];
+};
+
+static void pipe_end(struct copy *c)
+{
+	if (!c->piped)
+		return;
+	(void)gmem__close(c->ctx, c->pipe[0]);
+	(void)gmem__close(c->ctx, c->pipe[1]);
+	c->piped = false;
+}
+
+/*
+ * The way round process_vm_readv(2) where a kernel is built without it or a
+ * filter forbids it.  Up to PIPE_BYTES at a time.
+ */
+static int64_t by_pipe(struct copy *c, unsigned char *to,
+		       const unsigned char *from, uint64_t len)
+{
+	int64_t in, out = 0, n = 0;
+	int r;
+
+	if (!c->piped) {
+		r = gmem__pipe(c->ctx, c->pipe);
+		if (r < 0)
+			return r;
+		c->piped = true;
+	}
+	in = gmem__write(c->ctx, c->pipe[1], from,
+			 len < PIPE_BYTES ? len : PIPE_BYTES);
+	while (in > 0 && out < in) {
+		n = gmem__read(c->ctx, c->pipe[0], to + out,
+			       (size_t)(in - out));
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		out += n;
+	}
+	if (in < 0)
+		return in;
+	if (out < in)
+		pipe_end(c); /* what is left in it is of no use */
+	return out ? out : n;
+}
+
+static int64_t piece(struct copy *c, unsigned char *to,
+		     const unsigned char *from, uint64_t len)
+{
+	int64_t n = -ENOSYS;
+
+	if (!c->piped)
+		n = c->to_guest ? gmem__vm_write(c->ctx, to, from, len)
+				: gmem__vm_read(c->ctx, to, from, len);
+	if (n == -ENOSYS || n == -EPERM)
+		n = by_pipe(c, to, from, len);
+	return n;
+}
+
+static int copy_failed(int sys, uint64_t at, struct gmem_error *err)
+{
+	if (sys != -EFAULT)
+		return gmem__fail_call(err, sys, "copying");
+	return gmem__diagnosed(
+		err,
+		gmem__fail_sys(err, GMEM_REASON_PRIVATE, -EACCES, sys, at, 0,
+			       "offset 0x%" PRIx64
+			       " can not be touched: it turned private, "
+			       "or buf is not memory",
+			       at));
+}
+
+static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
+		    unsigned char *to, const unsigned char *from, size_t len,
+		    struct gmem_error *err)
+{
+	uint64_t run, done = 0;
+	int64_t n;
+	int r = 0;
+
+	while (r == 0 && done < len) {
+		if (gmem__host_state(g, offset + done, len - done, &run) !=
+		    GMEM__SHARED) {
+			r = gmem__fail_private(offset + done, err);
+			break;
+		}
+		n = piece(c, to + done, from + done, run);
+		if (n > 0)
+			done += (uint64_t)n;
+		else if (n != -EINTR)
+			r = copy_failed(n ? (int)n : -EFAULT, offset + done,
+					err);
+	}
+	pipe_end(c);
+	gmem__set_done(err, done);
+	return r;
+}
+
+int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
+		     struct gmem_error *err)
+{
+	if (offset + len < offset)
+		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset, len,
+				  "offset 0x%" PRIx64 " + 0x%" PRIx64 " wraps",
+				  offset, len);
+	if (offset + len > g->size)
+		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
+				  g->size,
+				  "0x%" PRIx64 " + 0x%" PRIx64
+				  " ends beyond the file's 0x%" PRIx64 " bytes",
+				  offset, len, g->size);
+	return gmem__need_mappable(g, err);
+}
+
+/* 0 with *@view, 1 if there is nothing to copy, or -errno. */
+static int copy_begin(struct gmem *g, uint64_t offset, const void *buf,
+		      size_t len, unsigned char **view, struct gmem_error *err)
+{
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	if (!buf && len)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "buf is NULL");
+	r = gmem__copy_check(g, offset, len, err);
+	if (r < 0)
+		return r;
+	return len ? gmem__view(g, view, err) : 1;
+}
+
+int gmem_read(struct gmem *g, uint64_t offset, void *buf, size_t len,
+	      struct gmem_error *err)
+{
+	struct copy c = { .to_guest = false };
+	unsigned char *view;
+	int r = copy_begin(g, offset, buf, len, &view, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	c.ctx = g->ctx;
+	return copy_all(&c, g, offset, buf, view + offset, len, err);
+}
+
+int gmem_write(struct gmem *g, uint64_t offset, const void *buf, size_t len,
+	       struct gmem_error *err)
+{
+	struct copy c = { .to_guest = true };
+	unsigned char *view;
+	int r = copy_begin(g, offset, buf, len, &view, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	c.ctx = g->ctx;
+	return copy_all(&c, g, offset, view + offset, buf, len, err);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/* Making a guest_memfd: what can not work is refused before the kernel. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "file.h"
+
+#define CREATE_OPTS_V0 24
+
+#define CREATE_FLAGS                                                           \
+	(GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED | GMEM_CREATE_GUEST_ONLY | \
+	 GMEM_CREATE_UNBOUND | GMEM_CREATE_CHECK_ONLY)
+
+_Static_assert(sizeof(struct gmem_create_opts) == CREATE_OPTS_V0, "ABI");
+/* What the kernel takes is passed through bit by bit. */
+_Static_assert(GMEM_CREATE_MMAP == GMEM__FLAG_MMAP, "UAPI");
+_Static_assert(GMEM_CREATE_INIT_SHARED == GMEM__FLAG_INIT_SHARED, "UAPI");
+
+static int check_size(const struct gmem_vm *vm, uint64_t size,
+		      uint64_t hugetlb_size, struct gmem_error *err)
+{
+	if (hugetlb_size && !gmem__hugetlb_known(hugetlb_size))
+		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, hugetlb_size,
+				  0, "0x%" PRIx64 " is not a huge page size",
+				  hugetlb_size);
+	if (size == 0)
+		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
+				  "the size is 0");
+	if (size > INT64_MAX)
+		return gmem__fail(err, GMEM_REASON_SIZE_LIMIT, size, INT64_MAX,
+				  "size 0x%" PRIx64 " is above 0x%" PRIx64,
+				  size, (uint64_t)INT64_MAX);
+	return gmem__aligned("size", size,
+			     hugetlb_size ? hugetlb_size : vm->ctx.page_size,
+			     err);
+}
+
+/* Combinations that no kernel gives a use, or whose use surprises. */
+static int check_use(const struct gmem_vm *vm, uint64_t flags,
+		     struct gmem_error *err)
+{
+	bool mmap = flags & GMEM_CREATE_MMAP;
+	bool shared = flags & GMEM_CREATE_INIT_SHARED;
+	bool guest_only = flags & GMEM_CREATE_GUEST_ONLY;
+	bool in_place = gmem__has(vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+
+	if (shared && !mmap)
+		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
+				  flags, 0,
+				  "INIT_SHARED without MMAP is memory that "
+				  "neither host nor guest can reach");
+	if (guest_only && (shared || !mmap))
+		return gmem__fail(err, GMEM_REASON_GUEST_ONLY, flags, 0,
+				  "GUEST_ONLY goes with MMAP and without "
+				  "INIT_SHARED");
+	if (mmap && !shared && !guest_only && !in_place)
+		return gmem__fail(err, GMEM_REASON_GUEST_ONLY, flags, 0,
+				  "MMAP without INIT_SHARED: the guest would "
+				  "use the file for all its memory, each touch "
+				  "by the host would be SIGBUS");
+	if (!mmap && !gmem__may_convert(vm) && !(flags & GMEM_CREATE_UNBOUND))
+		return gmem__fail(err, GMEM_REASON_NEVER_USED, flags, 0,
+				  "this VM has no private memory, its guest "
+				  "would never see a private file");
+	return 0;
+}
+
+/* Flags of the kernel's that this VM does not have. */
+static int check_support(const struct gmem_vm *vm, uint64_t flags,
+			 struct gmem_error *err)
+{
+	uint64_t missing = 0;
+
+	if (vm->features[GMEM_FEATURE_GUEST_MEMFD].support == GMEM_NO)
+		return gmem__fail(err, GMEM_REASON_NO_GUEST_MEMFD, 0, 0,
+				  "this kernel has no guest_memfd for a VM of "
+				  "this type");
+	if (vm->features[GMEM_FEATURE_MMAP].support == GMEM_NO)
+		missing |= GMEM_CREATE_MMAP;
+	if (vm->features[GMEM_FEATURE_INIT_SHARED].support == GMEM_NO)
+		missing |= GMEM_CREATE_INIT_SHARED;
+	missing &= flags;
+	if (!missing)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_FLAG_UNSUPPORTED, missing,
+			  vm->flags_cap > 0 ? (uint64_t)vm->flags_cap : 0,
+			  "flags 0x%" PRIx64 " are not supported by this VM "
+			  "(it supports 0x%x)",
+			  missing,
+			  vm->flags_cap > 0 ? (unsigned int)vm->flags_cap : 0);
+}
+
+/* The kernel's flags for huge pages, or why there are none. */
+static int check_hugetlb(const struct gmem_vm *vm, uint64_t hugetlb_size,
+			 uint64_t flags, uint64_t *kernel_flags,
+			 struct gmem_error *err)
+{
+	if (vm->encoding == GMEM_HUGETLB_MERGED)
+		return gmem__fail(err, GMEM_REASON_HUGETLB_UNSUPPORTED,
+				  hugetlb_size, 0,
+				  "pages of 0x%" PRIx64
+				  " bytes: no released kernel has huge pages "
+				  "in guest_memfd",
+				  hugetlb_size);
+	if (gmem__hugetlb_contradicted(vm->encoding, vm->flags_cap))
+		return gmem__fail(err, GMEM_REASON_ENCODING_CONTRADICTED,
+				  vm->encoding, (uint64_t)vm->flags_cap,
+				  "the kernel's own flags, 0x%x, contradict "
+				  "huge page encoding RFC v%u",
+				  (unsigned int)vm->flags_cap, vm->encoding);
+	if (gmem__hugetlb_flags(vm->encoding, hugetlb_size, flags,
+				kernel_flags) < 0)
+		return gmem__fail(err, GMEM_REASON_FLAG_UNSUPPORTED, flags, 0,
+				  "huge page encoding RFC v%u has no MMAP",
+				  vm->encoding);
+	return 0;
+}
+
+static int create_checks(const struct gmem_vm *vm, uint64_t size,
+			 const struct gmem_create_opts *o,
+			 uint64_t *kernel_flags, struct gmem_error *err)
+{
+	int r = gmem__flags_check(o->flags, CREATE_FLAGS,
+				  "gmem_create_opts.flags", err);
+
+	if (r < 0)
+		return r;
+	r = check_size(vm, size, o->hugetlb_size, err);
+	if (r < 0)
+		return r;
+	if (o->hugetlb_size) {
+		r = check_hugetlb(vm, o->hugetlb_size, o->flags, kernel_flags,
+				  err);
+		return r < 0 ? r : check_use(vm, o->flags, err);
+	}
+	r = check_support(vm, o->flags, err);
+	if (r < 0)
+		return r;
+	*kernel_flags = o->flags & (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED);
+	return check_use(vm, o->flags, err);
+}
+
+static int create_failed(const struct gmem_vm *vm, int sys,
+			 uint64_t kernel_flags, uint64_t hugetlb_size,
+			 struct gmem_error *err)
+{
+	int r;
+
+	/* arm64 says EINVAL to an ioctl that it does not know. */
+	if (sys == -ENOTTY ||
+	    (sys == -EINVAL && vm->ctx.arm64 && !kernel_flags))
+		return gmem__fail_sys(err, GMEM_REASON_NO_GUEST_MEMFD,
+				      -EOPNOTSUPP, sys, 0, 0,
+				      "this kernel has no guest_memfd");
+	if (sys == -ENOENT)
+		return gmem__fail_sys(err, GMEM_REASON_KVM_UNLOADING, 0, sys, 0,
+				      0, "the kvm module is being unloaded");
+	if (sys != -EINVAL)
+		return gmem__fail_call(err, sys, "KVM_CREATE_GUEST_MEMFD");
+	if (hugetlb_size)
+		r = gmem__fail_sys(err, GMEM_REASON_HUGETLB_UNSUPPORTED,
+				   -EOPNOTSUPP, sys, hugetlb_size, 0,
+				   "the kernel refuses pages of 0x%" PRIx64
+				   " bytes",
+				   hugetlb_size);
+	else
+		r = gmem__fail_sys(err, GMEM_REASON_FLAG_UNSUPPORTED,
+				   -EOPNOTSUPP, sys, kernel_flags, 0,
+				   "the kernel refuses flags 0x%" PRIx64
+				   " for this VM",
+				   kernel_flags);
+	return gmem__diagnosed(err, r);
+}
+
+/* KVM leaves the descriptor inheritable and has no flag against it. */
+static int create_fd(const struct gmem_vm *vm, uint64_t size,
+		     uint64_t kernel_flags, uint64_t hugetlb_size,
+		     struct gmem_error *err)
+{
+	struct gmem__create args = { .size = size, .flags = kernel_flags };
+	int fd, r;
+
+	fd = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	if (fd < 0)
+		return create_failed(vm, fd, kernel_flags, hugetlb_size, err);
+	r = gmem__set_cloexec(&vm->ctx, fd);
+	if (r < 0) {
+		(void)gmem__close(&vm->ctx, fd);
+		return gmem__fail_call(err, r, "fcntl(F_SETFD)");
+	}
+	return fd;
+}
+
+int gmem_create(struct gmem_vm *vm, uint64_t size,
+		const struct gmem_create_opts *opts, struct gmem **out,
+		struct gmem_error *err)
+{
+	uint64_t kernel_flags;
+	struct gmem_create_opts o;
+	struct gmem *g;
+	int r = gmem__vm_enter(vm, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__opts_check(opts, CREATE_OPTS_V0, sizeof(o),
+			     "gmem_create_opts", err);
+	if (r < 0)
+		return r;
+	gmem__opts_copy(&o, sizeof(o), opts);
+	r = create_checks(vm, size, &o, &kernel_flags, err);
+	if (r < 0 || (o.flags & GMEM_CREATE_CHECK_ONLY))
+		return r;
+	if (!out)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "out is NULL");
+	r = gmem__file_alloc(&vm->ctx, vm, size, gmem__converts(vm), &g, err);
+	if (r < 0)
+		return r;
+	r = create_fd(vm, size, kernel_flags, o.hugetlb_size, err);
+	if (r < 0) {
+		gmem__file_free(g);
+		return r;
+	}
+	g->fd = r;
+	g->flags = o.flags;
+	if (o.hugetlb_size)
+		g->page_size = o.hugetlb_size;
+	gmem__file_start(g);
+	*out = g;
+	return 0;
+}

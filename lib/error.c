@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/* Filling struct gmem_error; the words for each reason are in reason.c. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* The first release's size: enough for ever. */
+#define ERROR_V0 312
+
+_Static_assert(sizeof(struct gmem_error) == ERROR_V0, "ABI");
+_Static_assert(offsetof(struct gmem_error, msg) == 56, "ABI");
+
+int gmem__begin(struct gmem_error *err)
+{
+	static const struct gmem_error clear = { .remedy = "" };
+
+	if (!err)
+		return 0;
+	if (err->sz < ERROR_V0)
+		return -EINVAL; /* no room to say so */
+	memcpy((char *)err + sizeof(err->sz),
+	       (const char *)&clear + sizeof(err->sz),
+	       sizeof(clear) - sizeof(err->sz));
+	return 0;
+}
+
+__attribute__((format(printf, 7, 0))) static int
+fill(struct gmem_error *err, enum gmem_reason reason, int code, int sys,
+     uint64_t value, uint64_t limit, const char *fmt, va_list ap)
+{
+	if (!err)
+		return code;
+	err->code = code;
+	err->reason = reason;
+	err->sys_errno = -sys;
+	err->value = value;
+	err->limit = limit;
+	err->remedy = gmem_reason_remedy(reason);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	return code;
+}
+
+int gmem__fail(struct gmem_error *err, enum gmem_reason reason, uint64_t value,
+	       uint64_t limit, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = fill(err, reason, gmem__reason_code(reason), 0, value, limit, fmt,
+		 ap);
+	va_end(ap);
+	return r;
+}
+
+int gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
+		   int sys, uint64_t value, uint64_t limit, const char *fmt,
+		   ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = fill(err, reason, code ? code : sys, sys, value, limit, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int gmem__diagnosed(struct gmem_error *err, int code)
+{
+	if (err)
+		err->flags |= GMEM_ERROR_DIAGNOSED;
+	return code;
+}
+
+void gmem__set_done(struct gmem_error *err, uint64_t done)
+{
+	if (err)
+		err->done = done;
+}
+
+int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
+{
+	enum gmem_reason reason;
+
+	switch (sys) {
+	case -EMFILE:
+	case -ENFILE:
+		reason = GMEM_REASON_FD_LIMIT;
+		break;
+	case -ENOMEM:
+		reason = GMEM_REASON_NO_MEMORY;
+		break;
+	case -EACCES:
+	case -EPERM:
+		reason = GMEM_REASON_ACCESS_DENIED;
+		break;
+	case -EBADF:
+		reason = GMEM_REASON_BAD_FD;
+		break;
+	case -EIO:
+		/* The cookie says it is our process, so it is the VM. */
+		reason = GMEM_REASON_VM_DEAD;
+		break;
+	default:
+		reason = GMEM_REASON_KERNEL;
+		break;
+	}
+	return gmem__diagnosed(
+		err, gmem__fail_sys(err, reason, 0, sys, (uint64_t)-sys, 0,
+				    "%s failed with errno %d", what, -sys));
+}
+
+int gmem_strerror(const struct gmem_error *err, char *buf, size_t len)
+{
+	if (!err || err->sz < ERROR_V0)
+		return snprintf(buf, len, "no error information");
+	if (err->code >= 0)
+		return snprintf(buf, len, "success");
+	return snprintf(buf, len, "%s [%s]%s%s", err->msg,
+			gmem_reason_str(err->reason), *err->remedy ? "; " : "",
+			err->remedy);
+}
+
+const char *gmem_version(void)
+{
+	return GMEM_VERSION;
+}

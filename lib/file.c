@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/* The handle of a guest_memfd: its life, what it starts as, its getters. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "file.h"
+
+int gmem__enter(const struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!g)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "the file is NULL");
+	return gmem__ctx_check(g->ctx, err);
+}
+
+int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem_error *err)
+{
+	int r;
+
+	if (len == 0)
+		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
+				  "the length is 0");
+	r = gmem__aligned("offset", offset, g->ctx->page_size, err);
+	if (r < 0)
+		return r;
+	r = gmem__aligned("length", len, g->ctx->page_size, err);
+	if (r < 0)
+		return r;
+	if (offset + len < offset || offset + len > INT64_MAX)
+		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset,
+				  INT64_MAX,
+				  "offset 0x%" PRIx64 " + 0x%" PRIx64
+				  " overflows 63 bits",
+				  offset, len);
+	if (offset + len > g->size)
+		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
+				  g->size,
+				  "0x%" PRIx64 " + 0x%" PRIx64
+				  " ends beyond the file's 0x%" PRIx64 " bytes",
+				  offset, len, g->size);
+	return 0;
+}
+
+/* A handle without its descriptor; the record where something can convert. */
+int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
+		     bool converts, struct gmem **out, struct gmem_error *err)
+{
+	struct gmem *g = gmem__alloc(ctx, sizeof(*g));
+	int r;
+
+	if (!g)
+		return gmem__fail_call(err, -ENOMEM, "allocating the handle");
+	g->ctx = ctx;
+	g->vm = vm;
+	g->fd = -1;
+	g->size = size;
+	g->page_size = ctx->page_size;
+	if (converts) {
+		g->record_len = gmem__record_bytes(size, ctx->page_size);
+		r = g->record_len
+			    ? gmem__mmap(ctx, &g->record_mem, g->record_len,
+					 PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS |
+						 MAP_NORESERVE,
+					 -1, 0)
+			    : -ENOMEM;
+		if (r < 0) {
+			gmem__free(ctx, g);
+			return gmem__fail_call(err, r,
+					       "mapping the attribute record");
+		}
+		gmem__record_init(&g->record, g->record_mem, size,
+				  ctx->page_size);
+	}
+	(void)pthread_mutex_init(&g->lock, NULL);
+	*out = g;
+	return 0;
+}
+
+void gmem__file_free(struct gmem *g)
+{
+	struct gmem__ctx *ctx = g->ctx;
+
+	/* A callback of this very call may still look at the handle. */
+	g->record.blocks = NULL;
+	if (g->record_mem)
+		(void)gmem__munmap(ctx, g->record_mem, g->record_len);
+	(void)pthread_mutex_destroy(&g->lock);
+	if (ctx != &g->own_ctx) {
+		gmem__free(ctx, g);
+		return;
+	}
+	/* Its context goes with it, so it is freed through a copy. */
+	struct gmem__ctx own = *ctx;
+
+	gmem__ctx_fini(ctx);
+	gmem__free(&own, g);
+}
+
+static void file_link(struct gmem *g)
+{
+	(void)pthread_mutex_lock(&g->vm->lock);
+	g->next = g->vm->files;
+	g->vm->files = g;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+}
+
+/*
+ * What each page starts as.  Where attributes are the VM's, by guest address,
+ * a file has none before it is bound.
+ */
+void gmem__file_start(struct gmem *g)
+{
+	enum gmem__state s = g->flags & GMEM_CREATE_INIT_SHARED ? GMEM__SHARED
+								: GMEM__PRIVATE;
+
+	if (!g->record_mem)
+		gmem__record_fix(&g->record, g->size, g->ctx->page_size, s);
+	else if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		gmem__record_set(&g->record, 0, g->size, s);
+	if (g->vm)
+		file_link(g);
+}
+
+void gmem__file_release(struct gmem *g)
+{
+	gmem__unmap_all(g);
+	(void)gmem__close(g->ctx, g->fd);
+	gmem__file_free(g);
+}
+
+/* Out of the VM's list, unless a slot or a mapping still needs it. */
+static int file_unlink(struct gmem *g, struct gmem_error *err)
+{
+	struct gmem **p;
+
+	if (g->slots)
+		return gmem__fail(err, GMEM_REASON_STILL_BOUND, g->slots, 0,
+				  "%u slots still use the file", g->slots);
+	if (g->maps)
+		return gmem__fail(err, GMEM_REASON_STILL_MAPPED, 0, 0,
+				  "the file is still mapped");
+	if (!g->vm)
+		return 0;
+	for (p = &g->vm->files; *p != g; p = &(*p)->next)
+		;
+	*p = g->next;
+	return 0;
+}
+
+int gmem_close(struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0 || !g)
+		return r;
+	r = gmem__ctx_check(g->ctx, err);
+	if (r < 0)
+		return r;
+	if (g->vm)
+		(void)pthread_mutex_lock(&g->vm->lock);
+	r = file_unlink(g, err);
+	if (g->vm)
+		(void)pthread_mutex_unlock(&g->vm->lock);
+	if (r == 0)
+		gmem__file_release(g);
+	return r;
+}
+
+int gmem_fd(const struct gmem *g)
+{
+	return g ? g->fd : -EINVAL;
+}
+
+uint64_t gmem_size(const struct gmem *g)
+{
+	return g ? g->size : 0;
+}
+
+uint64_t gmem_page_size(const struct gmem *g)
+{
+	return g ? g->page_size : 0;
+}
+
+uint64_t gmem_flags(const struct gmem *g)
+{
+	return g ? g->flags : 0;
+}

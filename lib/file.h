@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The handle of a guest_memfd, for the two calls that make one. */
+#ifndef GMEM_LIB_FILE_H
+#define GMEM_LIB_FILE_H
+
+#include "internal.h"
+
+/* A handle without its descriptor; with a record if it @converts. */
+int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
+		     bool converts, struct gmem **out, struct gmem_error *err);
+void gmem__file_free(struct gmem *g);
+/* .fd and .flags are set: the first state of its pages, the VM's list. */
+void gmem__file_start(struct gmem *g);
+/* Unmaps, closes and frees a handle that is in no list any more. */
+void gmem__file_release(struct gmem *g);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handles and the functions that more than one file of lib/ uses, grouped
+ * by the file that defines them.
+ */
+#ifndef GMEM_LIB_INTERNAL_H
+#define GMEM_LIB_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <gmem.h>
+
+#include "record.h"
+#include "sys.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* VM ioctls and long walks go in steps of this many bytes. */
+#define GMEM__STEP (1ULL << 30)
+
+/*
+ * How this process reaches the kernel: shared by a VM and its files, or a
+ * file's own where there is no VM.
+ */
+struct gmem__ctx {
+	const struct gmem_sys *sys;
+	void *priv;
+	gmem_trace_fn *trace;
+	void *trace_arg;
+	uint64_t page_size;
+	const volatile uint64_t *cookie; /* wiped in a forked child */
+	bool arm64;
+};
+
+/* A range being changed; lives on the stack of the call that changes it. */
+struct gmem__busy {
+	struct gmem__busy *next;
+	const void *object; /* whose range: a file or a VM's slots */
+	uint64_t start, end;
+	pthread_t owner;
+};
+
+struct gmem__slot {
+	struct gmem__slot *next;
+	struct gmem_slot s;
+	uint64_t ino, dev; /* of a noted slot's .fd, to see it die */
+	bool busy;	   /* being bound or unbound: not yet, no more */
+	bool deleted;	   /* in the kernel; attributes still to reset */
+};
+
+struct gmem__map {
+	struct gmem__map *next;
+	void *addr;
+	uint64_t len;
+};
+
+struct gmem__feature {
+	uint8_t support;
+	int32_t answer;
+};
+
+#define GMEM__FEATURES 29
+
+struct gmem_vm {
+	struct gmem__ctx ctx;
+	int fd;
+	bool owns_fd;
+	uint32_t type;	     /* enum gmem_vm_type */
+	uint32_t encoding;   /* enum gmem_hugetlb_encoding */
+	int flags_cap;	     /* KVM_CAP_GUEST_MEMFD_FLAGS: mask or -errno */
+	uint32_t slot_limit; /* ids below this; 0 = unknown */
+	uint32_t address_spaces;
+	bool readonly_slots;
+	struct gmem__feature features[GMEM__FEATURES];
+	pthread_mutex_t lock; /* all below; never held across the kernel */
+	pthread_cond_t idle;  /* a busy range or slot came free */
+	struct gmem__busy *busy;
+	struct gmem__slot *slots;
+	struct gmem *files;
+};
+
+struct gmem {
+	struct gmem__ctx *ctx; /* the VM's, or own_ctx */
+	struct gmem__ctx own_ctx;
+	struct gmem_vm *vm; /* NULL: a file without a VM */
+	struct gmem *next;  /* in vm->files */
+	int fd;
+	uint64_t size;
+	uint64_t page_size; /* the file's: the huge page or the host's */
+	uint64_t flags;	    /* GMEM_CREATE_* that it was made with */
+	bool adopted;	    /* not made here: may be another VM's */
+	bool foreign;	    /* is another VM's: HVA mode only */
+	struct gmem__record record; /* .blocks NULL: nothing converts */
+	void *record_mem;
+	size_t record_len;
+	pthread_mutex_t lock; /* the record's writers and all below */
+	unsigned char *view;  /* the whole file, made when first needed */
+	struct gmem__map *maps;
+	unsigned int slots; /* bound or noted */
+};
+
+/* ctx.c */
+int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
+		   void *priv, const struct gmem_vm_opts *opts,
+		   struct gmem_error *err);
+void gmem__ctx_fini(struct gmem__ctx *ctx);
+/* 0, or -EIO with WRONG_PROCESS in a forked child. */
+int gmem__ctx_check(const struct gmem__ctx *ctx, struct gmem_error *err);
+static inline bool gmem__ctx_forked(const struct gmem__ctx *ctx)
+{
+	return *ctx->cookie == 0;
+}
+
+/* call.c: the system calls, traced.  Each returns >= 0 or -errno. */
+int gmem__ioctl(const struct gmem__ctx *ctx, int fd, unsigned long request,
+		void *arg);
+int gmem__open(const struct gmem__ctx *ctx, const char *path, int flags);
+int gmem__close(const struct gmem__ctx *ctx, int fd);
+int gmem__set_cloexec(const struct gmem__ctx *ctx, int fd);
+int gmem__fstat(const struct gmem__ctx *ctx, int fd, struct gmem__stat *out);
+int gmem__fstatfs(const struct gmem__ctx *ctx, int fd, uint64_t *magic);
+int gmem__mmap(const struct gmem__ctx *ctx, void **addr, uint64_t len, int prot,
+	       int flags, int fd, uint64_t offset);
+int gmem__munmap(const struct gmem__ctx *ctx, void *addr, uint64_t len);
+int gmem__madvise(const struct gmem__ctx *ctx, void *addr, uint64_t len,
+		  int advice);
+int gmem__mbind(const struct gmem__ctx *ctx, void *addr, uint64_t len, int mode,
+		const unsigned long *nodes, unsigned long maxnode,
+		unsigned int flags);
+int gmem__get_mempolicy(const struct gmem__ctx *ctx, int *mode,
+			unsigned long *nodes, unsigned long maxnode, void *addr,
+			unsigned long flags);
+int gmem__set_mempolicy(const struct gmem__ctx *ctx, int mode,
+			const unsigned long *nodes, unsigned long maxnode);
+int gmem__move_pages(const struct gmem__ctx *ctx, size_t n, void **pages,
+		     int *node);
+int gmem__mincore(const struct gmem__ctx *ctx, void *addr, size_t len,
+		  unsigned char *vec);
+int gmem__fallocate(const struct gmem__ctx *ctx, int fd, int mode,
+		    uint64_t offset, uint64_t len);
+int gmem__pipe(const struct gmem__ctx *ctx, int fd[2]);
+int64_t gmem__write(const struct gmem__ctx *ctx, int fd, const void *from,
+		    size_t len);
+int64_t gmem__read(const struct gmem__ctx *ctx, int fd, void *to, size_t len);
+int gmem__cachestat(const struct gmem__ctx *ctx, int fd, uint64_t offset,
+		    uint64_t len, uint64_t *resident);
+int64_t gmem__vm_read(const struct gmem__ctx *ctx, void *to, const void *from,
+		      size_t len);
+int64_t gmem__vm_write(const struct gmem__ctx *ctx, void *to, const void *from,
+		       size_t len);
+
+static inline void *gmem__alloc(const struct gmem__ctx *ctx, size_t len)
+{
+	return ctx->sys->alloc(ctx->priv, len);
+}
+
+static inline void gmem__free(const struct gmem__ctx *ctx, void *p)
+{
+	ctx->sys->free(ctx->priv, p);
+}
+
+/* error.c */
+/* Clears @err; -EINVAL if its .sz was never set. */
+int gmem__begin(struct gmem_error *err);
+/* Fills @err and returns -errno of @reason, so that callers return it. */
+__attribute__((format(printf, 5, 6))) int
+gmem__fail(struct gmem_error *err, enum gmem_reason reason, uint64_t value,
+	   uint64_t limit, const char *fmt, ...);
+/* The same after a system call said @sys (-errno): returned unless @code. */
+__attribute__((format(printf, 7, 8))) int
+gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
+	       int sys, uint64_t value, uint64_t limit, const char *fmt, ...);
+/* Marks what gmem__fail*() said as worked out after the fact. */
+int gmem__diagnosed(struct gmem_error *err, int code);
+void gmem__set_done(struct gmem_error *err, uint64_t done);
+/* A failed system call that no rule explains: memory, fds, rights, dead VM. */
+int gmem__fail_call(struct gmem_error *err, int sys, const char *what);
+
+/* reason.c */
+int gmem__reason_code(uint32_t reason);
+
+/* opts.c */
+/*
+ * @opts of @sz bytes by its caller's word: 0, or -EINVAL when .sz is below
+ * @min, -E2BIG when bytes beyond the @known are not zero.
+ */
+int gmem__opts_check(const void *opts, size_t min, size_t known,
+		     const char *name, struct gmem_error *err);
+int gmem__flags_check(uint64_t flags, uint64_t known, const char *name,
+		      struct gmem_error *err);
+int gmem__reserved(uint64_t value, const char *name, struct gmem_error *err);
+/* Copies min(opts->sz, known) bytes over zeroes: the caller's wishes. */
+void gmem__opts_copy(void *to, size_t known, const void *opts);
+/* A struct that the library fills: min(.sz, known) bytes, the rest zero. */
+int gmem__out_check(const void *out, size_t min, const char *name,
+		    struct gmem_error *err);
+void gmem__out_copy(void *out, const void *from, size_t known);
+int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
+		  struct gmem_error *err);
+
+/* feature.c */
+void gmem__probe(struct gmem_vm *vm);
+int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap);
+static inline bool gmem__has(const struct gmem_vm *vm, enum gmem_feature f)
+{
+	return vm->features[f].support == GMEM_YES;
+}
+/* Whether guest pages can be private: by either of the two interfaces. */
+static inline bool gmem__converts(const struct gmem_vm *vm)
+{
+	return gmem__has(vm, GMEM_FEATURE_VM_ATTRIBUTES) ||
+	       gmem__has(vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+}
+
+/* The same, counting what could not be found out as possible. */
+static inline bool gmem__may_convert(const struct gmem_vm *vm)
+{
+	return vm->features[GMEM_FEATURE_VM_ATTRIBUTES].support != GMEM_NO ||
+	       vm->features[GMEM_FEATURE_FILE_ATTRIBUTES].support != GMEM_NO;
+}
+
+/* hugetlb.c */
+int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
+			uint64_t *kernel_flags);
+bool gmem__hugetlb_known(uint64_t size);
+/* Whether the kernel's own flag mask rules the encoding out. */
+bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap);
+
+/* vm.c */
+int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
+		     const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		     struct gmem_error *err);
+int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
+		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		      struct gmem_error *err);
+/* The opening of each call on a VM: clears @err, refuses NULL and children. */
+int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err);
+
+/* file.c */
+int gmem__enter(const struct gmem *g, struct gmem_error *err);
+/* [@offset, @offset + @len) is page aligned, not empty, inside the file. */
+int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem_error *err);
+
+/* adopt.c */
+/* 0 and *@st, or why @fd is none. */
+int gmem__is_guest_memfd(const struct gmem__ctx *ctx, int fd,
+			 struct gmem__stat *st, struct gmem_error *err);
+/* @sys and @priv count only without @vm. */
+int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
+		   int fd, const struct gmem_adopt_opts *opts,
+		   struct gmem **out, struct gmem_error *err);
+
+/* busy.c: disjoint changes run in parallel, overlapping ones wait. */
+int gmem__busy_begin(struct gmem_vm *vm, struct gmem__busy *b,
+		     const void *object, uint64_t start, uint64_t end,
+		     struct gmem_error *err);
+void gmem__busy_end(struct gmem_vm *vm, struct gmem__busy *b);
+
+/* map.c */
+/*
+ * What the host sees of the pages at @offset.  Only a kernel that converts in
+ * place goes by a page's attributes; to all others the whole file is what it
+ * was made as.
+ */
+enum gmem__state gmem__host_state(const struct gmem *g, uint64_t offset,
+				  uint64_t len, uint64_t *run);
+int gmem__need_mappable(const struct gmem *g, struct gmem_error *err);
+int gmem__fail_private(uint64_t offset, struct gmem_error *err);
+/* The whole-file mapping behind slots and copies; 0 or -errno. */
+int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
+void gmem__unmap_all(struct gmem *g);
+
+/* copy.c */
+/* A byte range of a mappable file: no alignment, @len may be 0. */
+int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
+		     struct gmem_error *err);
+
+#endif

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/* Each reason's name, the code it is returned with, and what to do. */
+#include <errno.h>
+
+#include "internal.h"
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	int code; /* 0: the kernel's errno is passed through */
+	const char *remedy;
+} reasons[] = {
+	[GMEM_REASON_NONE] = { "none", 0, "" },
+
+	[GMEM_REASON_NULL_ARGUMENT] = {
+		"null-argument", -EINVAL, "pass a valid pointer",
+	},
+	[GMEM_REASON_OPTS_SIZE] = {
+		"opts-size", -EINVAL, "set .sz to sizeof() of the struct",
+	},
+	[GMEM_REASON_OPTS_NEWER] = {
+		"opts-newer", -E2BIG,
+		"use a newer libgmem, or leave the new members zero",
+	},
+	[GMEM_REASON_FLAG_UNKNOWN] = {
+		"flag-unknown", -EINVAL,
+		"pass only the flags that gmem.h defines for this call",
+	},
+	[GMEM_REASON_VALUE_UNKNOWN] = {
+		"value-unknown", -EINVAL,
+		"pass one of the values that gmem.h lists",
+	},
+	[GMEM_REASON_ZERO_SIZE] = {
+		"zero-size", -EINVAL, "pass at least one page",
+	},
+	[GMEM_REASON_SIZE_LIMIT] = {
+		"size-limit", -EINVAL, "stay below 2^63 bytes",
+	},
+	[GMEM_REASON_UNALIGNED] = {
+		"unaligned", -EINVAL,
+		"round to the page size of the file, see gmem_page_size(3)",
+	},
+	[GMEM_REASON_OUTSIDE_FILE] = {
+		"outside-file", -EINVAL,
+		"stay inside the file: its size is fixed when it is made",
+	},
+	[GMEM_REASON_OFFSET_OVERFLOW] = {
+		"offset-overflow", -EINVAL, "pass an offset inside the file",
+	},
+	[GMEM_REASON_BAD_FD] = {
+		"bad-fd", -EBADF, "pass an open file descriptor",
+	},
+
+	[GMEM_REASON_WRONG_PROCESS] = {
+		"wrong-process", -EIO,
+		"make the VM in the process that uses it; a forked child "
+		"may only call gmem_vm_destroy(3)",
+	},
+	[GMEM_REASON_VM_DEAD] = {
+		"vm-dead", -EIO,
+		"the kernel stopped this VM: take it down with "
+		"gmem_vm_destroy(3) and see the kernel log",
+	},
+	[GMEM_REASON_NO_DEVICE] = {
+		"no-device", 0,
+		"load the kvm module, or pass /dev/kvm into this container",
+	},
+	[GMEM_REASON_DEVICE_ACCESS] = {
+		"device-access", 0, "join the device's group, usually kvm",
+	},
+	[GMEM_REASON_NOT_KVM] = {
+		"not-kvm", -EINVAL, "name a KVM device, usually /dev/kvm",
+	},
+	[GMEM_REASON_NOT_A_VM] = {
+		"not-a-vm", -EINVAL,
+		"pass the file descriptor that KVM_CREATE_VM returned",
+	},
+	[GMEM_REASON_VM_TYPE_UNSUPPORTED] = {
+		"vm-type-unsupported", -EOPNOTSUPP,
+		"take a type that gmem_vm_features(3) reports, or a kernel "
+		"and CPU that have this one",
+	},
+	[GMEM_REASON_IPA_BITS] = {
+		"ipa-bits", -EINVAL,
+		"leave ipa_bits 0, or on arm64 pass a size the host has",
+	},
+	[GMEM_REASON_HAS_FILES] = {
+		"has-files", -EBUSY,
+		"close the files first, or use gmem_vm_destroy(3)",
+	},
+	[GMEM_REASON_FD_LIMIT] = {
+		"fd-limit", 0,
+		"raise RLIMIT_NOFILE or fs.file-max, or close descriptors",
+	},
+	[GMEM_REASON_NO_MEMORY] = {
+		"no-memory", 0,
+		"free memory or raise the limit: memory cgroup, "
+		"vm.max_map_count, RLIMIT_AS, huge page pool",
+	},
+	[GMEM_REASON_ACCESS_DENIED] = {
+		"access-denied", 0,
+		"allow it in the security module or the seccomp filter, see "
+		"gmem_syscall_info(3)",
+	},
+	[GMEM_REASON_KVM_UNLOADING] = {
+		"kvm-unloading", -ENOENT,
+		"wait until the kvm module is loaded again",
+	},
+	[GMEM_REASON_KERNEL] = {
+		"kernel", 0,
+		"see the errno; the call and its arguments were in order as "
+		"far as libgmem knows",
+	},
+
+	[GMEM_REASON_NO_GUEST_MEMFD] = {
+		"no-guest-memfd", -EOPNOTSUPP,
+		"use Linux 6.18 or later, or from 6.8 on a VM type with "
+		"private memory",
+	},
+	[GMEM_REASON_FLAG_UNSUPPORTED] = {
+		"flag-unsupported", -EOPNOTSUPP,
+		"leave the flag out, or use a kernel and VM type that "
+		"gmem_features(7) lists for it",
+	},
+	[GMEM_REASON_INIT_SHARED_UNMAPPABLE] = {
+		"init-shared-unmappable", -EINVAL,
+		"add GMEM_CREATE_MMAP: without it nobody can reach the "
+		"memory",
+	},
+	[GMEM_REASON_GUEST_ONLY] = {
+		"guest-only", -EINVAL,
+		"add GMEM_CREATE_INIT_SHARED to let the host in, drop "
+		"GMEM_CREATE_MMAP for a confidential VM, or say "
+		"GMEM_CREATE_GUEST_ONLY if no host access is what you want",
+	},
+	[GMEM_REASON_NEVER_USED] = {
+		"never-used", -EINVAL,
+		"pass GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED for a VM "
+		"without private memory, or make a VM of a type that has "
+		"it; GMEM_CREATE_UNBOUND makes a file that backs no guest",
+	},
+	[GMEM_REASON_HUGETLB_SIZE] = {
+		"hugetlb-size", -EINVAL,
+		"pass 0 or one of 64K 512K 1M 2M 8M 16M 32M 256M 512M 1G 2G "
+		"16G",
+	},
+	[GMEM_REASON_HUGETLB_UNSUPPORTED] = {
+		"hugetlb-unsupported", -EOPNOTSUPP,
+		"leave hugetlb_size 0: no released kernel has huge pages in "
+		"guest_memfd",
+	},
+	[GMEM_REASON_ENCODING_CONTRADICTED] = {
+		"encoding-contradicted", -EOPNOTSUPP,
+		"do not name this encoding: the kernel uses those bits for "
+		"something else",
+	},
+	[GMEM_REASON_NOT_GUEST_MEMFD] = {
+		"not-guest-memfd", -EINVAL,
+		"pass the file descriptor of a guest_memfd",
+	},
+	[GMEM_REASON_STILL_BOUND] = {
+		"still-bound", -EBUSY,
+		"unbind or forget its slots first, or use gmem_vm_destroy(3)",
+	},
+	[GMEM_REASON_STILL_MAPPED] = {
+		"still-mapped", -EBUSY,
+		"unmap with gmem_munmap(3) first, or use gmem_vm_destroy(3)",
+	},
+
+	[GMEM_REASON_SLOT_LIMIT] = {
+		"slot-limit", -EINVAL, "use a smaller slot number",
+	},
+	[GMEM_REASON_ADDRESS_SPACE] = {
+		"address-space", -EINVAL, "use address space 0",
+	},
+	[GMEM_REASON_SLOT_IN_USE] = {
+		"slot-in-use", -EEXIST,
+		"unbind the slot first: one with a guest_memfd can not be "
+		"changed, only deleted",
+	},
+	[GMEM_REASON_DEAD_SLOT] = {
+		"dead-slot", -EEXIST,
+		"delete that slot (memory_size 0) and call "
+		"gmem_slot_forget(3)",
+	},
+	[GMEM_REASON_GPA_OVERFLOW] = {
+		"gpa-overflow", -EINVAL, "stay below 2^64",
+	},
+	[GMEM_REASON_GPA_OVERLAP] = {
+		"gpa-overlap", -EEXIST,
+		"choose guest addresses that no slot has",
+	},
+	[GMEM_REASON_GPA_LIMIT] = {
+		"gpa-limit", -EINVAL,
+		"stay inside the guest's physical address width",
+	},
+	[GMEM_REASON_SLOT_TOO_LARGE] = {
+		"slot-too-large", -EINVAL, "split it over several slots",
+	},
+	[GMEM_REASON_RANGE_BOUND] = {
+		"range-bound", -EEXIST,
+		"unbind that range first, or ask for GMEM_BIND_ALIAS",
+	},
+	[GMEM_REASON_DIRTY_LOG] = {
+		"dirty-log", -EOPNOTSUPP,
+		"leave GMEM_BIND_FD out: HVA mode can log dirty pages",
+	},
+	[GMEM_REASON_READONLY] = {
+		"readonly", -EOPNOTSUPP,
+		"leave GMEM_BIND_FD out: HVA mode can be read-only",
+	},
+	[GMEM_REASON_READONLY_UNSUPPORTED] = {
+		"readonly-unsupported", -EOPNOTSUPP,
+		"bind it writable: this VM type has no read-only slots",
+	},
+	[GMEM_REASON_FOREIGN_VM] = {
+		"foreign-vm", -EOPNOTSUPP,
+		"bind in the VM that made the file, or use HVA mode",
+	},
+	[GMEM_REASON_HVA_PRIVATE] = {
+		"hva-private", -EOPNOTSUPP,
+		"make the file with GMEM_CREATE_MMAP | "
+		"GMEM_CREATE_INIT_SHARED, or bind in fd mode",
+	},
+	[GMEM_REASON_NEEDS_MMAP] = {
+		"needs-mmap", -EOPNOTSUPP,
+		"make the file with GMEM_CREATE_MMAP: arm64 binds no other",
+	},
+	[GMEM_REASON_USERSPACE_ADDR] = {
+		"userspace-addr", -EINVAL, "pass a page-aligned user address",
+	},
+	[GMEM_REASON_UNKNOWN_SLOT] = {
+		"unknown-slot", -EEXIST,
+		"tell libgmem of the VMM's own slots with gmem_slot_note(3)",
+	},
+	[GMEM_REASON_NOT_BOUND] = {
+		"not-bound", -EINVAL, "bind the range first",
+	},
+	[GMEM_REASON_NOTED_SLOT] = {
+		"noted-slot", -EINVAL,
+		"delete it as it was made, then call gmem_slot_forget(3)",
+	},
+	[GMEM_REASON_RESET_PENDING] = {
+		"reset-pending", -EIO,
+		"bind there again, which retries, or destroy the VM",
+	},
+
+	[GMEM_REASON_ATTRIBUTE_UNKNOWN] = {
+		"attribute-unknown", -EINVAL,
+		"pass GMEM_ATTRIBUTE_PRIVATE or GMEM_ATTRIBUTE_SHARED",
+	},
+	[GMEM_REASON_NO_PRIVATE_MEMORY] = {
+		"no-private-memory", -EOPNOTSUPP,
+		"use a VM type with private memory: sw-protected, snp, tdx",
+	},
+	[GMEM_REASON_PAGE_IN_USE] = {
+		"page-in-use", -EAGAIN,
+		"end DMA, O_DIRECT and other pins of the page, then try "
+		"again",
+	},
+	[GMEM_REASON_CANCELLED] = {
+		"cancelled", -ECANCELED, "go on from where err->done says",
+	},
+	[GMEM_REASON_DEADLOCK] = {
+		"deadlock", -EDEADLK,
+		"change nothing from a callback of a change",
+	},
+	[GMEM_REASON_RECORD_FORMAT] = {
+		"record-format", -EINVAL,
+		"pass what gmem_attributes_export(3) wrote, whole",
+	},
+	[GMEM_REASON_RECORD_MISMATCH] = {
+		"record-mismatch", -EINVAL,
+		"import into a file of the same size and page size",
+	},
+	[GMEM_REASON_BUFFER_SIZE] = {
+		"buffer-size", -ENOSPC,
+		"ask for the size with a NULL buffer first",
+	},
+
+	[GMEM_REASON_NOT_MAPPABLE] = {
+		"not-mappable", -EOPNOTSUPP,
+		"make the file with GMEM_CREATE_MMAP (Linux 6.18)",
+	},
+	[GMEM_REASON_PRIVATE] = {
+		"private", -EACCES, "let the guest share the range first",
+	},
+	[GMEM_REASON_NOT_MAPPED] = {
+		"not-mapped", -EINVAL,
+		"pass the address that gmem_mmap(3) returned",
+	},
+};
+/* clang-format on */
+
+const char *gmem_reason_str(uint32_t reason)
+{
+	if (reason >= ARRAY_SIZE(reasons) || !reasons[reason].name)
+		return "unknown";
+	return reasons[reason].name;
+}
+
+const char *gmem_reason_remedy(uint32_t reason)
+{
+	if (reason >= ARRAY_SIZE(reasons) || !reasons[reason].name)
+		return "";
+	return reasons[reason].remedy;
+}
+
+int gmem__reason_code(uint32_t reason)
+{
+	return reasons[reason].code;
+}

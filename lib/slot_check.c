@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The planner and the checks before a bind: the kernel answers most of what
+ * is refused here with one EINVAL, and accepts some of it in silence.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "slot.h"
+
+#define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */
+#define X86_GPA_BITS 52	   /* the architecture's most */
+#define USER_ADDR_BITS 56  /* the most of x86-64 and arm64 */
+
+#define NEEDS_HVA (GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY | GMEM_BIND_ALIAS)
+
+/* What fd mode can not give, although it was named. */
+static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
+			 struct gmem_error *err)
+{
+	if (flags & GMEM_BIND_DIRTY_LOG)
+		return gmem__fail(err, GMEM_REASON_DIRTY_LOG, flags, 0,
+				  "fd mode has no dirty page log");
+	if (flags & GMEM_BIND_READONLY)
+		return gmem__fail(err, GMEM_REASON_READONLY, flags, 0,
+				  "fd mode has no read-only slots");
+	if (flags & GMEM_BIND_ALIAS)
+		return gmem__fail(err, GMEM_REASON_RANGE_BOUND, flags, 0,
+				  "fd mode binds a range of the file once");
+	if (g->foreign)
+		return gmem__fail(err, GMEM_REASON_FOREIGN_VM, 0, 0,
+				  "the file belongs to another VM");
+	return 0;
+}
+
+static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
+		   struct gmem_error *err)
+{
+	int r = fd_mode_lacks(g, b->flags, err);
+
+	if (r < 0)
+		return r;
+	if (g->vm->ctx.arm64 && !(g->flags & GMEM_CREATE_MMAP))
+		return gmem__fail(err, GMEM_REASON_NEEDS_MMAP, g->flags, 0,
+				  "the file was made without MMAP");
+	if (!(g->flags & GMEM_CREATE_MMAP) && !gmem__may_convert(g->vm))
+		return gmem__fail(err, GMEM_REASON_NEVER_USED, g->flags, 0,
+				  "this VM has no private memory, its guest "
+				  "would never see the private file");
+	return 0;
+}
+
+/* KVM would read and write the slot through a mapping that faults. */
+static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
+		    struct gmem_error *err)
+{
+	uint64_t run;
+	enum gmem__state s = gmem__host_state(g, b->offset, b->len, &run);
+
+	if (!(g->flags & GMEM_CREATE_MMAP) || s != GMEM__SHARED || run < b->len)
+		return gmem__fail(err, GMEM_REASON_HVA_PRIVATE, g->flags, 0,
+				  "HVA mode needs a mappable, shared file and "
+				  "this one has flags 0x%" PRIx64,
+				  g->flags);
+	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
+		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
+				  b->userspace_addr, 0,
+				  "HVA mode uses the library's own mapping of "
+				  "the file, not 0x%" PRIx64,
+				  b->userspace_addr);
+	if ((b->flags & GMEM_BIND_READONLY) && !g->vm->readonly_slots)
+		return gmem__fail(err, GMEM_REASON_READONLY_UNSUPPORTED,
+				  b->flags, 0,
+				  "this VM has no read-only slots");
+	return 0;
+}
+
+int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
+		    struct gmem_error *err)
+{
+	uint64_t named = b->flags & (GMEM_BIND_FD | GMEM_BIND_HVA);
+
+	if (named == (GMEM_BIND_FD | GMEM_BIND_HVA))
+		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, b->flags, 0,
+				  "GMEM_BIND_FD and GMEM_BIND_HVA exclude each "
+				  "other");
+	if (named)
+		b->mode = named;
+	else if ((b->flags & NEEDS_HVA) || g->foreign)
+		b->mode = GMEM_BIND_HVA;
+	else
+		b->mode = GMEM_BIND_FD;
+	return b->mode == GMEM_BIND_FD ? plan_fd(g, b, err)
+				       : plan_hva(g, b, err);
+}
+
+static int check_ids(const struct gmem_vm *vm, const struct gmem__bind *b,
+		     struct gmem_error *err)
+{
+	uint32_t limit = vm->slot_limit ? vm->slot_limit : SLOT_ID_MAX + 1;
+
+	if (b->slot >= limit)
+		return gmem__fail(err, GMEM_REASON_SLOT_LIMIT, b->slot, limit,
+				  "slot %u, this VM has %u of them", b->slot,
+				  limit);
+	if (b->address_space >= vm->address_spaces)
+		return gmem__fail(err, GMEM_REASON_ADDRESS_SPACE,
+				  b->address_space, vm->address_spaces,
+				  "address space %u, this VM has %u of them",
+				  b->address_space, vm->address_spaces);
+	return 0;
+}
+
+static int check_gpa(const struct gmem_vm *vm, const struct gmem__bind *b,
+		     struct gmem_error *err)
+{
+	uint64_t end = b->gpa + b->len;
+	uint64_t most = GMEM__SLOT_MAX_PAGES * vm->ctx.page_size;
+	int r = gmem__aligned("gpa", b->gpa, vm->ctx.page_size, err);
+
+	if (r < 0)
+		return r;
+	if (end < b->gpa)
+		return gmem__fail(err, GMEM_REASON_GPA_OVERFLOW, b->gpa, b->len,
+				  "gpa 0x%" PRIx64 " + 0x%" PRIx64
+				  " overflows 64 bits",
+				  b->gpa, b->len);
+	if (b->len > most)
+		return gmem__fail(err, GMEM_REASON_SLOT_TOO_LARGE, b->len, most,
+				  "0x%" PRIx64 " bytes in a slot that holds "
+				  "0x%" PRIx64,
+				  b->len, most);
+	if (!vm->ctx.arm64 && end > 1ULL << X86_GPA_BITS)
+		return gmem__fail(
+			err, GMEM_REASON_GPA_LIMIT, end, 1ULL << X86_GPA_BITS,
+			"gpa 0x%" PRIx64 " + 0x%" PRIx64 " is beyond %d bits",
+			b->gpa, b->len, X86_GPA_BITS);
+	return 0;
+}
+
+/* Checked by the kernel for fd mode too, although it may be 0 there. */
+static int check_userspace_addr(const struct gmem_vm *vm,
+				const struct gmem__bind *b,
+				struct gmem_error *err)
+{
+	uint64_t end = b->userspace_addr + b->len;
+
+	if (b->userspace_addr && !(b->flags & GMEM_BIND_USERSPACE_ADDR))
+		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
+				  b->userspace_addr, 0,
+				  "userspace_addr 0x%" PRIx64
+				  " without GMEM_BIND_USERSPACE_ADDR",
+				  b->userspace_addr);
+	if (b->userspace_addr % vm->ctx.page_size == 0 &&
+	    end >= b->userspace_addr && end <= 1ULL << USER_ADDR_BITS)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, b->userspace_addr,
+			  vm->ctx.page_size,
+			  "userspace_addr 0x%" PRIx64
+			  " is not a page-aligned, untagged user address "
+			  "with room for 0x%" PRIx64 " bytes",
+			  b->userspace_addr, b->len);
+}
+
+int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
+		    struct gmem_error *err)
+{
+	int r = check_ids(vm, b, err);
+
+	if (r < 0)
+		return r;
+	r = check_gpa(vm, b, err);
+	if (r < 0)
+		return r;
+	return check_userspace_addr(vm, b, err);
+}
+
+static bool overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
+{
+	return a < b + blen && b < a + alen;
+}
+
+int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
+		     const struct gmem__bind *b, struct gmem__slot *conflict,
+		     struct gmem_error *err)
+{
+	const struct gmem__slot *s =
+		gmem__slot_find(vm, b->slot, b->address_space);
+
+	if (s) {
+		*conflict = *s;
+		return gmem__fail(err, GMEM_REASON_SLOT_IN_USE, b->slot, 0,
+				  "slot %u is at gpa 0x%" PRIx64 " already",
+				  b->slot, s->s.gpa);
+	}
+	for (s = vm->slots; s; s = s->next) {
+		if (s->deleted || s->s.address_space != b->address_space ||
+		    !overlap(b->gpa, b->len, s->s.gpa, s->s.len))
+			continue;
+		*conflict = *s;
+		return gmem__fail(
+			err, GMEM_REASON_GPA_OVERLAP, b->gpa, s->s.gpa,
+			"gpa 0x%" PRIx64 " + 0x%" PRIx64
+			" overlaps slot %u at 0x%" PRIx64 " + 0x%" PRIx64,
+			b->gpa, b->len, s->s.slot, s->s.gpa, s->s.len);
+	}
+	if (b->mode != GMEM_BIND_FD)
+		return 0;
+	for (s = vm->slots; g && s; s = s->next) {
+		if (s->deleted || s->s.gmem != g ||
+		    !(s->s.flags & GMEM_SLOT_FD) ||
+		    !overlap(b->offset, b->len, s->s.offset, s->s.len))
+			continue;
+		*conflict = *s;
+		return gmem__fail(
+			err, GMEM_REASON_RANGE_BOUND, b->offset, s->s.offset,
+			"offset 0x%" PRIx64 " + 0x%" PRIx64
+			" is bound by slot %u at 0x%" PRIx64 " + 0x%" PRIx64,
+			b->offset, b->len, s->s.slot, s->s.offset, s->s.len);
+	}
+	return 0;
+}
+
+int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
+		    int code, struct gmem_error *err)
+{
+	struct gmem__stat st = { 0 };
+
+	if (!(conflict->s.flags & GMEM_SLOT_FD) || conflict->s.gmem ||
+	    conflict->s.fd < 0)
+		return code;
+	if (gmem__fstat(&vm->ctx, conflict->s.fd, &st) == 0 &&
+	    st.ino == conflict->ino && st.dev == conflict->dev)
+		return code;
+	return gmem__fail(err, GMEM_REASON_DEAD_SLOT, conflict->s.slot, 0,
+			  "slot %u is in the way and dead: its guest_memfd, "
+			  "fd %d, was closed",
+			  conflict->s.slot, conflict->s.fd);
+}
+
+int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
+			int sys, struct gmem_error *err)
+{
+	const struct gmem__ctx *ctx = g->ctx;
+	unsigned int bits = ctx->sys->phys_bits(ctx->priv);
+	int r;
+
+	if (sys == -EEXIST) {
+		r = gmem__fail_sys(err, GMEM_REASON_UNKNOWN_SLOT, -EEXIST, sys,
+				   b->gpa, b->len,
+				   "a slot that libgmem was not told of has "
+				   "gpa 0x%" PRIx64 " or that range of the "
+				   "file",
+				   b->gpa);
+	} else if (sys == -EFAULT ||
+		   (sys == -EINVAL && bits && (b->gpa + b->len - 1) >> bits)) {
+		r = gmem__fail_sys(err, GMEM_REASON_GPA_LIMIT, -EINVAL, sys,
+				   b->gpa + b->len, bits ? 1ULL << bits : 0,
+				   "gpa 0x%" PRIx64 " + 0x%" PRIx64
+				   " is beyond the guest's addresses",
+				   b->gpa, b->len);
+	} else if (sys == -EINVAL && g->adopted && b->mode == GMEM_BIND_FD) {
+		r = gmem__fail_sys(err, GMEM_REASON_FOREIGN_VM, -EOPNOTSUPP,
+				   sys, (uint64_t)g->fd, 0,
+				   "the adopted fd %d seems to be a file of "
+				   "another VM",
+				   g->fd);
+	} else if (sys == -EINVAL) {
+		r = gmem__fail_sys(err, GMEM_REASON_UNKNOWN_SLOT, -EEXIST, sys,
+				   b->slot, 0,
+				   "slot %u or that range of the file seems to "
+				   "be taken by a slot that libgmem was not "
+				   "told of",
+				   b->slot);
+	} else {
+		return gmem__fail_call(err, sys, "binding the slot");
+	}
+	return gmem__diagnosed(err, r);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/* Slots that the VMM makes itself: known here, never touched. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "slot.h"
+
+#define SLOT_V0 64
+#define SLOT_FLAGS (GMEM_SLOT_FD | GMEM_SLOT_READONLY | GMEM_SLOT_DIRTY_LOG)
+
+_Static_assert(sizeof(struct gmem_slot) == SLOT_V0, "ABI");
+
+static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
+		      struct gmem_error *err)
+{
+	if (s->flags & GMEM_SLOT_FD && s->flags & GMEM_SLOT_DIRTY_LOG)
+		return gmem__fail(err, GMEM_REASON_DIRTY_LOG, s->flags, 0,
+				  "no kernel has a dirty log on a slot with a "
+				  "guest_memfd");
+	if (s->flags & GMEM_SLOT_FD && s->flags & GMEM_SLOT_READONLY)
+		return gmem__fail(err, GMEM_REASON_READONLY, s->flags, 0,
+				  "no kernel has a read-only slot with a "
+				  "guest_memfd");
+	if (!s->gmem)
+		return 0;
+	if (s->gmem->vm != vm)
+		return gmem__fail(err, GMEM_REASON_FOREIGN_VM, 0, 0,
+				  "the file belongs to another VM's handle");
+	return gmem__range_check(s->gmem, s->offset, s->len, err);
+}
+
+/* Remembers which file is behind a slot, to see it die. */
+static int note_identity(struct gmem_vm *vm, struct gmem__slot *n,
+			 struct gmem_error *err)
+{
+	struct gmem__stat st = { 0 };
+	int r;
+
+	if (!(n->s.flags & GMEM_SLOT_FD))
+		n->s.fd = -1;
+	if (n->s.gmem)
+		n->s.fd = n->s.flags & GMEM_SLOT_FD ? n->s.gmem->fd : -1;
+	else if (n->s.fd >= 0) {
+		r = gmem__is_guest_memfd(&vm->ctx, n->s.fd, &st, err);
+		if (r < 0)
+			return r;
+		n->ino = st.ino;
+		n->dev = st.dev;
+	}
+	return 0;
+}
+
+static int note_checks(struct gmem_vm *vm, const struct gmem_slot *s,
+		       struct gmem__bind *b, struct gmem_error *err)
+{
+	int r = gmem__flags_check(s->flags, SLOT_FLAGS, "gmem_slot.flags", err);
+
+	if (r < 0)
+		return r;
+	if (s->len == 0)
+		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
+				  "the length is 0");
+	r = gmem__aligned("length", s->len, vm->ctx.page_size, err);
+	if (r < 0)
+		return r;
+	*b = (struct gmem__bind){
+		.slot = s->slot,
+		.address_space = s->address_space,
+		.gpa = s->gpa,
+		.offset = s->offset,
+		.len = s->len,
+		.flags = GMEM_BIND_USERSPACE_ADDR,
+		.userspace_addr = s->userspace_addr,
+		.mode = s->flags & GMEM_SLOT_FD ? GMEM_BIND_FD : GMEM_BIND_HVA,
+	};
+	r = gmem__bind_args(vm, b, err);
+	return r < 0 ? r : check_file(vm, s, err);
+}
+
+int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
+		   struct gmem_error *err)
+{
+	struct gmem__slot *n;
+	struct gmem__bind b;
+	struct gmem_slot s;
+	int r = gmem__vm_enter(vm, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__out_check(slot, SLOT_V0, "gmem_slot", err);
+	if (r < 0)
+		return r;
+	r = gmem__opts_check(slot, SLOT_V0, sizeof(s), "gmem_slot", err);
+	if (r < 0)
+		return r;
+	gmem__opts_copy(&s, sizeof(s), slot);
+	r = note_checks(vm, &s, &b, err);
+	if (r < 0)
+		return r;
+	n = gmem__alloc(&vm->ctx, sizeof(*n));
+	if (!n)
+		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
+	n->s = s;
+	n->s.sz = sizeof(n->s);
+	n->s.flags |= GMEM_SLOT_NOTED;
+	r = note_identity(vm, n, err);
+	if (r == 0)
+		r = gmem__slot_insert(vm, n, &b, err);
+	if (r < 0)
+		gmem__free(&vm->ctx, n);
+	return r;
+}
+
+static int not_bound(uint32_t slot, uint32_t address_space,
+		     struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_NOT_BOUND, slot, address_space,
+			  "slot %u of address space %u is not known here", slot,
+			  address_space);
+}
+
+int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		     struct gmem_error *err)
+{
+	struct gmem__busy busy;
+	struct gmem__slot *s;
+	struct gmem_slot was;
+	int r = gmem__vm_enter(vm, err);
+
+	if (r < 0)
+		return r;
+	was.sz = sizeof(was);
+	r = gmem_slot_get(vm, slot, address_space, &was, err);
+	if (r < 0)
+		return r;
+	if (!(was.flags & GMEM_SLOT_NOTED))
+		return gmem__fail(err, GMEM_REASON_STILL_BOUND, slot, 0,
+				  "slot %u was made by gmem_bind(3), "
+				  "gmem_unbind(3) ends it",
+				  slot);
+	/* Conversions through the slot end first. */
+	r = gmem__busy_begin(vm, &busy, was.gmem, was.offset,
+			     was.offset + was.len, err);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&vm->lock);
+	s = gmem__slot_find(vm, slot, address_space);
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (s) {
+		gmem__slot_record(vm, &s->s, GMEM__UNSET);
+		gmem__slot_remove(vm, s);
+	} else {
+		r = not_bound(slot, address_space, err);
+	}
+	gmem__busy_end(vm, &busy);
+	return r;
+}
+
+int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		  struct gmem_slot *out, struct gmem_error *err)
+{
+	const struct gmem__slot *s;
+	int r = gmem__vm_enter(vm, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__out_check(out, SLOT_V0, "gmem_slot", err);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&vm->lock);
+	s = gmem__slot_find(vm, slot, address_space);
+	if (s && !s->busy)
+		gmem__out_copy(out, &s->s, sizeof(s->s));
+	else
+		r = not_bound(slot, address_space, err);
+	(void)pthread_mutex_unlock(&vm->lock);
+	return r;
+}

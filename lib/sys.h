@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything the library asks of the system goes through this table: the
+ * real kernel is sys_linux.c, tests bring a scripted one, the model a
+ * guest_memfd kernel in user space.
+ *
+ * Each call returns >= 0 or -errno and leaves errno alone for the library;
+ * nothing above this table reads errno.
+ */
+#ifndef GMEM_LIB_SYS_H
+#define GMEM_LIB_SYS_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gmem__stat {
+	uint64_t size;
+	uint64_t ino;
+	uint64_t dev;
+	uint32_t mode; /* st_mode */
+};
+
+struct gmem_sys {
+	uint64_t (*page_size)(void *priv);
+	int (*is_arm64)(void *priv);
+	unsigned int (*phys_bits)(void *priv); /* of the CPU; 0 = unknown */
+	int (*open)(void *priv, const char *path, int flags);
+	int (*close)(void *priv, int fd);
+	int (*set_cloexec)(void *priv, int fd);
+	int (*ioctl)(void *priv, int fd, unsigned long request, void *arg);
+	int (*fstat)(void *priv, int fd, struct gmem__stat *out);
+	int (*fstatfs)(void *priv, int fd, uint64_t *magic);
+	int (*mmap)(void *priv, void **addr, size_t len, int prot, int flags,
+		    int fd, uint64_t offset);
+	int (*munmap)(void *priv, void *addr, size_t len);
+	int (*madvise)(void *priv, void *addr, size_t len, int advice);
+	int (*mbind)(void *priv, void *addr, size_t len, int mode,
+		     const unsigned long *nodes, unsigned long maxnode,
+		     unsigned int flags);
+	int (*get_mempolicy)(void *priv, int *mode, unsigned long *nodes,
+			     unsigned long maxnode, void *addr,
+			     unsigned long flags);
+	int (*set_mempolicy)(void *priv, int mode, const unsigned long *nodes,
+			     unsigned long maxnode); /* of this thread */
+	int (*move_pages)(void *priv, size_t n, void **pages, int *node);
+	int (*mincore)(void *priv, void *addr, size_t len, unsigned char *vec);
+	int (*fallocate)(void *priv, int fd, int mode, uint64_t offset,
+			 uint64_t len);
+	int (*pipe)(void *priv, int fd[2]); /* close-on-exec, non-blocking */
+	int64_t (*write)(void *priv, int fd, const void *from, size_t len);
+	int64_t (*read)(void *priv, int fd, void *to, size_t len);
+	int (*cachestat)(void *priv, int fd, uint64_t offset, uint64_t len,
+			 uint64_t *resident);
+	int64_t (*vm_read)(void *priv, void *to, const void *from, size_t len);
+	int64_t (*vm_write)(void *priv, void *to, const void *from, size_t len);
+	/* A thread with all signals blocked. */
+	int (*thread_start)(void *priv, pthread_t *t, void *(*fn)(void *),
+			    void *arg);
+	void (*thread_join)(void *priv, pthread_t t);
+	uint64_t (*now)(void *priv); /* ns, monotonic */
+	void (*sleep)(void *priv, uint64_t ns);
+	void *(*alloc)(void *priv, size_t len); /* zeroed; NULL = none */
+	void (*free)(void *priv, void *p);
+};
+
+extern const struct gmem_sys gmem__sys_linux;
+
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The real kernel behind struct gmem_sys: the only file that makes system
+ * calls and reads errno.  Where libc may choose between two of them the one
+ * that syscalls.c lists is named, so that a filter fits any libc.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+#include "sys.h"
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* 6.5, the same number everywhere */
+#endif
+
+struct cachestat_range {
+	uint64_t offset;
+	uint64_t len;
+};
+
+struct cachestat {
+	uint64_t cache, dirty, writeback, evicted, recently_evicted;
+};
+
+/* libc's convention into ours. */
+static int result(long r)
+{
+	return r < 0 ? -errno : (int)r;
+}
+
+static uint64_t linux_page_size(void *priv)
+{
+	(void)priv;
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int linux_is_arm64(void *priv)
+{
+	(void)priv;
+#ifdef __aarch64__
+	return 1;
+#else
+	return 0;
+#endif
+}
+
+static unsigned int linux_phys_bits(void *priv)
+{
+	(void)priv;
+#ifdef __x86_64__
+	unsigned int a, b, c, d;
+
+	if (__get_cpuid(0x80000008, &a, &b, &c, &d))
+		return a & 0xff;
+#endif
+	return 0;
+}
+
+static int linux_open(void *priv, const char *path, int flags)
+{
+	(void)priv;
+	return result(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC));
+}
+
+static int linux_close(void *priv, int fd)
+{
+	(void)priv;
+	return result(close(fd));
+}
+
+static int linux_set_cloexec(void *priv, int fd)
+{
+	(void)priv;
+	return result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+static int linux_ioctl(void *priv, int fd, unsigned long request, void *arg)
+{
+	(void)priv;
+	/* musl declares the request as int; the kernel takes 32 bits. */
+	return result(syscall(SYS_ioctl, fd, request, arg));
+}
+
+static int linux_fstat(void *priv, int fd, struct gmem__stat *out)
+{
+	struct stat st;
+
+	(void)priv;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	out->size = (uint64_t)st.st_size;
+	out->ino = st.st_ino;
+	out->dev = st.st_dev;
+	out->mode = st.st_mode;
+	return 0;
+}
+
+static int linux_fstatfs(void *priv, int fd, uint64_t *magic)
+{
+	struct statfs st;
+
+	(void)priv;
+	if (fstatfs(fd, &st) < 0)
+		return -errno;
+	*magic = (uint32_t)st.f_type;
+	return 0;
+}
+
+static int linux_mmap(void *priv, void **addr, size_t len, int prot, int flags,
+		      int fd, uint64_t offset)
+{
+	void *p = mmap(NULL, len, prot, flags, fd, (off_t)offset);
+
+	(void)priv;
+	if (p == MAP_FAILED)
+		return -errno;
+	*addr = p;
+	return 0;
+}
+
+static int linux_munmap(void *priv, void *addr, size_t len)
+{
+	(void)priv;
+	return result(munmap(addr, len));
+}
+
+static int linux_madvise(void *priv, void *addr, size_t len, int advice)
+{
+	(void)priv;
+	return result(madvise(addr, len, advice));
+}
+
+static int linux_mbind(void *priv, void *addr, size_t len, int mode,
+		       const unsigned long *nodes, unsigned long maxnode,
+		       unsigned int flags)
+{
+	(void)priv;
+	return result(
+		syscall(SYS_mbind, addr, len, mode, nodes, maxnode, flags));
+}
+
+static int linux_get_mempolicy(void *priv, int *mode, unsigned long *nodes,
+			       unsigned long maxnode, void *addr,
+			       unsigned long flags)
+{
+	(void)priv;
+	return result(
+		syscall(SYS_get_mempolicy, mode, nodes, maxnode, addr, flags));
+}
+
+static int linux_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
+			       unsigned long maxnode)
+{
+	(void)priv;
+	return result(syscall(SYS_set_mempolicy, mode, nodes, maxnode));
+}
+
+/* Asks only: no nodes to move to. */
+static int linux_move_pages(void *priv, size_t n, void **pages, int *node)
+{
+	(void)priv;
+	return result(syscall(SYS_move_pages, 0, n, pages, NULL, node, 0));
+}
+
+static int linux_mincore(void *priv, void *addr, size_t len, unsigned char *vec)
+{
+	(void)priv;
+	return result(mincore(addr, len, vec));
+}
+
+static int linux_fallocate(void *priv, int fd, int mode, uint64_t offset,
+			   uint64_t len)
+{
+	(void)priv;
+	return result(fallocate(fd, mode, (off_t)offset, (off_t)len));
+}
+
+static int linux_pipe(void *priv, int fd[2])
+{
+	(void)priv;
+	return result(pipe2(fd, O_CLOEXEC | O_NONBLOCK));
+}
+
+static int64_t linux_write(void *priv, int fd, const void *from, size_t len)
+{
+	ssize_t n = write(fd, from, len);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int64_t linux_read(void *priv, int fd, void *to, size_t len)
+{
+	ssize_t n = read(fd, to, len);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int linux_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
+			   uint64_t *resident)
+{
+	struct cachestat_range range = { offset, len };
+	struct cachestat st;
+
+	(void)priv;
+	if (syscall(SYS_cachestat, fd, &range, &st, 0) < 0)
+		return -errno;
+	*resident = st.cache;
+	return 0;
+}
+
+static int64_t linux_vm_read(void *priv, void *to, const void *from, size_t len)
+{
+	struct iovec l = { to, len }, r = { (void *)(uintptr_t)from, len };
+	ssize_t n = process_vm_readv(getpid(), &l, 1, &r, 1, 0);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int64_t linux_vm_write(void *priv, void *to, const void *from,
+			      size_t len)
+{
+	struct iovec l = { (void *)(uintptr_t)from, len }, r = { to, len };
+	ssize_t n = process_vm_writev(getpid(), &l, 1, &r, 1, 0);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+/* The VMM's signal handlers are not for threads it does not know of. */
+static int linux_thread_start(void *priv, pthread_t *t, void *(*fn)(void *),
+			      void *arg)
+{
+	sigset_t all, old;
+	int r;
+
+	(void)priv;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(t, NULL, fn, arg);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+static void linux_thread_join(void *priv, pthread_t t)
+{
+	(void)priv;
+	(void)pthread_join(t, NULL);
+}
+
+static uint64_t linux_now(void *priv)
+{
+	struct timespec ts;
+
+	(void)priv;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void linux_sleep(void *priv, uint64_t ns)
+{
+	struct timespec ts = { (time_t)(ns / 1000000000),
+			       (long)(ns % 1000000000) };
+
+	(void)priv;
+	(void)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
+static void *linux_alloc(void *priv, size_t len)
+{
+	(void)priv;
+	return calloc(1, len);
+}
+
+static void linux_free(void *priv, void *p)
+{
+	(void)priv;
+	free(p);
+}
+
+const struct gmem_sys gmem__sys_linux = {
+	.page_size = linux_page_size,
+	.is_arm64 = linux_is_arm64,
+	.phys_bits = linux_phys_bits,
+	.open = linux_open,
+	.close = linux_close,
+	.set_cloexec = linux_set_cloexec,
+	.ioctl = linux_ioctl,
+	.fstat = linux_fstat,
+	.fstatfs = linux_fstatfs,
+	.mmap = linux_mmap,
+	.munmap = linux_munmap,
+	.madvise = linux_madvise,
+	.mbind = linux_mbind,
+	.get_mempolicy = linux_get_mempolicy,
+	.set_mempolicy = linux_set_mempolicy,
+	.move_pages = linux_move_pages,
+	.mincore = linux_mincore,
+	.fallocate = linux_fallocate,
+	.pipe = linux_pipe,
+	.write = linux_write,
+	.read = linux_read,
+	.cachestat = linux_cachestat,
+	.vm_read = linux_vm_read,
+	.vm_write = linux_vm_write,
+	.thread_start = linux_thread_start,
+	.thread_join = linux_thread_join,
+	.now = linux_now,
+	.sleep = linux_sleep,
+	.alloc = linux_alloc,
+	.free = linux_free,
+};

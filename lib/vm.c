@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+/* Making, adopting and releasing a VM. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "file.h"
+#include "slot.h"
+
+#define DEVICE "/dev/kvm"
+#define VM_OPTS_V0 48
+
+_Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
+
+int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!vm)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "the VM is NULL");
+	return gmem__ctx_check(&vm->ctx, err);
+}
+
+static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
+		     struct gmem_error *err)
+{
+	int r = gmem__opts_check(opts, VM_OPTS_V0, sizeof(*o), "gmem_vm_opts",
+				 err);
+
+	if (r < 0)
+		return r;
+	gmem__opts_copy(o, sizeof(*o), opts);
+	r = gmem__flags_check(o->flags, 0, "gmem_vm_opts.flags", err);
+	if (r < 0)
+		return r;
+	if (o->type > GMEM_VM_TDX)
+		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o->type,
+				  GMEM_VM_TDX, "VM type %u is unknown",
+				  o->type);
+	if (o->hugetlb_encoding > GMEM_HUGETLB_RFC2)
+		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN,
+				  o->hugetlb_encoding, GMEM_HUGETLB_RFC2,
+				  "huge page encoding %u is unknown",
+				  o->hugetlb_encoding);
+	return 0;
+}
+
+static int vm_alloc(const struct gmem_sys *sys, void *priv,
+		    const struct gmem_vm_opts *o, struct gmem_vm **out,
+		    struct gmem_error *err)
+{
+	struct gmem_vm *vm = sys->alloc(priv, sizeof(*vm));
+	int r;
+
+	if (!vm)
+		return gmem__fail_call(err, -ENOMEM, "allocating the VM");
+	r = gmem__ctx_init(&vm->ctx, sys, priv, o, err);
+	if (r < 0) {
+		sys->free(priv, vm);
+		return r;
+	}
+	(void)pthread_mutex_init(&vm->lock, NULL);
+	(void)pthread_cond_init(&vm->idle, NULL);
+	vm->fd = -1;
+	vm->type = o->type;
+	vm->encoding = o->hugetlb_encoding;
+	*out = vm;
+	return 0;
+}
+
+static void vm_free(struct gmem_vm *vm)
+{
+	const struct gmem_sys *sys = vm->ctx.sys;
+	void *priv = vm->ctx.priv;
+
+	if (vm->owns_fd)
+		(void)gmem__close(&vm->ctx, vm->fd);
+	gmem__ctx_fini(&vm->ctx);
+	(void)pthread_mutex_destroy(&vm->lock);
+	(void)pthread_cond_destroy(&vm->idle);
+	sys->free(priv, vm);
+}
+
+/* What bind's checks need to know and no feature tells. */
+static void learn_limits(struct gmem_vm *vm)
+{
+	int r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_NR_MEMSLOTS);
+
+	vm->slot_limit = r > 0 ? (uint32_t)r : 0;
+	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_MULTI_ADDRESS_SPACE);
+	vm->address_spaces = r > 1 ? (uint32_t)r : 1;
+	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_READONLY_MEM);
+	vm->readonly_slots = r > 0;
+	gmem__probe(vm);
+}
+
+static int open_device(struct gmem_vm *vm, const char *path,
+		       struct gmem_error *err)
+{
+	int fd = gmem__open(&vm->ctx, path, O_RDWR | O_CLOEXEC), r;
+
+	switch (fd) {
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+	case -ENOTDIR:
+		return gmem__fail_sys(err, GMEM_REASON_NO_DEVICE, 0, fd, 0, 0,
+				      "there is no KVM device at %s", path);
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return gmem__fail_sys(err, GMEM_REASON_DEVICE_ACCESS, 0, fd, 0,
+				      0, "%s may not be opened by this user",
+				      path);
+	default:
+		if (fd < 0)
+			return gmem__fail_call(err, fd, path);
+	}
+	r = gmem__ioctl(&vm->ctx, fd, GMEM__KVM_GET_API_VERSION, NULL);
+	if (r == GMEM__KVM_API_VERSION)
+		return fd;
+	(void)gmem__close(&vm->ctx, fd);
+	return gmem__fail_sys(err, GMEM_REASON_NOT_KVM, -EINVAL, r < 0 ? r : 0,
+			      r < 0 ? 0 : (uint64_t)r, GMEM__KVM_API_VERSION,
+			      "%s is not a KVM device with API version %d",
+			      path, GMEM__KVM_API_VERSION);
+}
+
+static int refuse_type(const struct gmem_vm *vm, int sys, int types,
+		       struct gmem_error *err)
+{
+	static const char *const names[] = { "default",	     "default",
+					     "sw-protected", "sev",
+					     "sev-es",	     "snp",
+					     "tdx" };
+
+	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
+			      sys, vm->type, (uint64_t)types,
+			      "this host has no VM type %s (it offers the "
+			      "types in 0x%x)",
+			      names[vm->type], (unsigned int)types);
+}
+
+/* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
+static int create_arg(struct gmem_vm *vm, int device, uint32_t ipa_bits,
+		      unsigned long *arg, struct gmem_error *err)
+{
+	uint32_t index = vm->type ? vm->type - GMEM_VM_DEFAULT : 0;
+	int types;
+
+	if (vm->ctx.arm64) {
+		if (ipa_bits > GMEM__ARM_IPA_BITS_MAX)
+			return gmem__fail(err, GMEM_REASON_IPA_BITS, ipa_bits,
+					  GMEM__ARM_IPA_BITS_MAX,
+					  "ipa_bits %u is above %d", ipa_bits,
+					  GMEM__ARM_IPA_BITS_MAX);
+		if (index)
+			return refuse_type(vm, 0, 1, err);
+		*arg = ipa_bits;
+		return 0;
+	}
+	if (ipa_bits)
+		return gmem__fail(err, GMEM_REASON_IPA_BITS, ipa_bits, 0,
+				  "ipa_bits %u on a host that is not arm64",
+				  ipa_bits);
+	types = gmem__cap(&vm->ctx, device, GMEM__CAP_VM_TYPES);
+	if (types == 0)
+		types = 1; /* before 6.8 */
+	if (types > 0 && !(types & 1 << index))
+		return refuse_type(vm, 0, types, err);
+	*arg = index;
+	return 0;
+}
+
+static int create_vm(struct gmem_vm *vm, int device, uint32_t ipa_bits,
+		     struct gmem_error *err)
+{
+	unsigned long arg = 0;
+	int r = create_arg(vm, device, ipa_bits, &arg, err);
+
+	if (r < 0)
+		return r;
+	do {
+		r = gmem__ioctl(&vm->ctx, device, GMEM__KVM_CREATE_VM,
+				(void *)arg);
+	} while (r == -EINTR);
+	if (r == -EINVAL && vm->ctx.arm64)
+		return gmem__diagnosed(
+			err, gmem__fail_sys(err, GMEM_REASON_IPA_BITS, 0, r,
+					    ipa_bits, 0,
+					    "this host refuses ipa_bits %u",
+					    ipa_bits));
+	if (r == -EINVAL)
+		return gmem__diagnosed(err, refuse_type(vm, r, 0, err));
+	if (r < 0)
+		return gmem__fail_call(err, r, "KVM_CREATE_VM");
+	vm->fd = r;
+	vm->owns_fd = true;
+	return 0;
+}
+
+int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
+		     const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		     struct gmem_error *err)
+{
+	struct gmem_vm_opts o;
+	struct gmem_vm *vm;
+	int device, r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!out)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "out is NULL");
+	r = opts_take(opts, &o, err);
+	if (r < 0)
+		return r;
+	r = vm_alloc(sys, priv, &o, &vm, err);
+	if (r < 0)
+		return r;
+	device = open_device(vm, o.device ? o.device : DEVICE, err);
+	if (device < 0) {
+		r = device;
+		goto err_free;
+	}
+	r = create_vm(vm, device, o.ipa_bits, err);
+	(void)gmem__close(&vm->ctx, device);
+	if (r < 0)
+		goto err_free;
+	if (vm->type == GMEM_VM_UNSET)
+		vm->type = GMEM_VM_DEFAULT;
+	learn_limits(vm);
+	*out = vm;
+	return 0;
+err_free:
+	vm_free(vm);
+	return r;
+}
+
+/* Whether @vm->fd is a VM of this process: neither device nor anything else. */
+static int verify_vm(struct gmem_vm *vm, struct gmem_error *err)
+{
+	struct gmem__stat st = { 0 };
+	int r = gmem__fstat(&vm->ctx, vm->fd, &st);
+
+	if (r < 0)
+		return gmem__fail_call(err, r, "fstat of the descriptor");
+	/* The device answers capabilities too, a VM would log the rest. */
+	if (S_ISCHR(st.mode))
+		return gmem__fail(err, GMEM_REASON_NOT_A_VM, (uint64_t)vm->fd,
+				  0, "fd %d is a device, not a VM", vm->fd);
+	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_USER_MEMORY);
+	if (r > 0)
+		return 0;
+	if (r == -EIO)
+		return gmem__diagnosed(
+			err,
+			gmem__fail_sys(err, GMEM_REASON_WRONG_PROCESS, 0, r,
+				       (uint64_t)vm->fd, 0,
+				       "the VM of fd %d belongs to another "
+				       "process, or is dead",
+				       vm->fd));
+	return gmem__fail_sys(err, GMEM_REASON_NOT_A_VM, -EINVAL, r < 0 ? r : 0,
+			      (uint64_t)vm->fd, 0, "fd %d is not a KVM VM",
+			      vm->fd);
+}
+
+int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
+		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		      struct gmem_error *err)
+{
+	struct gmem_vm_opts o;
+	struct gmem_vm *vm;
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!out)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "out is NULL");
+	if (fd < 0)
+		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
+				  "fd is %d", fd);
+	r = opts_take(opts, &o, err);
+	if (r < 0)
+		return r;
+	if (o.device || o.ipa_bits)
+		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o.ipa_bits, 0,
+				  "device and ipa_bits are for gmem_vm_open(3) "
+				  "only");
+	r = vm_alloc(sys, priv, &o, &vm, err);
+	if (r < 0)
+		return r;
+	vm->fd = fd;
+	r = verify_vm(vm, err);
+	if (r < 0) {
+		vm_free(vm);
+		return r;
+	}
+	learn_limits(vm);
+	*out = vm;
+	return 0;
+}
+
+int gmem_vm_open(const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		 struct gmem_error *err)
+{
+	return gmem__vm_open_on(&gmem__sys_linux, NULL, opts, out, err);
+}
+
+int gmem_vm_adopt(int fd, const struct gmem_vm_opts *opts, struct gmem_vm **out,
+		  struct gmem_error *err)
+{
+	return gmem__vm_adopt_on(&gmem__sys_linux, NULL, fd, opts, out, err);
+}
+
+int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0 || !vm)
+		return r;
+	r = gmem__ctx_check(&vm->ctx, err);
+	if (r < 0)
+		return r;
+	if (vm->files)
+		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
+				  "the VM still has files");
+	gmem__slots_free(vm);
+	vm_free(vm);
+	return 0;
+}
+
+int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
+{
+	struct gmem *g;
+	int r = gmem__begin(err);
+
+	if (r < 0 || !vm)
+		return r;
+	/* Slots first: KVM must not reach memory that is being unmapped. */
+	if (!gmem__ctx_forked(&vm->ctx))
+		r = gmem__slots_delete(vm, err);
+	gmem__slots_free(vm);
+	while ((g = vm->files) != NULL) {
+		vm->files = g->next;
+		gmem__file_release(g);
+	}
+	vm_free(vm);
+	return r;
+}
+
+int gmem_vm_fd(const struct gmem_vm *vm)
+{
+	return vm ? vm->fd : -EINVAL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only header that includes cmocka.h: what the tests are written with.
+ *
+ * cmocka's asserts and skips longjmp out of the test, so whatever a test
+ * must release belongs into its fixture.
+ */
+#ifndef GMEM_TESTS_T_H
+#define GMEM_TESTS_T_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <gmem.h>
+
+#define T_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * Leaves the test as skipped and says why.  @capability is a short word such
+ * as "private-memory"; when the environment variable GMEM_TEST_NOSKIP lists
+ * it (comma separated, "all" for every one) the test fails instead.
+ */
+__attribute__((noreturn, format(printf, 2, 3))) void
+t_skip(const char *capability, const char *fmt, ...);
+
+/* @call returned @code; prints both errno names otherwise. */
+#define t_code(call, code) t_code_at((call), (code), #call, __FILE__, __LINE__)
+void t_code_at(long long got, long long want, const char *what,
+	       const char *file, int line);
+
+/* @err holds @reason; prints both names and the message otherwise. */
+#define t_reason(err, reason) t_reason_at((err), (reason), __FILE__, __LINE__)
+void t_reason_at(const struct gmem_error *err, uint32_t reason,
+		 const char *file, int line);
+
+/*
+ * @call is refused with @want and @why: evaluates @call with a fresh
+ * struct gmem_error named @err, which must be declared by the test.
+ */
+#define t_refused(call, want, why, err)                                        \
+	do {                                                                   \
+		(err) = (struct gmem_error){ .sz = sizeof(err) };              \
+		t_code((call), (want));                                        \
+		t_reason(&(err), (why));                                       \
+		assert_int_equal((err).code, (want));                          \
+		assert_true((err).msg[0] != '\0');                             \
+		assert_true((err).remedy[0] != '\0');                          \
+	} while (0)
+
+/* @call succeeds; prints the whole error otherwise. */
+#define t_ok(call, err)                                                        \
+	do {                                                                   \
+		(err) = (struct gmem_error){ .sz = sizeof(err) };              \
+		t_ok_at((call), &(err), #call, __FILE__, __LINE__);            \
+	} while (0)
+void t_ok_at(long long got, const struct gmem_error *err, const char *what,
+	     const char *file, int line);
+
+/* Runs a group; the process exits 77 when every test of it was skipped. */
+#define t_main(tests) t_run(#tests, (tests), T_ARRAY_SIZE(tests))
+int t_run(const char *group, const struct CMUnitTest *tests, size_t n);
+
+#endif
