@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* Making, adopting and closing a file, each call failing in turn. */
+#include "fault.h"
+
+static int create(struct fault *t, struct gmem_error *err)
+{
+	struct gmem *sentinel = (struct gmem *)t, *g = sentinel;
+	int r = gmem_create(t->u.vm, 64 * KiB, NULL, &g, err);
+
+	t->touched = r < 0 && g != sentinel;
+	if (r == 0)
+		t->g = g;
+	return r;
+}
+
+static void close_it(struct fault *t)
+{
+	struct gmem_error err;
+
+	t_ok(gmem_close(t->g, &err), err);
+	t->g = NULL;
+}
+
+static void create_undoes_what_it_did(void **state)
+{
+	static const struct scenario s = { .profile = fault_sw,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .run = create,
+					   .undo = close_it,
+					   .caller = "gmem_create" };
+
+	(void)state;
+	fault_run(&s);
+}
+
+static void in_place_create_undoes_what_it_did(void **state)
+{
+	static const struct scenario s = { .profile = fake_init_inplace,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .run = create,
+					   .undo = close_it,
+					   .caller = "gmem_create" };
+
+	(void)state;
+	fault_run(&s);
+}
+
+static void file_fd(struct fault *t)
+{
+	t->fd = fake_fd(&t->u.f, FAKE_FD_GMEM, 64 * KiB, 1);
+}
+
+/* On failure the descriptor stays the caller's, which closes it. */
+static int adopt(struct fault *t, struct gmem_error *err)
+{
+	struct gmem *sentinel = (struct gmem *)t, *g = sentinel;
+	int r = gmem__adopt_on(&fake_sys, &t->u.f, t->u.vm, t->fd, NULL, &g,
+			       err);
+
+	t->touched = r < 0 && g != sentinel;
+	if (r < 0)
+		return r;
+	t->g = g;
+	t->fd = -1;
+	return 0;
+}
+
+static void adopt_leaves_the_fd_to_the_caller(void **state)
+{
+	static const struct scenario s = { .profile = fault_sw,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .prepare = file_fd,
+					   .run = adopt,
+					   .caller = "gmem_adopt" };
+
+	(void)state;
+	fault_run(&s);
+}
+
+static void adopt_without_a_vm_leaves_the_fd_to_the_caller(void **state)
+{
+	static const struct scenario s = { .profile = fault_sw,
+					   .prepare = file_fd,
+					   .run = adopt,
+					   .caller = "gmem_adopt" };
+
+	(void)state;
+	fault_run(&s);
+}
+
+static int close_file(struct fault *t, struct gmem_error *err)
+{
+	int r = gmem_close(t->g, err);
+
+	t->g = NULL;
+	return r;
+}
+
+static void a_failed_close_closes(void **state)
+{
+	static const struct scenario s = { .profile = fault_sw,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .prepare = fault_private,
+					   .run = close_file,
+					   .caller = "gmem_close" };
+
+	(void)state;
+	fault_run(&s);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(create_undoes_what_it_did),
+		cmocka_unit_test(in_place_create_undoes_what_it_did),
+		cmocka_unit_test(adopt_leaves_the_fd_to_the_caller),
+		cmocka_unit_test(
+			adopt_without_a_vm_leaves_the_fd_to_the_caller),
+		cmocka_unit_test(a_failed_close_closes),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: MIT
+/* Private and shared: by guest address, by file offset, and the record. */
+#include "unit.h"
+
+#define ATTRIBUTES 0x4020aed2
+#define ATTRIBUTES2 0xc080aed2
+
+#define PRIVATE GMEM_ATTRIBUTE_PRIVATE
+#define SHARED GMEM_ATTRIBUTE_SHARED
+#define UNSET GMEM_ATTRIBUTE_UNSET
+
+/* Each page of @g is in the record what the kernel has. */
+static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
+{
+	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
+		bool kernel = u->f.inplace
+				      ? fake_file_private(&u->f, gmem_fd(g), at)
+				      : fake_gpa_private(&u->f, gpa + at);
+		struct gmem_error err;
+		uint64_t a;
+
+		t_ok(gmem_get_attributes(g, at, 4096, &a, NULL, &err), err);
+		if ((a == PRIVATE) != kernel)
+			fail_msg("offset %#llx: record %#llx, kernel %d",
+				 (unsigned long long)at, (unsigned long long)a,
+				 kernel);
+	}
+}
+
+static void run_is(struct gmem *g, uint64_t offset, uint64_t len,
+		   uint64_t attributes, uint64_t want)
+{
+	struct gmem_error err;
+	uint64_t a = 0, run = 0;
+
+	t_ok(gmem_get_attributes(g, offset, len, &a, &run, &err), err);
+	assert_int_equal(a, attributes);
+	assert_int_equal(run, want);
+}
+
+static int set(struct gmem *g, uint64_t offset, uint64_t len, uint64_t a,
+	       const int *cancel, struct gmem_error *err)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o), .cancel = cancel };
+
+	return gmem_set_attributes(g, offset, len, a, &o, err);
+}
+
+static int check(struct gmem *g, uint64_t offset, uint64_t len, uint64_t a,
+		 struct gmem_error *err)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_CHECK_ONLY };
+
+	return gmem_set_attributes(g, offset, len, a, &o, err);
+}
+
+/* -------------------------------------------------- by guest address -- */
+
+static void a_conversion_is_one_ioctl_through_the_slot(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	const struct fake_call *c = u->f.calls;
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 3 * GiB);
+	t_ok(gmem_set_shared(g, 64 * KiB, 8 * KiB, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(c->request, ATTRIBUTES);
+	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
+	assert_int_equal(c->in.attr.address, 3 * GiB + 64 * KiB);
+	assert_int_equal(c->in.attr.size, 8 * KiB);
+	assert_int_equal(c->in.attr.attributes, 0);
+	assert_int_equal(c->in.attr.flags, 0);
+	assert_int_equal(err.done, 8 * KiB);
+	run_is(g, 0, 1 * MiB, PRIVATE, 64 * KiB);
+	run_is(g, 64 * KiB, 960 * KiB, SHARED, 8 * KiB);
+	run_is(g, 72 * KiB, 952 * KiB, PRIVATE, 952 * KiB);
+	same_as_kernel(u, g, 3 * GiB);
+	t_ok(set(g, 0, 1 * MiB, PRIVATE, NULL, &err), err);
+	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
+	same_as_kernel(u, g, 3 * GiB);
+}
+
+static void a_range_over_two_slots_is_two_ioctls(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
+	t_ok(gmem_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_set_shared(g, 508 * KiB, 8 * KiB, &err), err);
+	assert_int_equal(u->f.n_calls, 2);
+	assert_int_equal(u->f.calls[0].in.attr.address, 8 * GiB + 508 * KiB);
+	assert_int_equal(u->f.calls[0].in.attr.size, 4 * KiB);
+	assert_int_equal(u->f.calls[1].in.attr.address, GiB);
+	assert_int_equal(u->f.calls[1].in.attr.size, 4 * KiB);
+}
+
+static void vm_ioctls_go_in_steps_of_a_gib(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 7 * GiB / 2, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_set_shared(g, GiB / 2, 3 * GiB, &err), err);
+	assert_int_equal(u->f.n_calls, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(u->f.calls[i].in.attr.address,
+				 GiB / 2 + i * GiB);
+		assert_int_equal(u->f.calls[i].in.attr.size, GiB);
+	}
+	assert_int_equal(err.done, 3 * GiB);
+}
+
+static void a_failure_says_how_far_it_came(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 3 * GiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 3, 1, -ENOMEM);
+	t_refused(gmem_set_shared(g, 4096, 3 * GiB - 4096, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.sys_errno, ENOMEM);
+	assert_int_equal(err.done, 2 * GiB);
+	run_is(g, 0, 3 * GiB, PRIVATE, 4096);
+	run_is(g, 4096, 3 * GiB - 4096, SHARED, 2 * GiB);
+	run_is(g, 2 * GiB + 4096, GiB - 4096, PRIVATE, GiB - 4096);
+}
+
+static void an_interrupted_step_is_taken_again(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 2, -EINTR);
+	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	assert_int_equal(u->f.n_calls, 3);
+	same_as_kernel(u, g, 0);
+}
+
+static void what_has_no_slot_has_no_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	run_is(g, 0, 1 * MiB, UNSET, 1 * MiB);
+	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
+	fake_reset(&u->f);
+	t_refused(gmem_set_shared(g, 0, 1 * MiB, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	assert_int_equal(err.value, 512 * KiB);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(u->f.n_calls, 0);
+	run_is(g, 0, 1 * MiB, PRIVATE, 512 * KiB);
+}
+
+static void an_hva_slot_has_no_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	struct gmem *g;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->f.cap_vm[244] = 3; /* a kernel that has both */
+	u->f.create_flags = 3;
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	t_code(gmem_bind(g, 0, 0, 0, 1 * MiB,
+			 &(struct gmem_bind_opts){
+				 .sz = sizeof(struct gmem_bind_opts),
+				 .flags = GMEM_BIND_HVA },
+			 NULL),
+	       GMEM_BIND_HVA);
+	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+}
+
+/* --------------------------------------------------- by file offset -- */
+
+static void in_place_needs_no_slot(void **state)
+{
+	static const uint64_t zero[11];
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, GMEM_CREATE_MMAP);
+	const struct fake_call *c = u->f.calls;
+	struct gmem_error err;
+
+	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
+	t_ok(gmem_set_shared(g, 64 * KiB, 8 * KiB, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(c->request, ATTRIBUTES2);
+	assert_int_equal(c->fd, gmem_fd(g));
+	assert_int_equal(c->in.attr2.offset, 64 * KiB);
+	assert_int_equal(c->in.attr2.size, 8 * KiB);
+	assert_int_equal(c->in.attr2.attributes, 0);
+	assert_int_equal(c->in.attr2.flags, 0);
+	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
+	same_as_kernel(u, g, 0);
+	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
+	assert_int_equal(u->f.calls[1].in.attr2.attributes, 8);
+	same_as_kernel(u, g, 0);
+}
+
+static void in_place_a_shared_file_starts_shared(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+
+	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
+	same_as_kernel(u, g, 0);
+}
+
+static void a_passing_reference_is_waited_for(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	uint64_t last = 0;
+
+	u->f.pinned = 512 * KiB;
+	u->f.pinned_for = 4;
+	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES2), 5);
+	assert_int_equal(fake_count(&u->f, FAKE_SLEEP, 0), 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		const struct fake_call *c = fake_nth(&u->f, FAKE_SLEEP, 0, i);
+
+		assert_true(c->arg[0] > last);
+		last = c->arg[0];
+	}
+	assert_int_equal(err.done, 1 * MiB);
+	same_as_kernel(u, g, 0);
+}
+
+static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	u->f.pinned = 512 * KiB;
+	u->f.pinned_for = UINT32_MAX;
+	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EAGAIN,
+		  GMEM_REASON_PAGE_IN_USE, err);
+	assert_int_equal(err.sys_errno, EAGAIN);
+	assert_int_equal(err.value, 512 * KiB); /* error_offset */
+	assert_int_equal(err.done, 0);		/* base pages: all or nothing */
+	assert_in_range(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES2), 2, 100);
+	assert_in_range(u->f.clock, 1, 1000000000);
+	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
+	same_as_kernel(u, g, 0);
+	u->f.pinned = FAKE_NOWHERE;
+	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
+}
+
+/* A kernel that has both series, which is what their successor will be. */
+static struct gmem *huge_file(struct unit *u, uint64_t size)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = SHARED_FLAGS,
+				      .hugetlb_size = 2 * MiB };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	unit_need_encodings();
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->f.encoding = GMEM_HUGETLB_RFC2;
+	u->f.create_flags = UINT64_MAX;
+	u->f.cap_vm[244] = 0;
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	t_ok(gmem_create(u->vm, size, &o, &g, &err), err);
+	fake_reset(&u->f);
+	return g;
+}
+
+static void of_huge_pages_a_prefix_stays_converted(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 16 * MiB);
+	struct gmem_error err;
+
+	u->f.pinned = 7 * MiB;
+	u->f.pinned_for = UINT32_MAX;
+	t_refused(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), -EAGAIN,
+		  GMEM_REASON_PAGE_IN_USE, err);
+	assert_int_equal(err.done, 4 * MiB);
+	run_is(g, 0, 16 * MiB, SHARED, 2 * MiB);
+	run_is(g, 2 * MiB, 14 * MiB, PRIVATE, 4 * MiB);
+	run_is(g, 6 * MiB, 10 * MiB, SHARED, 10 * MiB);
+	same_as_kernel(u, g, 0);
+}
+
+static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 16 * MiB);
+	struct gmem_error err;
+
+	u->f.pinned = 7 * MiB;
+	u->f.pinned_for = 2;
+	t_ok(gmem_set_private(g, 0, 16 * MiB, &err), err);
+	assert_int_equal(err.done, 16 * MiB);
+	run_is(g, 0, 16 * MiB, PRIVATE, 16 * MiB);
+	same_as_kernel(u, g, 0);
+}
+
+static void a_huge_page_is_converted_whole(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 4 * MiB);
+	struct gmem_error err;
+
+	t_refused(gmem_set_private(g, 4096, 2 * MiB, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(err.limit, 2 * MiB);
+	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+/* An error_offset that no kernel should give does not enter the record. */
+static void lie(struct fake *f, int fd, unsigned long request, void *arg)
+{
+	(void)fd;
+	if (request == ATTRIBUTES2)
+		((struct gmem__attributes2 *)arg)->error_offset =
+			*(const uint64_t *)f->hook_arg;
+}
+
+static void error_offset_is_believed_only_inside_the_range(void **state)
+{
+	static const uint64_t lies[] = { 0, 2 * MiB, 14 * MiB, UINT64_MAX };
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 16 * MiB);
+	struct gmem_error err;
+
+	u->f.hook = lie;
+	for (size_t i = 0; i < T_ARRAY_SIZE(lies); i++) {
+		uint64_t at = lies[i];
+
+		u->f.hook_arg = &at;
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES2, 1, 1, -ENOMEM);
+		t_refused(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, err);
+		assert_int_equal(err.done, 0);
+		same_as_kernel(u, g, 0);
+	}
+	u->f.hook = NULL;
+}
+
+static void each_errno_of_a_conversion_has_its_reason(void **state)
+{
+	static const struct {
+		int code, want;
+		uint32_t why;
+	} rows[] = {
+		{ -ENOMEM, -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EIO, -EIO, GMEM_REASON_VM_DEAD },
+		{ -EPERM, -EPERM, GMEM_REASON_ACCESS_DENIED },
+		{ -ENOTTY, -EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY },
+		{ -EINVAL, -EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY },
+		{ -EFAULT, -EFAULT, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+
+	unit_bind(u, g, 0, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_error err;
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL,
+			  u->f.inplace ? ATTRIBUTES2 : ATTRIBUTES, 1, 1,
+			  rows[i].code);
+		t_refused(gmem_set_shared(g, 0, 1 * MiB, &err), rows[i].want,
+			  rows[i].why, err);
+		assert_int_equal(err.sys_errno, -rows[i].code);
+		assert_int_equal(err.done, 0);
+		same_as_kernel(u, g, 0);
+	}
+}
+
+/* -------------------------------------------------------------- either -- */
+
+static void an_unknown_attribute_is_refused(void **state)
+{
+	static const uint64_t bad[] = { 1, 4, 9, 16, 1ULL << 63, UINT64_MAX };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		t_refused(set(g, 0, 1 * MiB, bad[i], NULL, &err), -EINVAL,
+			  GMEM_REASON_ATTRIBUTE_UNKNOWN, err);
+		assert_int_equal(err.value, bad[i]);
+	}
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void a_vm_without_private_memory_cannot_convert(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	t_refused(check(g, 0, 1 * MiB, PRIVATE, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	/* shared is what it is, and stays */
+	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	assert_int_equal(err.done, 1 * MiB);
+	run_is(g, 64 * KiB, 128 * KiB, SHARED, 128 * KiB);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void check_only_converts_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(check(g, 0, 1 * MiB, SHARED, &err), err);
+	t_refused(check(g, 0, 2 * MiB, SHARED, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	assert_int_equal(u->f.n_calls, 0);
+	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
+}
+
+static void cancelled_before_the_first_step_changes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	int cancel = 1;
+
+	unit_bind(u, g, 0, 0);
+	t_refused(set(g, 0, 1 * MiB, SHARED, &cancel, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(u->f.n_calls, 0);
+	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
+}
+
+/* Cancels while the second step runs: that one is still finished. */
+static void cancel_it(struct fake *f, int fd, unsigned long request, void *arg)
+{
+	(void)fd;
+	(void)arg;
+	if ((request == ATTRIBUTES || request == ATTRIBUTES2) &&
+	    f->n_calls == 1)
+		__atomic_store_n((int *)f->hook_arg, 1, __ATOMIC_RELAXED);
+}
+
+static void cancelled_between_steps_the_progress_is_exact(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * GiB, 0);
+	struct gmem_error err;
+	int cancel = 0;
+
+	unit_bind(u, g, 0, 0);
+	u->f.hook = cancel_it;
+	u->f.hook_arg = &cancel;
+	t_refused(set(g, 0, 4 * GiB, SHARED, &cancel, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	u->f.hook = NULL;
+	assert_int_equal(u->f.n_calls, 2);
+	assert_int_equal(err.done, 2 * GiB);
+	run_is(g, 0, 4 * GiB, SHARED, 2 * GiB);
+	run_is(g, 2 * GiB, 2 * GiB, PRIVATE, 2 * GiB);
+	cancel = 0;
+	t_ok(set(g, 2 * GiB, 2 * GiB, SHARED, &cancel, &err), err);
+	run_is(g, 0, 4 * GiB, SHARED, 4 * GiB);
+}
+
+static void lookups_make_no_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	uint64_t a;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
+	t_refused(gmem_get_attributes(g, 0, 1 * MiB, NULL, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+/* What a callback of a conversion tries. */
+struct reentry {
+	struct gmem *g;
+	int own, elsewhere, bind, unbind, read, tries;
+	uint64_t a;
+};
+
+static void reenter(void *arg, const struct gmem_trace *ev)
+{
+	struct reentry *r = arg;
+	struct gmem *g = r->g;
+
+	if (!g || strncmp(ev->call, "KVM_SET_MEMORY_ATTRIBUTES", 25) != 0)
+		return;
+	r->g = NULL;
+	r->tries++;
+	r->own = gmem_set_private(g, 0, 4096, NULL);
+	r->elsewhere = gmem_set_shared(g, 512 * KiB, 4096, NULL);
+	r->bind = gmem_bind(g, 1, GiB, 512 * KiB, 4096, NULL, NULL);
+	r->unbind = gmem_unbind(g, 0, NULL, NULL);
+	r->read = gmem_get_attributes(g, 0, 4096, &r->a, NULL, NULL);
+}
+
+/* A refusal also where the ranges are apart: two could wait crosswise. */
+static void a_callback_may_read_and_change_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct reentry r = { 0 };
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .trace = reenter,
+				  .trace_arg = &r };
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, &err), err);
+	g = unit_create(u, 1 * MiB, 0);
+	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
+	r.g = g;
+	t_ok(gmem_set_shared(g, 0, 64 * KiB, &err), err);
+	assert_int_equal(r.tries, 1);
+	t_code(r.own, -EDEADLK);
+	t_code(r.elsewhere, -EDEADLK);
+	t_code(r.bind, -EDEADLK);
+	t_code(r.unbind, -EDEADLK);
+	t_code(r.read, 0);
+	assert_non_null(fake_slot(&u->f, 0));
+	assert_null(fake_slot(&u->f, 1));
+	same_as_kernel(u, g, 0);
+	/* afterwards nothing is left busy */
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL; /* before @r goes */
+}
+
+static int deadlock(struct unit *u, struct gmem *g, struct gmem_error *err)
+{
+	struct gmem__busy one, two;
+	int r = gmem__busy_begin(u->vm, &one, g, 0, 8192, NULL);
+
+	assert_int_equal(r, 0);
+	r = gmem__busy_begin(u->vm, &two, g, 4096, 12288, err);
+	gmem__busy_end(u->vm, &one);
+	return r;
+}
+
+static void deadlock_names_the_offset(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	t_refused(deadlock(u, g, &err), -EDEADLK, GMEM_REASON_DEADLOCK, err);
+	assert_int_equal(err.value, 4096);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_conversion_is_one_ioctl_through_the_slot, unit_sw),
+		TEST(a_conversion_is_one_ioctl_through_the_slot, unit_sw612),
+		TEST(a_range_over_two_slots_is_two_ioctls, unit_sw),
+		TEST(vm_ioctls_go_in_steps_of_a_gib, unit_sw),
+		TEST(a_failure_says_how_far_it_came, unit_sw),
+		TEST(an_interrupted_step_is_taken_again, unit_sw),
+		TEST(what_has_no_slot_has_no_attributes, unit_sw),
+		TEST(an_hva_slot_has_no_attributes, unit_sw),
+		TEST(in_place_needs_no_slot, unit_inplace),
+		TEST(in_place_a_shared_file_starts_shared, unit_inplace),
+		TEST(a_passing_reference_is_waited_for, unit_inplace),
+		TEST(a_lasting_one_is_reported_after_a_bounded_wait,
+		     unit_inplace),
+		TEST(of_huge_pages_a_prefix_stays_converted, unit_inplace),
+		TEST(after_a_prefix_of_huge_pages_the_rest_follows,
+		     unit_inplace),
+		TEST(a_huge_page_is_converted_whole, unit_inplace),
+		TEST(error_offset_is_believed_only_inside_the_range,
+		     unit_inplace),
+		TEST(each_errno_of_a_conversion_has_its_reason, unit_sw),
+		TEST(each_errno_of_a_conversion_has_its_reason, unit_inplace),
+		TEST(an_unknown_attribute_is_refused, unit_sw),
+		TEST(an_unknown_attribute_is_refused, unit_inplace),
+		TEST(a_vm_without_private_memory_cannot_convert, unit_default),
+		TEST(a_vm_without_private_memory_cannot_convert, unit_arm64),
+		TEST(check_only_converts_nothing, unit_sw),
+		TEST(check_only_converts_nothing, unit_inplace),
+		TEST(cancelled_before_the_first_step_changes_nothing, unit_sw),
+		TEST(cancelled_between_steps_the_progress_is_exact, unit_sw),
+		TEST(cancelled_between_steps_the_progress_is_exact,
+		     unit_inplace),
+		TEST(lookups_make_no_call, unit_sw),
+		TEST(a_callback_may_read_and_change_nothing, unit_sw),
+		TEST(a_callback_may_read_and_change_nothing, unit_inplace),
+		TEST(deadlock_names_the_offset, unit_sw),
+	};
+
+	return t_main(tests);
+}

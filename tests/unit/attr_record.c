@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/* Export and import of the record. */
+#include "unit.h"
+
+static unsigned char buf[1 << 16];
+
+/* Private at start, with some runs shared. */
+static struct gmem *striped(struct unit *u, uint64_t gpa)
+{
+	struct gmem *g = unit_create(u, 4 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, (uint32_t)(gpa / GiB), gpa);
+	t_ok(gmem_set_shared(g, 4096, 8192, &err), err);
+	t_ok(gmem_set_shared(g, 2 * MiB, 1 * MiB, &err), err);
+	fake_reset(&u->f);
+	return g;
+}
+
+static void same(struct gmem *a, struct gmem *b)
+{
+	for (uint64_t at = 0; at < gmem_size(a); at += 4096) {
+		uint64_t x = 1, y = 2;
+
+		assert_int_equal(
+			gmem_get_attributes(a, at, 4096, &x, NULL, NULL), 0);
+		assert_int_equal(
+			gmem_get_attributes(b, at, 4096, &y, NULL, NULL), 0);
+		assert_int_equal(x, y);
+	}
+}
+
+static size_t export(const struct gmem *g)
+{
+	struct gmem_error err;
+	size_t need = 0, len = sizeof(buf);
+
+	t_ok(gmem_attributes_export(g, NULL, &need, &err), err);
+	t_ok(gmem_attributes_export(g, buf, &len, &err), err);
+	assert_int_equal(len, need);
+	return len;
+}
+
+static void import_makes_kernel_and_record_what_was_exported(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *from = striped(u, 0);
+	struct gmem *to = unit_create(u, 4 * MiB, 0);
+	size_t len = export(from);
+	struct gmem_error err;
+
+	assert_int_equal(u->f.n_calls, 0);
+	unit_bind(u, to, 9, 2 * GiB);
+	t_ok(gmem_attributes_import(to, buf, len, 0, &err), err);
+	same(from, to);
+	for (uint64_t at = 0; at < 4 * MiB; at += 4096)
+		assert_int_equal(
+			u->f.inplace ? fake_file_private(&u->f, gmem_fd(to), at)
+				     : fake_gpa_private(&u->f, 2 * GiB + at),
+			u->f.inplace
+				? fake_file_private(&u->f, gmem_fd(from), at)
+				: fake_gpa_private(&u->f, at));
+}
+
+static void record_only_makes_no_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *from = striped(u, 0);
+	struct gmem *to = unit_create(u, 4 * MiB, 0);
+	size_t len = export(from);
+	struct gmem_error err;
+
+	unit_bind(u, to, 9, 2 * GiB);
+	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_RECORD_ONLY,
+				    &err),
+	     err);
+	same(from, to);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void a_buffer_that_is_too_small_is_left_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	size_t need = export(g), len = need - 1;
+	struct gmem_error err;
+
+	memset(buf, 0xaa, sizeof(buf));
+	t_refused(gmem_attributes_export(g, buf, &len, &err), -ENOSPC,
+		  GMEM_REASON_BUFFER_SIZE, err);
+	assert_int_equal(err.value, need - 1);
+	assert_int_equal(err.limit, need);
+	assert_int_equal(len, need - 1);
+	for (size_t i = 0; i < sizeof(buf); i++)
+		assert_int_equal(buf[i], 0xaa);
+	t_refused(gmem_attributes_export(g, buf, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+static void what_is_no_record_changes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0), *h = striped(u, 8 * GiB);
+	size_t len = export(g);
+	struct gmem_error err;
+
+	for (size_t cut = 0; cut < len; cut++)
+		t_refused(gmem_attributes_import(h, buf, cut, 0, &err), -EINVAL,
+			  GMEM_REASON_RECORD_FORMAT, err);
+	buf[0] ^= 1;
+	t_refused(gmem_attributes_import(h, buf, len, 0, &err), -EINVAL,
+		  GMEM_REASON_RECORD_FORMAT, err);
+	t_refused(gmem_attributes_import(h, NULL, len, 0, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+	same(g, h);
+}
+
+static void a_record_of_another_file_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	struct gmem *small = unit_create(u, 2 * MiB, 0);
+	size_t len = export(g);
+	struct gmem_error err;
+
+	unit_bind(u, small, 9, 2 * GiB);
+	t_refused(gmem_attributes_import(small, buf, len, 0, &err), -EINVAL,
+		  GMEM_REASON_RECORD_MISMATCH, err);
+	assert_int_equal(err.value, 4 * MiB);
+	assert_int_equal(err.limit, 2 * MiB);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void an_import_over_an_unbound_range_changes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	struct gmem *half = unit_create(u, 4 * MiB, 0);
+	size_t len = export(g);
+	struct gmem_error err;
+	uint64_t a, run;
+
+	t_ok(gmem_bind(half, 9, 2 * GiB, 0, 3 * MiB, NULL, &err), err);
+	fake_reset(&u->f);
+	t_refused(gmem_attributes_import(half, buf, len, 0, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_get_attributes(half, 0, 4 * MiB, &a, &run, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	assert_int_equal(run, 3 * MiB);
+}
+
+static void an_import_that_fails_says_how_far_it_came(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *from = striped(u, 0);
+	struct gmem *to = unit_create(u, 4 * MiB, 0);
+	size_t len = export(from);
+	struct gmem_error err;
+	uint64_t a;
+
+	unit_bind(u, to, 9, 2 * GiB);
+	/* the runs: P 4K, S 8K, P up to 2M, S 1M, P 1M */
+	fake_fail(&u->f, FAKE_IOCTL, 0, 4, 1, -ENOMEM);
+	t_refused(gmem_attributes_import(to, buf, len, 0, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.done, 2 * MiB);
+	t_ok(gmem_get_attributes(to, 4096, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+	t_ok(gmem_get_attributes(to, 2 * MiB, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_ok(gmem_attributes_import(to, buf, len, 0, &err), err);
+	same(from, to);
+}
+
+static void a_file_that_never_converts_exports_what_it_is(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
+	struct gmem *h = unit_create(u, 4 * MiB, GMEM_CREATE_UNBOUND);
+	size_t len = export(g);
+	struct gmem_error err;
+
+	t_ok(gmem_attributes_import(g, buf, len, 0, &err), err);
+	t_refused(gmem_attributes_import(h, buf, len, 0, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(import_makes_kernel_and_record_what_was_exported, unit_sw),
+		TEST(import_makes_kernel_and_record_what_was_exported,
+		     unit_inplace),
+		TEST(record_only_makes_no_call, unit_sw),
+		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),
+		TEST(what_is_no_record_changes_nothing, unit_sw),
+		TEST(a_record_of_another_file_is_refused, unit_sw),
+		TEST(an_import_over_an_unbound_range_changes_nothing, unit_sw),
+		TEST(an_import_that_fails_says_how_far_it_came, unit_sw),
+		TEST(a_file_that_never_converts_exports_what_it_is,
+		     unit_default),
+	};
+
+	return t_main(tests);
+}

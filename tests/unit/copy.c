@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/* Copies between host and guest memory: exact, and without a signal. */
+#include "unit.h"
+
+static void copies_are_byte_exact(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	unsigned char in[9000], out[9000];
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (unsigned char)(i * 7 + 1);
+	t_ok(gmem_write(g, 4093, in, sizeof(in), &err), err);
+	assert_int_equal(err.done, sizeof(in));
+	t_ok(gmem_read(g, 4093, out, sizeof(out), &err), err);
+	assert_int_equal(err.done, sizeof(out));
+	assert_memory_equal(in, out, sizeof(in));
+	t_ok(gmem_read(g, 4092, out, 1, &err), err);
+	assert_int_equal(out[0], 0);
+	t_ok(gmem_read(g, 4093 + sizeof(in), out, 1, &err), err);
+	assert_int_equal(out[0], 0);
+}
+
+static void the_second_copy_is_one_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4];
+
+	t_ok(gmem_read(g, 0, b, 4, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_read(g, 5, b, 4, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	assert_int_equal(u->f.calls[0].kind, FAKE_VM_READ);
+	t_ok(gmem_write(g, 5, b, 4, &err), err);
+	assert_int_equal(u->f.n_calls, 2);
+	assert_int_equal(u->f.calls[1].kind, FAKE_VM_WRITE);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void a_copy_stays_inside_the_file(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[8];
+
+	t_refused(gmem_read(g, 64 * KiB - 7, b, 8, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	assert_int_equal(err.value, 64 * KiB + 1);
+	assert_int_equal(err.limit, 64 * KiB);
+	t_refused(gmem_write(g, UINT64_MAX - 3, b, 8, &err), -EINVAL,
+		  GMEM_REASON_OFFSET_OVERFLOW, err);
+	t_refused(gmem_read(g, 0, NULL, 8, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_read(g, 64 * KiB, NULL, 0, &err), err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_read(g, 64 * KiB - 8, b, 8, &err), err);
+}
+
+static void what_the_record_calls_private_is_not_touched(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	static char b[16384];
+
+	t_ok(gmem_set_private(g, 8192, 4096, &err), err);
+	fake_reset(&u->f);
+	t_refused(gmem_read(g, 8192, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
+		  err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 0);
+	t_refused(gmem_write(g, 100, b, sizeof(b), &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.done, 8192 - 100);
+	assert_int_equal(err.value, 8192);
+}
+
+/* Another holder of the fd converts behind the library's back. */
+static void what_the_kernel_calls_private_ends_the_copy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem__attributes2 a = { .offset = 8192,
+				       .size = 4096,
+				       .attributes = 8 };
+	struct gmem_error err;
+	static char b[16384];
+
+	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	t_refused(gmem_read(g, 4000, b, sizeof(b), &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.done, 8192 - 4000);
+	assert_int_equal(err.value, 8192);
+	assert_int_equal(err.sys_errno, EFAULT);
+}
+
+static void an_interrupted_copy_goes_on(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4];
+
+	fake_fail(&u->f, FAKE_VM_READ, 0, 1, 2, -EINTR);
+	t_ok(gmem_read(g, 0, b, 4, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 3);
+}
+
+static void each_errno_of_a_copy_has_its_reason(void **state)
+{
+	static const struct {
+		int code, want;
+		uint32_t why;
+	} rows[] = {
+		{ -EFAULT, -EACCES, GMEM_REASON_PRIVATE },
+		{ -EACCES, -EACCES, GMEM_REASON_ACCESS_DENIED },
+		{ -ENOMEM, -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EINVAL, -EINVAL, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	char b[4] = "abc";
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_error err;
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, 1, rows[i].code);
+		t_refused(gmem_write(g, 0, b, 4, &err), rows[i].want,
+			  rows[i].why, err);
+		assert_int_equal(err.sys_errno, -rows[i].code);
+		assert_int_equal(err.done, 0);
+	}
+}
+
+/* Where process_vm_readv() is filtered away, or the kernel has none. */
+static void without_the_call_a_pipe_does_it(void **state)
+{
+	static const int codes[] = { -EPERM, -ENOSYS };
+	static unsigned char in[200000], out[200000];
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (unsigned char)(i * 7 + 1);
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		memset(out, 0, sizeof(out));
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_VM_READ, 0, 1, UINT32_MAX, codes[i]);
+		fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, UINT32_MAX, codes[i]);
+		t_ok(gmem_write(g, 4093, in, sizeof(in), &err), err);
+		assert_int_equal(err.done, sizeof(in));
+		t_ok(gmem_read(g, 4093, out, sizeof(out), &err), err);
+		assert_int_equal(err.done, sizeof(out));
+		assert_memory_equal(in, out, sizeof(in));
+		assert_int_equal(fake_count(&u->f, FAKE_PIPE, 0), 2);
+		assert_int_equal(fake_count(&u->f, FAKE_CLOSE, 0), 4);
+	}
+}
+
+static void by_pipe_too_private_memory_ends_the_copy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem__attributes2 a = { .offset = 8192,
+				       .size = 4096,
+				       .attributes = 8 };
+	struct gmem_error err;
+	static char b[16384], was[16384];
+
+	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	memset(b, 0x5a, sizeof(b));
+	memset(was, 0x5a, sizeof(was));
+	fake_fail(&u->f, FAKE_VM_READ, 0, 1, UINT32_MAX, -EPERM);
+	fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, UINT32_MAX, -EPERM);
+	t_refused(gmem_write(g, 4000, b, sizeof(b), &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.done, 8192 - 4000);
+	assert_int_equal(err.value, 8192);
+	memset(b, 0, sizeof(b));
+	t_refused(gmem_read(g, 4000, b, sizeof(b), &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.done, 8192 - 4000);
+	assert_memory_equal(b, was, 8192 - 4000);
+	assert_int_equal(b[8192 - 4000], 0);
+}
+
+static void without_a_pipe_the_reason_is_the_pipes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4];
+
+	fake_fail(&u->f, FAKE_VM_READ, 0, 1, 1, -EPERM);
+	fake_fail(&u->f, FAKE_PIPE, 0, 1, 1, -EMFILE);
+	t_refused(gmem_read(g, 0, b, 4, &err), -EMFILE, GMEM_REASON_FD_LIMIT,
+		  err);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(copies_are_byte_exact, unit_default),
+		TEST(the_second_copy_is_one_call, unit_default),
+		TEST(a_copy_stays_inside_the_file, unit_default),
+		TEST(what_the_record_calls_private_is_not_touched,
+		     unit_inplace),
+		TEST(what_the_kernel_calls_private_ends_the_copy, unit_inplace),
+		TEST(an_interrupted_copy_goes_on, unit_default),
+		TEST(each_errno_of_a_copy_has_its_reason, unit_default),
+		TEST(without_the_call_a_pipe_does_it, unit_default),
+		TEST(by_pipe_too_private_memory_ends_the_copy, unit_inplace),
+		TEST(without_a_pipe_the_reason_is_the_pipes, unit_default),
+	};
+
+	return t_main(tests);
+}

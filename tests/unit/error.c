@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/* struct gmem_error: its sizes, what is in it, and the words for it. */
+#include "unit.h"
+
+#define V0 312 /* the first release's size; frozen */
+
+/* A caller compiled with a later header. */
+struct newer_error {
+	struct gmem_error e;
+	uint64_t tail;
+};
+
+static void the_first_size_is_frozen(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(struct gmem_error), V0);
+	assert_int_equal(offsetof(struct gmem_error, code), 8);
+	assert_int_equal(offsetof(struct gmem_error, reason), 12);
+	assert_int_equal(offsetof(struct gmem_error, remedy), 48);
+	assert_int_equal(offsetof(struct gmem_error, msg), 56);
+}
+
+static void a_larger_error_keeps_its_tail(void **state)
+{
+	struct unit *u = *state;
+	struct newer_error n = { .e.sz = sizeof(n), .tail = 0x5555 };
+
+	t_code(gmem_create(u->vm, 1, NULL, NULL, &n.e), -EINVAL);
+	assert_int_equal(n.e.code, -EINVAL);
+	assert_int_equal(n.e.sz, sizeof(n));
+	assert_int_equal(n.tail, 0x5555);
+}
+
+static void success_clears_what_an_earlier_failure_left(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	t_code(gmem_vm_features(u->vm, 1000, NULL, &err), -EINVAL);
+	assert_int_equal(err.code, -EINVAL);
+	t_code(gmem_vm_features(u->vm, 0, NULL, &err), GMEM_YES);
+	assert_int_equal(err.code, 0);
+	assert_int_equal(err.reason, GMEM_REASON_NONE);
+	assert_int_equal(err.value, 0);
+	assert_string_equal(err.msg, "");
+	assert_string_equal(err.remedy, "");
+}
+
+/* Every call with an error whose .sz was never set, or is too small. */
+static void unsized(struct unit *u, struct gmem *g, size_t sz)
+{
+	struct gmem_error err, was;
+	struct gmem_vm *vm = NULL;
+	struct gmem *out = NULL;
+	struct gmem_slot slot = { .sz = sizeof(slot) };
+	struct gmem_syscall sc = { .sz = sizeof(sc) };
+	uint64_t a = 7;
+	size_t len = 0;
+	void *p = NULL;
+	char b;
+
+	memset(&err, 0x5a, sizeof(err));
+	err.sz = sz;
+	was = err;
+	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err), -EINVAL);
+	t_code(gmem__vm_adopt_on(&fake_sys, &u->f, gmem_vm_fd(u->vm), NULL, &vm,
+				 &err),
+	       -EINVAL);
+	t_code(gmem_vm_close(u->vm, &err), -EINVAL);
+	t_code(gmem_vm_features(u->vm, 0, NULL, &err), -EINVAL);
+	t_code(gmem_syscall_info(0, &sc, &err), -EINVAL);
+	t_code(gmem_create(u->vm, 4096, NULL, &out, &err), -EINVAL);
+	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err), -EINVAL);
+	t_code(gmem_close(g, &err), -EINVAL);
+	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL);
+	t_code(gmem_unbind(g, 0, NULL, &err), -EINVAL);
+	t_code(gmem_slot_note(u->vm, &slot, &err), -EINVAL);
+	t_code(gmem_slot_forget(u->vm, 0, 0, &err), -EINVAL);
+	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err), -EINVAL);
+	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err), -EINVAL);
+	t_code(gmem_set_private(g, 0, 4096, &err), -EINVAL);
+	t_code(gmem_set_shared(g, 0, 4096, &err), -EINVAL);
+	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err), -EINVAL);
+	t_code(gmem_attributes_export(g, NULL, &len, &err), -EINVAL);
+	t_code(gmem_attributes_import(g, &b, 1, 0, &err), -EINVAL);
+	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err), -EINVAL);
+	t_code(gmem_munmap(g, &b, &err), -EINVAL);
+	t_code(gmem_read(g, 0, &b, 1, &err), -EINVAL);
+	t_code(gmem_write(g, 0, &b, 1, &err), -EINVAL);
+	assert_null(vm);
+	assert_null(out);
+	assert_null(p);
+	assert_int_equal(a, 7);
+	assert_memory_equal(&err, &was, sizeof(err));
+}
+
+static void an_error_without_its_size_is_refused_and_unwritten(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+
+	unsized(u, g, 0);
+	unsized(u, g, V0 - 1);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void each_errno_of_the_kernel_has_its_reason(void **state)
+{
+	static const struct {
+		int sys;
+		uint32_t reason;
+	} rows[] = {
+		{ -EMFILE, GMEM_REASON_FD_LIMIT },
+		{ -ENFILE, GMEM_REASON_FD_LIMIT },
+		{ -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EACCES, GMEM_REASON_ACCESS_DENIED },
+		{ -EPERM, GMEM_REASON_ACCESS_DENIED },
+		{ -EBADF, GMEM_REASON_BAD_FD },
+		{ -EIO, GMEM_REASON_VM_DEAD },
+		{ -EFAULT, GMEM_REASON_KERNEL },
+		{ -ENXIO, GMEM_REASON_KERNEL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_error err = { .sz = sizeof(err) };
+
+		t_code(gmem__fail_call(&err, rows[i].sys, "it"), rows[i].sys);
+		t_reason(&err, rows[i].reason);
+		assert_int_equal(err.code, rows[i].sys);
+		assert_int_equal(err.sys_errno, -rows[i].sys);
+		assert_int_equal(err.flags, GMEM_ERROR_DIAGNOSED);
+		t_code(gmem__fail_call(NULL, rows[i].sys, "it"), rows[i].sys);
+	}
+}
+
+static void each_reason_has_a_name_of_its_own_and_a_remedy(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i < 200; i++) {
+		const char *name = gmem_reason_str(i);
+
+		if (!strcmp(name, "unknown")) {
+			assert_string_equal(gmem_reason_remedy(i), "");
+			continue;
+		}
+		assert_true(gmem_reason_remedy(i)[0]);
+		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz-"),
+				 strlen(name));
+		for (uint32_t k = 1; k < i; k++)
+			assert_string_not_equal(name, gmem_reason_str(k));
+	}
+	assert_string_equal(gmem_reason_str(GMEM_REASON_NONE), "none");
+	assert_string_equal(gmem_reason_str(UINT32_MAX), "unknown");
+	assert_string_equal(gmem_reason_remedy(UINT32_MAX), "");
+}
+
+static void strerror_is_message_reason_and_remedy(void **state)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	char buf[512], small[8];
+	int n;
+
+	(void)state;
+	(void)gmem__fail(&err, GMEM_REASON_UNALIGNED, 5, 4096, "size %d", 5);
+	n = gmem_strerror(&err, buf, sizeof(buf));
+	assert_int_equal(n, strlen(buf));
+	assert_memory_equal(buf, "size 5 [unaligned]; ", 20);
+	assert_string_equal(buf + 20,
+			    gmem_reason_remedy(GMEM_REASON_UNALIGNED));
+	assert_int_equal(gmem_strerror(&err, small, sizeof(small)), n);
+	assert_string_equal(small, "size 5 ");
+	assert_int_equal(gmem_strerror(&err, NULL, 0), n);
+}
+
+static void strerror_of_no_error_says_so(void **state)
+{
+	struct gmem_error err = { .sz = sizeof(err), .remedy = "" };
+	char buf[64];
+
+	(void)state;
+	assert_true(gmem_strerror(&err, buf, sizeof(buf)) > 0);
+	assert_string_equal(buf, "success");
+	assert_true(gmem_strerror(NULL, buf, sizeof(buf)) > 0);
+	assert_string_equal(buf, "no error information");
+}
+
+static void a_long_message_is_cut_and_terminated(void **state)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)state;
+	(void)gmem__fail(&err, GMEM_REASON_UNALIGNED, 0, 0, "%0400d", 1);
+	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
+}
+
+static void the_version_is_that_of_the_header(void **state)
+{
+	(void)state;
+	assert_string_equal(gmem_version(), GMEM_VERSION);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_default, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(the_first_size_is_frozen),
+		TEST(a_larger_error_keeps_its_tail),
+		TEST(success_clears_what_an_earlier_failure_left),
+		TEST(an_error_without_its_size_is_refused_and_unwritten),
+		TEST(each_errno_of_the_kernel_has_its_reason),
+		TEST(each_reason_has_a_name_of_its_own_and_a_remedy),
+		TEST(strerror_is_message_reason_and_remedy),
+		TEST(strerror_of_no_error_says_so),
+		TEST(a_long_message_is_cut_and_terminated),
+		TEST(the_version_is_that_of_the_header),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/* What each feature says on each kind of host, and when nothing is known. */
+#include "unit.h"
+
+#define N_FEATURES 29
+
+static uint32_t says(const struct unit *u, uint32_t feature)
+{
+	return (uint32_t)gmem_vm_features(u->vm, feature, NULL, NULL);
+}
+
+/* The features up to RESIDENCY, in the order of the header. */
+static void expect(const struct unit *u, const char *want)
+{
+	static const char letters[] = {
+		[GMEM_UNKNOWN] = '?', [GMEM_NO] = 'n', [GMEM_YES] = 'y'
+	};
+	char got[GMEM_FEATURE_RESIDENCY + 2] = { 0 };
+
+	for (uint32_t i = 0; i <= GMEM_FEATURE_RESIDENCY; i++)
+		got[i] = letters[says(u, i)];
+	assert_string_equal(got, want);
+}
+
+static void reopen(struct unit *u, uint32_t type)
+{
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->vm = fake_vm(&u->f, type);
+}
+
+/*
+ * user_memory2, guest_memfd, mmap, init_shared, VM attributes, file
+ * attributes, memory-fault, map-gpa-range, pre-fault, mempolicy, residency.
+ */
+static void a_default_vm_of_618(void **state)
+{
+	expect(*state, "yyyynnyynny");
+}
+
+static void a_default_vm_of_612_has_no_guest_memfd(void **state)
+{
+	expect(*state, "ynnnnnyyynn");
+}
+
+static void a_private_vm_of_612_has_vm_attributes(void **state)
+{
+	expect(*state, "yynnynyyyny");
+}
+
+static void a_private_vm_of_73_has_mmap_but_not_init_shared(void **state)
+{
+	expect(*state, "yyynynyyyyy");
+}
+
+static void a_private_vm_with_in_place_conversion(void **state)
+{
+	expect(*state, "yyyynyyyyyy");
+}
+
+static void an_arm64_vm_has_the_memory_fault_exit_unadvertised(void **state)
+{
+	expect(*state, "yyyynnynnny");
+}
+
+static void in_place_conversion_is_no_where_the_vm_has_no_private(void **state)
+{
+	struct unit *u = *state;
+
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_FILE_ATTRIBUTES), GMEM_NO);
+}
+
+static void in_place_conversion_is_tried_not_asked(void **state)
+{
+	static const uint64_t zero[11];
+	struct unit *u = *state;
+	const struct fake_call *c;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->vm = NULL;
+	fake_reset(&u->f);
+	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &u->vm, NULL), 0);
+	c = fake_nth(&u->f, FAKE_IOCTL, 0xc080aed2, 0);
+	assert_non_null(c);
+	assert_int_equal(c->in.attr2.size, 0);
+	assert_int_equal(c->in.attr2.flags, 0);
+	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
+	for (unsigned int i = 0;; i++) {
+		c = fake_nth(&u->f, FAKE_IOCTL, 0xae03, i);
+		if (!c)
+			break;
+		assert_true(c->in.value <= 244);
+	}
+}
+
+static void the_answers_are_the_vm_fds(void **state)
+{
+	struct unit *u = *state;
+
+	/* what the device says of all types together */
+	u->f.cap_sys[233] = 8;
+	u->f.cap_sys[236] = 1;
+	u->f.cap_sys[244] = 7;
+	u->f.cap_vm[244] = 1;
+	u->f.create_flags = 1;
+	reopen(u, GMEM_VM_DEFAULT);
+	expect(u, "yyynnnyynny");
+}
+
+static void an_obeyed_policy_shows_in_a_second_mapping(void **state)
+{
+	struct unit *u = *state;
+
+	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
+	u->f.policy_obeyed = true;
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_YES);
+}
+
+static void a_kernel_without_numa_obeys_no_policy(void **state)
+{
+	static const enum fake_kind kinds[] = { FAKE_MBIND,
+						FAKE_GET_MEMPOLICY };
+	struct unit *u = *state;
+
+	u->f.policy_obeyed = true;
+	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
+		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+		fake_fail(&u->f, kinds[i], 0, 1, 1, -ENOSYS);
+		u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+		assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
+	}
+}
+
+static void a_kernel_without_cachestat_has_no_exact_residency(void **state)
+{
+	struct unit *u = *state;
+
+	u->f.no_cachestat = true;
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_RESIDENCY), GMEM_NO);
+}
+
+static void a_capability_that_cannot_be_asked_is_unknown(void **state)
+{
+	static const struct {
+		uint32_t feature;
+		int cap;
+	} rows[] = {
+		{ GMEM_FEATURE_USER_MEMORY2, 231 },
+		{ GMEM_FEATURE_GUEST_MEMFD, 234 },
+		{ GMEM_FEATURE_MMAP, 244 },
+		{ GMEM_FEATURE_INIT_SHARED, 244 },
+		{ GMEM_FEATURE_VM_ATTRIBUTES, 233 },
+		{ GMEM_FEATURE_FILE_ATTRIBUTES, 234 },
+		{ GMEM_FEATURE_MEMORY_FAULT_EXIT, 232 },
+		{ GMEM_FEATURE_MAP_GPA_RANGE_EXIT, 201 },
+		{ GMEM_FEATURE_PRE_FAULT, 236 },
+		{ GMEM_FEATURE_MEMPOLICY, 244 },
+		{ GMEM_FEATURE_RESIDENCY, 234 },
+		{ GMEM_FEATURE_HUGETLB_2M, 244 },
+		{ GMEM_FEATURE_VM_DEFAULT, 235 },
+		{ GMEM_FEATURE_VM_SEV, 235 },
+	};
+	struct unit *u = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		int was = u->f.cap_vm[rows[i].cap];
+
+		u->f.cap_vm[rows[i].cap] = -EPERM;
+		reopen(u, GMEM_VM_DEFAULT);
+		u->f.cap_vm[rows[i].cap] = was;
+		if (says(u, rows[i].feature) != GMEM_UNKNOWN)
+			fail_msg("feature %u is %u", rows[i].feature,
+				 says(u, rows[i].feature));
+	}
+}
+
+/* Opens with one call failing; returns whether there was such a call. */
+static bool open_failing(struct unit *u, unsigned int nth, int code)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = GMEM_VM_SW_PROTECTED };
+	bool met;
+
+	fake_reset(&u->f);
+	fake_fail(&u->f, FAKE_ANY, 0, nth, 1, code);
+	(void)!gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, NULL);
+	met = fake_count(&u->f, FAKE_ANY, 0) >= nth;
+	fake_reset(&u->f);
+	return met;
+}
+
+static void a_failed_probe_is_never_a_no(void **state)
+{
+	static const int codes[] = { -EMFILE, -EPERM, -ENOMEM, -EIO };
+	struct unit *u = *state;
+	uint32_t good[N_FEATURES];
+	unsigned int unknown = 0;
+
+	for (uint32_t i = 0; i < N_FEATURES; i++)
+		good[i] = says(u, i);
+	for (size_t c = 0; c < T_ARRAY_SIZE(codes); c++) {
+		bool met = true;
+
+		for (unsigned int k = 1; met; k++) {
+			assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+			u->vm = NULL;
+			met = open_failing(u, k, codes[c]);
+			for (uint32_t i = 0; u->vm && i < N_FEATURES; i++) {
+				if (says(u, i) == good[i])
+					continue;
+				unknown++;
+				if (says(u, i) != GMEM_UNKNOWN)
+					fail_msg("call %u failed with %d: "
+						 "feature %u is %u",
+						 k, codes[c], i, says(u, i));
+			}
+		}
+	}
+	assert_true(unknown > N_FEATURES);
+}
+
+static void unknown_tells_the_errno(void **state)
+{
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	u->f.cap_vm[236] = -EPERM;
+	reopen(u, GMEM_VM_DEFAULT);
+	t_ok(gmem_vm_features(u->vm, GMEM_FEATURE_PRE_FAULT, &info, &err), err);
+	assert_int_equal(info.support, GMEM_UNKNOWN);
+	assert_int_equal(info.answer, -EPERM);
+}
+
+static void arm64_says_minus_one_to_what_it_does_not_know(void **state)
+{
+	struct unit *u = *state;
+
+	u->f.cap_vm[233] = u->f.cap_vm[236] = u->f.cap_vm[244] = -EPERM;
+	u->f.create_flags = 0;
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_VM_ATTRIBUTES), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_PRE_FAULT), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_MMAP), GMEM_NO);
+}
+
+static void vm_types_are_the_bits_of_capability_235(void **state)
+{
+	struct unit *u = *state;
+
+	u->f.cap_vm[235] = 0x2b;
+	reopen(u, GMEM_VM_DEFAULT);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT + i),
+				 0x2b >> i & 1 ? GMEM_YES : GMEM_NO);
+	u->f.cap_vm[235] = 0; /* before 6.8 */
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT), GMEM_YES);
+	assert_int_equal(says(u, GMEM_FEATURE_VM_SW_PROTECTED), GMEM_NO);
+}
+
+static void huge_pages_are_no_without_a_named_encoding(void **state)
+{
+	struct unit *u = *state;
+
+	for (uint32_t i = GMEM_FEATURE_HUGETLB_64K;
+	     i <= GMEM_FEATURE_HUGETLB_16G; i++)
+		assert_int_equal(says(u, i), GMEM_NO);
+	u->f.cap_vm[244] = 7; /* a flag of a kernel yet to come */
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_UNKNOWN);
+}
+
+static void a_named_encoding_is_tried_size_by_size(void **state)
+{
+	struct unit *u = *state;
+
+	unit_need_encodings();
+	u->f.encoding = GMEM_HUGETLB_RFC2;
+	/* 2 MiB and 1 GiB alone: their bits beyond those of the other's */
+	u->f.create_flags = 0x5400000000000004;
+	reopen(u, GMEM_VM_SW_PROTECTED);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_YES);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_1G), GMEM_NO);
+	/* a size that could not be tried, the third: 1 MiB */
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	fake_fail(&u->f, FAKE_IOCTL, 0xc040aed4, 4, 1, -EMFILE);
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_512K), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_1M), GMEM_UNKNOWN);
+}
+
+static void opening_leaves_one_fd_one_page_one_allocation(void **state)
+{
+	struct unit *u = *state;
+	unsigned int fds = 0, maps = 0;
+
+	for (size_t i = 0; i < FAKE_FDS; i++)
+		fds += u->f.fds[i].type != FAKE_FD_FREE;
+	for (size_t i = 0; i < FAKE_MAPS; i++)
+		maps += u->f.maps[i].addr != NULL;
+	assert_int_equal(fds, 1);
+	assert_int_equal(maps, 1);
+	assert_int_equal(u->f.live_allocs, 1);
+}
+
+static void asking_makes_no_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+	struct gmem_error err;
+
+	for (uint32_t i = 0; i < N_FEATURES; i++) {
+		t_ok(gmem_vm_features(u->vm, i, &info, &err), err);
+		assert_non_null(info.name);
+		assert_non_null(info.known_by);
+		for (uint32_t k = 0; k < i; k++) {
+			struct gmem_feature_info o = { .sz = sizeof(o) };
+
+			t_ok(gmem_vm_features(u->vm, k, &o, &err), err);
+			assert_string_not_equal(o.name, info.name);
+		}
+	}
+	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void only_unreleased_features_have_no_first_kernel(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+
+	for (uint32_t i = 0; i < N_FEATURES; i++) {
+		bool none = i == GMEM_FEATURE_FILE_ATTRIBUTES ||
+			    (i >= GMEM_FEATURE_HUGETLB_64K &&
+			     i <= GMEM_FEATURE_HUGETLB_16G);
+
+		assert_true(gmem_vm_features(u->vm, i, &info, NULL) >= 0);
+		assert_int_equal(info.since == NULL, none);
+	}
+}
+
+static void a_feature_past_the_last_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	t_refused(gmem_vm_features(u->vm, N_FEATURES, NULL, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(err.value, N_FEATURES);
+	t_refused(gmem_vm_features(NULL, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_default_vm_of_618, unit_default),
+		TEST(a_default_vm_of_612_has_no_guest_memfd, unit_612),
+		TEST(a_private_vm_of_612_has_vm_attributes, unit_sw612),
+		TEST(a_private_vm_of_73_has_mmap_but_not_init_shared, unit_sw),
+		TEST(a_private_vm_with_in_place_conversion, unit_inplace),
+		TEST(an_arm64_vm_has_the_memory_fault_exit_unadvertised,
+		     unit_arm64),
+		TEST(in_place_conversion_is_no_where_the_vm_has_no_private,
+		     unit_inplace),
+		TEST(in_place_conversion_is_tried_not_asked, unit_inplace),
+		TEST(the_answers_are_the_vm_fds, unit_default),
+		TEST(an_obeyed_policy_shows_in_a_second_mapping, unit_default),
+		TEST(a_kernel_without_numa_obeys_no_policy, unit_default),
+		TEST(a_kernel_without_cachestat_has_no_exact_residency,
+		     unit_default),
+		TEST(a_capability_that_cannot_be_asked_is_unknown,
+		     unit_default),
+		TEST(a_failed_probe_is_never_a_no, unit_inplace),
+		TEST(unknown_tells_the_errno, unit_default),
+		TEST(arm64_says_minus_one_to_what_it_does_not_know, unit_arm64),
+		TEST(vm_types_are_the_bits_of_capability_235, unit_default),
+		TEST(huge_pages_are_no_without_a_named_encoding, unit_default),
+		TEST(a_named_encoding_is_tried_size_by_size, unit_sw612),
+		TEST(opening_leaves_one_fd_one_page_one_allocation, unit_sw),
+		TEST(asking_makes_no_call, unit_default),
+		TEST(only_unreleased_features_have_no_first_kernel,
+		     unit_default),
+		TEST(a_feature_past_the_last_is_refused, unit_default),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/* Mappings of the file for the host. */
+#include <sys/mman.h>
+
+#include "unit.h"
+
+static int map_as(struct gmem *g, uint64_t offset, uint64_t len, uint64_t flags,
+		  void **out, struct gmem_error *err)
+{
+	struct gmem_mmap_opts o = { .sz = sizeof(o), .flags = flags };
+
+	return gmem_mmap(g, offset, len, &o, out, err);
+}
+
+static void a_mapping_shows_the_files_bytes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	const struct fake_call *c;
+	struct gmem_error err;
+	void *p = NULL;
+	char b[4];
+
+	t_ok(gmem_mmap(g, 64 * KiB, 8 * KiB, NULL, &p, &err), err);
+	c = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	assert_int_equal(c->fd, gmem_fd(g));
+	assert_int_equal(c->arg[1], 8 * KiB);
+	assert_int_equal(c->arg[2], MAP_SHARED);
+	assert_int_equal(c->arg[3], 64 * KiB);
+	assert_int_equal(u->f.n_allocs, 1);
+	memcpy(p, "abc", 4);
+	t_ok(gmem_read(g, 64 * KiB, b, 4, &err), err);
+	assert_string_equal(b, "abc");
+	t_ok(gmem_munmap(g, p, &err), err);
+}
+
+static void each_mapping_stays_out_of_children_and_core_dumps(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+
+	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_MADVISE, 0), 2);
+	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 0)->arg[2],
+			 MADV_DONTFORK);
+	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 1)->arg[2],
+			 MADV_DONTDUMP);
+	t_ok(gmem_munmap(g, p, &err), err);
+}
+
+static void munmap_takes_only_what_mmap_gave(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem *other = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+
+	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	fake_reset(&u->f);
+	t_refused(gmem_munmap(g, (char *)p + 4096, &err), -EINVAL,
+		  GMEM_REASON_NOT_MAPPED, err);
+	t_refused(gmem_munmap(other, p, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
+		  err);
+	t_refused(gmem_munmap(g, NULL, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
+		  err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_munmap(g, p, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	t_refused(gmem_munmap(g, p, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
+		  err);
+}
+
+static void a_failed_munmap_keeps_the_mapping(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+
+	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	fake_fail(&u->f, FAKE_MUNMAP, 0, 1, 1, -ENOMEM);
+	t_refused(gmem_munmap(g, p, &err), -ENOMEM, GMEM_REASON_NO_MEMORY, err);
+	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
+	t_ok(gmem_munmap(g, p, &err), err);
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void a_file_without_mmap_is_not_mapped(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, GMEM_CREATE_UNBOUND);
+	struct gmem_error err;
+	void *p = NULL;
+	char b[4] = "abc";
+
+	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NOT_MAPPABLE, err);
+	t_refused(map_as(g, 0, 8 * KiB, GMEM_MMAP_ALLOW_PRIVATE, &p, &err),
+		  -EOPNOTSUPP, GMEM_REASON_NOT_MAPPABLE, err);
+	t_refused(gmem_read(g, 0, b, 4, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NOT_MAPPABLE, err);
+	t_refused(gmem_write(g, 0, b, 4, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NOT_MAPPABLE, err);
+	assert_null(p);
+	assert_string_equal(b, "abc");
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void private_memory_is_mapped_only_by_name(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+
+	t_ok(gmem_set_private(g, 64 * KiB, 4 * KiB, &err), err);
+	fake_reset(&u->f);
+	t_refused(gmem_mmap(g, 0, 1 * MiB, NULL, &p, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.value, 64 * KiB);
+	assert_null(p);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->f.n_allocs, 0);
+	t_ok(map_as(g, 0, 1 * MiB, GMEM_MMAP_ALLOW_PRIVATE, &p, &err), err);
+	t_ok(gmem_munmap(g, p, &err), err);
+	t_ok(gmem_mmap(g, 68 * KiB, 64 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_munmap(g, p, &err), err);
+}
+
+static void a_guest_only_file_is_private_to_the_host(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB,
+				     GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	struct gmem_error err;
+	void *p = NULL;
+	char b[4];
+
+	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	t_refused(gmem_read(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
+		  err);
+	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 0);
+}
+
+/*
+ * Up to 7.3 the guest's attributes and the host's reach are two things: what
+ * the guest shares of a private file, the host can touch no more than before.
+ */
+static void a_vm_attribute_does_not_open_a_private_file(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB,
+				     GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	struct gmem_error err;
+	void *p = NULL;
+	char b[4];
+
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	t_refused(gmem_read(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
+		  err);
+}
+
+static void a_read_only_mapping_is_asked_for_as_such(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char line[256];
+	void *p = NULL;
+	FILE *maps;
+	bool found = false;
+
+	t_ok(map_as(g, 0, 8 * KiB, GMEM_MMAP_READONLY, &p, &err), err);
+	maps = fopen("/proc/self/maps", "r");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strtoull(line, NULL, 16) == (uintptr_t)p)
+			found = strstr(line, " r--s ") != NULL;
+	(void)fclose(maps);
+	assert_true(found);
+	t_ok(gmem_munmap(g, p, &err), err);
+	t_refused(map_as(g, 0, 8 * KiB, 4, &p, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+static void each_errno_of_mmap_has_its_reason(void **state)
+{
+	static const struct {
+		int code;
+		uint32_t why;
+	} rows[] = {
+		{ -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EPERM, GMEM_REASON_ACCESS_DENIED },
+		{ -EACCES, GMEM_REASON_ACCESS_DENIED },
+		{ -EAGAIN, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_error err;
+		void *p = NULL;
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, rows[i].code);
+		t_refused(gmem_mmap(g, 0, 4096, NULL, &p, &err), rows[i].code,
+			  rows[i].why, err);
+		assert_null(p);
+		assert_int_equal(u->f.live_allocs, 2); /* VM and file */
+	}
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_mapping_shows_the_files_bytes, unit_default),
+		TEST(each_mapping_stays_out_of_children_and_core_dumps,
+		     unit_default),
+		TEST(munmap_takes_only_what_mmap_gave, unit_default),
+		TEST(a_failed_munmap_keeps_the_mapping, unit_default),
+		TEST(a_file_without_mmap_is_not_mapped, unit_default),
+		TEST(private_memory_is_mapped_only_by_name, unit_inplace),
+		TEST(a_guest_only_file_is_private_to_the_host, unit_default),
+		TEST(a_vm_attribute_does_not_open_a_private_file, unit_sw),
+		TEST(a_read_only_mapping_is_asked_for_as_such, unit_default),
+		TEST(each_errno_of_mmap_has_its_reason, unit_default),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* Attributes outlive slots: a reset that failed is remembered and retried. */
+#include "unit.h"
+
+#define REGION2 0x40a0ae49
+#define ATTRIBUTES 0x4020aed2
+
+static int unbind_keeping(struct gmem *g, uint32_t slot, struct gmem_error *err)
+{
+	struct gmem_unbind_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
+
+	return gmem_unbind(g, slot, &o, err);
+}
+
+/* A private file, unbound from @gpa, whose reset failed. */
+static struct gmem *failed_reset(struct unit *u, uint64_t gpa)
+{
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	uint64_t a;
+
+	unit_bind(u, g, 0, gpa);
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	t_refused(gmem_unbind(g, 0, NULL, &err), -EIO,
+		  GMEM_REASON_RESET_PENDING, err);
+	assert_int_equal(err.sys_errno, ENOMEM);
+	assert_int_equal(err.value, gpa);
+	assert_null(fake_slot(&u->f, 0));
+	assert_true(fake_gpa_private(&u->f, gpa));
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	fake_reset(&u->f);
+	return g;
+}
+
+static void the_next_bind_over_the_range_retries_it_first(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(u->f.calls[0].request, ATTRIBUTES);
+	assert_int_equal(u->f.calls[0].in.attr.address, GiB);
+	assert_int_equal(u->f.calls[0].in.attr.size, 1 * MiB);
+	assert_int_equal(u->f.calls[0].in.attr.attributes, 0);
+	assert_int_equal(u->f.calls[1].request, REGION2);
+	/* done once, not again */
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	assert_int_equal(u->f.n_calls, 2);
+}
+
+/* The other half may be somebody else's slot by now. */
+static void only_the_range_of_the_new_slot_is_reset(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, &o, &err), err);
+	assert_int_equal(u->f.calls[0].in.attr.address, GiB + 512 * KiB);
+	assert_false(fake_gpa_private(&u->f, GiB + 512 * KiB));
+	assert_true(fake_gpa_private(&u->f, GiB));
+	/* which is not forgotten */
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_bind(g, 0, GiB, 0, 512 * KiB, &o, &err), err);
+	assert_false(fake_gpa_private(&u->f, GiB));
+}
+
+static void a_noted_slot_over_the_range_keeps_its_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem *vmms = unit_create(u, 512 * KiB, 0);
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = 5,
+			       .gpa = GiB,
+			       .len = 512 * KiB,
+			       .gmem = vmms,
+			       .flags = GMEM_SLOT_FD };
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_ok(gmem_set_private(vmms, 0, 512 * KiB, &err), err);
+	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, NULL, &err), err);
+	assert_true(fake_gpa_private(&u->f, GiB));
+}
+
+static void a_bind_elsewhere_leaves_it_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, GiB + 1 * MiB, 0, 1 * MiB, NULL, &err), err);
+	assert_int_equal(u->f.n_calls, 2);
+	assert_true(fake_gpa_private(&u->f, GiB));
+}
+
+static void as_long_as_it_fails_nothing_is_bound_there(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem_error err;
+
+	for (int i = 0; i < 3; i++) {
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+		t_refused(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -EIO,
+			  GMEM_REASON_RESET_PENDING, err);
+		assert_int_equal(err.sys_errno, ENOMEM);
+		assert_int_equal(fake_count(&u->f, FAKE_IOCTL, REGION2), 0);
+		t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
+			  GMEM_REASON_NOT_BOUND, err);
+	}
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+}
+
+static void kept_attributes_do_not_leak_into_the_next_slot(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, GiB);
+	t_ok(unbind_keeping(g, 0, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	assert_true(fake_gpa_private(&u->f, GiB));
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
+	assert_false(fake_gpa_private(&u->f, GiB));
+}
+
+static void a_file_may_go_before_its_reset_is_done(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = failed_reset(u, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_close(g, &err), err);
+	g = unit_create(u, 1 * MiB, 0);
+	t_ok(gmem_bind(g, 7, GiB, 0, 1 * MiB, NULL, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 2);
+}
+
+static void an_interrupted_reset_is_taken_again(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, GiB);
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 3, -EINTR);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	assert_false(fake_gpa_private(&u->f, GiB));
+}
+
+static void an_adopted_vm_is_left_as_it_was_found(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, &err), err);
+	g = unit_create(u, 1 * MiB, 0);
+	unit_bind(u, g, 0, GiB);
+	assert_true(fake_gpa_private(&u->f, GiB));
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	assert_null(fake_slot(&u->f, 0));
+	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_sw, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(the_next_bind_over_the_range_retries_it_first),
+		TEST(only_the_range_of_the_new_slot_is_reset),
+		TEST(a_noted_slot_over_the_range_keeps_its_attributes),
+		TEST(a_bind_elsewhere_leaves_it_alone),
+		TEST(as_long_as_it_fails_nothing_is_bound_there),
+		TEST(kept_attributes_do_not_leak_into_the_next_slot),
+		TEST(a_file_may_go_before_its_reset_is_done),
+		TEST(an_interrupted_reset_is_taken_again),
+		TEST(an_adopted_vm_is_left_as_it_was_found),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/* Bind and unbind: what the kernel is told, in which order, and undone. */
+#include "unit.h"
+
+#define REGION1 0x4020ae46
+#define REGION2 0x40a0ae49
+#define ATTRIBUTES 0x4020aed2
+
+static int bind_as(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+		   uint64_t len, uint64_t flags, struct gmem_error *err)
+{
+	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
+
+	return gmem_bind(g, slot, gpa, offset, len, &o, err);
+}
+
+static void fd_mode_tells_the_kernel_everything_once(void **state)
+{
+	static const uint64_t zero[14];
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	const struct fake_call *c, *m;
+	struct gmem_error err;
+
+	t_code(gmem_bind(g, 5, 4 * GiB, 64 * KiB, 128 * KiB, NULL, NULL),
+	       GMEM_BIND_FD);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
+	c = fake_nth(&u->f, FAKE_IOCTL, REGION2, 0);
+	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	assert_non_null(c);
+	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
+	assert_int_equal(c->in.region.region.slot, 5);
+	assert_int_equal(c->in.region.region.flags, 4);
+	assert_int_equal(c->in.region.region.guest_phys_addr, 4 * GiB);
+	assert_int_equal(c->in.region.region.memory_size, 128 * KiB);
+	assert_int_equal(c->in.region.guest_memfd, gmem_fd(g));
+	assert_int_equal(c->in.region.guest_memfd_offset, 64 * KiB);
+	assert_int_equal(c->in.region.pad1, 0);
+	assert_memory_equal(c->in.region.pad2, zero, sizeof(zero));
+	/* KVM's own accesses land in the same bytes of the file */
+	assert_int_equal(m->fd, gmem_fd(g));
+	assert_int_equal(c->in.region.region.userspace_addr,
+			 m->arg[0] + 64 * KiB - m->arg[3]);
+	t_ok(gmem_unbind(g, 5, NULL, &err), err);
+}
+
+static void a_file_is_mapped_once_for_all_its_slots(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (uint32_t i = 0; i < 16; i++)
+		t_ok(gmem_bind(g, i, i * MiB, i * 64 * KiB, 64 * KiB, NULL,
+			       &err),
+		     err);
+	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 1);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, REGION2), 16);
+	assert_int_equal(u->f.n_allocs, 16);
+}
+
+static void the_mapping_is_not_inherited(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	const struct fake_call *m, *a;
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	a = fake_nth(&u->f, FAKE_MADVISE, 0, 0);
+	assert_non_null(a);
+	assert_int_equal(a->arg[0], m->arg[0]);
+	assert_int_equal(a->arg[1], m->arg[1]);
+	assert_int_equal(a->arg[2], 10); /* MADV_DONTFORK */
+}
+
+static void a_private_file_is_bound_private(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	const struct fake_call *c;
+	struct gmem_error err;
+	uint64_t a, run;
+
+	t_code(gmem_bind(g, 0, GiB, 256 * KiB, 512 * KiB, NULL, NULL),
+	       GMEM_BIND_FD);
+	assert_int_equal(u->f.n_calls, 2);
+	assert_int_equal(u->f.calls[0].request, REGION2);
+	c = &u->f.calls[1];
+	assert_int_equal(c->request, ATTRIBUTES);
+	assert_int_equal(c->in.attr.address, GiB);
+	assert_int_equal(c->in.attr.size, 512 * KiB);
+	assert_int_equal(c->in.attr.attributes, 8);
+	assert_int_equal(c->in.attr.flags, 0);
+	/* the record: unset, private, unset */
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, &run, &err), err);
+	assert_true(a == GMEM_ATTRIBUTE_UNSET && run == 256 * KiB);
+	t_ok(gmem_get_attributes(g, run, 768 * KiB, &a, &run, &err), err);
+	assert_true(a == GMEM_ATTRIBUTE_PRIVATE && run == 512 * KiB);
+	t_ok(gmem_get_attributes(g, 768 * KiB, 256 * KiB, &a, &run, &err), err);
+	assert_true(a == GMEM_ATTRIBUTE_UNSET && run == 256 * KiB);
+}
+
+static void leave_shared_sets_no_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	uint64_t a;
+
+	t_ok(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_BIND_LEAVE_SHARED, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 0);
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+}
+
+static void a_failed_private_start_takes_the_slot_back(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem_error err;
+	uint64_t a;
+
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.sys_errno, ENOMEM);
+	assert_null(fake_slot(&u->f, 0));
+	t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	assert_true(fake_gpa_private(&u->f, 0));
+}
+
+static void private_starts_go_in_steps_of_a_gib(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 5 * GiB / 2, 0);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, 0, 0, 5 * GiB / 2, NULL, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct fake_call *c =
+			fake_nth(&u->f, FAKE_IOCTL, ATTRIBUTES, i);
+
+		assert_int_equal(c->in.attr.address, i * GiB);
+		assert_int_equal(c->in.attr.size, i < 2 ? GiB : GiB / 2);
+	}
+}
+
+static void in_place_binding_leaves_the_attributes_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, GMEM_CREATE_MMAP);
+	struct gmem_error err;
+	uint64_t a;
+
+	t_ok(gmem_set_shared(g, 0, 64 * KiB, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 2);
+	t_ok(gmem_get_attributes(g, 0, 64 * KiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+}
+
+static void unbind_deletes_then_resets(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	uint64_t a;
+
+	unit_bind(u, g, 3, GiB);
+	assert_true(fake_gpa_private(&u->f, GiB));
+	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	assert_int_equal(u->f.n_calls, 2);
+	assert_int_equal(u->f.calls[0].in.region.region.slot, 3);
+	assert_int_equal(u->f.calls[0].in.region.region.memory_size, 0);
+	assert_int_equal(u->f.calls[1].request, ATTRIBUTES);
+	assert_int_equal(u->f.calls[1].in.attr.address, GiB);
+	assert_int_equal(u->f.calls[1].in.attr.size, 1 * MiB);
+	assert_int_equal(u->f.calls[1].in.attr.attributes, 0);
+	assert_false(fake_gpa_private(&u->f, GiB));
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	t_ok(gmem_bind(g, 3, GiB, 0, 1 * MiB, NULL, &err), err);
+}
+
+static void on_a_vm_without_attributes_unbind_is_one_ioctl(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	unit_bind(u, g, 3, GiB);
+	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	assert_int_equal(u->f.n_calls, 1);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	uint64_t a;
+
+	unit_bind(u, g, 0, 0);
+	fake_fail(&u->f, FAKE_IOCTL, REGION1, 1, 1, -EPERM);
+	t_refused(gmem_unbind(g, 0, NULL, &err), -EPERM,
+		  GMEM_REASON_ACCESS_DENIED, err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 0);
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void unbind_wants_a_slot_of_this_file(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem *other = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_unbind_opts o = { .sz = sizeof(o), .address_space = 1 };
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	t_refused(gmem_unbind(g, 1, NULL, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
+		  err);
+	assert_int_equal(err.value, 1);
+	t_refused(gmem_unbind(other, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	t_refused(gmem_unbind(g, 0, &o, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
+		  err);
+	o = (struct gmem_unbind_opts){ .sz = sizeof(o), .flags = 2 };
+	t_refused(gmem_unbind(g, 0, &o, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void hva_mode_is_an_ordinary_slot_on_the_mapping(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	const struct fake_call *c, *m;
+	struct gmem_error err;
+
+	t_code(bind_as(g, 2, GiB, 64 * KiB, 64 * KiB,
+		       GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY, NULL),
+	       GMEM_BIND_HVA);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
+	c = fake_nth(&u->f, FAKE_IOCTL, 0, 0);
+	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	assert_int_equal(c->in.region.region.slot, 2);
+	assert_int_equal(c->in.region.region.flags, 3);
+	assert_int_equal(c->in.region.region.guest_phys_addr, GiB);
+	assert_int_equal(c->in.region.region.memory_size, 64 * KiB);
+	assert_int_equal(c->in.region.region.userspace_addr,
+			 m->arg[0] + 64 * KiB);
+	t_ok(gmem_unbind(g, 2, NULL, &err), err);
+}
+
+static void the_smm_address_space_is_in_the_upper_half_of_the_id(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g;
+	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = 1 };
+	struct gmem_unbind_opts un = { .sz = sizeof(un), .address_space = 1 };
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->f.cap_vm[118] = 2;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	t_ok(gmem_bind(g, 7, 0, 0, 64 * KiB, NULL, &err), err);
+	/* the same gpa and slot id, another space, another range */
+	t_ok(gmem_bind(g, 7, 0, 64 * KiB, 64 * KiB, &o, &err), err);
+	assert_non_null(fake_slot(&u->f, 7));
+	assert_non_null(fake_slot(&u->f, 0x10007));
+	t_ok(gmem_slot_get(u->vm, 7, 1, &s, &err), err);
+	assert_int_equal(s.offset, 64 * KiB);
+	assert_int_equal(s.address_space, 1);
+	t_ok(gmem_unbind(g, 7, &un, &err), err);
+	assert_non_null(fake_slot(&u->f, 7));
+	assert_null(fake_slot(&u->f, 0x10007));
+}
+
+static void check_only_says_the_mode_and_makes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_code(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_BIND_CHECK_ONLY, NULL),
+	       GMEM_BIND_FD);
+	t_code(bind_as(g, 0, 0, 0, 1 * MiB,
+		       GMEM_BIND_CHECK_ONLY | GMEM_BIND_DIRTY_LOG, NULL),
+	       GMEM_BIND_HVA);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->f.n_allocs, 0);
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	fake_reset(&u->f);
+	t_refused(bind_as(g, 0, GiB, 0, 1 * MiB, GMEM_BIND_CHECK_ONLY, &err),
+		  -EEXIST, GMEM_REASON_SLOT_IN_USE, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void slot_get_tells_what_bind_did(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 9, GiB, 64 * KiB, 128 * KiB, NULL, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_slot_get(u->vm, 9, 0, &s, &err), err);
+	assert_int_equal(s.slot, 9);
+	assert_int_equal(s.gpa, GiB);
+	assert_int_equal(s.offset, 64 * KiB);
+	assert_int_equal(s.len, 128 * KiB);
+	assert_ptr_equal(s.gmem, g);
+	assert_int_equal(s.flags, GMEM_SLOT_FD);
+	assert_int_equal(s.fd, gmem_fd(g));
+	assert_int_equal(s.userspace_addr,
+			 fake_slot(&u->f, 9)->r.region.userspace_addr);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void a_dead_vms_slots_count_as_deleted(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+
+	unit_bind(u, g, 0, 0);
+	u->f.dead = true;
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_close(g, &err), err);
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(fd_mode_tells_the_kernel_everything_once, unit_default),
+		TEST(a_file_is_mapped_once_for_all_its_slots, unit_default),
+		TEST(the_mapping_is_not_inherited, unit_default),
+		TEST(a_private_file_is_bound_private, unit_sw),
+		TEST(a_private_file_is_bound_private, unit_sw612),
+		TEST(leave_shared_sets_no_attributes, unit_sw),
+		TEST(a_failed_private_start_takes_the_slot_back, unit_sw),
+		TEST(private_starts_go_in_steps_of_a_gib, unit_sw),
+		TEST(in_place_binding_leaves_the_attributes_alone,
+		     unit_inplace),
+		TEST(unbind_deletes_then_resets, unit_sw),
+		TEST(on_a_vm_without_attributes_unbind_is_one_ioctl,
+		     unit_default),
+		TEST(a_slot_that_cannot_be_deleted_stays_bound, unit_sw),
+		TEST(unbind_wants_a_slot_of_this_file, unit_default),
+		TEST(hva_mode_is_an_ordinary_slot_on_the_mapping, unit_default),
+		TEST(the_smm_address_space_is_in_the_upper_half_of_the_id,
+		     unit_default),
+		TEST(check_only_says_the_mode_and_makes_nothing, unit_default),
+		TEST(slot_get_tells_what_bind_did, unit_default),
+		TEST(a_dead_vms_slots_count_as_deleted, unit_sw),
+	};
+
+	return t_main(tests);
+}

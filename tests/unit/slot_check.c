@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/* The planner, every refusal before the kernel, and what it refuses itself. */
+#include "unit.h"
+
+#define REGION2 0x40a0ae49
+
+static int bind_as(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+		   uint64_t len, uint64_t flags, struct gmem_error *err)
+{
+	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
+
+	return gmem_bind(g, slot, gpa, offset, len, &o, err);
+}
+
+/* [0, 64 KiB) of @g at @gpa is refused without a call, checked or done. */
+static void refused_at(struct unit *u, struct gmem *g, uint32_t slot,
+		       uint64_t gpa, uint64_t flags, int code, uint32_t why)
+{
+	struct gmem_error err;
+
+	fake_reset(&u->f);
+	t_refused(bind_as(g, slot, gpa, 0, 64 * KiB,
+			  flags | GMEM_BIND_CHECK_ONLY, &err),
+		  code, why, err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_refused(bind_as(g, slot, gpa, 0, 64 * KiB, flags, &err), code, why,
+		  err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(err.sys_errno, 0);
+}
+
+static void refused(struct unit *u, struct gmem *g, uint64_t flags, int code,
+		    uint32_t why)
+{
+	refused_at(u, g, 0, 0, flags, code, why);
+}
+
+static void numbers_out_of_range_are_refused(void **state)
+{
+	struct unit *u = *state;
+	uint64_t page = u->f.page_size;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = 1 };
+	struct gmem_error err;
+
+	refused_at(u, g, (uint32_t)u->f.cap_vm[10], 0, 0, -EINVAL,
+		   GMEM_REASON_SLOT_LIMIT);
+	refused_at(u, g, UINT32_MAX, 0, 0, -EINVAL, GMEM_REASON_SLOT_LIMIT);
+	refused_at(u, g, 0, page / 2, 0, -EINVAL, GMEM_REASON_UNALIGNED);
+	refused_at(u, g, 0, -page, 0, -EINVAL, GMEM_REASON_GPA_OVERFLOW);
+	refused(u, g, 1ULL << 7, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	refused(u, g, GMEM_BIND_FD | GMEM_BIND_HVA, -EINVAL,
+		GMEM_REASON_VALUE_UNKNOWN);
+	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+		  GMEM_REASON_ADDRESS_SPACE, err);
+	assert_int_equal(err.value, 1);
+	assert_int_equal(err.limit, 1);
+	o = (struct gmem_bind_opts){ .sz = sizeof(o), .reserved = 1 };
+	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+}
+
+static void a_slot_holds_two_to_the_31_pages_less_one(void **state)
+{
+	struct unit *u = *state;
+	uint64_t most = 0x7fffffffULL * u->f.page_size;
+	struct gmem *g = unit_create(u, most + u->f.page_size, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_refused(gmem_bind(g, 0, 0, 0, most + u->f.page_size, NULL, &err),
+		  -EINVAL, GMEM_REASON_SLOT_TOO_LARGE, err);
+	assert_int_equal(err.limit, most);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(bind_as(g, 0, 0, 0, most, GMEM_BIND_CHECK_ONLY, &err), err);
+}
+
+static void a_caller_s_address_is_taken_only_by_name(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_bind_opts o = { .sz = sizeof(o), .userspace_addr = 8192 };
+	static const uint64_t bad[] = { 1,	    4097,
+					1ULL << 63, 0xffff800000000000,
+					-4096ULL,   1ULL << 56 };
+	struct gmem_error err;
+
+	/* without its flag an address has no meaning, so it is no wish */
+	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+		  GMEM_REASON_USERSPACE_ADDR, err);
+	o.flags = GMEM_BIND_USERSPACE_ADDR;
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		o.userspace_addr = bad[i];
+		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+			  GMEM_REASON_USERSPACE_ADDR, err);
+		assert_int_equal(err.value, bad[i]);
+	}
+	o.userspace_addr = 8192;
+	o.flags |= GMEM_BIND_HVA;
+	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+		  GMEM_REASON_USERSPACE_ADDR, err);
+	assert_int_equal(u->f.n_calls, 0);
+	o.flags = GMEM_BIND_USERSPACE_ADDR;
+	t_ok(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 0);
+	assert_int_equal(fake_slot(&u->f, 0)->r.region.userspace_addr, 8192);
+}
+
+static void the_planner_takes_the_mode_that_fits(void **state)
+{
+	static const struct {
+		uint64_t flags;
+		int mode;
+	} rows[] = {
+		{ 0, GMEM_BIND_FD },
+		{ GMEM_BIND_FD, GMEM_BIND_FD },
+		{ GMEM_BIND_HVA, GMEM_BIND_HVA },
+		{ GMEM_BIND_DIRTY_LOG, GMEM_BIND_HVA },
+		{ GMEM_BIND_READONLY, GMEM_BIND_HVA },
+		{ GMEM_BIND_ALIAS, GMEM_BIND_HVA },
+		{ GMEM_BIND_LEAVE_SHARED, GMEM_BIND_FD },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++)
+		t_code(bind_as(g, 0, 0, 0, 64 * KiB,
+			       rows[i].flags | GMEM_BIND_CHECK_ONLY, NULL),
+		       rows[i].mode);
+}
+
+static void fd_mode_by_name_cannot_do_what_only_hva_can(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	refused(u, g, GMEM_BIND_FD | GMEM_BIND_DIRTY_LOG, -EOPNOTSUPP,
+		GMEM_REASON_DIRTY_LOG);
+	refused(u, g, GMEM_BIND_FD | GMEM_BIND_READONLY, -EOPNOTSUPP,
+		GMEM_REASON_READONLY);
+	refused(u, g, GMEM_BIND_FD | GMEM_BIND_ALIAS, -EEXIST,
+		GMEM_REASON_RANGE_BOUND);
+}
+
+static void a_private_file_has_no_hva_mode(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, 0);
+
+	refused(u, g, GMEM_BIND_HVA, -EOPNOTSUPP, GMEM_REASON_HVA_PRIVATE);
+	refused(u, g, GMEM_BIND_DIRTY_LOG, -EOPNOTSUPP,
+		GMEM_REASON_HVA_PRIVATE);
+	g = unit_create(u, 64 * KiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	refused(u, g, GMEM_BIND_READONLY, -EOPNOTSUPP, GMEM_REASON_HVA_PRIVATE);
+}
+
+static void in_place_hva_mode_wants_the_range_shared(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_set_private(g, 60 * KiB, 8 * KiB, &err), err);
+	refused(u, g, GMEM_BIND_HVA, -EOPNOTSUPP, GMEM_REASON_HVA_PRIVATE);
+	t_code(bind_as(g, 0, 0, 68 * KiB, 60 * KiB, GMEM_BIND_HVA, NULL),
+	       GMEM_BIND_HVA);
+}
+
+static void a_vm_without_read_only_slots_says_so(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->f.cap_vm[81] = 0;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	refused(u, g, GMEM_BIND_READONLY, -EOPNOTSUPP,
+		GMEM_REASON_READONLY_UNSUPPORTED);
+}
+
+static void a_file_that_the_guest_would_never_see_is_not_bound(void **state)
+{
+	struct unit *u = *state;
+
+	refused(u, unit_create(u, 64 * KiB, GMEM_CREATE_UNBOUND), 0, -EINVAL,
+		GMEM_REASON_NEVER_USED);
+}
+
+static void arm64_binds_mappable_files_only(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, GMEM_CREATE_UNBOUND);
+
+	refused(u, g, 0, -EOPNOTSUPP, GMEM_REASON_NEEDS_MMAP);
+}
+
+static void a_foreign_file_goes_by_hva(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_FOREIGN |
+					      GMEM_ADOPT_INIT_SHARED };
+	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	t_ok(gmem_adopt(u->vm, fd, &o, &g, &err), err);
+	refused(u, g, GMEM_BIND_FD, -EOPNOTSUPP, GMEM_REASON_FOREIGN_VM);
+	t_code(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, NULL), GMEM_BIND_HVA);
+}
+
+/* ------------------------------------------------------ against the table */
+
+static void a_slot_is_never_changed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), err);
+	refused(u, g, 0, -EEXIST, GMEM_REASON_SLOT_IN_USE);
+	refused_at(u, g, 0, GiB, 0, -EEXIST, GMEM_REASON_SLOT_IN_USE);
+	refused_at(u, g, 0, GiB, GMEM_BIND_HVA, -EEXIST,
+		   GMEM_REASON_SLOT_IN_USE);
+}
+
+static void gpa_overlap_is_found_from_both_sides(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem *o = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(o, 0, 1 * MiB, 0, 64 * KiB, NULL, &err), err);
+	refused_at(u, g, 1, 1 * MiB, 0, -EEXIST, GMEM_REASON_GPA_OVERLAP);
+	refused_at(u, g, 1, 1 * MiB - 4096, 0, -EEXIST,
+		   GMEM_REASON_GPA_OVERLAP);
+	refused_at(u, g, 1, 1 * MiB + 60 * KiB, 0, -EEXIST,
+		   GMEM_REASON_GPA_OVERLAP);
+	refused_at(u, g, 1, 1 * MiB, GMEM_BIND_HVA, -EEXIST,
+		   GMEM_REASON_GPA_OVERLAP);
+	t_ok(gmem_bind(g, 1, 1 * MiB + 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(gmem_unbind(g, 1, NULL, &err), err);
+	t_ok(gmem_bind(g, 1, 1 * MiB - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+}
+
+static void a_range_of_a_file_is_bound_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_bind(g, 0, 0, 60 * KiB, 8 * KiB, NULL, &err), err);
+	refused_at(u, g, 1, GiB, 0, -EEXIST, GMEM_REASON_RANGE_BOUND);
+	t_ok(gmem_bind(g, 1, GiB, 0, 60 * KiB, NULL, &err), err);
+	t_ok(gmem_bind(g, 2, 2 * GiB, 68 * KiB, 60 * KiB, NULL, &err), err);
+	/* an alias is an ordinary slot */
+	t_code(bind_as(g, 3, 3 * GiB, 0, 128 * KiB, GMEM_BIND_ALIAS, NULL),
+	       GMEM_BIND_HVA);
+}
+
+/* -------------------------------------------- what only the kernel knows */
+
+static void unknown_slot_is_one_reason_on_every_kernel(void **state)
+{
+	static const int codes[] = { -EINVAL, -EEXIST };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		struct gmem_slot s = { .sz = sizeof(s) };
+		struct gmem_error err;
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL, REGION2, 1, 1, codes[i]);
+		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+			  GMEM_REASON_UNKNOWN_SLOT, err);
+		assert_int_equal(err.sys_errno, -codes[i]);
+		assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
+		t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
+			  GMEM_REASON_NOT_BOUND, err);
+	}
+}
+
+/* The VMM binds a range itself, and then the library is asked to. */
+static void a_bind_behind_the_library_s_back(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem__region2 r = {
+		.region = { .slot = 8,
+			    .flags = 4,
+			    .guest_phys_addr = GiB,
+			    .memory_size = 64 * KiB },
+		.guest_memfd = (uint32_t)gmem_fd(g),
+	};
+	struct gmem_error err;
+
+	assert_int_equal(fake_sys.ioctl(&u->f, gmem_vm_fd(u->vm), REGION2, &r),
+			 0);
+	for (int eexist = 0; eexist < 2; eexist++) {
+		u->f.eexist = eexist;
+		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+			  GMEM_REASON_UNKNOWN_SLOT, err);
+		t_refused(gmem_bind(g, 0, GiB, 0, 64 * KiB, NULL, &err),
+			  -EEXIST, GMEM_REASON_UNKNOWN_SLOT, err);
+	}
+}
+
+static void a_gpa_beyond_the_guest_is_one_reason_on_every_machine(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	uint64_t limit = u->f.gpa_end;
+	struct gmem_error err;
+
+	t_refused(gmem_bind(g, 0, limit, 0, 64 * KiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_GPA_LIMIT, err);
+	assert_int_equal(err.sys_errno, u->f.arm64 ? EFAULT : EINVAL);
+	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
+	t_ok(gmem_bind(g, 0, limit - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+}
+
+static void beyond_52_bits_x86_is_refused_at_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	refused_at(u, g, 0, 1ULL << 52, 0, -EINVAL, GMEM_REASON_GPA_LIMIT);
+	refused_at(u, g, 0, (1ULL << 52) - 4096, 0, -EINVAL,
+		   GMEM_REASON_GPA_LIMIT);
+}
+
+static void other_errnos_of_bind_have_their_reason(void **state)
+{
+	static const struct {
+		int code;
+		uint32_t why;
+	} rows[] = {
+		{ -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EIO, GMEM_REASON_VM_DEAD },
+		{ -EPERM, GMEM_REASON_ACCESS_DENIED },
+		{ -ENOSYS, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_error err;
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL, REGION2, 1, 1, rows[i].code);
+		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err),
+			  rows[i].code, rows[i].why, err);
+	}
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(numbers_out_of_range_are_refused, unit_default),
+		TEST(numbers_out_of_range_are_refused, unit_arm64),
+		TEST(a_slot_holds_two_to_the_31_pages_less_one, unit_default),
+		TEST(a_slot_holds_two_to_the_31_pages_less_one, unit_arm64),
+		TEST(a_caller_s_address_is_taken_only_by_name, unit_default),
+		TEST(the_planner_takes_the_mode_that_fits, unit_default),
+		TEST(fd_mode_by_name_cannot_do_what_only_hva_can, unit_default),
+		TEST(a_private_file_has_no_hva_mode, unit_sw),
+		TEST(in_place_hva_mode_wants_the_range_shared, unit_inplace),
+		TEST(a_vm_without_read_only_slots_says_so, unit_default),
+		TEST(a_file_that_the_guest_would_never_see_is_not_bound,
+		     unit_default),
+		TEST(arm64_binds_mappable_files_only, unit_arm64),
+		TEST(a_foreign_file_goes_by_hva, unit_default),
+		TEST(a_slot_is_never_changed, unit_default),
+		TEST(gpa_overlap_is_found_from_both_sides, unit_default),
+		TEST(a_range_of_a_file_is_bound_once, unit_default),
+		TEST(unknown_slot_is_one_reason_on_every_kernel, unit_default),
+		TEST(a_bind_behind_the_library_s_back, unit_default),
+		TEST(a_gpa_beyond_the_guest_is_one_reason_on_every_machine,
+		     unit_default),
+		TEST(a_gpa_beyond_the_guest_is_one_reason_on_every_machine,
+		     unit_arm64),
+		TEST(beyond_52_bits_x86_is_refused_at_once, unit_default),
+		TEST(other_errnos_of_bind_have_their_reason, unit_default),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+/* Slots that the VMM makes itself: noted, checked against, never touched. */
+#include "unit.h"
+
+#define REGION2 0x40a0ae49
+
+static struct gmem_slot at(uint32_t slot, uint64_t gpa, uint64_t len)
+{
+	return (struct gmem_slot){ .sz = sizeof(struct gmem_slot),
+				   .slot = slot,
+				   .gpa = gpa,
+				   .len = len,
+				   .userspace_addr = 64 * MiB,
+				   .fd = -1 };
+}
+
+/* The VMM's own bind of a whole file. */
+static struct gmem_slot bind_raw(struct unit *u, struct gmem *g, uint32_t slot,
+				 uint64_t gpa)
+{
+	struct gmem_slot s = at(slot, gpa, gmem_size(g));
+	struct gmem__region2 r = {
+		.region = { .slot = slot,
+			    .flags = 4,
+			    .guest_phys_addr = gpa,
+			    .memory_size = gmem_size(g) },
+		.guest_memfd = (uint32_t)gmem_fd(g),
+	};
+
+	assert_int_equal(fake_sys.ioctl(&u->f, gmem_vm_fd(u->vm), REGION2, &r),
+			 0);
+	fake_reset(&u->f);
+	s.flags = GMEM_SLOT_FD;
+	s.gmem = g;
+	return s;
+}
+
+static void a_note_makes_no_kvm_call_and_is_checked_against(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 1 * MiB);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	t_ok(gmem_bind(g, 3, GiB, 0, 64 * KiB, NULL, &err), err);
+}
+
+static void slot_get_gives_a_note_back(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_slot s = at(3, GiB, 1 * MiB), out = { .sz = sizeof(out) };
+	struct gmem_error err;
+
+	s.flags = GMEM_SLOT_READONLY | GMEM_SLOT_DIRTY_LOG;
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_ok(gmem_slot_get(u->vm, 3, 0, &out, &err), err);
+	s.flags |= GMEM_SLOT_NOTED;
+	assert_memory_equal(&s, &out, sizeof(s));
+}
+
+static void a_noted_slot_is_the_vmms_to_delete(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = bind_raw(u, g, 3, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(gmem_unbind(g, 3, NULL, &err), -EINVAL,
+		  GMEM_REASON_NOTED_SLOT, err);
+	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void destroy_leaves_noted_slots_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = bind_raw(u, g, 3, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+}
+
+static void a_noted_range_of_a_file_is_bound(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = bind_raw(u, g, 3, GiB);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(gmem_bind(g, 4, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_RANGE_BOUND, err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+}
+
+static void attributes_are_set_through_a_noted_slot(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, 0);
+	struct gmem_slot s = bind_raw(u, g, 3, GiB);
+	struct gmem_error err;
+	uint64_t a;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_set_private(g, 4096, 4096, &err), err);
+	assert_true(fake_gpa_private(&u->f, GiB + 4096));
+	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	t_refused(gmem_set_private(g, 4096, 4096, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+}
+
+static void a_slot_whose_file_was_closed_is_called_dead(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 64 * KiB);
+	struct gmem_error err;
+
+	s.flags = GMEM_SLOT_FD;
+	s.fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, err);
+	assert_int_equal(fake_sys.close(&u->f, s.fd), 0);
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, err);
+	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, err);
+	/* another file under the same number is not the same file */
+	assert_int_equal(fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3), s.fd);
+	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, err);
+	assert_int_equal(fake_sys.close(&u->f, s.fd), 0);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+}
+
+/* A note that no kernel could have made is refused, and nothing is noted. */
+static void note_refused(struct unit *u, struct gmem_slot s, int code,
+			 uint32_t why)
+{
+	struct gmem_slot out = { .sz = sizeof(out) };
+	struct gmem_error err;
+
+	fake_reset(&u->f);
+	t_refused(gmem_slot_note(u->vm, &s, &err), code, why, err);
+	t_refused(gmem_slot_get(u->vm, s.slot, s.address_space, &out, &err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, err);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(u->f.live_allocs, 1 + (s.gmem != NULL));
+}
+
+static void a_note_follows_the_rules_of_a_bind(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_slot s = at(3, GiB, 1 * MiB);
+
+	s.slot = 32764;
+	note_refused(u, s, -EINVAL, GMEM_REASON_SLOT_LIMIT);
+	s = at(3, GiB, 1 * MiB);
+	s.address_space = 1;
+	note_refused(u, s, -EINVAL, GMEM_REASON_ADDRESS_SPACE);
+	note_refused(u, at(3, GiB, 0), -EINVAL, GMEM_REASON_ZERO_SIZE);
+	note_refused(u, at(3, GiB, 5000), -EINVAL, GMEM_REASON_UNALIGNED);
+	note_refused(u, at(3, 5000, 4096), -EINVAL, GMEM_REASON_UNALIGNED);
+	note_refused(u, at(3, -4096ULL, 8192), -EINVAL,
+		     GMEM_REASON_GPA_OVERFLOW);
+	s = at(3, GiB, 1 * MiB);
+	s.flags = GMEM_SLOT_NOTED;
+	note_refused(u, s, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	s.flags = GMEM_SLOT_FD | GMEM_SLOT_DIRTY_LOG;
+	note_refused(u, s, -EOPNOTSUPP, GMEM_REASON_DIRTY_LOG);
+	s.flags = GMEM_SLOT_FD | GMEM_SLOT_READONLY;
+	note_refused(u, s, -EOPNOTSUPP, GMEM_REASON_READONLY);
+	s = at(3, GiB, 1 * MiB);
+	s.userspace_addr = 1;
+	note_refused(u, s, -EINVAL, GMEM_REASON_USERSPACE_ADDR);
+	s = at(3, GiB, 1 * MiB);
+	s.flags = GMEM_SLOT_FD;
+	s.fd = 999;
+	note_refused(u, s, -EBADF, GMEM_REASON_BAD_FD);
+	s.fd = gmem_vm_fd(u->vm);
+	note_refused(u, s, -EINVAL, GMEM_REASON_NOT_GUEST_MEMFD);
+}
+
+static void a_noted_file_is_of_this_vm_and_holds_the_range(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 1 * MiB);
+	struct gmem_vm *other;
+	struct gmem_error err;
+
+	s.flags = GMEM_SLOT_FD;
+	s.gmem = g;
+	s.offset = 4096;
+	note_refused(u, s, -EINVAL, GMEM_REASON_OUTSIDE_FILE);
+	other = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	s.offset = 0;
+	t_refused(gmem_slot_note(other, &s, &err), -EOPNOTSUPP,
+		  GMEM_REASON_FOREIGN_VM, err);
+	t_ok(gmem_vm_close(other, &err), err);
+}
+
+static void notes_do_not_overlap(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_slot s = at(3, GiB, 1 * MiB);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(gmem_slot_note(u->vm, &s, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	s.slot = 4;
+	t_refused(gmem_slot_note(u->vm, &s, &err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, err);
+}
+
+static void forget_wants_a_note(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = { .sz = sizeof(s), .slot = 77 };
+	struct gmem_error err;
+
+	t_refused(gmem_slot_forget(u->vm, 3, 0, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	unit_bind(u, g, 0, 0);
+	t_refused(gmem_slot_forget(u->vm, 0, 0, &err), -EBUSY,
+		  GMEM_REASON_STILL_BOUND, err);
+	t_refused(gmem_slot_get(u->vm, 3, 0, &s, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	assert_int_equal(s.slot, 77);
+	t_refused(gmem_slot_get(u->vm, 0, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_slot_note(u->vm, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_note_makes_no_kvm_call_and_is_checked_against,
+		     unit_default),
+		TEST(slot_get_gives_a_note_back, unit_default),
+		TEST(a_noted_slot_is_the_vmms_to_delete, unit_default),
+		TEST(destroy_leaves_noted_slots_alone, unit_default),
+		TEST(a_noted_range_of_a_file_is_bound, unit_default),
+		TEST(attributes_are_set_through_a_noted_slot, unit_sw),
+		TEST(a_slot_whose_file_was_closed_is_called_dead, unit_default),
+		TEST(a_note_follows_the_rules_of_a_bind, unit_default),
+		TEST(a_noted_file_is_of_this_vm_and_holds_the_range,
+		     unit_default),
+		TEST(notes_do_not_overlap, unit_default),
+		TEST(forget_wants_a_note, unit_default),
+	};
+
+	return t_main(tests);
+}

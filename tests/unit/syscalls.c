@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/* The list for seccomp filters: complete, exact, and without doubles. */
+#include "unit.h"
+
+/* Evaluates a call that may fail, and holds what it did against the list. */
+#define did(u, name, call)                  \
+	do {                                \
+		fake_reset(&(u)->f);        \
+		(void)!(call);              \
+		unit_listed(&(u)->f, name); \
+	} while (0)
+
+static void the_numbers_are_the_kernels(void **state)
+{
+	static const struct {
+		const char *request;
+		uint64_t number;
+	} rows[] = {
+		{ "KVM_GET_API_VERSION", 0xae00 },
+		{ "KVM_CREATE_VM", 0xae01 },
+		{ "KVM_CHECK_EXTENSION", 0xae03 },
+		{ "KVM_SET_USER_MEMORY_REGION", 0x4020ae46 },
+		{ "KVM_SET_USER_MEMORY_REGION2", 0x40a0ae49 },
+		{ "KVM_SET_MEMORY_ATTRIBUTES", 0x4020aed2 },
+		{ "KVM_CREATE_GUEST_MEMFD", 0xc040aed4 },
+		{ "KVM_SET_MEMORY_ATTRIBUTES2", 0xc080aed2 },
+	};
+	struct gmem_syscall s = { .sz = sizeof(s) };
+	size_t found = 0, ioctls = 0;
+
+	(void)state;
+	for (uint32_t i = 0; gmem_syscall_info(i, &s, NULL) == 0; i++) {
+		bool is_ioctl = !strcmp(s.name, "ioctl");
+
+		assert_int_equal(is_ioctl, s.request != NULL);
+		assert_int_equal(is_ioctl, s.number != 0);
+		ioctls += is_ioctl;
+		for (size_t k = 0; is_ioctl && k < T_ARRAY_SIZE(rows); k++)
+			found += !strcmp(rows[k].request, s.request) &&
+				 rows[k].number == s.number;
+	}
+	assert_int_equal(found, T_ARRAY_SIZE(rows));
+	assert_int_equal(ioctls, T_ARRAY_SIZE(rows));
+}
+
+static void no_entry_is_there_twice(void **state)
+{
+	struct gmem_syscall s = { .sz = sizeof(s) }, o = { .sz = sizeof(o) };
+
+	(void)state;
+	for (uint32_t i = 0; gmem_syscall_info(i, &s, NULL) == 0; i++)
+		for (uint32_t k = 0; k < i; k++) {
+			assert_int_equal(gmem_syscall_info(k, &o, NULL), 0);
+			assert_false(!strcmp(s.name, o.name) &&
+				     s.number == o.number);
+		}
+}
+
+static void past_the_last_entry_is_refused(void **state)
+{
+	struct gmem_syscall s = { .sz = sizeof(s) };
+	struct gmem_error err;
+	uint32_t n = 0;
+
+	(void)state;
+	while (gmem_syscall_info(n, &s, NULL) == 0)
+		n++;
+	t_refused(gmem_syscall_info(n, &s, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(err.limit, n);
+	t_refused(gmem_syscall_info(UINT32_MAX, &s, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem_syscall_info(0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+/* An ordinary life of a file, each call held against the list. */
+static void live(struct unit *u, uint64_t flags)
+{
+	struct gmem_create_opts c = { .sz = sizeof(c), .flags = flags };
+	struct gmem_bind_opts hva = { .sz = sizeof(hva),
+				      .flags = GMEM_BIND_HVA };
+	static char buf[4096];
+	struct gmem *g = NULL, *h = NULL;
+	size_t len = sizeof(buf);
+	void *p = NULL;
+
+	did(u, "gmem_create", gmem_create(u->vm, 1 * MiB, &c, &g, NULL));
+	assert_non_null(g);
+	did(u, "gmem_bind", gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, NULL));
+	did(u, "gmem_bind", gmem_bind(g, 1, GiB, 0, 4096, &hva, NULL));
+	did(u, "gmem_set_shared", gmem_set_shared(g, 0, 8192, NULL));
+	u->f.pinned = 4096;
+	u->f.pinned_for = 1;
+	did(u, "gmem_set_private", gmem_set_private(g, 0, 8192, NULL));
+	u->f.pinned_for = 1;
+	did(u, "gmem_set_attributes",
+	    gmem_set_attributes(g, 0, 4096, GMEM_ATTRIBUTE_SHARED, NULL, NULL));
+	did(u, "gmem_attributes_export",
+	    gmem_attributes_export(g, buf, &len, NULL));
+	assert_int_equal(u->f.n_calls, 0);
+	did(u, "gmem_attributes_import",
+	    gmem_attributes_import(g, buf, len, 0, NULL));
+	did(u, "gmem_write", gmem_write(g, 0, buf, 8, NULL));
+	did(u, "gmem_read", gmem_read(g, 0, buf, 8, NULL));
+	did(u, "gmem_mmap", gmem_mmap(g, 0, 4096, NULL, &p, NULL));
+	if (p)
+		did(u, "gmem_munmap", gmem_munmap(g, p, NULL));
+	did(u, "gmem_unbind", gmem_unbind(g, 0, NULL, NULL));
+	did(u, "gmem_unbind", gmem_unbind(g, 1, NULL, NULL));
+	did(u, "gmem_close", gmem_close(g, NULL));
+	did(u, "gmem_create", gmem_create(u->vm, 1 * MiB, &c, &h, NULL));
+	did(u, "gmem_read", gmem_read(h, 0, buf, 8, NULL));
+	did(u, "gmem_close", gmem_close(h, NULL));
+	did(u, "gmem_create", gmem_create(u->vm, 1 * MiB, &c, &h, NULL));
+	did(u, "gmem_write", gmem_write(h, 0, buf, 8, NULL));
+}
+
+/* A file and a slot that were made elsewhere. */
+static void take_over(struct unit *u)
+{
+	struct gmem_slot s = { .sz = sizeof(s), .len = 4096, .slot = 5 };
+	struct gmem *g = NULL;
+	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+
+	did(u, "gmem_adopt", gmem_adopt(u->vm, fd, NULL, &g, NULL));
+	s.flags = GMEM_SLOT_FD;
+	s.fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	did(u, "gmem_slot_note", gmem_slot_note(u->vm, &s, NULL));
+	assert_int_equal(fake_sys.close(&u->f, s.fd), 0);
+	did(u, "gmem_bind", gmem_bind(g, 5, 0, 0, 4096, NULL, NULL));
+	did(u, "gmem_slot_forget", gmem_slot_forget(u->vm, 5, 0, NULL));
+	did(u, "gmem_bind", gmem_bind(g, 5, 0, 0, 4096, NULL, NULL));
+}
+
+static void each_call_makes_only_what_is_listed_for_it(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = u->f.cap_vm[235] > 1
+						  ? GMEM_VM_SW_PROTECTED
+						  : GMEM_VM_DEFAULT };
+	int fd;
+
+	did(u, "gmem_vm_destroy", gmem_vm_destroy(u->vm, NULL));
+	u->vm = NULL;
+	did(u, "gmem_vm_open",
+	    gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, NULL));
+	did(u, "gmem_vm_close", gmem_vm_close(u->vm, NULL));
+	u->vm = NULL;
+	fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	fake_file(&u->f, fd)->vm_type = o.type == GMEM_VM_SW_PROTECTED;
+	did(u, "gmem_vm_adopt",
+	    gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, NULL));
+	assert_non_null(u->vm);
+	live(u, u->f.create_flags & 2 ? SHARED_FLAGS : 0);
+	take_over(u);
+	did(u, "gmem_vm_destroy", gmem_vm_destroy(u->vm, NULL));
+	u->vm = NULL;
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_numbers_are_the_kernels),
+		cmocka_unit_test(no_entry_is_there_twice),
+		cmocka_unit_test(past_the_last_entry_is_refused),
+		TEST(each_call_makes_only_what_is_listed_for_it, unit_default),
+		TEST(each_call_makes_only_what_is_listed_for_it, unit_sw612),
+		TEST(each_call_makes_only_what_is_listed_for_it, unit_sw),
+		TEST(each_call_makes_only_what_is_listed_for_it, unit_inplace),
+		TEST(each_call_makes_only_what_is_listed_for_it, unit_arm64),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Several threads on one handle: disjoint conversions in parallel, overlapping
+ * ones one after the other, lookups and copies at any time.  No test depends
+ * on how long anything takes; waits are bounded so that a deadlock fails.
+ */
+#include <sched.h>
+#include <time.h>
+
+#include "unit.h"
+
+#define ATTRIBUTES 0x4020aed2
+#define ATTRIBUTES2 0xc080aed2
+#define REGION1 0x4020ae46
+
+#define THREADS 4
+#define ROUNDS 400
+
+/* What the threads and the hook share. */
+struct meet {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	unsigned int inside; /* in an ioctl at once, now and at most */
+	unsigned int most;
+	bool overlapped;
+	struct {
+		uint64_t start, end;
+		pthread_t who;
+	} now[THREADS + 1];
+	bool done;
+	pthread_t helper;
+	struct gmem *g;
+};
+
+static void meet_init(struct meet *m)
+{
+	memset(m, 0, sizeof(*m));
+	(void)pthread_mutex_init(&m->lock, NULL);
+	(void)pthread_cond_init(&m->cond, NULL);
+}
+
+/* Waits for @what under the lock, at most so many seconds. */
+static void wait_for(struct meet *m, unsigned int seconds,
+		     bool (*what)(const struct meet *m))
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	while (!what(m) && !pthread_cond_timedwait(&m->cond, &m->lock, &until))
+		;
+}
+
+static bool two_inside(const struct meet *m)
+{
+	return m->most >= 2;
+}
+
+static bool is_done(const struct meet *m)
+{
+	return m->done;
+}
+
+struct job {
+	struct unit *u;
+	struct gmem *g, *other;
+	uint64_t offset, len, gpa;
+	uint32_t slot;
+	unsigned int seed;
+	int result;
+	uint32_t reason;
+};
+
+static void run(struct job *jobs, unsigned int n, void *(*fn)(void *))
+{
+	pthread_t t[8];
+
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, fn, &jobs[i]), 0);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+}
+
+static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
+{
+	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
+		uint64_t a = 0;
+
+		assert_int_equal(
+			gmem_get_attributes(g, at, 4096, &a, NULL, NULL), 0);
+		assert_int_equal(
+			a == GMEM_ATTRIBUTE_PRIVATE,
+			u->f.inplace ? fake_file_private(&u->f, gmem_fd(g), at)
+				     : fake_gpa_private(&u->f, gpa + at));
+	}
+}
+
+/* ------------------------------------------------------------- disjoint -- */
+
+/* Each conversion waits in the kernel until there is a second one. */
+static void gather(struct fake *f, int fd, unsigned long request, void *arg)
+{
+	struct meet *m = f->hook_arg;
+
+	(void)fd;
+	(void)arg;
+	if (request != ATTRIBUTES && request != ATTRIBUTES2)
+		return;
+	(void)pthread_mutex_lock(&m->lock);
+	if (++m->inside > m->most)
+		m->most = m->inside;
+	(void)pthread_cond_broadcast(&m->cond);
+	wait_for(m, 20, two_inside);
+	m->inside--;
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void *share(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = gmem_set_shared(j->g, j->offset, j->len, NULL);
+	return NULL;
+}
+
+static void disjoint_conversions_are_in_the_kernel_at_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * MiB, 0);
+	struct job jobs[2] = { { .g = g, .len = 1 * MiB },
+			       { .g = g, .offset = 1 * MiB, .len = 1 * MiB } };
+	struct meet m;
+
+	meet_init(&m);
+	unit_bind(u, g, 0, 0);
+	u->f.hook = gather;
+	u->f.hook_arg = &m;
+	run(jobs, 2, share);
+	u->f.hook = NULL;
+	assert_int_equal(m.most, 2);
+	assert_int_equal(jobs[0].result, 0);
+	assert_int_equal(jobs[1].result, 0);
+	same_as_kernel(u, g, 0);
+}
+
+/* ---------------------------------------------------------- overlapping -- */
+
+static void enter(struct fake *f, int fd, unsigned long request, void *arg)
+{
+	struct meet *m = f->hook_arg;
+	const struct gmem__attributes *a = arg;
+	size_t i = 0;
+
+	(void)fd;
+	if (request != ATTRIBUTES && request != ATTRIBUTES2)
+		return;
+	(void)pthread_mutex_lock(&m->lock);
+	for (size_t k = 0; k < T_ARRAY_SIZE(m->now); k++)
+		m->overlapped |= m->now[k].end &&
+				 m->now[k].start < a->address + a->size &&
+				 a->address < m->now[k].end;
+	while (m->now[i].end)
+		i++;
+	m->now[i].start = a->address;
+	m->now[i].end = a->address + a->size;
+	m->now[i].who = pthread_self();
+	(void)pthread_mutex_unlock(&m->lock);
+	(void)sched_yield();
+}
+
+/* The trace comes after the ioctl, in the thread that made it. */
+static void leave(void *arg, const struct gmem_trace *ev)
+{
+	struct meet *m = arg;
+
+	if (strncmp(ev->call, "KVM_SET_MEMORY_ATTRIBUTES", 25) != 0)
+		return;
+	(void)pthread_mutex_lock(&m->lock);
+	for (size_t k = 0; k < T_ARRAY_SIZE(m->now); k++)
+		if (m->now[k].end &&
+		    pthread_equal(m->now[k].who, pthread_self()))
+			m->now[k].end = 0;
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void *convert_at_random(void *arg)
+{
+	struct job *j = arg;
+	unsigned int s = j->seed;
+
+	for (unsigned int i = 0; i < ROUNDS && !j->result; i++) {
+		uint64_t pages = gmem_size(j->g) / 4096, at, n;
+
+		s = s * 1103515245 + 12345;
+		at = (s >> 8) % pages;
+		s = s * 1103515245 + 12345;
+		n = 1 + (s >> 8) % (pages - at);
+		j->result =
+			gmem_set_attributes(j->g, at * 4096, n * 4096,
+					    s >> 30 & 1 ? GMEM_ATTRIBUTE_PRIVATE
+							: GMEM_ATTRIBUTE_SHARED,
+					    NULL, NULL);
+	}
+	return NULL;
+}
+
+static void *look_and_copy(void *arg)
+{
+	struct job *j = arg;
+	struct gmem_error err = { .sz = sizeof(err) };
+	char b[64];
+
+	for (unsigned int i = 0; i < ROUNDS && !j->result; i++) {
+		uint64_t at = i * 4096ULL % gmem_size(j->g), a = 1, n = 0;
+		int r = gmem_get_attributes(j->g, at, 4096, &a, &n, NULL);
+
+		if (r || n != 4096 ||
+		    (a != GMEM_ATTRIBUTE_PRIVATE && a != GMEM_ATTRIBUTE_SHARED))
+			j->result = 1;
+		if (!(gmem_flags(j->g) & GMEM_CREATE_MMAP))
+			continue;
+		r = gmem_read(j->g, at, b, sizeof(b), &err);
+		if (r && (r != -EACCES || err.reason != GMEM_REASON_PRIVATE))
+			j->result = 2;
+	}
+	return NULL;
+}
+
+static void *mixed(void *arg)
+{
+	struct job *j = arg;
+
+	return j->seed ? convert_at_random(arg) : look_and_copy(arg);
+}
+
+static void
+overlapping_conversions_are_never_in_the_kernel_at_once(void **state)
+{
+	struct unit *u = *state;
+	struct meet m;
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .trace = leave,
+				  .trace_arg = &m };
+	struct job jobs[THREADS] = { 0 };
+	struct gmem_error err;
+	struct gmem *g;
+
+	meet_init(&m);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, &err), err);
+	g = unit_create(u, 256 * KiB, u->f.inplace ? GMEM_CREATE_MMAP : 0);
+	unit_bind(u, g, 0, 0);
+	u->f.hook = enter;
+	u->f.hook_arg = &m;
+	for (unsigned int i = 0; i < THREADS; i++)
+		jobs[i] = (struct job){ .u = u, .g = g, .seed = i };
+	run(jobs, THREADS, mixed);
+	u->f.hook = NULL;
+	assert_false(m.overlapped);
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(jobs[i].result, 0);
+	same_as_kernel(u, g, 0);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL; /* before @m goes */
+}
+
+/* ----------------------------------------------------- unbind and bind -- */
+
+static void *unbind(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = gmem_unbind(j->g, j->slot, NULL, NULL);
+	return NULL;
+}
+
+/* Starts an unbind from within a conversion; the deletion must come after. */
+static void unbind_meanwhile(struct fake *f, int fd, unsigned long request,
+			     void *arg)
+{
+	struct meet *m = f->hook_arg;
+	static struct job j;
+
+	(void)fd;
+	(void)arg;
+	(void)pthread_mutex_lock(&m->lock);
+	if (request == REGION1) {
+		m->overlapped |= m->inside;
+	} else if (request == ATTRIBUTES && !m->most) {
+		m->most = 1;
+		m->inside = 1;
+		j = (struct job){ .g = m->g };
+		m->done = !pthread_create(&m->helper, NULL, unbind, &j);
+		(void)pthread_mutex_unlock(&m->lock);
+		for (int i = 0; i < 1000; i++)
+			(void)sched_yield();
+		(void)pthread_mutex_lock(&m->lock);
+		m->inside = 0;
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void unbind_waits_for_conversions_in_its_slot(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	struct meet m;
+	uint64_t a;
+
+	meet_init(&m);
+	m.g = g;
+	unit_bind(u, g, 0, 0);
+	u->f.hook = unbind_meanwhile;
+	u->f.hook_arg = &m;
+	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	assert_true(m.done);
+	assert_int_equal(pthread_join(m.helper, NULL), 0);
+	u->f.hook = NULL;
+	assert_false(m.overlapped);
+	assert_null(fake_slot(&u->f, 0));
+	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+}
+
+static void *bind_it(void *arg)
+{
+	struct job *j = arg;
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	j->result =
+		gmem_bind(j->g, j->slot, j->gpa, j->offset, j->len, NULL, &err);
+	j->reason = err.reason;
+	return NULL;
+}
+
+static void of_two_binds_of_one_slot_one_wins(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *a = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem *b = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (unsigned int i = 0; i < 100; i++) {
+		struct job jobs[2] = { { .g = a, .len = 64 * KiB },
+				       { .g = b, .len = 64 * KiB } };
+		int won;
+
+		run(jobs, 2, bind_it);
+		won = jobs[0].result > 0 ? 0 : 1;
+		assert_int_equal(jobs[won].result, GMEM_BIND_FD);
+		assert_int_equal(jobs[!won].result, -EEXIST);
+		assert_int_equal(jobs[!won].reason, GMEM_REASON_SLOT_IN_USE);
+		t_ok(gmem_unbind(jobs[won].g, 0, NULL, &err), err);
+	}
+}
+
+/* ---- a reset that a bind retries, and a second bind under the same one -- */
+
+static struct job second;
+
+static void *bind_second(void *arg)
+{
+	struct meet *m = arg;
+
+	(void)bind_it(&second);
+	(void)pthread_mutex_lock(&m->lock);
+	m->done = true;
+	(void)pthread_cond_broadcast(&m->cond);
+	(void)pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* In the middle of the retried reset another thread binds below it. */
+static void bind_meanwhile(struct fake *f, int fd, unsigned long request,
+			   void *arg)
+{
+	struct meet *m = f->hook_arg;
+
+	(void)fd;
+	(void)arg;
+	(void)pthread_mutex_lock(&m->lock);
+	if (request == ATTRIBUTES && !m->most) {
+		m->most = 1;
+		(void)pthread_create(&m->helper, NULL, bind_second, m);
+		wait_for(m, 1, is_done); /* right when it does not come */
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void a_retried_reset_does_not_undo_another_bind(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *old = unit_create(u, 2 * MiB, 0);
+	struct gmem *a = unit_create(u, 1 * MiB, 0);
+	struct gmem *b = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	struct meet m;
+
+	meet_init(&m);
+	unit_bind(u, old, 0, 0);
+	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	t_refused(gmem_unbind(old, 0, NULL, &err), -EIO,
+		  GMEM_REASON_RESET_PENDING, err);
+	second = (struct job){
+		.g = b, .slot = 2, .gpa = 1 * MiB, .len = 1 * MiB
+	};
+	u->f.hook = bind_meanwhile;
+	u->f.hook_arg = &m;
+	t_ok(gmem_bind(a, 1, 0, 0, 1 * MiB, NULL, &err), err);
+	assert_int_equal(m.most, 1);
+	assert_int_equal(pthread_join(m.helper, NULL), 0);
+	u->f.hook = NULL;
+	assert_int_equal(second.result, GMEM_BIND_FD);
+	same_as_kernel(u, a, 0);
+	same_as_kernel(u, b, 1 * MiB);
+}
+
+/* ----------------------------------------------------------- the rest -- */
+
+static void *read_first(void *arg)
+{
+	struct job *j = arg;
+	char b[8];
+
+	j->result = gmem_read(j->g, 0, b, sizeof(b), NULL);
+	return NULL;
+}
+
+static void a_first_copy_in_two_threads_leaves_one_view(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (unsigned int i = 0; i < 50; i++) {
+		struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+		struct job jobs[THREADS];
+		unsigned int maps = 0;
+
+		for (unsigned int k = 0; k < THREADS; k++)
+			jobs[k] = (struct job){ .g = g };
+		run(jobs, THREADS, read_first);
+		for (unsigned int k = 0; k < THREADS; k++)
+			assert_int_equal(jobs[k].result, 0);
+		for (unsigned int k = 0; k < FAKE_MAPS; k++)
+			maps += u->f.maps[k].addr &&
+				u->f.maps[k].fd == gmem_fd(g);
+		assert_int_equal(maps, 1);
+		t_ok(gmem_close(g, &err), err);
+	}
+}
+
+static void *make_map_close(void *arg)
+{
+	struct job *j = arg;
+	struct gmem_create_opts o = { .sz = sizeof(o), .flags = SHARED_FLAGS };
+
+	for (unsigned int i = 0; i < 100 && !j->result; i++) {
+		struct gmem *g = NULL;
+		void *p = NULL;
+		int r = gmem_create(j->u->vm, 64 * KiB, &o, &g, NULL);
+
+		if (!r)
+			r = gmem_bind(g, j->slot, j->slot * MiB, 0, 64 * KiB,
+				      NULL, NULL);
+		if (r > 0)
+			r = gmem_mmap(g, 0, 4096, NULL, &p, NULL);
+		if (!r)
+			r = gmem_munmap(g, p, NULL);
+		if (!r)
+			r = gmem_unbind(g, j->slot, NULL, NULL);
+		j->result = r ? r : gmem_close(g, NULL);
+	}
+	return NULL;
+}
+
+static void files_come_and_go_in_all_threads(void **state)
+{
+	struct unit *u = *state;
+	struct job jobs[THREADS];
+	struct gmem_error err;
+
+	for (unsigned int i = 0; i < THREADS; i++)
+		jobs[i] = (struct job){ .u = u, .slot = i };
+	run(jobs, THREADS, make_map_close);
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(jobs[i].result, 0);
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(disjoint_conversions_are_in_the_kernel_at_once, unit_sw),
+		TEST(disjoint_conversions_are_in_the_kernel_at_once,
+		     unit_inplace),
+		TEST(overlapping_conversions_are_never_in_the_kernel_at_once,
+		     unit_sw),
+		TEST(overlapping_conversions_are_never_in_the_kernel_at_once,
+		     unit_inplace),
+		TEST(unbind_waits_for_conversions_in_its_slot, unit_sw),
+		TEST(of_two_binds_of_one_slot_one_wins, unit_default),
+		TEST(a_retried_reset_does_not_undo_another_bind, unit_sw),
+		TEST(a_first_copy_in_two_threads_leaves_one_view, unit_default),
+		TEST(files_come_and_go_in_all_threads, unit_default),
+	};
+
+	return t_main(tests);
+}

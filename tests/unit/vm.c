@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: MIT
+/* Opening, adopting, closing and destroying a VM. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+#define CREATE_VM 0xae01
+
+static int open_vm(struct unit *u, const struct gmem_vm_opts *o,
+		   struct gmem_error *err)
+{
+	return gmem__vm_open_on(&fake_sys, &u->f, o, &u->vm, err);
+}
+
+/* Opening fails so and leaves nothing behind. */
+static void open_fails(struct unit *u, const struct gmem_vm_opts *o, int code,
+		       uint32_t why)
+{
+	struct gmem_error err;
+
+	t_refused(open_vm(u, o, &err), code, why, err);
+	assert_null(u->vm);
+	assert_true(fake_balanced(&u->f));
+}
+
+static void open_makes_a_vm_of_the_default_type(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	const struct fake_call *c;
+
+	t_ok(open_vm(u, NULL, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 1);
+	c = fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0);
+	assert_int_equal(c->in.value, 0);
+	assert_int_equal(gmem_vm_fd(u->vm), c->result);
+	assert_int_equal(fake_count(&u->f, FAKE_OPEN, 0), 1);
+}
+
+static void open_passes_the_number_of_each_type(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o) };
+	struct gmem_error err;
+
+	u->f.cap_sys[235] = u->f.cap_vm[235] = 0x3f;
+	for (uint32_t type = 1; type <= 6; type++) {
+		o.type = type;
+		fake_reset(&u->f);
+		t_ok(open_vm(u, &o, &err), err);
+		assert_int_equal(
+			fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0)->in.value,
+			type - 1);
+		t_ok(gmem_vm_close(u->vm, &err), err);
+		u->vm = NULL;
+	}
+}
+
+static void open_refuses_what_it_does_not_know(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = 7 };
+	struct gmem_error err;
+
+	open_fails(u, &o, -EINVAL, GMEM_REASON_VALUE_UNKNOWN);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .hugetlb_encoding = 3 };
+	open_fails(u, &o, -EINVAL, GMEM_REASON_VALUE_UNKNOWN);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .flags = 1 };
+	open_fails(u, &o, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	t_refused(gmem__vm_open_on(&fake_sys, &u->f, NULL, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void open_refuses_a_type_that_the_host_lacks(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
+
+	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	/* and where the mask cannot be had, the kernel's EINVAL says it */
+	u->f.cap_sys[235] = -EPERM;
+	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
+}
+
+static void open_tells_what_is_wrong_with_the_device(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .device = "/dev/none" };
+
+	open_fails(u, &o, -ENOENT, GMEM_REASON_NO_DEVICE);
+	o.device = "/dev/null";
+	open_fails(u, &o, -EINVAL, GMEM_REASON_NOT_KVM);
+	fake_fail(&u->f, FAKE_OPEN, 0, 1, 1, -EACCES);
+	open_fails(u, NULL, -EACCES, GMEM_REASON_DEVICE_ACCESS);
+	fake_fail(&u->f, FAKE_OPEN, 0, 1, 1, -EMFILE);
+	open_fails(u, NULL, -EMFILE, GMEM_REASON_FD_LIMIT);
+	u->f.api_version = 11;
+	open_fails(u, NULL, -EINVAL, GMEM_REASON_NOT_KVM);
+}
+
+static void an_interrupted_creation_is_tried_again(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_IOCTL, CREATE_VM, 1, 3, -EINTR);
+	t_ok(open_vm(u, NULL, &err), err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 4);
+}
+
+static void a_refused_creation_has_its_reason(void **state)
+{
+	static const struct {
+		int code;
+		uint32_t why;
+	} rows[] = {
+		{ -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ -EMFILE, GMEM_REASON_FD_LIMIT },
+		{ -ENFILE, GMEM_REASON_FD_LIMIT },
+		{ -EACCES, GMEM_REASON_ACCESS_DENIED },
+		{ -ENODEV, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_IOCTL, CREATE_VM, 1, 1, rows[i].code);
+		open_fails(u, NULL, rows[i].code, rows[i].why);
+	}
+}
+
+static void without_memory_open_gives_enomem(void **state)
+{
+	struct unit *u = *state;
+
+	u->f.fail_alloc = 1;
+	open_fails(u, NULL, -ENOMEM, GMEM_REASON_NO_MEMORY);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void ipa_bits_are_for_arm64(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .ipa_bits = 40 };
+
+	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+}
+
+static void arm64_is_made_with_its_ipa_bits(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .ipa_bits = 48 };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	o.ipa_bits = 256;
+	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	o.ipa_bits = 20;
+	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .type = GMEM_VM_SNP };
+	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
+	fake_reset(&u->f);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 48 };
+	t_ok(open_vm(u, &o, &err), err);
+	assert_int_equal(fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0)->in.value,
+			 48);
+}
+
+static int adopt(struct unit *u, int fd, struct gmem_error *err)
+{
+	return gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, err);
+}
+
+static void an_adopted_vm_stays_the_callers(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_error err;
+
+	t_ok(adopt(u, fd, &err), err);
+	assert_int_equal(gmem_vm_fd(u->vm), fd);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	t_code(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, NULL, NULL),
+	       GMEM_YES);
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+	assert_non_null(fake_file(&u->f, fd));
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+static void adopt_refuses_what_is_no_vm(void **state)
+{
+	struct unit *u = *state;
+	int fds[] = { fake_fd(&u->f, FAKE_FD_DEVICE, 0, 0),
+		      fake_fd(&u->f, FAKE_FD_GMEM, 4096, 0),
+		      fake_fd(&u->f, FAKE_FD_OTHER, 0, 0) };
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(fds); i++) {
+		t_refused(adopt(u, fds[i], &err), -EINVAL, GMEM_REASON_NOT_A_VM,
+			  err);
+		assert_int_equal(err.value, fds[i]);
+		assert_non_null(fake_file(&u->f, fds[i]));
+		assert_int_equal(fake_sys.close(&u->f, fds[i]), 0);
+	}
+	t_refused(adopt(u, fds[0], &err), -EBADF, GMEM_REASON_BAD_FD, err);
+	fake_reset(&u->f);
+	t_refused(adopt(u, -1, &err), -EBADF, GMEM_REASON_BAD_FD, err);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_null(u->vm);
+}
+
+static void adopt_refuses_what_only_open_can_do(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = 7 };
+	struct gmem_error err;
+
+	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 40 };
+	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .device = "/dev/kvm" };
+	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, NULL, &err),
+		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, err);
+	assert_int_equal(u->f.n_calls, 0);
+	assert_null(u->vm);
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+static void adopt_in_another_process_is_not_called_unsupported(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_error err;
+
+	u->f.dead = true; /* the kernel's answer is the same */
+	t_refused(adopt(u, fd, &err), -EIO, GMEM_REASON_WRONG_PROCESS, err);
+	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
+	assert_null(u->vm);
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+static void close_waits_for_the_files(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_refused(gmem_vm_close(u->vm, &err), -EBUSY, GMEM_REASON_HAS_FILES,
+		  err);
+	assert_int_equal(u->f.n_calls, 0);
+	t_ok(gmem_close(g, &err), err);
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+}
+
+static void null_is_closed_and_destroyed_without_a_word(void **state)
+{
+	struct gmem_error err;
+
+	(void)state;
+	t_ok(gmem_vm_close(NULL, &err), err);
+	t_ok(gmem_vm_destroy(NULL, &err), err);
+	t_ok(gmem_close(NULL, &err), err);
+	t_code(gmem_vm_fd(NULL), -EINVAL);
+}
+
+static void destroy_takes_the_slots_before_the_mappings(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+	unsigned int last_slot = 0, first_unmap = UINT32_MAX;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	assert_null(fake_slot(&u->f, 0));
+	for (unsigned int i = 0; i < u->f.n_calls; i++) {
+		if (u->f.calls[i].kind == FAKE_IOCTL)
+			last_slot = i;
+		if (u->f.calls[i].kind == FAKE_MUNMAP && first_unmap > i)
+			first_unmap = i;
+	}
+	assert_true(last_slot < first_unmap);
+}
+
+static void closing_works_after_the_vm_died(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem_error err;
+
+	u->f.dead = true;
+	t_ok(gmem_close(g, &err), err);
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+}
+
+static void calls_on_a_dead_vm_say_so(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	u->f.dead = true;
+	t_refused(gmem_create(u->vm, 4096, NULL, &g, &err), -EINVAL,
+		  GMEM_REASON_NEVER_USED, err);
+	t_refused(gmem_create(u->vm, 4096,
+			      &(struct gmem_create_opts){
+				      .sz = sizeof(struct gmem_create_opts),
+				      .flags = SHARED_FLAGS },
+			      &g, &err),
+		  -EIO, GMEM_REASON_VM_DEAD, err);
+	assert_int_equal(err.sys_errno, EIO);
+	assert_null(g);
+}
+
+/* Every call in a forked child; 0 if all said so without a system call. */
+static int in_child(struct unit *u, struct gmem *g, void *mapped)
+{
+	struct gmem_slot s = { .sz = sizeof(s), .fd = -1, .len = 4096 };
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem *out = NULL;
+	char b[8];
+	uint64_t a;
+	size_t len = 0;
+	void *p = NULL;
+	int r[] = {
+		gmem_vm_features(u->vm, 0, NULL, &err),
+		gmem_create(u->vm, 4096, NULL, &out, &err),
+		gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err),
+		gmem_bind(g, 1, GiB, 0, 4096, NULL, &err),
+		gmem_unbind(g, 0, NULL, &err),
+		gmem_slot_note(u->vm, &s, &err),
+		gmem_slot_forget(u->vm, 0, 0, &err),
+		gmem_slot_get(u->vm, 0, 0, &s, &err),
+		gmem_set_attributes(g, 0, 4096, 0, NULL, &err),
+		gmem_set_private(g, 0, 4096, &err),
+		gmem_set_shared(g, 0, 4096, &err),
+		gmem_get_attributes(g, 0, 4096, &a, NULL, &err),
+		gmem_attributes_export(g, NULL, &len, &err),
+		gmem_attributes_import(g, b, sizeof(b), 0, &err),
+		gmem_mmap(g, 0, 4096, NULL, &p, &err),
+		gmem_munmap(g, mapped, &err),
+		gmem_read(g, 0, b, sizeof(b), &err),
+		gmem_write(g, 0, b, sizeof(b), &err),
+		gmem_close(g, &err),
+		gmem_vm_close(u->vm, &err),
+	};
+
+	fake_forked(&u->f);
+	for (size_t i = 0; i < T_ARRAY_SIZE(r); i++)
+		if (r[i] != -EIO)
+			return 10 + (int)i;
+	if (err.reason != GMEM_REASON_WRONG_PROCESS || out || p)
+		return 1;
+	if (u->f.n_calls || u->f.n_allocs)
+		return 2;
+	/* releases what was inherited and leaves the parent's slot alone */
+	if (gmem_vm_destroy(u->vm, &err) || !fake_balanced(&u->f))
+		return 3;
+	return fake_count(&u->f, FAKE_IOCTL, 0) ? 4 : 0;
+}
+
+static void a_forked_child_is_refused_without_a_system_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	void *p = NULL;
+	int status = 0;
+	pid_t pid;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
+	fake_reset(&u->f);
+	pid = fork();
+	if (!pid)
+		_exit(in_child(u, g, p));
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err); /* the parent goes on */
+}
+
+struct seen {
+	struct gmem_trace ev[64];
+	unsigned int n;
+};
+
+static void note(void *arg, const struct gmem_trace *ev)
+{
+	struct seen *s = arg;
+
+	s->ev[s->n++ % T_ARRAY_SIZE(s->ev)] = *ev;
+}
+
+static void the_trace_tells_of_each_call(void **state)
+{
+	struct unit *u = *state;
+	struct seen *seen = calloc(1, sizeof(*seen));
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .trace = note,
+				  .trace_arg = seen };
+	struct gmem_create_opts c = { .sz = sizeof(c), .flags = SHARED_FLAGS };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	t_ok(open_vm(u, &o, &err), err);
+	assert_int_equal(seen->n, u->f.n_calls);
+	memset(seen, 0, sizeof(*seen));
+	fake_reset(&u->f);
+	t_ok(gmem_create(u->vm, 8192, &c, &g, &err), err);
+	assert_int_equal(seen->n, 2);
+	assert_int_equal(seen->ev[0].sz, sizeof(seen->ev[0]));
+	assert_string_equal(seen->ev[0].call, "KVM_CREATE_GUEST_MEMFD");
+	assert_int_equal(seen->ev[0].arg[0], gmem_vm_fd(u->vm));
+	assert_int_equal(seen->ev[0].arg[1], 8192);
+	assert_int_equal(seen->ev[0].arg[2], 3);
+	assert_int_equal(seen->ev[0].result, gmem_fd(g));
+	assert_int_equal(seen->ev[0].ns, 1);
+	assert_string_equal(seen->ev[1].call, "fcntl");
+	assert_int_equal(seen->ev[1].result, 0);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	free(seen);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(open_makes_a_vm_of_the_default_type, unit_bare),
+		TEST(open_passes_the_number_of_each_type, unit_bare),
+		TEST(open_refuses_what_it_does_not_know, unit_bare),
+		TEST(open_refuses_a_type_that_the_host_lacks, unit_bare),
+		TEST(open_tells_what_is_wrong_with_the_device, unit_bare),
+		TEST(an_interrupted_creation_is_tried_again, unit_bare),
+		TEST(a_refused_creation_has_its_reason, unit_bare),
+		TEST(without_memory_open_gives_enomem, unit_bare),
+		TEST(ipa_bits_are_for_arm64, unit_bare),
+		TEST(arm64_is_made_with_its_ipa_bits, unit_arm64),
+		TEST(an_adopted_vm_stays_the_callers, unit_bare),
+		TEST(adopt_refuses_what_is_no_vm, unit_bare),
+		TEST(adopt_refuses_what_only_open_can_do, unit_bare),
+		TEST(adopt_in_another_process_is_not_called_unsupported,
+		     unit_bare),
+		TEST(close_waits_for_the_files, unit_default),
+		TEST(null_is_closed_and_destroyed_without_a_word, unit_default),
+		TEST(destroy_takes_the_slots_before_the_mappings, unit_default),
+		TEST(closing_works_after_the_vm_died, unit_default),
+		TEST(calls_on_a_dead_vm_say_so, unit_default),
+		TEST(a_forked_child_is_refused_without_a_system_call,
+		     unit_default),
+		TEST(the_trace_tells_of_each_call, unit_bare),
+	};
+
+	return t_main(tests);
+}
