@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The batch: lines become fields (batch_line.c), fields a struct op
+ * (batch_parse.c), which is then done (batch_call.c) or only looked at
+ * (batch_check.c); batch.c keeps the lists.
+ */
+#ifndef GMEMCTL_BATCH_H
+#define GMEMCTL_BATCH_H
+
+#include "batch_line.h"
+#include "cmd.h"
+
+/* What one read shows at most: a typo's limit. */
+#define BATCH_READ (1ULL << 20)
+
+/* A named guest_memfd. */
+struct object {
+	struct object *next;
+	char name[NAME_MAX_LEN + 1];
+	uint64_t size;
+	uint64_t page;
+	struct gmem *g; /* NULL in a dry run */
+};
+
+/* A slot that was bound or noted. */
+struct bound {
+	struct bound *next;
+	struct object *object; /* NULL: a note without a file */
+	uint32_t slot;
+	bool noted;
+	uint64_t gpa, offset, len;
+	int mode; /* GMEM_BIND_FD or GMEM_BIND_HVA */
+};
+
+/* One line, understood. */
+struct op {
+	const struct verb *verb;
+	char name[NAME_MAX_LEN + 1]; /* of the object, or "" */
+	struct object *object;
+	struct gmem *made; /* by create */
+	uint32_t slot;
+	uint64_t gpa, offset, len, size, hugetlb;
+	uint64_t flags;
+	int mode;	  /* of a bind */
+	const void *data; /* .len bytes */
+};
+
+struct batch {
+	struct ctl *ctl;
+	const char *file;
+	unsigned long line;
+	uint64_t page;
+	struct gmem_vm *vm; /* NULL in a dry run */
+	struct object *objects;
+	struct bound *slots;
+	json_object *result;   /* of this line; NULL without --json */
+	struct gmem_error err; /* why a call or check failed */
+};
+
+struct verb {
+	struct cmd_word word;
+	const char *takes; /* see batch_parse() */
+	const struct batch_flag *flags;
+	int (*call)(struct batch *b, struct op *op);
+	int (*check)(struct batch *b, const struct op *op);
+	/* Keeps the lists true after either; 0 or -ENOMEM. */
+	int (*commit)(struct batch *b, const struct op *op);
+};
+
+/* batch_parse.c: 0, or -1 with what is wrong in @problem */
+#define BATCH_PROBLEM 256
+int batch_parse(const struct batch *b, const struct field *fields, int n,
+		struct op *op, char problem[BATCH_PROBLEM]);
+
+/* batch.c */
+struct object *find_object(const struct batch *b, const char *name);
+struct bound *find_slot(const struct batch *b, uint32_t slot);
+int keep_object(struct batch *b, const struct op *op);
+int drop_object(struct batch *b, const struct op *op);
+int keep_slot(struct batch *b, const struct op *op);
+int keep_note(struct batch *b, const struct op *op);
+int drop_slot(struct batch *b, const struct op *op);
+int keep_lists(struct batch *b, const struct op *op);
+
+/* batch_call.c: 0, or -errno with b->err */
+int call_create(struct batch *b, struct op *op);
+int call_bind(struct batch *b, struct op *op);
+int call_unbind(struct batch *b, struct op *op);
+int call_note(struct batch *b, struct op *op);
+int call_forget(struct batch *b, struct op *op);
+int call_private(struct batch *b, struct op *op);
+int call_shared(struct batch *b, struct op *op);
+int call_attributes(struct batch *b, struct op *op);
+int call_read(struct batch *b, struct op *op);
+int call_write(struct batch *b, struct op *op);
+int call_stat(struct batch *b, struct op *op);
+int call_close(struct batch *b, struct op *op);
+
+/* batch_check.c: the same, as far as it can be said without a kernel */
+int check_create(struct batch *b, const struct op *op);
+int check_bind(struct batch *b, const struct op *op);
+int check_unbind(struct batch *b, const struct op *op);
+int check_note(struct batch *b, const struct op *op);
+int check_forget(struct batch *b, const struct op *op);
+int check_pages(struct batch *b, const struct op *op);
+int check_bytes(struct batch *b, const struct op *op);
+int check_nothing(struct batch *b, const struct op *op);
+int check_close(struct batch *b, const struct op *op);
+
+#endif

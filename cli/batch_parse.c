@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/* The batch's language: its commands, and from fields to a struct op. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "batch.h"
+
+struct batch_flag {
+	const char *word; /* "mmap", or "hugetlb=" with a value */
+	uint64_t flag;
+};
+
+static const struct batch_flag create_words[] = {
+	{ "mmap", GMEM_CREATE_MMAP },
+	{ "init-shared", GMEM_CREATE_INIT_SHARED },
+	{ "shared", FILE_SHARED },
+	{ "guest-only", GMEM_CREATE_GUEST_ONLY },
+	{ "unbound", GMEM_CREATE_UNBOUND },
+	{ "hugetlb=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag bind_words[] = {
+	{ "fd", GMEM_BIND_FD },
+	{ "hva", GMEM_BIND_HVA },
+	{ "dirty-log", GMEM_BIND_DIRTY_LOG },
+	{ "readonly", GMEM_BIND_READONLY },
+	{ "alias", GMEM_BIND_ALIAS },
+	{ "leave-shared", GMEM_BIND_LEAVE_SHARED },
+	{ NULL, 0 },
+};
+static const struct batch_flag unbind_words[] = {
+	{ "keep-attributes", GMEM_UNBIND_KEEP_ATTRIBUTES },
+	{ NULL, 0 },
+};
+static const struct batch_flag note_words[] = {
+	{ "file=", 0 },
+	{ "offset=", 0 },
+	{ "dirty-log", GMEM_SLOT_DIRTY_LOG },
+	{ "readonly", GMEM_SLOT_READONLY },
+	{ NULL, 0 },
+};
+static const struct batch_flag no_words[] = { { NULL, 0 } };
+
+static const struct verb verbs[] = {
+	{ { "create",
+	    "NAME SIZE [mmap] [init-shared] [shared] [guest-only] "
+	    "[unbound] [hugetlb=SIZE]",
+	    "make a guest_memfd; shared: short for mmap init-shared" },
+	  "nz",
+	  create_words,
+	  call_create,
+	  check_create,
+	  keep_object },
+	{ { "bind",
+	    "NAME SLOT GPA [OFFSET LEN] [fd] [hva] [dirty-log] "
+	    "[readonly] [alias] [leave-shared]",
+	    "make a memory slot of it; fd, hva: only in this mode" },
+	  "Osg[ol]",
+	  bind_words,
+	  call_bind,
+	  check_bind,
+	  keep_slot },
+	{ { "unbind", "NAME SLOT [keep-attributes]",
+	    "delete the slot and reset its attributes" },
+	  "Os",
+	  unbind_words,
+	  call_unbind,
+	  check_unbind,
+	  drop_slot },
+	{ { "note",
+	    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [dirty-log] "
+	    "[readonly]",
+	    "tell of a slot made by others; no KVM call" },
+	  "sgl",
+	  note_words,
+	  call_note,
+	  check_note,
+	  keep_note },
+	{ { "forget", "SLOT", "take a note back" },
+	  "s",
+	  no_words,
+	  call_forget,
+	  check_forget,
+	  drop_slot },
+	{ { "private", "NAME OFFSET LEN", "convert a range to private" },
+	  "Ool",
+	  no_words,
+	  call_private,
+	  check_pages,
+	  keep_lists },
+	{ { "shared", "NAME OFFSET LEN", "convert a range to shared" },
+	  "Ool",
+	  no_words,
+	  call_shared,
+	  check_pages,
+	  keep_lists },
+	{ { "attributes", "NAME [OFFSET LEN]",
+	    "show what is private, shared or unset (has no slot)" },
+	  "O[ol]",
+	  no_words,
+	  call_attributes,
+	  check_pages,
+	  keep_lists },
+	{ { "read", "NAME OFFSET LEN", "show bytes, up to 1M, in hexadecimal" },
+	  "OoL",
+	  no_words,
+	  call_read,
+	  check_bytes,
+	  keep_lists },
+	{ { "write", "NAME OFFSET \"TEXT\"|hex:DIGITS",
+	    "write bytes; in TEXT: \\\\ \\\" \\n \\t" },
+	  "Ood",
+	  no_words,
+	  call_write,
+	  check_bytes,
+	  keep_lists },
+	{ { "stat", "NAME", "show size, flags and slots" },
+	  "O",
+	  no_words,
+	  call_stat,
+	  check_nothing,
+	  keep_lists },
+	{ { "close", "NAME", "release the guest_memfd" },
+	  "O",
+	  no_words,
+	  call_close,
+	  check_close,
+	  drop_object },
+};
+
+const struct cmd_word *batch_word(size_t index)
+{
+	return index < ARRAY_SIZE(verbs) ? &verbs[index].word : NULL;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].word.name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+/* --------------------------------------------------------------- fields -- */
+
+struct parser {
+	const struct batch *b;
+	const struct field *field, *end;
+	struct op *op;
+	char *problem;
+};
+
+__attribute__((format(printf, 2, 3))) static int bad(struct parser *p,
+						     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(p->problem, BATCH_PROBLEM, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int size(struct parser *p, const char *text, uint64_t *out)
+{
+	const char *problem = parse_size(text, out);
+
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int new_name(struct parser *p, const char *text)
+{
+	const char *problem = parse_name(text);
+
+	if (problem)
+		return bad(p, "'%s' %s", text, problem);
+	if (find_object(p->b, text))
+		return bad(p, "'%s' exists already", text);
+	memcpy(p->op->name, text, strlen(text) + 1);
+	return 0;
+}
+
+static int object(struct parser *p, const char *text)
+{
+	p->op->object = find_object(p->b, text);
+	if (!p->op->object)
+		return bad(p, "there is no '%s'", text);
+	memcpy(p->op->name, p->op->object->name, sizeof(p->op->name));
+	return 0;
+}
+
+static int slot(struct parser *p, const char *text)
+{
+	const char *problem = parse_u32(text, &p->op->slot);
+
+	return problem ? bad(p, "slot '%s' %s", text, problem) : 0;
+}
+
+static int read_len(struct parser *p, const char *text)
+{
+	int r = size(p, text, &p->op->len);
+
+	if (!r && p->op->len > BATCH_READ)
+		r = bad(p, "'%s' is more than one read shows (1M)", text);
+	return r;
+}
+
+static int data(struct parser *p, const struct field *f)
+{
+	const char *problem;
+
+	p->op->data = f->text;
+	p->op->len = f->len;
+	if (f->quoted)
+		return 0;
+	if (strncmp(f->text, "hex:", 4))
+		return bad(p, "'%s' is neither \"TEXT\" nor hex:DIGITS",
+			   f->text);
+	problem = parse_hex(f->text + 4, (unsigned char *)f->text, &p->op->len);
+	return problem ? bad(p, "'%s' %s", f->text, problem) : 0;
+}
+
+/* One letter of verb.takes. */
+static int take(struct parser *p, char what)
+{
+	const struct cmd_word *w = &p->op->verb->word;
+	const struct field *f = p->field++;
+
+	if (f == p->end)
+		return bad(p, "too few words: %s %s", w->name, w->args);
+	if (f->quoted && what != 'd')
+		return bad(p, "\"%s\" may not be quoted", f->text);
+	switch (what) {
+	case 'n':
+		return new_name(p, f->text);
+	case 'O':
+		if (object(p, f->text) < 0)
+			return -1;
+		p->op->len = p->op->object->size; /* unless a range is given */
+		return 0;
+	case 's':
+		return slot(p, f->text);
+	case 'g':
+		return size(p, f->text, &p->op->gpa);
+	case 'z':
+		return size(p, f->text, &p->op->size);
+	case 'o':
+		return size(p, f->text, &p->op->offset);
+	case 'l':
+		return size(p, f->text, &p->op->len);
+	case 'L':
+		return read_len(p, f->text);
+	default:
+		return data(p, f);
+	}
+}
+
+/* A word behind the arguments that have a place: "mmap", "hugetlb=2M". */
+static int word(struct parser *p)
+{
+	const struct field *f = p->field++;
+	const struct batch_flag *w = p->op->verb->flags;
+	const char *value = f->text;
+	size_t n;
+
+	for (; w->word; w++) {
+		n = strlen(w->word);
+		if (w->word[n - 1] == '=' ? !strncmp(w->word, f->text, n)
+					  : !strcmp(w->word, f->text))
+			break;
+	}
+	if (!w->word || f->quoted)
+		return bad(p, "unknown word '%s': %s %s", f->text,
+			   p->op->verb->word.name, p->op->verb->word.args);
+	p->op->flags |= w->flag;
+	value += strcspn(value, "=") + 1;
+	if (!strcmp(w->word, "hugetlb="))
+		return size(p, value, &p->op->hugetlb);
+	if (!strcmp(w->word, "offset="))
+		return size(p, value, &p->op->offset);
+	return strcmp(w->word, "file=") ? 0 : object(p, value);
+}
+
+/* Whether the optional arguments are there: they start with a number. */
+static bool has_range(const struct parser *p)
+{
+	return p->field < p->end && p->field->text[0] >= '0' &&
+	       p->field->text[0] <= '9';
+}
+
+/*
+ * verb.takes has a letter for each argument: n new name, O object, s slot,
+ * g guest address, z size, o offset, l length, L length of a read, d data;
+ * those in brackets may be left out together and then are the whole file.
+ */
+int batch_parse(const struct batch *b, const struct field *fields, int n,
+		struct op *op, char problem[BATCH_PROBLEM])
+{
+	struct parser p = { b, fields, fields + n, op, problem };
+	const char *t;
+	int r = 0;
+
+	*op = (struct op){ .verb = find_verb(fields[0].text) };
+	if (!op->verb || fields[0].quoted)
+		return bad(&p, "unknown command '%s'", fields[0].text);
+	p.field++;
+	for (t = op->verb->takes; *t && !r; t++) {
+		if (*t == '[' && !has_range(&p))
+			break;
+		if (*t != '[' && *t != ']')
+			r = take(&p, *t);
+	}
+	while (!r && p.field < p.end)
+		r = word(&p);
+	return r;
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+# bash completion for gmemctl(1), made by cli/completion.py
+
+# What may follow command $1; fails if there is no such command.
+_gmemctl_words()
+{
+	case $1 in
+	'') echo 'help probe why run batch commands --help --version --json --device --verbose' ;;
+	'help') echo '--help --version' ;;
+	'probe') echo '--vm-type --require --format --help --version --json --device --verbose' ;;
+	'why') echo 'create bind attributes --help --version --json --device --verbose' ;;
+	'why create') echo '--size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
+	'why bind') echo '--slot --gpa --offset --len --with --fd --hva --dirty-log --readonly --alias --leave-shared --address-space --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
+	'why attributes') echo '--to --offset --len --with --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
+	'run') echo '--size --hugetlb --shared --vm-type --help --version --device --verbose' ;;
+	'batch') echo '--vm-type --dry-run --help --version --json --device --verbose' ;;
+	'commands') echo '--help --version --json' ;;
+	*) return 1 ;;
+	esac
+}
+
+# What may follow an option, in "$1" = "COMMAND OPTION"; <> stands for files.
+# Fails if the option takes no value.
+_gmemctl_values()
+{
+	case $1 in
+	' --device') echo '<>' ;;
+	'probe --vm-type') echo 'default sw-protected sev sev-es snp tdx all' ;;
+	'probe --require') echo '' ;;
+	'probe --format') echo 'text json env seccomp' ;;
+	'probe --device') echo '<>' ;;
+	'why --device') echo '<>' ;;
+	'why create --size') echo '' ;;
+	'why create --hugetlb') echo '' ;;
+	'why create --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
+	'why create --device') echo '<>' ;;
+	'why bind --slot') echo '' ;;
+	'why bind --gpa') echo '' ;;
+	'why bind --offset') echo '' ;;
+	'why bind --len') echo '' ;;
+	'why bind --with') echo '' ;;
+	'why bind --address-space') echo '' ;;
+	'why bind --size') echo '' ;;
+	'why bind --hugetlb') echo '' ;;
+	'why bind --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
+	'why bind --device') echo '<>' ;;
+	'why attributes --to') echo 'private shared' ;;
+	'why attributes --offset') echo '' ;;
+	'why attributes --len') echo '' ;;
+	'why attributes --with') echo '' ;;
+	'why attributes --size') echo '' ;;
+	'why attributes --hugetlb') echo '' ;;
+	'why attributes --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
+	'why attributes --device') echo '<>' ;;
+	'run --size') echo '' ;;
+	'run --hugetlb') echo '' ;;
+	'run --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
+	'run --device') echo '<>' ;;
+	'batch --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
+	'batch --device') echo '<>' ;;
+	*) return 1 ;;
+	esac
+}
+
+# What the operands of command $1 are: <> files, <program>, or words.
+_gmemctl_operands()
+{
+	case $1 in
+	'help') echo 'help probe why run batch commands' ;;
+	'run') echo '<program>' ;;
+	'batch') echo '<>' ;;
+	*) _gmemctl_words "$1" ;;
+	esac
+}
+
+_gmemctl_complete()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]}
+
+	if [[ $1 == '<program>' ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+	elif [[ $1 == '<>' ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+	fi
+}
+
+_gmemctl()
+{
+	local i word last='' cmd=''
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $last ]]; then	# the value of the option before it
+			last=''
+		elif _gmemctl_values "$cmd $word" >/dev/null; then
+			last=$word
+		elif [[ $word != -* || $word == -- ]] &&
+			[[ $(_gmemctl_operands "$cmd") == '<program>' ]]; then
+			[[ $word == -- ]] && ((i++))
+			declare -F _command_offset >/dev/null &&
+				_command_offset "$i"
+			return
+		elif _gmemctl_words "${cmd:+$cmd }$word" >/dev/null; then
+			cmd=${cmd:+$cmd }$word
+		fi
+	done
+	if [[ $last ]]; then
+		_gmemctl_complete "$(_gmemctl_values "$cmd $last")"
+	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+		_gmemctl_complete "$(_gmemctl_words "$cmd")"
+	else
+		_gmemctl_complete "$(_gmemctl_operands "$cmd")"
+	fi
+} &&
+	complete -F _gmemctl gmemctl

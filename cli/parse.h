@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Words to values.  Pure code: a string in, a value out, nothing printed.
+ * Each parser takes the whole string or nothing and returns NULL, or what is
+ * wrong with the string in words that fit behind it; *out is then untouched.
+ */
+#ifndef GMEMCTL_PARSE_H
+#define GMEMCTL_PARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes: decimal with K M G T P E, Ki.. or KiB.., or hexadecimal. */
+const char *parse_size(const char *s, uint64_t *out);
+
+/* A number without a unit, decimal or hexadecimal. */
+const char *parse_u32(const char *s, uint32_t *out);
+
+/* The names of enum gmem_vm_type from GMEM_VM_DEFAULT on. */
+#define VM_TYPE_NAMES "default", "sw-protected", "sev", "sev-es", "snp", "tdx"
+extern const char *const vm_type_names[]; /* NULL ends it */
+const char *parse_vm_type(const char *s, uint32_t *out);
+const char *vm_type_name(uint32_t type);
+
+/* "SLOT:GPA:OFFSET:LEN" */
+struct slot_spec {
+	uint32_t slot;
+	uint64_t gpa;
+	uint64_t offset;
+	uint64_t len;
+};
+const char *parse_slot_spec(const char *s, struct slot_spec *out);
+
+/* The name of an object: a letter, then letters, digits, '_' and '-'. */
+#define NAME_MAX_LEN 32
+const char *parse_name(const char *s);
+
+/* "0a1bff", as many bytes as @out, which may be @s itself, then holds. */
+const char *parse_hex(const char *s, unsigned char *out, size_t *len);
+
+/*
+ * The shortest form of @bytes that parse_size() reads back as @bytes: "2M",
+ * "4097".
+ */
+#define SIZE_TEXT 24
+const char *size_text(uint64_t bytes, char buf[SIZE_TEXT]);
+
+#endif

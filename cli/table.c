@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* The commands.  Everything said about them elsewhere is read from here. */
+#include "cmd.h"
+
+static const struct cmd why_cmds[] = {
+	{ .name = "create",
+	  .args = "--size SIZE [OPTIONS]",
+	  .summary = "would gmem_create(3) make this file",
+	  .more_opts = why_file_opts,
+	  .run = cmd_why_create,
+	  .flags = CMD_JSON | CMD_KVM },
+	{ .name = "bind",
+	  .args = "--slot N --gpa ADDRESS [--offset OFFSET] [--len LEN] "
+		  "[OPTIONS]",
+	  .summary = "would gmem_bind(3) make this memory slot",
+	  .text = "The file is made for the question, and so are the slots "
+		  "of --with, in their order.  --len is by default all "
+		  "behind --offset, and --size just enough for the slot; "
+		  "one of the two must be given.",
+	  .opts = why_bind_opts,
+	  .more_opts = why_file_opts,
+	  .run = cmd_why_bind,
+	  .flags = CMD_JSON | CMD_KVM },
+	{ .name = "attributes",
+	  .args = "--to private|shared [--offset OFFSET] [--len LEN] "
+		  "[OPTIONS]",
+	  .summary = "would gmem_set_attributes(3) convert this range",
+	  .text = "The file is made for the question, and so are the slots "
+		  "of --with, in their order: without one no guest has the "
+		  "memory.  --len is by default all behind --offset, and "
+		  "--size just enough for the range; one of the two must be "
+		  "given.",
+	  .opts = why_attributes_opts,
+	  .more_opts = why_file_opts,
+	  .run = cmd_why_attributes,
+	  .flags = CMD_JSON | CMD_KVM },
+	{ .name = NULL },
+};
+
+const struct cmd commands[] = {
+	{ .name = "help",
+	  .args = "[COMMAND]",
+	  .summary = "explain a command",
+	  .run = cmd_help,
+	  .flags = CMD_OPERANDS },
+	{ .name = "probe",
+	  .args = "[OPTIONS]",
+	  .summary = "what this host's KVM offers to guest memory",
+	  .text = "Each feature is tried or asked of a VM made for it: yes, "
+		  "no, or unknown.",
+	  .opts = probe_opts,
+	  .run = cmd_probe,
+	  .flags = CMD_JSON | CMD_KVM },
+	{ .name = "why",
+	  .args = "CALL [OPTIONS]",
+	  .summary = "which rule a call would break, before it is made",
+	  .text = "The answer comes from a VM of the type asked about.  "
+		  "Exit status: 0 the call would be accepted, 4 it breaks a "
+		  "rule, 3 this host does not support it.",
+	  .subs = why_cmds,
+	  .flags = CMD_JSON | CMD_KVM },
+	{ .name = "run",
+	  .args = "--size SIZE [OPTIONS] [--] CMD [ARG...]",
+	  .summary = "run a program that is handed a guest_memfd",
+	  .text = "CMD inherits the guest_memfd as file descriptor $GMEM_FD "
+		  "of $GMEM_FD_SIZE bytes; the VM stays with gmemctl until "
+		  "CMD ends.  Exit status: CMD's, 128+N if signal N ended "
+		  "it, 125 if gmemctl failed, 126 if CMD could not be run, "
+		  "127 if not found.",
+	  .opts = run_opts,
+	  .run = cmd_run,
+	  .flags = CMD_KVM | CMD_WRAPS | CMD_OPERANDS },
+	{ .name = "batch",
+	  .args = "[OPTIONS] FILE|-",
+	  .summary = "run many commands against one VM",
+	  .text = "A line is a command and its arguments, or empty; '#' "
+		  "starts a comment.  Sizes, offsets and addresses are like "
+		  "4096, 64K, 2M, 1GiB, 0x1000.  The first error ends the "
+		  "batch; everything made is released at the end.",
+	  .opts = batch_opts,
+	  .word = batch_word,
+	  .run = cmd_batch,
+	  .flags = CMD_JSON | CMD_KVM | CMD_OPERANDS },
+	{ .name = "commands",
+	  .args = "[OPTIONS]",
+	  .summary = "list the commands, with --json also all their options",
+	  .run = cmd_commands,
+	  .flags = CMD_JSON },
+	{ .name = NULL },
+};

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gmemctl batch: good and bad scripts, real and dry."""
+
+import os
+import tempfile
+
+from ctl import ACCESS, Case, FAILED, OK, UNSUPPORTED, USAGE, ctl, main
+
+GOOD = r"""
+# Two slots of one file.
+create ram 4M mmap init-shared	# behind a tab
+bind ram 0 0 0 2M
+	bind  ram 1 16M 2M 0x200000 hva
+
+write ram 0 "say \"hello\" #1\n"
+write ram 0x1FFFF8 hex:00112233445566778899AABBccddeeff
+read ram 0 20
+read ram 0x1ffff0 0x20
+read ram 0 0
+stat ram
+attributes ram
+attributes ram 4K 8K
+note 7 1G 64K readonly
+forget 7
+shared ram 0 2M
+unbind ram 0 keep-attributes
+unbind ram 1
+bind ram 5 4G
+unbind ram 5
+close ram
+create ram 64K shared
+stat ram
+create Other_name-2 64K unbound
+"""
+GOOD_TEXT = r"""
+00000000  73 61 79 20 22 68 65 6c  6c 6f 22 20 23 31 0a 00  |say "hello" #1..|
+00000010  00 00 00 00                                       |....|
+001ffff0  00 00 00 00 00 00 00 00  00 11 22 33 44 55 66 77  |.........."3DUfw|
+00200000  88 99 aa bb cc dd ee ff  00 00 00 00 00 00 00 00  |................|
+ram: size 4M, page size 4K, flags mmap init-shared
+ram: slot 0 at gpa 0x0, offset 0x0, 2M, fd
+ram: slot 1 at gpa 0x1000000, offset 0x200000, 2M, hva
+ram: 0x0 4M shared
+ram: 0x1000 8K shared
+ram: size 64K, page size 4K, flags mmap init-shared
+"""[1:]
+
+# Lines that are no batch, alone, and what is said of them.
+SYNTAX = (
+    ("nosuch", "unknown command 'nosuch'"),
+    ("'create'", "unknown command ''create''"),
+    ('"create" x 4K', "unknown command 'create'"),
+    ("Create x 4K", "unknown command 'Create'"),
+    ("create", "too few words: create NAME SIZE"),
+    ("create x", "too few words: create NAME SIZE"),
+    ("create 1x 4K", "'1x' is not a name: a letter comes first"),
+    ("create x/y 4K", "'x/y' is not a name: letters, digits"),
+    ("create " + "n" * 33 + " 4K", "longer than 32 characters"),
+    ("create x 4KB", "'4KB' is not a size"),
+    ("create x -4K", "'-4K' is not a number"),
+    ("create x 16E", "'16E' is beyond 2^64 - 1"),
+    ("create x 4K nosuch", "unknown word 'nosuch': create NAME"),
+    ("create x 4K mmap=1", "unknown word 'mmap=1'"),
+    ("create x 4K hugetlb", "unknown word 'hugetlb'"),
+    ("create x 4K hugetlb=", "'' is not a number"),
+    ('create "x" 4K', '"x" may not be quoted'),
+    ('create x 4K "mmap"', "unknown word 'mmap'"),
+    ("create x 4K\ncreate x 4K", "'x' exists already"),
+    ("bind y 0 0", "there is no 'y'"),
+    ("close y", "there is no 'y'"),
+    ("create x 4K shared\nbind x z 0", "slot 'z' is not a number"),
+    ("create x 4K shared\nbind x 4294967296 0", "beyond 2^32 - 1"),
+    ("create x 4K shared\nbind x 0 0 0", "too few words: bind NAME"),
+    ("note 0 0 4K file=y", "there is no 'y'"),
+    ("note 0 0 4K 4K", "unknown word '4K'"),
+    ("forget", "too few words: forget SLOT"),
+    ("forget 0 0", "unknown word '0'"),
+    ("create x 4K shared\nwrite x 0 text", "neither \"TEXT\" nor hex:DIGITS"),
+    ("create x 4K shared\nwrite x 0 hex:", "two digits make a byte"),
+    ("create x 4K shared\nwrite x 0 hex:123", "two digits make a byte"),
+    ("create x 4K shared\nwrite x 0 hex:0g", "is not hexadecimal"),
+    ('create x 4K shared\nwrite x 0 "a', "a quote is not closed"),
+    ('create x 4K shared\nwrite x 0 "a\\', "a quote is not closed"),
+    ('create x 4K shared\nwrite x 0 "a\\x"', "unknown escape"),
+    ('create x 4K shared\nwrite x 0 "a"b', "no blank behind a quoted text"),
+    ('create x 4K shared\nwrite x 0 a"b"', "a quote inside a word"),
+    ("create x 2M shared\nread x 0 1M1", "'1M1' is not a size"),
+    ("create x 2M shared\nread x 0 0x100001", "more than one read shows (1M)"),
+    ("create x 4K\r", "a control character"),
+    ("create x 4K\0", "a control character"),
+    ("# " + "x" * 4094, "longer than 4095 bytes"),
+    (" ".join("x" * 33), "more than 32 words"),
+)
+
+# Batches that a dry run can refuse just as the real one does.
+RULES = (
+    ("create x 0 shared", "zero-size"),
+    ("create x 1000 shared", "unaligned"),
+    ("create x 8E shared", "size-limit"),
+    ("bind x 0 1", "unaligned"),
+    ("bind x 0 0 1 4K", "unaligned"),
+    ("bind x 0 0 0 1", "unaligned"),
+    ("bind x 0 0 0 0", "zero-size"),
+    ("bind x 0 0 0 4M", "outside-file"),
+    ("bind x 0 0 2M 4K", "outside-file"),
+    ("bind x 0 0xfffffffffffff000", "gpa-overflow"),
+    ("bind x 0 0 0 1M\nbind x 0 4M 1M 1M", "slot-in-use"),
+    ("bind x 0 0 0 1M\nbind x 1 0xff000 1M 1M", "gpa-overlap"),
+    ("note 0 0 1M\nbind x 1 0 0 4K", "gpa-overlap"),
+    ("note 0 1 1M", "unaligned"),
+    ("note 0 0 1", "unaligned"),
+    ("note 0 0 1M\nnote 0 4M 1M", "slot-in-use"),
+    ("bind x 0 0\nclose x", "still-bound"),
+    ("unbind x 3", "not-bound"),
+    ("note 0 0 1M\nforget 0\nforget 0", "not-bound"),
+    ("read x 2M 1", "outside-file"),
+    ('write x 0x1fffff "ab"', "outside-file"),
+    ("attributes x 0 3M", "outside-file"),
+)
+
+
+class Batch(Case):
+    def batch(self, text, *args):
+        with tempfile.NamedTemporaryFile("w", suffix=".batch") as f:
+            f.write(text)
+            f.flush()
+            self.name = f.name
+            return ctl("batch", *args, f.name)
+
+    def refused(self, text, status, says, *args):
+        """Refused at the last line, in text and in JSON."""
+        line = text.count("\n") + 1
+        r = self.batch(text, *args)
+        self.ended(r, status, f"gmemctl: batch: {self.name}:{line}: ")
+        self.assertIn(says, r.stderr)
+        self.assertEqual(len(r.stderr.splitlines()), 1)
+        r = self.batch(text + "\nstat nosuch", "--json", *args)
+        self.assertEqual(r.returncode, status)
+        value = self.valid(r.stdout, "batch")
+        self.assertEqual(value["error"]["line"], line)
+        self.assertEqual([x["line"] for x in value["results"]], [*range(1, line)])
+        return value["error"]
+
+
+class Usage(Batch):
+    def test_usage(self):
+        for args in ([], ["a", "b"]):
+            self.usage("batch", *args, says="one file", command="batch")
+
+    def test_the_file(self):
+        r = ctl("batch", "--dry-run", "/nonexistent")
+        self.ended(r, FAILED, "gmemctl: batch: /nonexistent: No such file")
+        r = ctl("batch", "--dry-run", "/")
+        self.ended(r, FAILED, "gmemctl: batch: /:0: Is a directory")
+
+    def test_a_file_that_may_not_be_read(self):
+        self.require("root")
+        with tempfile.NamedTemporaryFile() as f:
+            os.fchmod(f.fileno(), 0)
+            os.fchown(f.fileno(), 1, 1)
+            r = ctl("batch", "--dry-run", f.name, preexec_fn=drop_dac)
+        self.ended(r, ACCESS, "Permission denied")
+
+
+def drop_dac():
+    """Root that file modes hold for."""
+    os.setgroups([])
+    os.setregid(65534, 65534)
+    os.setreuid(65534, 65534)
+
+
+class DryRun(Batch):
+    def test_good(self):
+        self.assertEqual(self.ended(self.batch(GOOD, "--dry-run"), OK).stdout, "")
+        r = self.ended(self.batch(GOOD, "--dry-run", "--json"), OK)
+        value = self.valid(r.stdout, "batch")
+        self.assertTrue(value["dry_run"])
+        self.assertEqual(len(value["results"]), 22)
+
+    def test_without_a_device(self):
+        r = self.batch(GOOD, "--dry-run", "--device", "/nonexistent")
+        self.ended(r, OK)
+
+    def test_standard_input(self):
+        self.ended(ctl("batch", "--dry-run", "-", input=GOOD), OK)
+        r = ctl("batch", "--dry-run", "-", input="\nstat x")
+        self.ended(r, USAGE, "gmemctl: batch: -:2: there is no 'x'")
+
+    def test_empty(self):
+        for text in ("", "\n", "# only a comment", " \t\n\n"):
+            self.ended(self.batch(text, "--dry-run"), OK)
+
+    def test_syntax(self):
+        for text, says in SYNTAX:
+            with self.subTest(text):
+                error = self.refused(text, USAGE, says, "--dry-run")
+                self.assertEqual(error["reason"], "usage")
+
+    def test_rules(self):
+        for text, reason in RULES:
+            with self.subTest(text):
+                text = f"create x 2M shared\n{text}".replace(
+                    "x 2M shared\ncreate x", "x 2M shared\ncreate y"
+                )
+                says = f"[{reason}]; "
+                error = self.refused(text, FAILED, says, "--dry-run")
+                self.assertEqual(error["reason"], reason)
+
+    def test_rules_that_stay_behind_a_close(self):
+        self.refused(
+            "create x 4K shared\nclose x\nstat x", USAGE, "no 'x'", "--dry-run"
+        )
+        self.refused(
+            "create x 1M shared\nbind x 0 0\nunbind x 0\nunbind x 0",
+            FAILED,
+            "[not-bound]",
+            "--dry-run",
+        )
+
+
+class Real(Batch):
+    need = ("kvm",)
+
+    def test_good(self):
+        r = self.ended(self.batch(GOOD), OK)
+        self.assertEqual(r.stdout, GOOD_TEXT)
+
+    def test_good_json(self):
+        value = self.valid(self.batch(GOOD, "--json").stdout, "batch")
+        self.assertFalse(value["dry_run"])
+        self.assertNotIn("error", value)
+        done = {x["line"]: x for x in value["results"]}
+        self.assertEqual(done[4]["mode"], "fd")
+        self.assertEqual(done[5]["mode"], "hva")
+        self.assertEqual(
+            bytes.fromhex(done[9]["data"]), b'say "hello" #1\n' + bytes(5)
+        )
+        self.assertEqual(done[11]["data"], "")
+        self.assertEqual(
+            done[12]["slots"],
+            [
+                {"slot": 0, "gpa": 0, "offset": 0, "len": 2 << 20, "mode": "fd"},
+                {
+                    "slot": 1,
+                    "gpa": 16 << 20,
+                    "offset": 2 << 20,
+                    "len": 2 << 20,
+                    "mode": "hva",
+                },
+            ],
+        )
+        self.assertEqual(
+            done[14]["runs"], [{"offset": 4096, "len": 8192, "state": "shared"}]
+        )
+
+    def test_the_dry_run_says_what_the_real_one_does(self):
+        for text, says in SYNTAX:
+            if text.startswith("create x 4K\n"):
+                text = text.replace("4K\n", "4K shared\n")
+            with self.subTest(text):
+                self.refused(text, USAGE, says)
+        for text, reason in RULES:
+            with self.subTest(text):
+                text = f"create x 2M shared\n{text}".replace(
+                    "x 2M shared\ncreate x", "x 2M shared\ncreate y"
+                )
+                error = self.refused(text, FAILED, f"[{reason}]; ")
+                self.assertEqual(error["reason"], reason)
+
+    def test_what_only_the_kernel_can_say(self):
+        create = "create x 2M shared\n"
+        for text, status, reason in (
+            ("create x 2M", FAILED, "never-used"),
+            ("create x 2M init-shared", FAILED, "init-shared-unmappable"),
+            ("create x 2M mmap", FAILED, "guest-only"),
+            ("create x 2M shared hugetlb=2M", UNSUPPORTED, "hugetlb-unsupported"),
+            (create + "bind x 40000 0", FAILED, "slot-limit"),
+            (create + "bind x 0 0 fd dirty-log", UNSUPPORTED, "dirty-log"),
+            (create + "bind x 0 0\nbind x 1 4M", FAILED, "range-bound"),
+            (create + "private x 0 4K", UNSUPPORTED, "no-private-memory"),
+            ("create x 4K mmap guest-only\nread x 0 1", FAILED, "private"),
+            ("create x 4K unbound\nread x 0 1", UNSUPPORTED, "not-mappable"),
+        ):
+            with self.subTest(text):
+                error = self.refused(text, status, f"[{reason}]; ")
+                self.assertEqual(error["reason"], reason)
+                self.ended(self.batch(text, "--dry-run"), OK)
+
+    def test_nothing_is_left_behind(self):
+        """What a failed batch made is released before gmemctl ends."""
+        text = "create x 1M shared\nbind x 0 0\nbind x 0 0"
+        r = self.batch(text, "--verbose")
+        self.assertEqual(r.returncode, FAILED)
+        last = r.stderr.splitlines()[-6:]
+        self.assertTrue(any("close(" in line for line in last), last)
+
+
+main()

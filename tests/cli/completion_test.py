@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The committed bash completion is what the table of commands makes."""
+
+import subprocess
+import sys
+
+from ctl import Case, SOURCE, ctl, main
+
+SCRIPT = SOURCE / "cli" / "gmemctl.bash"
+TRY = """
+source "$1"; shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_gmemctl
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(*words):
+    r = subprocess.run(
+        ["bash", "-uc", TRY, "bash", SCRIPT, "gmemctl", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return r.stdout.split()
+
+
+class Completion(Case):
+    def test_the_committed_script_is_current(self):
+        r = subprocess.run(
+            [sys.executable, SOURCE / "cli" / "completion.py"],
+            input=ctl("commands", "--json").stdout,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.assertEqual(r.stdout, SCRIPT.read_text())
+
+    def test_commands(self):
+        self.assertEqual(complete("p"), ["probe"])
+        self.assertEqual(complete("--device", "x", "w"), ["why"])
+        self.assertEqual(complete("why", "b"), ["bind"])
+        self.assertEqual(complete("help", "ba"), ["batch"])
+
+    def test_options_and_their_values(self):
+        self.assertEqual(complete("why", "bind", "--sl"), ["--slot"])
+        self.assertEqual(complete("probe", "--format", "j"), ["json"])
+        self.assertEqual(complete("run", "--vm-type", "sn"), ["snp"])
+        self.assertEqual(complete("why", "bind", "--slot", ""), [])
+        self.assertEqual(complete("--device", "/dev/nul"), ["/dev/null"])
+
+    def test_operands(self):
+        self.assertEqual(complete("batch", "/dev/nul"), ["/dev/null"])
+        self.assertIn("env", complete("run", "en"))
+        self.assertEqual(complete("run", "env", "--sha"), [])
+
+
+main()

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of gmemctl share: running it, skips, JSON checks."""
+
+import fcntl
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import jsonschema
+
+GMEMCTL = os.environ["GMEMCTL"]
+HERE = pathlib.Path(__file__).parent
+SOURCE = HERE.parent.parent
+
+OK, FAILED, USAGE, UNSUPPORTED, CHECK, ACCESS = range(6)
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+def ctl(*args, **kwargs):
+    """Runs gmemctl; the result has returncode, stdout, stderr."""
+    kwargs.setdefault("stdin", None if "input" in kwargs else subprocess.DEVNULL)
+    kwargs.setdefault("stdout", subprocess.PIPE)
+    if "input" in kwargs:
+        del kwargs["stdin"]
+    return subprocess.run(
+        [GMEMCTL, *map(str, args)],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        **kwargs,
+    )
+
+
+def missing_kvm():
+    """Why tests cannot use /dev/kvm; None if they can."""
+    get_api_version, create_vm, check_extension = 0xAE00, 0xAE01, 0xAE03
+    guest_memfd_flags = 244
+    try:
+        kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as e:
+        return f"/dev/kvm: {e.strerror}"
+    try:
+        if fcntl.ioctl(kvm, get_api_version) != 12:
+            return "/dev/kvm is not KVM"
+        vm = fcntl.ioctl(kvm, create_vm, 0)
+        flags = fcntl.ioctl(vm, check_extension, guest_memfd_flags)
+        os.close(vm)
+        return None if flags & 3 == 3 else "no MMAP and INIT_SHARED: Linux 6.18"
+    except OSError as e:
+        return f"KVM: {e.strerror}"
+    finally:
+        os.close(kvm)
+
+
+MISSING = {
+    "kvm": missing_kvm(),
+    "root": None if os.geteuid() == 0 else "not root",
+}
+
+
+class Case(unittest.TestCase):
+    """A test; `need` lists the capabilities that it cannot do without."""
+
+    need = ()
+
+    def setUp(self):
+        for capability in self.need:
+            self.require(capability)
+
+    def require(self, capability):
+        reason = MISSING[capability]
+        if not reason:
+            return
+        forbidden = os.environ.get("GMEM_TEST_NOSKIP", "").split(",")
+        if "all" in forbidden or capability in forbidden:
+            self.fail(f"may not skip ({capability}): {reason}")
+        self.skipTest(f"{capability}: {reason}")
+
+    def ended(self, result, status, stderr=""):
+        """The run ended with this status and said this on standard error."""
+        self.assertEqual(result.returncode, status, result)
+        if stderr:
+            self.assertIn(stderr, result.stderr)
+        else:
+            self.assertEqual(result.stderr, "")
+        return result
+
+    def usage(self, *args, says, command, status=USAGE):
+        """Wrong usage: nothing on standard output, and where to look."""
+        r = self.ended(ctl(*args), status, says)
+        self.assertEqual(r.stdout, "")
+        name = f"{command} " if command else ""
+        self.assertEqual(
+            r.stderr.splitlines()[-1],
+            f"Try 'gmemctl {name}--help' for more information.",
+        )
+        self.assertTrue(
+            r.stderr.startswith(f"gmemctl: {command}{': ' if command else ''}")
+        )
+
+    def valid(self, text, schema):
+        """The one JSON object in text, held against tests/cli/schema."""
+        value = json.loads(text)
+        path = HERE / "schema" / f"{schema}.json"
+        jsonschema.validate(value, json.loads(path.read_text()))
+        self.assertEqual(value["schema"], f"gmemctl.{schema}/1")
+        self.no_bare_null(value)
+        return value
+
+    def no_bare_null(self, value):
+        """What is absent says why."""
+        if isinstance(value, dict):
+            for key, v in value.items():
+                if v is None:
+                    self.assertIsInstance(value.get(f"{key}_reason"), str, key)
+                self.no_bare_null(v)
+        elif isinstance(value, list):
+            for v in value:
+                self.no_bare_null(v)
+
+
+class Tap(unittest.TestResult):
+    """A line for each test, in the Test Anything Protocol."""
+
+    def line(self, test, ok, note=""):
+        name = test.id().removeprefix("__main__.").replace("\n", " ")
+        print(f"{'' if ok else 'not '}ok {self.testsRun} - {name}{note}")
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.line(test, True)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line(test, True, f" # SKIP {reason}")
+
+    def problem(self, test, problems):
+        self.line(test, False)
+        print(problems[-1][1])
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.problem(test, self.failures)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.problem(test, self.errors)
+
+    def addSubTest(self, test, subtest, err):
+        failures = len(self.failures)
+        super().addSubTest(test, subtest, err)
+        if err:
+            new = len(self.failures) > failures
+            self.problem(subtest, self.failures if new else self.errors)
+
+
+def main():
+    """Runs the tests of the program; exits with 77 when all were skipped."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = suite.run(Tap())
+    if not result.wasSuccessful() or not result.testsRun:
+        sys.exit(1)
+    sys.exit(77 if len(result.skipped) == result.testsRun else 0)

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gmemctl probe, and what every command says about the device."""
+
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from ctl import ACCESS, Case, FAILED, GMEMCTL, OK, UNSUPPORTED, USAGE
+from ctl import ctl, main
+
+KVM = os.makedev(10, 232)
+
+
+class Seccomp(Case):
+    def test_list(self):
+        r = self.ended(ctl("probe", "--format", "seccomp"), OK)
+        head, *lines = r.stdout.splitlines()
+        self.assertEqual(head[0], "#")
+        calls = {}
+        for line in lines:
+            name, request, number, *callers = line.split()
+            calls[name, request] = number
+            self.assertTrue(callers)
+            for caller in callers:
+                self.assertRegex(caller, "^gmem_[a-z_]+$")
+            self.assertEqual(request == "-", number == "-")
+        self.assertEqual(len(calls), len(lines))
+        self.assertEqual(calls["ioctl", "KVM_CREATE_GUEST_MEMFD"], "0xc040aed4")
+        self.assertIn(("process_vm_readv", "-"), calls)
+
+    def test_json_is_another_format(self):
+        for format_ in ("text", "env", "seccomp"):
+            r = ctl("probe", "--json", "--format", format_)
+            self.ended(r, USAGE, f"--json and --format {format_} exclude")
+            self.valid(r.stdout, "probe")
+
+    def test_looks_at_no_vm(self):
+        r = ctl("probe", "--format", "seccomp", "--device", "/nonexistent")
+        self.ended(r, OK)
+        for more in (["--vm-type", "snp"], ["--require", "mmap"]):
+            self.usage(
+                "probe",
+                "--format",
+                "seccomp",
+                *more,
+                says=more[0],
+                command="probe",
+            )
+
+
+class Device(Case):
+    def test_none(self):
+        for args in (
+            ["probe"],
+            ["why", "create", "--size", "4K"],
+            ["batch", "/dev/null"],
+        ):
+            r = ctl(*args, "--device", "/nonexistent")
+            self.ended(r, UNSUPPORTED, "[no-device]; ")
+            self.assertEqual(r.stdout, "")
+            r = ctl(*args, "--device", "/nonexistent", "--json")
+            self.ended(r, UNSUPPORTED, "/nonexistent")
+            error = self.valid(r.stdout, args[0])["error"]
+            self.assertEqual(error["reason"], "no-device")
+
+    def test_something_else(self):
+        r = ctl("probe", "--device", "/dev/null")
+        self.ended(r, FAILED, "[not-kvm]; ")
+
+    def test_all_formats_fail_alike(self):
+        for f in ("text", "json", "env"):
+            r = ctl("probe", "--format", f, "--device", "/nonexistent")
+            self.assertEqual(r.returncode, UNSUPPORTED)
+
+
+class Permission(Case):
+    """A copy of the device's node that the user may not open."""
+
+    need = ("root",)
+
+    def setUp(self):
+        super().setUp()
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.path = pathlib.Path(self.dir.name)
+        self.path.chmod(0o755)
+        self.node = self.path / "kvm"
+        os.mknod(self.node, stat.S_IFCHR | 0o600, KVM)
+
+    def copy_of_gmemctl(self):
+        """Where any user can run it."""
+        shutil.copy(GMEMCTL, self.path)
+        libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
+        for lib in re.findall(r"=> (\S*/libgmem\S*)", libraries):
+            shutil.copy(lib, self.path)
+        return self.path / "gmemctl"
+
+    def run_as(self, setpriv, *args, program=GMEMCTL):
+        return subprocess.run(
+            ["setpriv", *setpriv, program, *args, "--device", self.node],
+            env={**os.environ, "LD_LIBRARY_PATH": self.dir.name},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def test_nobody(self):
+        nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+        program = self.copy_of_gmemctl()
+        r = self.run_as(nobody, "probe", program=program)
+        self.ended(r, ACCESS, "[device-access]; ")
+        self.assertIn("mode 0600, owner root and group root", r.stderr)
+        self.assertIn("has no cap_dac_override", r.stderr)
+        r = self.run_as(nobody, "probe", "--json", program=program)
+        error = self.valid(r.stdout, "probe")["error"]
+        self.assertEqual(error["reason"], "device-access")
+        self.assertIn("cap_dac_override", error["remedy"])
+        r = self.run_as(
+            nobody, "run", "--size", "4K", "--shared", program=program
+        )
+        self.assertEqual(r.returncode, 125)
+
+    def test_root_without_the_capability(self):
+        os.chown(self.node, 1, 1)
+        r = self.run_as(["--bounding-set=-dac_override"], "probe")
+        self.ended(r, ACCESS, "has no cap_dac_override")
+
+
+class Probe(Case):
+    need = ("kvm",)
+
+    def setUp(self):
+        super().setUp()
+        r = self.ended(ctl("probe", "--json"), OK)
+        self.json = self.valid(r.stdout, "probe")
+        self.features = self.json["vm_types"]["default"]["features"]
+
+    def test_this_machine(self):
+        """The reference is the kernel's own answer, see missing_kvm()."""
+        for name in ("guest-memfd", "mmap", "init-shared", "vm-default"):
+            self.assertEqual(self.features[name]["support"], "yes", name)
+        self.assertEqual(self.json["kernel"], os.uname().release)
+        self.assertEqual(self.json["device"], "/dev/kvm")
+        self.assertEqual(self.json["missing"], [])
+
+    def test_text(self):
+        r = self.ended(ctl("probe"), OK)
+        title, head, *lines = r.stdout.splitlines()
+        self.assertTrue(title.startswith("VM type default of /dev/kvm on Linux "))
+        self.assertEqual(
+            head, "FEATURE             SUPPORT SINCE  ANSWER  HOW KNOWN"
+        )
+        self.assertEqual(len(lines), len(self.features))
+        for line, (name, f) in zip(lines, self.features.items()):
+            word = line.split()
+            self.assertEqual(word[0], name)
+            self.assertEqual(word[1], f["support"])
+            self.assertEqual(word[2], f["since"] or "-")
+            self.assertTrue(line.endswith(f["known_by"]))
+            # The columns line up with the head.
+            self.assertEqual(line[20 : 20 + len(word[1])], word[1])
+            self.assertEqual(line[28 : 28 + len(word[2])], word[2])
+
+    def test_env(self):
+        r = self.ended(ctl("probe", "--format", "env"), OK)
+        values = {"yes": "1", "no": "0", "unknown": ""}
+        want = {
+            f"GMEM_HAS_{name.upper().replace('-', '_')}": values[f["support"]]
+            for name, f in self.features.items()
+        }
+        script = r.stdout + "\nset | grep ^GMEM_HAS_"
+        shell = subprocess.check_output(["sh", "-euc", script], text=True)
+        got = dict(line.split("=", 1) for line in shell.splitlines())
+        self.assertEqual({k: v.strip("'") for k, v in got.items()}, want)
+
+    def test_all_types(self):
+        r = ctl("probe", "--vm-type", "all", "--json")
+        offered = self.valid(r.stdout, "probe")["vm_types"]
+        want = {
+            name.removeprefix("vm-")
+            for name, f in self.features.items()
+            if name.startswith("vm-")
+            and name != "vm-attributes"
+            and f["support"] == "yes"
+        }
+        self.assertEqual(set(offered), want)
+        text = ctl("probe", "--vm-type", "all").stdout
+        self.assertEqual(text.count("VM type "), len(offered))
+        self.usage(
+            "probe",
+            "--vm-type=all",
+            "--format=env",
+            says="one VM type",
+            command="probe",
+        )
+
+    def test_a_type_that_is_not_offered(self):
+        for name, f in self.features.items():
+            if name.startswith("vm-") and f["support"] == "no":
+                kind = name.removeprefix("vm-")
+                if kind == "attributes":
+                    continue
+                r = ctl("probe", "--vm-type", kind)
+                self.ended(r, UNSUPPORTED, "[vm-type-unsupported]; ")
+                self.assertIn(f"no VM type {kind}", r.stderr)
+
+    def test_required_and_there(self):
+        r = self.ended(ctl("probe", "--require", "mmap,init-shared"), OK)
+        names = [line.split()[0] for line in r.stdout.splitlines()[2:]]
+        self.assertEqual(names, ["mmap", "init-shared"])
+
+    def test_required_and_missing(self):
+        lacking = [n for n, f in self.features.items() if f["support"] != "yes"]
+        require = ",".join(["mmap", *lacking])
+        r = ctl("probe", "--require", require)
+        self.assertEqual(r.returncode, UNSUPPORTED)
+        lines = r.stderr.splitlines()
+        self.assertEqual(len(lines), len(lacking))
+        for name, line in zip(lacking, lines):
+            self.assertTrue(
+                line.startswith(
+                    f"gmemctl: probe: {name} is missing on VM type default: "
+                )
+            )
+            counts = self.features[name]["support"] == "unknown"
+            self.assertEqual("unknown, which counts as missing" in line, counts)
+        r = ctl("probe", "--json", "--require", require)
+        self.assertEqual(r.returncode, UNSUPPORTED)
+        missing = self.valid(r.stdout, "probe")["missing"]
+        self.assertEqual([m["feature"] for m in missing], lacking)
+
+    def test_required_and_no_such_feature(self):
+        for names in ("", ",", "mmap,", "mmap,no-such", "mma", "mmapp"):
+            self.usage(
+                "probe",
+                f"--require={names}",
+                says="is not a feature",
+                command="probe",
+            )
+
+    def test_verbose(self):
+        r = ctl("probe", "-v")
+        self.assertEqual(r.returncode, OK)
+        for line in r.stderr.splitlines():
+            self.assertRegex(
+                line,
+                r"^gmemctl: [A-Za-z_0-9]+\((0x[0-9a-f]+(, )?)+\)"
+                r" = (\d+|-E[A-Z0-9]+) in \d+ ns$",
+            )
+        self.assertIn("gmemctl: KVM_CREATE_VM(", r.stderr)
+
+
+main()

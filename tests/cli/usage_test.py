@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The command line itself: help, wrong usage, the table of commands."""
+
+import re
+
+from ctl import Case, OK, USAGE, ctl, main
+
+OVERVIEW = """\
+Usage: gmemctl [OPTIONS] COMMAND [ARGUMENTS]
+Look at and try out guest memory files (guest_memfd) of Linux KVM.
+
+Commands:
+  help          explain a command
+  probe         what this host's KVM offers to guest memory
+  why           which rule a call would break, before it is made
+  run           run a program that is handed a guest_memfd
+  batch         run many commands against one VM
+  commands      list the commands, with --json also all their options
+
+Options:
+  -h, --help              print this and exit
+  -V, --version           print the version and exit
+  -j, --json              print one JSON object
+      --device PATH       the KVM device (/dev/kvm)
+  -v, --verbose           tell of each system call on standard error
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 not supported here, 4 a check
+failed or only a part was done, 5 no permission.  More in gmemctl(1).
+"""
+
+
+def walk(nodes, path=()):
+    """Every command and call with its path."""
+    for node in nodes:
+        yield (*path, node["name"]), node
+        yield from walk(node["commands"], (*path, node["name"]))
+
+
+class Help(Case):
+    def table(self):
+        return self.valid(ctl("commands", "--json").stdout, "commands")
+
+    def test_overview(self):
+        for args in (["--help"], ["-h"], ["help"]):
+            r = self.ended(ctl(*args), OK)
+            self.assertEqual(r.stdout, OVERVIEW)
+
+    def test_version(self):
+        table = self.table()
+        for args in (["--version"], ["-V"], ["probe", "--version"]):
+            r = self.ended(ctl(*args), OK)
+            self.assertEqual(r.stdout, f"gmemctl {table['version']}\n")
+
+    def test_each_command_explains_itself(self):
+        for path, node in walk(self.table()["commands"]):
+            r = self.ended(ctl(*path, "--help"), OK)
+            self.assertEqual(r.stdout, ctl(*path, "-h").stdout)
+            self.assertEqual(r.stdout, ctl("help", *path).stdout)
+            self.assertTrue(
+                r.stdout.startswith(f"Usage: gmemctl {' '.join(path)} "), path
+            )
+            for line in r.stdout.splitlines():
+                self.assertLess(len(line), 80, line)
+            for word in node["words"]:
+                self.assertRegex(r.stdout, rf"(?m)^  {word['name']} ")
+
+    def test_help_lists_the_options_of_the_table(self):
+        table = self.table()
+        everything = [((), table), *walk(table["commands"])]
+        for path, node in everything:
+            text = ctl(*path, "--help").stdout
+            listed = re.findall(r"(?m)^  (?:-.,|   ) (--[a-z-]+)( [A-Z]|$|  )", text)
+            names = [o["name"] for o in node["options"]]
+            self.assertEqual([name for name, _ in listed], names, path)
+
+    def test_list_of_commands(self):
+        want = [
+            " ".join(path)
+            for path, node in walk(self.table()["commands"])
+            if not node["commands"]
+        ]
+        r = self.ended(ctl("commands"), OK)
+        self.assertEqual(r.stdout.split("\n"), [*want, ""])
+
+    def test_every_option_of_the_table_is_taken(self):
+        table = self.table()
+        for path, node in walk(table["commands"]):
+            for option in node["options"]:
+                args = [*path, option["name"]]
+                if option["argument"]:
+                    r = ctl(*args)
+                    says = f"{option['name']} needs a value"
+                else:
+                    r = ctl(*args, "--no-such-option")
+                    says = "unknown option --no-such-option"
+                if option["name"] in ("--help", "--version"):
+                    self.ended(r, OK)
+                else:
+                    self.assertIn(says, r.stderr, args)
+
+
+class Usage(Case):
+    def test_commands(self):
+        self.usage(says="no command given", command="")
+        self.usage("prob", says="unknown command 'prob'", command="")
+        self.usage("why", says="no call given", command="why")
+        self.usage("why", "bin", says="unknown call 'bin'", command="why")
+        self.usage("help", "x", says="unknown command 'x'", command="help")
+        self.usage("help", "why", "x", says="'why x'", command="help")
+        self.usage("help", "why", "bind", "x", says="x", command="help")
+
+    def test_options_have_exact_names(self):
+        self.usage("--jso", says="unknown option --jso", command="")
+        self.usage("probe", "-x", says="unknown option -x", command="probe")
+        self.usage("probe", "--vm", "snp", says="option --vm", command="probe")
+        self.usage(
+            "probe", "--json=1", says="--json takes no value", command="probe"
+        )
+        self.usage(
+            "probe", "--format", says="--format needs a value", command="probe"
+        )
+        self.usage(
+            "probe",
+            "--format=xml",
+            says="--format: 'xml' is not one of text, json, env, seccomp",
+            command="probe",
+        )
+        self.usage("probe", "x", says="unexpected operand 'x'", command="probe")
+        self.usage(
+            "probe", "--", "--json", says="operand '--json'", command="probe"
+        )
+
+    def test_a_common_option_before_a_command_that_lacks_it(self):
+        self.usage(
+            "--device", "/x", "help", says="does not take --device", command="help"
+        )
+        self.usage("help", "-v", says="does not take -v", command="help")
+        self.usage(
+            "-j",
+            "run",
+            "true",
+            says="does not take --json",
+            command="run",
+            status=125,
+        )
+
+    def test_letters_can_be_joined(self):
+        r = ctl("-vj", "probe", "--device", "/nonexistent")
+        self.assertEqual(r.returncode, 3)
+        self.assertIn("openat(", r.stderr)
+        self.assertEqual(r.stdout[0], "{")
+
+    def test_json_errors(self):
+        r = ctl("--json", "why", "create", "--size", "1Q")
+        self.assertEqual(r.returncode, USAGE)
+        error = self.valid(r.stdout, "why")["error"]
+        self.assertEqual(error["reason"], "usage")
+        self.assertIn("'1Q'", error["message"])
+        r = ctl("--json")
+        self.assertEqual(r.returncode, USAGE)
+        self.valid(r.stdout, "gmemctl")
+
+
+main()
