@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+/* Private and shared: the record against what the kernel does. */
+#include <unistd.h>
+
+#include "live.h"
+
+#define GPA (64 * l->page)
+
+/* A VM that converts by guest address, and a private file of @pages. */
+static void start_private(struct live *l, uint64_t pages)
+{
+	live_need("private-memory");
+	live_need("pre-fault");
+	live_vm(l, GMEM_VM_SW_PROTECTED);
+	live_ok(l, gmem_create(l->vm, pages * l->page, NULL, &l->g, &l->err));
+}
+
+static void bind(struct live *l, uint32_t slot, uint64_t flags)
+{
+	struct gmem_bind_opts opts = { .sz = sizeof(opts), .flags = flags };
+
+	t_code(gmem_bind(l->g, slot, GPA, 0, gmem_size(l->g), &opts, &l->err),
+	       GMEM_BIND_FD);
+	l->n_calls = 0;
+}
+
+/* What the library has on record for the page at @offset. */
+static uint64_t recorded(struct live *l, uint64_t offset)
+{
+	uint64_t attributes;
+
+	live_ok(l, gmem_get_attributes(l->g, offset, l->page, &attributes, NULL,
+				       &l->err));
+	return attributes;
+}
+
+/* What the kernel has for the page at @offset of a file bound in slot 0. */
+static bool kernel_private(struct live *l, uint64_t offset)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+	int vm = gmem_vm_fd(l->vm);
+	bool private;
+
+	/* attributes outlive the slot, which is in the way of the probe */
+	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
+	t_code(raw_delete(vm, 0), 0);
+	private = guest_private(l, GPA + offset);
+	t_code(raw_bind(vm, 0, s.gpa, s.len,
+			(void *)(uintptr_t)s.userspace_addr, s.fd, s.offset),
+	       0);
+	return private;
+}
+
+static void shared_for_good_is_no_call(void **state)
+{
+	struct live *l = *state;
+	uint64_t attributes, run;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 4, LIVE_SHARED);
+	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	l->n_calls = 0;
+	live_ok(l, gmem_set_shared(l->g, 0, 4 * l->page, &l->err));
+	live_ok(l, gmem_get_attributes(l->g, 0, 4 * l->page, &attributes, &run,
+				       &l->err));
+	assert_int_equal(attributes, GMEM_ATTRIBUTE_SHARED);
+	assert_int_equal(run, 4 * l->page);
+	assert_int_equal(l->n_calls, 0);
+}
+
+/* 8.4: PRIVATE is EINVAL on a VM without, ENOTTY on a kernel without. */
+static void private_is_refused_on_a_default_vm(void **state)
+{
+	struct live *l = *state;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 4, LIVE_SHARED);
+	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	l->n_calls = 0;
+	live_refused(l, gmem_set_private(l->g, 0, l->page, &l->err),
+		     -EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY);
+#ifndef __aarch64__
+	t_code(raw_attributes(gmem_vm_fd(l->vm), 0, l->page,
+			      GMEM__ATTRIBUTE_PRIVATE),
+	       live_has("private-memory") ? -EINVAL : -ENOTTY);
+#endif
+}
+
+static void set_refuses_a_bad_range(void **state)
+{
+	struct live *l = *state;
+	const struct {
+		uint64_t offset, len, attributes;
+		uint32_t reason;
+	} rows[] = {
+		{ 0, 0, 0, GMEM_REASON_ZERO_SIZE },
+		{ 512, l->page, 0, GMEM_REASON_UNALIGNED },
+		{ 0, 512, 0, GMEM_REASON_UNALIGNED },
+		{ -l->page, 2 * l->page, 0, GMEM_REASON_OFFSET_OVERFLOW },
+		{ 3 * l->page, 2 * l->page, 0, GMEM_REASON_OUTSIDE_FILE },
+		{ 0, l->page, 1 << 2, GMEM_REASON_ATTRIBUTE_UNKNOWN },
+		{ 0, l->page, 3 << 3, GMEM_REASON_ATTRIBUTE_UNKNOWN },
+	};
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 4, LIVE_SHARED);
+	l->n_calls = 0;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++)
+		live_refused(
+			l,
+			gmem_set_attributes(l->g, rows[i].offset, rows[i].len,
+					    rows[i].attributes, NULL, &l->err),
+			-EINVAL, rows[i].reason);
+}
+
+/* 8.4, the kernel's checks */
+static void the_kernel_checks_attributes(void **state)
+{
+	struct live *l = *state;
+	struct gmem__attributes a = { .flags = 1 };
+	int vm;
+
+	start_private(l, 1);
+	vm = gmem_vm_fd(l->vm);
+	a.size = l->page;
+	t_code(raw_ioctl(vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a), -EINVAL);
+	t_code(raw_attributes(vm, 0, l->page, 1), -EINVAL);
+	t_code(raw_attributes(vm, 0, 0, 8), -EINVAL);
+	t_code(raw_attributes(vm, 512, l->page, 8), -EINVAL);
+	t_code(raw_attributes(vm, 0, 512, 8), -EINVAL);
+	t_code(raw_attributes(vm, -l->page, 2 * l->page, 8), -EINVAL);
+	/* no slot is needed */
+	t_code(raw_attributes(vm, GPA, l->page, 8), 0);
+	assert_true(guest_private(l, GPA));
+	t_code(raw_attributes(vm, GPA, l->page, 0), 0);
+	assert_false(guest_private(l, GPA));
+}
+
+/* 8.4: why unbind resets them */
+static void attributes_outlive_slots_in_the_kernel(void **state)
+{
+	struct live *l = *state;
+	int vm;
+
+	start_private(l, 1);
+	vm = gmem_vm_fd(l->vm);
+	t_code(raw_bind(vm, 0, GPA, l->page, NULL, gmem_fd(l->g), 0), 0);
+	t_code(raw_attributes(vm, GPA, l->page, 8), 0);
+	t_code(raw_delete(vm, 0), 0);
+	assert_true(guest_private(l, GPA));
+}
+
+static void bind_sets_private(void **state)
+{
+	struct live *l = *state;
+
+	start_private(l, 4);
+	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_UNSET);
+	bind(l, 0, 0);
+	for (uint64_t at = 0; at < 4 * l->page; at += l->page) {
+		assert_int_equal(recorded(l, at), GMEM_ATTRIBUTE_PRIVATE);
+		assert_true(kernel_private(l, at));
+	}
+}
+
+static void bind_leaves_shared_what_is_asked_for(void **state)
+{
+	struct live *l = *state;
+
+	start_private(l, 4);
+	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_SHARED);
+	assert_false(kernel_private(l, 0));
+	assert_false(kernel_private(l, 3 * l->page));
+}
+
+static void unbind_deletes_the_slot_then_resets(void **state)
+{
+	struct live *l = *state;
+
+	start_private(l, 4);
+	bind(l, 0, 0);
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	assert_int_equal(l->n_calls, 2);
+	assert_string_equal(l->calls[0].name, "KVM_SET_USER_MEMORY_REGION");
+	assert_string_equal(l->calls[1].name, "KVM_SET_MEMORY_ATTRIBUTES");
+	for (uint64_t at = 0; at < 4 * l->page; at += l->page)
+		assert_false(guest_private(l, GPA + at));
+	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_UNSET);
+}
+
+static void unbind_keeps_attributes_when_asked_until_the_next_bind(void **state)
+{
+	struct live *l = *state;
+	struct gmem_unbind_opts keep = {
+		.sz = sizeof(keep),
+		.flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
+	};
+
+	start_private(l, 4);
+	bind(l, 0, 0);
+	live_ok(l, gmem_unbind(l->g, 0, &keep, &l->err));
+	assert_int_equal(l->n_calls, 1);
+	assert_true(guest_private(l, GPA));
+	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	assert_false(kernel_private(l, 0));
+}
+
+static void set_changes_record_and_kernel_alike(void **state)
+{
+	struct live *l = *state;
+	uint64_t attributes, run;
+
+	start_private(l, 8);
+	bind(l, 0, 0);
+	live_ok(l, gmem_set_shared(l->g, 2 * l->page, 3 * l->page, &l->err));
+	assert_int_equal(l->n_calls, 1);
+	assert_int_equal(l->calls[0].arg[1], GPA + 2 * l->page);
+	assert_int_equal(l->calls[0].arg[2], 3 * l->page);
+	live_ok(l, gmem_set_private(l->g, 3 * l->page, l->page, &l->err));
+	for (int i = 0; i < 8; i++) {
+		bool private = i != 2 && i != 4;
+
+		assert_int_equal(recorded(l, i * l->page),
+				 private ? GMEM_ATTRIBUTE_PRIVATE
+					 : GMEM_ATTRIBUTE_SHARED);
+		assert_int_equal(kernel_private(l, i * l->page), private);
+	}
+	live_ok(l, gmem_get_attributes(l->g, 5 * l->page, 3 * l->page,
+				       &attributes, &run, &l->err));
+	assert_int_equal(attributes, GMEM_ATTRIBUTE_PRIVATE);
+	assert_int_equal(run, 3 * l->page);
+}
+
+static void set_refuses_what_no_slot_has(void **state)
+{
+	struct live *l = *state;
+
+	start_private(l, 4);
+	live_refused(l, gmem_set_private(l->g, 0, l->page, &l->err), -EINVAL,
+		     GMEM_REASON_NOT_BOUND);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
+	live_refused(l, gmem_set_shared(l->g, 0, 3 * l->page, &l->err), -EINVAL,
+		     GMEM_REASON_NOT_BOUND);
+	assert_true(kernel_private(l, 0));
+}
+
+static void set_crosses_slots(void **state)
+{
+	struct live *l = *state;
+
+	start_private(l, 4);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
+	live_ok(l, gmem_bind(l->g, 1, 2 * GPA, 2 * l->page, 2 * l->page, NULL,
+			     &l->err));
+	l->n_calls = 0;
+	live_ok(l, gmem_set_shared(l->g, l->page, 2 * l->page, &l->err));
+	assert_int_equal(l->n_calls, 2);
+	assert_int_equal(l->calls[0].arg[1], GPA + l->page);
+	assert_int_equal(l->calls[1].arg[1], 2 * GPA);
+	assert_true(kernel_private(l, 0));
+	assert_false(kernel_private(l, l->page));
+}
+
+static void set_goes_through_a_noted_slot(void **state)
+{
+	struct live *l = *state;
+	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
+	int vm;
+
+	start_private(l, 2);
+	vm = gmem_vm_fd(l->vm);
+	note.gpa = GPA;
+	note.len = 2 * l->page;
+	note.gmem = l->g;
+	note.fd = gmem_fd(l->g);
+	t_code(raw_bind(vm, 0, GPA, note.len, NULL, note.fd, 0), 0);
+	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
+	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
+	assert_false(kernel_private(l, 0));
+	assert_true(kernel_private(l, l->page));
+	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
+	t_code(raw_delete(vm, 0), 0);
+	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
+}
+
+/* 8.4: the kernel walks page by page, so long ranges go in steps. */
+static void set_goes_in_steps_of_a_gibibyte(void **state)
+{
+	struct live *l = *state;
+	uint64_t size = 5ULL << 29;
+
+	start_private(l, size / l->page);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, size, NULL, &l->err));
+	l->n_calls = 0;
+	live_ok(l, gmem_set_shared(l->g, 0, size, &l->err));
+	assert_int_equal(l->n_calls, 3);
+	assert_int_equal(l->err.done, size);
+	for (int i = 0; i < 3; i++)
+		assert_true(l->calls[i].arg[2] <= 1ULL << 30);
+	assert_false(kernel_private(l, size - l->page));
+}
+
+static void set_stops_when_cancelled(void **state)
+{
+	struct live *l = *state;
+	int cancel = 1;
+	struct gmem_attributes_opts opts = { .sz = sizeof(opts),
+					     .cancel = &cancel };
+
+	start_private(l, 2);
+	bind(l, 0, 0);
+	live_refused(l,
+		     gmem_set_attributes(l->g, 0, 2 * l->page,
+					 GMEM_ATTRIBUTE_SHARED, &opts, &l->err),
+		     -ECANCELED, GMEM_REASON_CANCELLED);
+	assert_int_equal(l->err.done, 0);
+	assert_true(kernel_private(l, 0));
+}
+
+static void import_puts_an_exported_record_back(void **state)
+{
+	struct live *l = *state;
+	unsigned char record[4096];
+	size_t len = sizeof(record);
+
+	start_private(l, 4);
+	bind(l, 0, 0);
+	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
+	live_ok(l, gmem_attributes_export(l->g, record, &len, &l->err));
+	live_ok(l, gmem_set_shared(l->g, 0, 4 * l->page, &l->err));
+	live_ok(l, gmem_attributes_import(l->g, record, len, 0, &l->err));
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(kernel_private(l, i * l->page), i != 1);
+		assert_int_equal(recorded(l, i * l->page),
+				 i != 1 ? GMEM_ATTRIBUTE_PRIVATE
+					: GMEM_ATTRIBUTE_SHARED);
+	}
+}
+
+/* 8.2: private pages are the file's, shared ones are userspace_addr's. */
+static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
+{
+	struct live *l = *state;
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR |
+			 GMEM_BIND_LEAVE_SHARED,
+	};
+	uint64_t page = guest_result();
+	unsigned char *ram, none[4];
+	uint32_t two = 2;
+
+	start_private(l, LIVE_RAM / l->page);
+	ram = live_memory(l, LIVE_RAM, 0xee);
+	memset(none, 0xee, sizeof(none));
+	guest_copy(ram, "ab");
+	opts.userspace_addr = (uintptr_t)ram;
+	live_ok(l, gmem_bind(l->g, 0, 0, 0, LIVE_RAM, &opts, &l->err));
+
+	live_ok(l, gmem_set_private(l->g, page, l->page, &l->err));
+	t_code(guest_run(l), 2);
+	assert_memory_equal(ram + page, none, sizeof(none));
+	if (live_has("residency"))
+		assert_int_equal(raw_resident(gmem_fd(l->g), 0, LIVE_RAM), 1);
+
+	live_ok(l, gmem_set_shared(l->g, page, l->page, &l->err));
+	t_code(guest_run(l), 2);
+	assert_memory_equal(ram + page, &two, sizeof(two));
+}
+
+/* 8.5: a private access without a file, told with EFAULT */
+static void a_private_access_without_a_file_is_a_fault_exit(void **state)
+{
+	struct live *l = *state;
+	uint64_t flags, gpa, size;
+	unsigned char *ram;
+	int vm;
+
+	start_private(l, 1);
+	vm = gmem_vm_fd(l->vm);
+	ram = live_memory(l, LIVE_RAM, 0);
+	guest_copy(ram, "ab");
+	t_code(raw_plain(vm, 0, 0, LIVE_RAM, ram), 0);
+	t_code(raw_attributes(vm, guest_text(), l->page, 8), 0);
+	t_code(guest_run(l), -EFAULT);
+	assert_true(guest_fault(l, &flags, &gpa, &size));
+	assert_int_equal(flags, 8);
+	assert_int_equal(gpa, guest_text());
+	assert_int_equal(size, l->page);
+	t_code(raw_attributes(vm, guest_text(), l->page, 0), 0);
+	t_code(guest_run(l), 2);
+}
+
+/* 10, 6.18: /dev/kvm answers for the union of the types. */
+static void each_vm_answers_for_its_own_type(void **state)
+{
+	struct live *l = *state;
+	struct gmem_vm *vms[2];
+
+	live_need("private-memory");
+	vms[0] = live_vm(l, GMEM_VM_DEFAULT);
+	vms[1] = live_vm(l, GMEM_VM_SW_PROTECTED);
+	assert_int_equal(gmem_vm_features(vms[0], GMEM_FEATURE_VM_ATTRIBUTES,
+					  NULL, NULL),
+			 GMEM_NO);
+	assert_int_equal(gmem_vm_features(vms[1], GMEM_FEATURE_VM_ATTRIBUTES,
+					  NULL, NULL),
+			 GMEM_YES);
+	assert_int_equal(
+		gmem_vm_features(vms[1], GMEM_FEATURE_GUEST_MEMFD, NULL, NULL),
+		GMEM_YES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest attr[] = {
+		live_test(shared_for_good_is_no_call),
+		live_test(private_is_refused_on_a_default_vm),
+		live_test(set_refuses_a_bad_range),
+		live_test(the_kernel_checks_attributes),
+		live_test(attributes_outlive_slots_in_the_kernel),
+		live_test(bind_sets_private),
+		live_test(bind_leaves_shared_what_is_asked_for),
+		live_test(unbind_deletes_the_slot_then_resets),
+		live_test(
+			unbind_keeps_attributes_when_asked_until_the_next_bind),
+		live_test(set_changes_record_and_kernel_alike),
+		live_test(set_refuses_what_no_slot_has),
+		live_test(set_crosses_slots),
+		live_test(set_goes_through_a_noted_slot),
+		live_test(set_goes_in_steps_of_a_gibibyte),
+		live_test(set_stops_when_cancelled),
+		live_test(import_puts_an_exported_record_back),
+		live_test(the_guest_gets_the_memory_that_the_attribute_says),
+		live_test(a_private_access_without_a_file_is_a_fault_exit),
+		live_test(each_vm_answers_for_its_own_type),
+	};
+
+	return t_main(attr);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/* A vCPU on what the library bound. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "live.h"
+
+#define GET_DIRTY_LOG GMEM__IOW(0x42, 16)
+
+/* A file of twice the RAM whose second half holds the program. */
+static void start(struct live *l, const char *text)
+{
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 2 * LIVE_RAM / l->page, LIVE_SHARED);
+	guest_load(l, l->g, LIVE_RAM, text);
+}
+
+static int bind(struct live *l, uint64_t flags, const void *addr)
+{
+	struct gmem_bind_opts opts = { .sz = sizeof(opts), .flags = flags };
+
+	if (addr) {
+		opts.flags |= GMEM_BIND_USERSPACE_ADDR;
+		opts.userspace_addr = (uintptr_t)addr;
+	}
+	return gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
+}
+
+/* What the guest stored in the file. */
+static uint32_t stored(struct live *l)
+{
+	uint32_t n;
+
+	live_ok(l, gmem_read(l->g, LIVE_RAM + guest_result(), &n, sizeof(n),
+			     &l->err));
+	return n;
+}
+
+static void a_guest_runs_in_fd_mode(void **state)
+{
+	struct live *l = *state;
+
+	start(l, "four");
+	t_code(bind(l, 0, NULL), GMEM_BIND_FD);
+	t_code(guest_run(l), 4);
+	assert_int_equal(stored(l), 4);
+	guest_load(l, l->g, LIVE_RAM, "longer");
+	t_code(guest_run(l), 6);
+	assert_int_equal(stored(l), 6);
+}
+
+static void a_guest_runs_in_hva_mode(void **state)
+{
+	struct live *l = *state;
+
+	start(l, "four");
+	t_code(bind(l, GMEM_BIND_HVA, NULL), GMEM_BIND_HVA);
+	t_code(guest_run(l), 4);
+	assert_int_equal(stored(l), 4);
+}
+
+static void a_guest_runs_on_after_unbind_and_bind(void **state)
+{
+	struct live *l = *state;
+
+	start(l, "four");
+	live_ok(l, bind(l, 0, NULL));
+	t_code(guest_run(l), 4);
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, bind(l, GMEM_BIND_HVA, NULL));
+	t_code(guest_run(l), 4);
+}
+
+/*
+ * 8.2: the guest's memory is the file, but what KVM does itself, and with
+ * software paging that is everything, it does in userspace_addr.
+ */
+static void two_dimensional_paging_decides_what_a_guest_runs_from(void **state)
+{
+	struct live *l = *state;
+	bool file = live_has("two-dimensional-paging");
+	unsigned char *decoy, poison[4];
+	uint32_t six = 6;
+
+	start(l, "file");
+	memset(poison, 0xee, sizeof(poison));
+	decoy = live_memory(l, LIVE_RAM, 0xee);
+	guest_copy(decoy, "poison");
+	t_code(bind(l, GMEM_BIND_FD, decoy), GMEM_BIND_FD);
+	t_code(guest_run(l), file ? 4 : 6);
+	assert_int_equal(stored(l), file ? 4 : 0);
+	assert_memory_equal(decoy + guest_result(),
+			    file ? (void *)poison : (void *)&six, 4);
+}
+
+static void a_guest_runs_over_two_slots_of_two_files(void **state)
+{
+	struct live *l = *state;
+	uint64_t cut = guest_result();
+	struct gmem *low;
+	uint32_t n;
+
+	start(l, "four");
+	low = l->g;
+	live_file(l, LIVE_RAM / l->page, LIVE_SHARED);
+	live_ok(l, gmem_bind(low, 0, 0, LIVE_RAM, cut, NULL, &l->err));
+	live_ok(l, gmem_bind(l->g, 1, cut, 0, l->page, NULL, &l->err));
+	t_code(guest_run(l), 4);
+	live_ok(l, gmem_read(l->g, 0, &n, sizeof(n), &l->err));
+	assert_int_equal(n, 4);
+	l->g = low;
+	assert_int_equal(stored(l), 0);
+}
+
+/* 8.3: what fd mode can not have, and HVA mode is for */
+static void dirty_log_in_hva_mode_shows_what_the_guest_stored(void **state)
+{
+	struct live *l = *state;
+	unsigned char bitmap[LIVE_RAM / 4096 / 8] = { 0 };
+	struct {
+		uint32_t slot, pad;
+		void *bitmap;
+	} log = { 0, 0, bitmap };
+	uint64_t page = guest_result() / l->page;
+	int vm;
+
+	start(l, "four");
+	vm = gmem_vm_fd(l->vm);
+	t_code(bind(l, GMEM_BIND_DIRTY_LOG, NULL), GMEM_BIND_HVA);
+	t_code(guest_run(l), 4);
+	t_code(raw_ioctl(vm, GET_DIRTY_LOG, &log), 0);
+	assert_true(bitmap[page / 8] & 1 << page % 8);
+	assert_false(bitmap[page / 8 + 1]);
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, bind(l, 0, NULL));
+	t_code(raw_ioctl(vm, GET_DIRTY_LOG, &log), -ENOENT);
+}
+
+static void an_alias_shows_the_same_memory(void **state)
+{
+	struct live *l = *state;
+	struct gmem_bind_opts alias = { .sz = sizeof(alias),
+					.flags = GMEM_BIND_ALIAS };
+	uint64_t far = 4 * LIVE_RAM;
+
+	start(l, "four");
+	/* the guest's result is an alias of a page bound elsewhere */
+	live_ok(l,
+		gmem_bind(l->g, 0, 0, LIVE_RAM, guest_result(), NULL, &l->err));
+	live_ok(l, gmem_bind(l->g, 1, far, LIVE_RAM + guest_result(), l->page,
+			     NULL, &l->err));
+	t_code(gmem_bind(l->g, 2, guest_result(), LIVE_RAM + guest_result(),
+			 l->page, &alias, &l->err),
+	       GMEM_BIND_HVA);
+	t_code(guest_run(l), 4);
+	assert_int_equal(stored(l), 4);
+}
+
+static void a_readonly_slot_is_bound_in_hva_mode(void **state)
+{
+	struct live *l = *state;
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	start(l, "four");
+	t_code(bind(l, GMEM_BIND_READONLY, NULL), GMEM_BIND_HVA);
+	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
+	assert_int_equal(s.flags, GMEM_SLOT_READONLY);
+}
+
+/* 7: no notification; the guest's next access reads zeroes. */
+static void punching_under_a_guest_gives_it_zeroes(void **state)
+{
+	struct live *l = *state;
+
+	start(l, "four");
+	live_ok(l, bind(l, 0, NULL));
+	t_code(guest_run(l), 4);
+	assert_int_equal(fallocate(gmem_fd(l->g),
+				   FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+				   LIVE_RAM + guest_text(), l->page),
+			 0);
+	t_code(guest_run(l), 0);
+	assert_int_equal(stored(l), 0);
+}
+
+/* 8.3, 8.5: no memory is behind a dead slot. */
+static void a_dead_slot_is_a_fault_exit(void **state)
+{
+	struct live *l = *state;
+	uint64_t flags, gpa, size;
+	int fd, vm;
+	void *p;
+
+	live_need("two-dimensional-paging");
+	start(l, "four");
+	vm = gmem_vm_fd(l->vm);
+	fd = raw_create(vm, LIVE_RAM, LIVE_SHARED);
+	p = mmap(NULL, LIVE_RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(p != MAP_FAILED);
+	guest_copy(p, "four");
+	t_code(raw_bind(vm, 0, 0, LIVE_RAM, NULL, fd, 0), 0);
+	close(fd);
+	/* the mapping holds the file */
+	t_code(guest_run(l), 4);
+	munmap(p, LIVE_RAM);
+	for (int i = 0; i < 2; i++) {
+		t_code(guest_run(l), -EFAULT);
+		assert_true(guest_fault(l, &flags, &gpa, &size));
+		assert_int_equal(flags, 0);
+		assert_int_equal(size, l->page);
+	}
+	t_code(raw_delete(vm, 0), 0);
+	live_ok(l, bind(l, 0, NULL));
+	t_code(guest_run(l), 4);
+}
+
+/* 8.7 */
+static void pre_fault_allocates_in_the_file(void **state)
+{
+	struct live *l = *state;
+
+	live_need("pre-fault");
+	live_need("residency");
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 8, LIVE_SHARED);
+	live_ok(l, gmem_bind(l->g, 0, 0, 0, 8 * l->page, NULL, &l->err));
+	t_code(guest_pre_fault(l, 3 * l->page), 0);
+	assert_int_equal(raw_resident(gmem_fd(l->g), 0, 8 * l->page), 1);
+	assert_int_equal(raw_resident(gmem_fd(l->g), 3 * l->page, l->page), 1);
+	t_code(guest_pre_fault(l, 64 * l->page), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest run[] = {
+		live_test(a_guest_runs_in_fd_mode),
+		live_test(a_guest_runs_in_hva_mode),
+		live_test(a_guest_runs_on_after_unbind_and_bind),
+		live_test(
+			two_dimensional_paging_decides_what_a_guest_runs_from),
+		live_test(a_guest_runs_over_two_slots_of_two_files),
+		live_test(dirty_log_in_hva_mode_shows_what_the_guest_stored),
+		live_test(an_alias_shows_the_same_memory),
+		live_test(a_readonly_slot_is_bound_in_hva_mode),
+		live_test(punching_under_a_guest_gives_it_zeroes),
+		live_test(a_dead_slot_is_a_fault_exit),
+		live_test(pre_fault_allocates_in_the_file),
+	};
+
+	return t_main(run);
+}
