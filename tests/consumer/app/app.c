@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* A program of a user of the library.  Exits 77 if KVM cannot be used. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <gmem.h>
+
+#define SIZE (1ULL << 20)
+
+/* The library's inner names are free for its users. */
+int gmem__begin(void);
+int gmem__begin(void)
+{
+	return 0;
+}
+
+static int failed(const struct gmem_error *err)
+{
+	char text[512];
+
+	(void)gmem_strerror(err, text, sizeof(text));
+	(void)fprintf(stderr, "%s\n", text);
+	return 1;
+}
+
+static int use(struct gmem_vm *vm)
+{
+	struct gmem_create_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED,
+	};
+	struct gmem_error err = { .sz = sizeof(err) };
+	char text[] = "guest memory", back[sizeof(text)] = "";
+	struct gmem *g;
+
+	if (gmem_vm_features(vm, GMEM_FEATURE_INIT_SHARED, NULL, NULL) !=
+	    GMEM_YES)
+		return 77;
+	if (gmem_create(vm, SIZE, &opts, &g, &err) < 0)
+		return failed(&err);
+	if (!(fcntl(gmem_fd(g), F_GETFD) & FD_CLOEXEC))
+		return 1;
+	if (gmem_write(g, 4096, text, sizeof(text), &err) < 0 ||
+	    gmem_read(g, 4096, back, sizeof(back), &err) < 0)
+		return failed(&err);
+	return strcmp(text, back) != 0;
+}
+
+int main(void)
+{
+	struct gmem_vm_opts missing = { .sz = sizeof(missing),
+					.device = "/nonexistent/kvm" };
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_vm *vm = NULL;
+	int r;
+
+	if (strcmp(gmem_version(), GMEM_VERSION) != 0)
+		return 1;
+	if (gmem_vm_open(&missing, &vm, &err) != -ENOENT || vm ||
+	    err.reason != GMEM_REASON_NO_DEVICE)
+		return 1;
+	if (gmem_vm_open(NULL, &vm, &err) < 0)
+		return 77;
+	r = use(vm);
+	if (gmem_vm_destroy(vm, &err) < 0)
+		return failed(&err);
+	return r;
+}

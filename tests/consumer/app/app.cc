@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The same in C++, as short as it gets.
+#include <gmem.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+
+static int use(gmem_vm *vm)
+{
+	gmem_create_opts opts{};
+	gmem *g = nullptr;
+
+	opts.sz = sizeof(opts);
+	opts.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED;
+	if (gmem_vm_features(vm, GMEM_FEATURE_INIT_SHARED, nullptr, nullptr) !=
+	    GMEM_YES)
+		return 77;
+	if (gmem_create(vm, 1 << 20, &opts, &g, nullptr) < 0)
+		return 1;
+	return !(fcntl(gmem_fd(g), F_GETFD) & FD_CLOEXEC);
+}
+
+int main()
+{
+	gmem_error err{};
+	gmem_vm *vm = nullptr;
+
+	err.sz = sizeof(err);
+	if (std::strcmp(gmem_version(), GMEM_VERSION) != 0)
+		return 1;
+	if (gmem_vm_close(nullptr, &err) != 0 || err.code != 0)
+		return 1;
+	if (gmem_vm_open(nullptr, &vm, &err) < 0)
+		return 77;
+	int r = use(vm);
+	return gmem_vm_destroy(vm, &err) < 0 ? 1 : r;
+}

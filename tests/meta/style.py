@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Rules of CONTRIBUTING.md that a machine can read."""
+import re
+
+import meta
+
+CODE = ["include/*.h*", "lib/*.[ch]", "cli/*.[ch]", "examples/*.[ch]"]
+TESTS = ["tests/*.[ch]", "tests/*/*.[ch]"]
+OTHER = ["CMakeLists.txt", "*/CMakeLists.txt", "*/*/CMakeLists.txt",
+         "cmake/*", "libgmem.pc.in", ".clang-format", ".clang-tidy",
+         ".editorconfig", ".ci/run", "scripts/*", "lib/*.map", "man/*.[137]",
+         "tests/*/*.py", "tests/*/*.sh", "tests/*/*.cc", "tests/run",
+         "tests/*.py", "tests/*/run"]
+
+# A header is read from top to bottom; code that long has two subjects.
+LINES = {"include": 900, "tests": 800}
+FUNCTION_LINES = 60
+
+
+def every_file_names_its_licence():
+    for path in meta.files(*CODE, *TESTS, *OTHER):
+        first = meta.text(path).split("\n", 2)[:2]
+        line = first[1] if first[0].startswith("#!") else first[0]
+        if "SPDX-License-Identifier: MIT" not in line:
+            yield f"{path} does not start with its licence"
+
+
+def no_file_is_too_long():
+    for path in meta.files(*CODE, *TESTS):
+        limit = LINES.get(path.parts[0], 500)
+        lines = meta.text(path).count("\n")
+        if lines > limit:
+            yield f"{path} has {lines} lines, more than {limit}"
+
+
+def no_function_is_too_long():
+    for path in meta.files(*CODE, *TESTS):
+        start = None
+        for number, line in enumerate(meta.text(path).split("\n"), 1):
+            if line == "{":
+                start = number
+            elif line == "}" and start is not None:
+                if number - start - 1 > FUNCTION_LINES:
+                    yield (f"{path}:{start}: {number - start - 1} lines, "
+                           f"more than {FUNCTION_LINES}")
+                start = None
+
+
+def nothing_is_left_unfinished():
+    mark = re.compile("|".join(["TO" "DO", "FIX" "ME", "XX" "X",
+                                "not imple" "mented"]), re.I)
+    for path in meta.files(*CODE, *TESTS, *OTHER):
+        for number, line in enumerate(meta.text(path).split("\n"), 1):
+            if mark.search(line) and "mktemp" not in line:
+                yield f"{path}:{number}: {line.strip()}"
+
+
+meta.run(every_file_names_its_licence, no_file_is_too_long,
+         no_function_is_too_long, nothing_is_left_unfinished)

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reads a JUnit file of ctest and reports case by case.
+
+Cases are the lines that cmocka and TAP print for each; a program that prints
+neither is one case.  Ends with "N passed, N failed, N skipped".
+"""
+import collections
+import re
+import sys
+import xml.etree.ElementTree
+
+TAIL = 60
+
+# Lines that say nothing about a failure.
+QUIET = r"\[ +(RUN|OK|REASON|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b"
+
+
+def cases(output):
+    """Yields (name, result, reason) of each case in a program's output."""
+    running = reason = ""
+    for line in output.splitlines():
+        m = re.match(r"\[ +(RUN|REASON) +\] (.*)", line)
+        if m and m[1] == "RUN":
+            running = m[2]
+        elif m:
+            reason = m[2]
+        m = re.match(r"\[ +(OK|FAILED|SKIPPED) +\] (.*)", line)
+        if m and m[2] == running:  # cmocka lists some again at the end
+            result = {"OK": "passed", "FAILED": "failed"}.get(m[1], "skipped")
+            yield m[2], result, reason
+            running = reason = ""
+        m = re.match(r"(not )?ok\b[ \d]*(?:- )?(.*?)(?: # SKIP ?(.*))?$", line)
+        if m:
+            result = "failed" if m[1] else "passed"
+            if m[3] is not None:
+                result = "skipped"
+            yield m[2], result, m[3]
+
+
+def program(case):
+    """Returns [(name, result, reason)] of one <testcase>."""
+    output = case.findtext("system-out") or ""
+    found = list(cases(output))
+    status = case.get("status")
+    skip = case.find("skipped")
+    if status == "run":
+        return found or [("", "passed", "")]
+    if skip is not None and skip.get("message").startswith("SKIP_"):
+        lines = output.strip().splitlines() or ["no reason given"]
+        return found or [("", "skipped", lines[-1])]
+    if not any(result == "failed" for _, result, _ in found):
+        found.append(("", "failed", ""))
+    return found
+
+
+def main():
+    count = collections.Counter()
+    skipped = collections.Counter()
+    for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
+        found = program(case)
+        failed = [name for name, result, _ in found if result == "failed"]
+        for _, result, reason in found:
+            count[result] += 1
+            if result == "skipped":
+                skipped[case.get("name"), reason or "no reason given"] += 1
+        if failed:
+            said = (case.findtext("system-out") or "").splitlines()
+            said = [line for line in said if not re.match(QUIET, line)]
+            for line in said[-TAIL:]:
+                print("  | " + line)
+            print("failed:", case.get("name"), *failed)
+    for (name, reason), n in sorted(skipped.items()):
+        print(f"skipped: {name} ({n}): {reason}")
+    print(f"{count['passed']} passed, {count['failed']} failed, "
+          f"{count['skipped']} skipped")
+
+
+main()
