@@ -112,13 +112,6 @@ int drop_slot(struct batch *b, const struct op *op)
 	return 0;
 }
 
-int keep_lists(struct batch *b, const struct op *op)
-{
-	(void)b;
-	(void)op;
-	return 0;
-}
-
 static void free_lists(struct batch *b)
 {
 	while (b->slots) {
@@ -181,6 +174,19 @@ static int no_memory(struct batch *b)
 	return -ENOMEM;
 }
 
+static int do_op(struct batch *b, struct op *op)
+{
+	int r = 0;
+
+	if (b->vm)
+		r = op->verb->call(b, op);
+	else if (op->verb->check)
+		r = op->verb->check(b, op);
+	if (!r && op->verb->commit && op->verb->commit(b, op) < 0)
+		r = no_memory(b);
+	return r;
+}
+
 static void do_line(struct batch *b, char *line, size_t len,
 		    json_object *results, struct end *end)
 {
@@ -206,9 +212,7 @@ static void do_line(struct batch *b, char *line, size_t len,
 		json_text(b->result, "object", *op.name ? op.name : NULL,
 			  "acts on a slot");
 	}
-	r = b->vm ? op.verb->call(b, &op) : op.verb->check(b, &op);
-	if (!r && op.verb->commit(b, &op) < 0)
-		r = no_memory(b);
+	r = do_op(b, &op);
 	if (r < 0) {
 		end_refused(b, end, op.verb->word.name);
 		json_object_put(b->result);

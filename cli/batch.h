@@ -59,11 +59,12 @@ struct batch {
 
 struct verb {
 	struct cmd_word word;
-	const char *takes; /* see batch_parse() */
-	const struct batch_flag *flags;
+	const char *takes;		/* its arguments, see batch_parse() */
+	const struct batch_flag *flags; /* words behind them; NULL = none */
 	int (*call)(struct batch *b, struct op *op);
+	/* What a dry run does instead; NULL = nothing to say. */
 	int (*check)(struct batch *b, const struct op *op);
-	/* Keeps the lists true after either; 0 or -ENOMEM. */
+	/* After either, keeps the lists true; NULL = no change; -ENOMEM. */
 	int (*commit)(struct batch *b, const struct op *op);
 };
 
@@ -80,7 +81,6 @@ int drop_object(struct batch *b, const struct op *op);
 int keep_slot(struct batch *b, const struct op *op);
 int keep_note(struct batch *b, const struct op *op);
 int drop_slot(struct batch *b, const struct op *op);
-int keep_lists(struct batch *b, const struct op *op);
 
 /* batch_call.c: 0, or -errno with b->err */
 int call_create(struct batch *b, struct op *op);
@@ -104,7 +104,6 @@ int check_note(struct batch *b, const struct op *op);
 int check_forget(struct batch *b, const struct op *op);
 int check_pages(struct batch *b, const struct op *op);
 int check_bytes(struct batch *b, const struct op *op);
-int check_nothing(struct batch *b, const struct op *op);
 int check_close(struct batch *b, const struct op *op);
 
 #endif

@@ -31,7 +31,7 @@ static int aligned(struct batch *b, const char *what, uint64_t value,
 	if (page && value % page == 0)
 		return 0;
 	return refuse(b, -EINVAL, GMEM_REASON_UNALIGNED,
-		      "%s 0x%" PRIx64 " is not a multiple of %" PRIu64, what,
+		      "%s 0x%" PRIx64 " is not a multiple of 0x%" PRIx64, what,
 		      value, page);
 }
 
@@ -47,13 +47,6 @@ static int inside(struct batch *b, const struct object *o, uint64_t offset,
 		      "offset 0x%" PRIx64 " + len 0x%" PRIx64
 		      " is beyond the 0x%" PRIx64 " bytes of %s",
 		      offset, len, o->size, o->name);
-}
-
-int check_nothing(struct batch *b, const struct op *op)
-{
-	(void)b;
-	(void)op;
-	return 0;
 }
 
 int check_bytes(struct batch *b, const struct op *op)

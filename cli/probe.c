@@ -265,17 +265,30 @@ static void add_missing(const struct host *h, uint32_t type, const char *list,
 		if (!find_feature(h->type[type].vm, name, len, &f) ||
 		    f.support == GMEM_YES)
 			continue;
-		message(h->ctl, "%s is missing on VM type %s: %s", f.name,
-			vm_type_name(type),
-			f.support == GMEM_NO
-				? "not supported"
-				: "unknown, which counts as missing");
 		o = json_object_new_object();
 		json_text(o, "vm_type", vm_type_name(type), "");
 		json_text(o, "feature", f.name, "");
 		json_text(o, "support", support_names[f.support], "");
 		json_object_array_add(missing, o);
 	} while (*list);
+}
+
+static const char *text_of(json_object *o, const char *key)
+{
+	return json_object_get_string(json_object_object_get(o, key));
+}
+
+static void tell_missing(const struct host *h, json_object *missing)
+{
+	for (size_t i = 0; i < json_object_array_length(missing); i++) {
+		json_object *o = json_object_array_get_idx(missing, i);
+		const char *support = text_of(o, "support");
+
+		message(h->ctl, "%s is missing on VM type %s: %s%s",
+			text_of(o, "feature"), text_of(o, "vm_type"), support,
+			strcmp(support, "no") ? ", which counts as missing"
+					      : "");
+	}
 }
 
 /* -------------------------------------------------------------- command -- */
@@ -309,29 +322,41 @@ static int open_vms(struct host *h, const char *name)
 	return priv_drop(h->ctl);
 }
 
-static int report(struct host *h, const struct args *a)
+/* Types of --vm-type all that could not be made after all. */
+static bool tell_failed(const struct host *h)
 {
-	json_object *missing = json_object_new_array();
-	int status = CTL_OK;
+	bool any = false;
 	char text[1024];
 
 	for (uint32_t t = 0; t < TYPES; t++) {
-		if (h->type[t].vm && a->require)
-			add_missing(h, t, a->require, missing);
 		if (!h->type[t].err.code)
 			continue;
 		(void)gmem_strerror(&h->type[t].err, text, sizeof(text));
 		message(h->ctl, "VM type %s: %s", vm_type_name(t), text);
-		status = CTL_CHECK;
+		any = true;
 	}
-	if (json_object_array_length(missing))
-		status = CTL_UNSUPPORTED;
+	return any;
+}
+
+static int report(const struct host *h, const struct args *a)
+{
+	json_object *missing = json_object_new_array();
+	int status = CTL_OK;
+
+	for (uint32_t t = 0; t < TYPES && a->require; t++)
+		if (h->type[t].vm)
+			add_missing(h, t, a->require, missing);
 	if (h->ctl->json)
 		print_json(h, missing);
 	else if (a->format && !strcmp(a->format, "env"))
 		print_env(first_vm(h));
 	else
 		print_text(h, a->require);
+	if (tell_failed(h))
+		status = CTL_CHECK;
+	tell_missing(h, missing);
+	if (json_object_array_length(missing))
+		status = CTL_UNSUPPORTED;
 	json_object_put(missing);
 	return status;
 }

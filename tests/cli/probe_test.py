@@ -5,6 +5,7 @@
 import os
 import pathlib
 import re
+import resource
 import shutil
 import stat
 import subprocess
@@ -14,6 +15,11 @@ from ctl import ACCESS, Case, FAILED, GMEMCTL, OK, UNSUPPORTED, USAGE
 from ctl import ctl, main
 
 KVM = os.makedev(10, 232)
+
+
+def files(n):
+    """Leaves a program only file descriptors below n."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
 
 
 class Seccomp(Case):
@@ -228,8 +234,7 @@ class Probe(Case):
                     f"gmemctl: probe: {name} is missing on VM type default: "
                 )
             )
-            counts = self.features[name]["support"] == "unknown"
-            self.assertEqual("unknown, which counts as missing" in line, counts)
+            self.assertIn(self.features[name]["support"], line)
         r = ctl("probe", "--json", "--require", require)
         self.assertEqual(r.returncode, UNSUPPORTED)
         missing = self.valid(r.stdout, "probe")["missing"]
@@ -243,6 +248,25 @@ class Probe(Case):
                 says="is not a feature",
                 command="probe",
             )
+
+    def test_what_could_not_be_found_out(self):
+        """Descriptors for device and VM, but too few for scratch files."""
+        r = ctl("probe", "--json", preexec_fn=files(5))
+        features = self.valid(r.stdout, "probe")["vm_types"]["default"]["features"]
+        self.assertEqual(features["mempolicy"]["support"], "unknown")
+        self.assertLess(features["mempolicy"]["answer"], 0)
+        self.assertEqual(features["mmap"]["support"], "yes")
+        r = ctl("probe", "--format", "env", preexec_fn=files(5))
+        self.assertIn("\nGMEM_HAS_MEMPOLICY=\n", r.stdout)
+        r = ctl("probe", "--require", "mmap,mempolicy", preexec_fn=files(5))
+        self.ended(r, UNSUPPORTED, "unknown, which counts as missing")
+        self.assertRegex(r.stdout, r"mempolicy +unknown +6\.19 +-EMFILE ")
+
+    def test_no_descriptors_left(self):
+        for args in (["probe"], ["why", "create", "--shared", "--size=2M"]):
+            r = ctl(*args, preexec_fn=files(4))
+            self.ended(r, FAILED, "[fd-limit]; ")
+            self.assertEqual(r.stdout, "")
 
     def test_verbose(self):
         r = ctl("probe", "-v")

@@ -163,26 +163,27 @@ void live_need(const char *capability)
 
 bool live_kernel(unsigned int major, unsigned int minor)
 {
+	unsigned int a = 0, b = 0;
 	struct utsname u;
-	unsigned int a, b;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &a, &b) != 2)
-		fail_msg("uname");
+	assert_int_equal(uname(&u), 0);
+	assert_int_equal(sscanf(u.release, "%u.%u", &a, &b), 2);
 	return a > major || (a == major && b >= minor);
 }
 
 /* ------------------------------------------------------------ fixture -- */
 
+/* May run in several threads at once. */
 static void note_call(void *arg, const struct gmem_trace *event)
 {
 	struct live *l = arg;
-	struct live_call *c = &l->calls[l->n_calls];
+	unsigned int i = __atomic_fetch_add(&l->n_calls, 1, __ATOMIC_RELAXED);
 
-	if (l->n_calls++ >= LIVE_CALLS)
+	if (i >= LIVE_CALLS)
 		return;
-	c->name = event->call;
-	memcpy(c->arg, event->arg, sizeof(c->arg));
-	c->result = event->result;
+	l->calls[i].name = event->call;
+	memcpy(l->calls[i].arg, event->arg, sizeof(event->arg));
+	l->calls[i].result = event->result;
 }
 
 int live_setup(void **state)

@@ -185,6 +185,15 @@ static void an_encoding_that_the_flag_mask_denies_is_not_used(void **state)
 	}
 }
 
+#ifdef GMEM_WITHOUT_PROPOSED_UAPI
+static void built_without_them_every_encoding_is_denied(void **state)
+{
+	(void)state;
+	assert_true(gmem__hugetlb_contradicted(GMEM_HUGETLB_RFC1, 0));
+	assert_true(gmem__hugetlb_contradicted(GMEM_HUGETLB_RFC2, 0));
+}
+#endif
+
 static void create_refuses_a_contradicted_encoding(void **state)
 {
 	struct unit *u = *state;
@@ -221,6 +230,9 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+#ifdef GMEM_WITHOUT_PROPOSED_UAPI
+		TEST(built_without_them_every_encoding_is_denied),
+#endif
 		TEST(every_size_has_its_number_in_rfc1),
 		TEST(every_size_has_its_number_in_rfc2),
 		TEST(a_mappable_rfc2_file_is_told_to_start_private),
