@@ -132,6 +132,20 @@ enum gmem_reason {
 	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
 	GMEM_REASON_PRIVATE = 111,	/* the range is private */
 	GMEM_REASON_NOT_MAPPED = 112,	/* not a mapping of gmem_mmap() */
+
+	/* placement */
+	GMEM_REASON_POLICY_IGNORED = 120, /* accepted, never looked at */
+	GMEM_REASON_POLICY_NODES = 121,	  /* nodes that do not fit the mode */
+	GMEM_REASON_POLICY_UNMAPPABLE = 122, /* needs a mapping, has none */
+	GMEM_REASON_NUMA_UNSUPPORTED = 123,  /* a kernel without NUMA */
+	GMEM_REASON_MISPLACED = 124,	     /* pages lie on other nodes */
+	GMEM_REASON_PLACEMENT_UNKNOWN = 125, /* where they lie is not known */
+
+	/* space */
+	GMEM_REASON_RESIDENCY_UNKNOWN = 130, /* no call tells */
+	GMEM_REASON_THREADS = 131,	     /* no thread could be started */
+	GMEM_REASON_INPUT = 132,	     /* the input could not be read */
+	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
 };
 
 /* gmem_error.flags: the reason was worked out after the kernel refused. */
@@ -546,6 +560,146 @@ GMEM_API GMEM_CHECK int gmem_read(struct gmem *g, uint64_t offset, void *buf,
 GMEM_API GMEM_CHECK int gmem_write(struct gmem *g, uint64_t offset,
 				   const void *buf, size_t len,
 				   struct gmem_error *err);
+
+/* ----------------------------------------------------------- placement -- */
+
+/* gmem_mempolicy.mode: the modes of mbind(2). */
+enum gmem_mempolicy_mode {
+	GMEM_MPOL_DEFAULT = 0,
+	GMEM_MPOL_PREFERRED = 1,
+	GMEM_MPOL_BIND = 2,
+	GMEM_MPOL_INTERLEAVE = 3,
+	GMEM_MPOL_LOCAL = 4,
+	GMEM_MPOL_PREFERRED_MANY = 5,	   /* 5.15 */
+	GMEM_MPOL_WEIGHTED_INTERLEAVE = 6, /* 6.9 */
+};
+
+/* gmem_mempolicy.flags: the mode flags of mbind(2). */
+#define GMEM_MPOL_F_NUMA_BALANCING (1U << 13)
+#define GMEM_MPOL_F_RELATIVE_NODES (1U << 14)
+#define GMEM_MPOL_F_STATIC_NODES (1U << 15)
+
+struct gmem_mempolicy {
+	size_t sz;
+	uint32_t mode;	      /* enum gmem_mempolicy_mode */
+	uint32_t flags;	      /* GMEM_MPOL_F_* */
+	unsigned long *nodes; /* a bit a node; NULL: none */
+	uint64_t max_node;    /* bits in .nodes */
+};
+
+/* Refuse if a page that is there already lies elsewhere. */
+#define GMEM_MEMPOLICY_STRICT (1ULL << 0)
+
+/* How a policy came into force. */
+#define GMEM_PLACED_BY_FILE 1	  /* kept by the file, for all allocations */
+#define GMEM_PLACED_BY_POPULATE 2 /* pages were allocated under it, now */
+
+/*
+ * Makes @policy that of [@offset, @offset + @len), for pages allocated from
+ * now on.  Kernel: 6.19; one that would accept and ignore it is refused.
+ * Return: GMEM_PLACED_BY_FILE or -errno.
+ */
+GMEM_API GMEM_CHECK int gmem_set_mempolicy(struct gmem *g, uint64_t offset,
+					   uint64_t len,
+					   const struct gmem_mempolicy *policy,
+					   uint64_t flags,
+					   struct gmem_error *err);
+
+/* The file's policy at @offset; .nodes and .max_node say where it may go. */
+GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
+					   struct gmem_mempolicy *policy,
+					   struct gmem_error *err);
+
+/* Pages of one node, or (-1) of no known node, that follow one another. */
+typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
+
+struct gmem_placement {
+	size_t sz;
+	uint64_t resident;    /* out: bytes that are allocated */
+	uint64_t misplaced;   /* out: of these, not where the policy says */
+	uint64_t unknown;     /* out: of these, could not be found out */
+	uint64_t *node_bytes; /* resident bytes of each node; or NULL */
+	uint64_t node_count;  /* entries in .node_bytes */
+	gmem_run_fn *misplaced_run; /* each misplaced run, in order; or NULL */
+	void *arg;		    /* of .misplaced_run */
+};
+
+/*
+ * Where the resident pages are, held against @policy or, if that is NULL,
+ * against the file's own.
+ * Return: GMEM_YES all as the policy says, GMEM_NO some are not,
+ * GMEM_UNKNOWN could not be found out, or -errno.
+ */
+GMEM_API GMEM_CHECK int
+gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
+		      const struct gmem_mempolicy *policy,
+		      struct gmem_placement *out, struct gmem_error *err);
+
+/* --------------------------------------------------------------- space -- */
+
+/* Called in the thread that made the call; @done of @total bytes. */
+typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
+
+struct gmem_populate_opts {
+	size_t sz;
+	uint64_t flags;			     /* 0 */
+	const struct gmem_mempolicy *policy; /* for the pages made; or NULL */
+	gmem_progress_fn *progress;	     /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
+	uint32_t threads;  /* 0 = 1; up to 256 */
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * Allocates what is not there yet of [@offset, @offset + @len), and zeroes and
+ * maps it too where the host may touch it.
+ * Return: 0, GMEM_PLACED_BY_POPULATE with a policy, or -errno; err->done
+ * bytes are populated.
+ */
+GMEM_API GMEM_CHECK int gmem_populate(struct gmem *g, uint64_t offset,
+				      uint64_t len,
+				      const struct gmem_populate_opts *opts,
+				      struct gmem_error *err);
+
+/* Frees the memory of the range: it reads as zero afterwards. */
+GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
+				     uint64_t len, struct gmem_error *err);
+
+/* gmem_residency.flags: at least this much, see gmem_resident(3). */
+#define GMEM_RESIDENT_LOWER_BOUND (1U << 0)
+
+struct gmem_residency {
+	size_t sz;
+	uint64_t bytes;	   /* out */
+	uint32_t flags;	   /* out: GMEM_RESIDENT_* */
+	uint32_t reserved; /* out: 0 */
+};
+
+/* How much of the range is allocated. */
+GMEM_API GMEM_CHECK int gmem_resident(struct gmem *g, uint64_t offset,
+				      uint64_t len, struct gmem_residency *out,
+				      struct gmem_error *err);
+
+/* The end of the input before @len bytes is success. */
+#define GMEM_LOAD_UNTIL_EOF (1ULL << 0)
+
+struct gmem_load_opts {
+	size_t sz;
+	uint64_t flags;		    /* GMEM_LOAD_* */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
+};
+
+/*
+ * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
+ * range at @offset; err->done bytes have arrived.
+ */
+GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
+				  uint64_t len,
+				  const struct gmem_load_opts *opts,
+				  struct gmem_error *err);
 
 #ifdef __cplusplus
 }

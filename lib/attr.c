@@ -197,8 +197,6 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 static int check_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
 			    uint64_t attributes, struct gmem_error *err)
 {
-	int r;
-
 	if (attributes != GMEM_ATTRIBUTE_SHARED &&
 	    attributes != GMEM_ATTRIBUTE_PRIVATE)
 		return gmem__fail(
@@ -206,11 +204,7 @@ static int check_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
 			GMEM_ATTRIBUTE_PRIVATE,
 			"attributes 0x%" PRIx64 ", known are 0 and 0x%x",
 			attributes, (unsigned int)GMEM_ATTRIBUTE_PRIVATE);
-	r = gmem__range_check(g, offset, len, err);
-	if (r < 0)
-		return r;
-	r = gmem__aligned("offset", offset, g->page_size, err);
-	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
+	return gmem__file_range_check(g, offset, len, err);
 }
 
 int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,

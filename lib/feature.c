@@ -233,9 +233,8 @@ static struct gmem__feature probe_vm_type(struct scratch *s, uint64_t type)
 
 /* clang-format off */
 #define CAP(nr) "KVM_CHECK_EXTENSION(" #nr ")"
-#define HUGE_KNOWN_BY \
-	"no released kernel has it; " CAP(244) " names the flags, " \
-	"a named encoding is tried on a scratch file"
+#define HUGE_KNOWN_BY "no released kernel has it, " CAP(244)
+#define HUGE_TRIED_BY "named encoding tried on a scratch file"
 
 static const struct {
 	const char *name, *since, *known_by;
@@ -422,6 +421,8 @@ int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
 	i.name = table[feature].name;
 	i.since = table[feature].since;
 	i.known_by = table[feature].known_by;
+	if (table[feature].probe == probe_hugetlb && vm->encoding)
+		i.known_by = HUGE_TRIED_BY;
 	i.support = vm->features[feature].support;
 	i.answer = vm->features[feature].answer;
 	gmem__out_copy(info, &i, sizeof(i));

@@ -47,6 +47,17 @@ int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
+int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
+			   struct gmem_error *err)
+{
+	int r = gmem__range_check(g, offset, len, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__aligned("offset", offset, g->page_size, err);
+	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
+}
+
 /* A handle without its descriptor; the record where something can convert. */
 int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 		     bool converts, struct gmem **out, struct gmem_error *err)

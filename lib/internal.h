@@ -18,6 +18,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* In the map's node LIBGMEM_PRIVATE: for libgmem-model and nobody else. */
+#define GMEM__SEAM __attribute__((visibility("default")))
+
 /* VM ioctls and long walks go in steps of this many bytes. */
 #define GMEM__STEP (1ULL << 30)
 
@@ -164,13 +167,13 @@ static inline void gmem__free(const struct gmem__ctx *ctx, void *p)
 
 /* error.c */
 /* Clears @err; -EINVAL if its .sz was never set. */
-int gmem__begin(struct gmem_error *err);
+GMEM__SEAM int gmem__begin(struct gmem_error *err);
 /* Fills @err and returns -errno of @reason, so that callers return it. */
-__attribute__((format(printf, 5, 6))) int
+GMEM__SEAM __attribute__((format(printf, 5, 6))) int
 gmem__fail(struct gmem_error *err, enum gmem_reason reason, uint64_t value,
 	   uint64_t limit, const char *fmt, ...);
 /* The same after a system call said @sys (-errno): returned unless @code. */
-__attribute__((format(printf, 7, 8))) int
+GMEM__SEAM __attribute__((format(printf, 7, 8))) int
 gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 	       int sys, uint64_t value, uint64_t limit, const char *fmt, ...);
 /* Marks what gmem__fail*() said as worked out after the fact. */
@@ -230,9 +233,12 @@ bool gmem__hugetlb_known(uint64_t size);
 bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap);
 
 /* vm.c */
-int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
-		     const struct gmem_vm_opts *opts, struct gmem_vm **out,
-		     struct gmem_error *err);
+GMEM__SEAM int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
+				const struct gmem_vm_opts *opts,
+				struct gmem_vm **out, struct gmem_error *err);
+/* What @vm was opened with if it runs on @sys, else NULL. */
+GMEM__SEAM void *gmem__vm_priv(const struct gmem_vm *vm,
+			       const struct gmem_sys *sys);
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
 		      struct gmem_error *err);
@@ -244,6 +250,10 @@ int gmem__enter(const struct gmem *g, struct gmem_error *err);
 /* [@offset, @offset + @len) is page aligned, not empty, inside the file. */
 int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_error *err);
+
+/* The same in the file's own pages, which may be huge. */
+int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
+			   struct gmem_error *err);
 
 /* adopt.c */
 /* 0 and *@st, or why @fd is none. */

@@ -289,6 +289,53 @@ static const struct {
 		"not-mapped", -EINVAL,
 		"pass the address that gmem_mmap(3) returned",
 	},
+
+	[GMEM_REASON_POLICY_IGNORED] = {
+		"policy-ignored", -EOPNOTSUPP,
+		"use Linux 6.19, or give the policy to gmem_populate(3), "
+		"which places the pages it makes",
+	},
+	[GMEM_REASON_POLICY_NODES] = {
+		"policy-nodes", -EINVAL,
+		"name nodes that are online and that this process may use, "
+		"as the mode needs them",
+	},
+	[GMEM_REASON_POLICY_UNMAPPABLE] = {
+		"policy-unmappable", -EOPNOTSUPP,
+		"give the policy to gmem_populate(3), or make the file with "
+		"GMEM_CREATE_MMAP",
+	},
+	[GMEM_REASON_NUMA_UNSUPPORTED] = {
+		"numa-unsupported", -EOPNOTSUPP,
+		"use a kernel with CONFIG_NUMA, or no policy",
+	},
+	[GMEM_REASON_MISPLACED] = {
+		"misplaced", -EIO,
+		"discard the pages with gmem_discard(3) and set the policy "
+		"before they are allocated again",
+	},
+	[GMEM_REASON_PLACEMENT_UNKNOWN] = {
+		"placement-unknown", -EOPNOTSUPP,
+		"leave GMEM_MEMPOLICY_STRICT out: the host can not look at "
+		"these pages",
+	},
+
+	[GMEM_REASON_RESIDENCY_UNKNOWN] = {
+		"residency-unknown", -EOPNOTSUPP,
+		"use a kernel with cachestat(2), 6.5 and later, and allow it "
+		"in the seccomp filter",
+	},
+	[GMEM_REASON_THREADS] = {
+		"threads", 0,
+		"raise RLIMIT_NPROC or the pids limit of the cgroup",
+	},
+	[GMEM_REASON_INPUT] = {
+		"input", 0, "pass a descriptor that can be read",
+	},
+	[GMEM_REASON_INPUT_SHORT] = {
+		"input-short", -ENODATA,
+		"pass the real length, or GMEM_LOAD_UNTIL_EOF",
+	},
 };
 /* clang-format on */
 

@@ -38,26 +38,42 @@ static const struct {
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note" },
 	{ "newfstatat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note" },
-	{ "fstatfs", NULL, 0, "gmem_adopt gmem_slot_note" },
+	{ "fstatfs", NULL, 0,
+	  "gmem_adopt gmem_slot_note "
+	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_create gmem_adopt gmem_bind gmem_mmap gmem_read "
-	       "gmem_write" },
+	       "gmem_write "
+	       "gmem_set_mempolicy gmem_get_mempolicy "
+	       "gmem_verify_placement gmem_populate gmem_resident "
+	       "gmem_load" },
 	{ "munmap", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
 	       "gmem_close gmem_bind gmem_mmap gmem_munmap gmem_read "
-	       "gmem_write" },
+	       "gmem_write "
+	       "gmem_set_mempolicy gmem_get_mempolicy "
+	       "gmem_verify_placement gmem_populate gmem_resident "
+	       "gmem_load" },
 	{ "madvise", NULL, 0,
-	  BOTH " gmem_adopt gmem_bind gmem_mmap gmem_read gmem_write" },
-	{ "mbind", NULL, 0, BOTH },
-	{ "get_mempolicy", NULL, 0, BOTH },
-	{ "cachestat", NULL, 0, BOTH },
+	  BOTH " gmem_adopt gmem_bind gmem_mmap gmem_read gmem_write "
+	       "gmem_set_mempolicy gmem_verify_placement gmem_populate "
+	       "gmem_load" },
+	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
+	{ "get_mempolicy", NULL, 0,
+	  BOTH " gmem_get_mempolicy gmem_verify_placement" },
+	{ "set_mempolicy", NULL, 0, "gmem_populate" },
+	{ "move_pages", NULL, 0, "gmem_set_mempolicy gmem_verify_placement" },
+	{ "mincore", NULL, 0, "gmem_resident" },
+	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
+	{ "cachestat", NULL, 0,
+	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
 	{ "process_vm_writev", NULL, 0, "gmem_write" },
 	/* in place of these two, where the kernel has or allows neither */
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
 	{ "write", NULL, 0, "gmem_read gmem_write" },
-	{ "read", NULL, 0, "gmem_read gmem_write" },
+	{ "read", NULL, 0, "gmem_read gmem_write gmem_load" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
 	       "gmem_read gmem_write" },
@@ -67,10 +83,19 @@ static const struct {
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
 	  "gmem_slot_get gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
-	  "gmem_read gmem_write" },
+	  "gmem_read gmem_write "
+	  "gmem_populate gmem_load" },
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_set_attributes gmem_set_private gmem_set_shared "
 	  "gmem_attributes_import" },
+	/* what libc makes of starting and ending a thread */
+	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },
+	{ "clone3", NULL, 0, "gmem_populate" },
+	{ "clone", NULL, 0, "gmem_populate" },
+	{ "mprotect", NULL, 0, "gmem_populate" },
+	{ "set_robust_list", NULL, 0, "gmem_populate" },
+	{ "rseq", NULL, 0, "gmem_populate" },
+	{ "exit", NULL, 0, "gmem_populate" },
 };
 
 const char *gmem__ioctl_name(unsigned long request)

@@ -354,6 +354,11 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 	return r;
 }
 
+void *gmem__vm_priv(const struct gmem_vm *vm, const struct gmem_sys *sys)
+{
+	return vm->ctx.sys == sys ? vm->ctx.priv : NULL;
+}
+
 int gmem_vm_fd(const struct gmem_vm *vm)
 {
 	return vm ? vm->fd : -EINVAL;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/*
+ * numa: put guest memory on one node and check that it is there.
+ *
+ * From Linux 6.19 on the file keeps the policy, for whoever allocates the
+ * pages.  Linux 6.18 accepts it and ignores it, which libgmem refuses with
+ * policy-ignored; then the pages can be allocated now, under the policy.
+ */
+#include <stdio.h>
+
+#include <gmem.h>
+#include <gmem_numa.h>
+
+#define SIZE (64ULL << 20)
+
+static int failed(const char *what, const struct gmem_error *err)
+{
+	char text[512];
+
+	gmem_strerror(err, text, sizeof(text));
+	fprintf(stderr, "numa: %s: %s\n", what, text);
+	return 1;
+}
+
+/* GMEM_PLACED_BY_FILE, GMEM_PLACED_BY_POPULATE or -errno. */
+static int place(struct gmem *memory, const struct gmem_mempolicy *policy,
+		 struct gmem_error *err)
+{
+	struct gmem_populate_opts opts = {
+		.sz = sizeof(opts),
+		.policy = policy,
+	};
+	int r = gmem_set_mempolicy(memory, 0, SIZE, policy, 0, err);
+
+	if (r < 0 && (err->reason == GMEM_REASON_POLICY_IGNORED ||
+		      err->reason == GMEM_REASON_POLICY_UNMAPPABLE))
+		return gmem_populate(memory, 0, SIZE, &opts, err);
+	if (r < 0)
+		return r;
+	/* The file has the policy: the guest may allocate when it likes. */
+	opts.policy = NULL;
+	return gmem_populate(memory, 0, SIZE, &opts, err) < 0 ? err->code : r;
+}
+
+int main(void)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_create_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED,
+	};
+	struct gmem_mempolicy policy = { .sz = sizeof(policy) };
+	struct gmem_placement found = { .sz = sizeof(found) };
+	struct bitmask *nodes = NULL;
+	struct gmem_vm *vm = NULL;
+	struct gmem *memory;
+	int status = 1, how, verdict;
+
+	if (numa_available() < 0) {
+		fprintf(stderr, "numa: this kernel is built without NUMA\n");
+		return 1;
+	}
+	nodes = numa_allocate_nodemask();
+	numa_bitmask_setbit(nodes, (unsigned int)numa_max_node());
+	gmem_mempolicy_from_bitmask(&policy, GMEM_MPOL_BIND, nodes);
+	if (gmem_vm_open(NULL, &vm, &err) < 0 ||
+	    gmem_create(vm, SIZE, &opts, &memory, &err) < 0) {
+		failed("create guest memory", &err);
+		goto out;
+	}
+	how = place(memory, &policy, &err);
+	if (how < 0) {
+		failed("place it", &err);
+		goto out;
+	}
+	verdict = gmem_verify_placement(memory, 0, SIZE, &policy, &found, &err);
+	if (verdict < 0) {
+		failed("verify the placement", &err);
+		goto out;
+	}
+	printf("%llu of %llu bytes are on node %d, placed by %s\n",
+	       (unsigned long long)(found.resident - found.misplaced), SIZE,
+	       numa_max_node(),
+	       how == GMEM_PLACED_BY_FILE ? "the file's policy"
+					  : "populating under the policy");
+	status = verdict == GMEM_YES ? 0 : 1;
+out:
+	if (gmem_vm_destroy(vm, &err) < 0)
+		status = failed("take it down", &err);
+	numa_free_nodemask(nodes);
+	return status;
+}
