@@ -78,8 +78,8 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 		r = gmem__fail_sys(err, GMEM_REASON_NO_PRIVATE_MEMORY,
 				   -EOPNOTSUPP, sys, at, 0,
 				   "the kernel refuses to convert offset "
-				   "0x%" PRIx64 ", errno %d",
-				   at, -sys);
+				   "0x%" PRIx64 ": %s",
+				   at, gmem__errno_name(sys));
 		return gmem__diagnosed(err, r);
 	default:
 		return gmem__fail_call(err, sys, "setting attributes");

@@ -179,6 +179,8 @@ gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 /* Marks what gmem__fail*() said as worked out after the fact. */
 int gmem__diagnosed(struct gmem_error *err, int code);
 void gmem__set_done(struct gmem_error *err, uint64_t done);
+/* "ENOMEM" for -ENOMEM. */
+const char *gmem__errno_name(int sys);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */
 int gmem__fail_call(struct gmem_error *err, int sys, const char *what);
 

@@ -38,7 +38,8 @@ static int read_failed(int sys, int fd, uint64_t at, struct gmem_error *err)
 	if (sys == -EFAULT)
 		return gmem__fail_private(at, err);
 	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)fd, 0,
-			      "reading fd %d failed with errno %d", fd, -sys);
+			      "reading fd %d failed with %s", fd,
+			      gmem__errno_name(sys));
 }
 
 static int load(struct gmem *g, uint64_t offset, unsigned char *to, int fd,

@@ -113,9 +113,9 @@ static int look_all(struct look *l, uint64_t offset, uint64_t len,
 			return gmem__fail_sys(
 				err, GMEM_REASON_RESIDENCY_UNKNOWN, -EOPNOTSUPP,
 				r, pos, 0,
-				"cachestat failed with errno %d: which pages "
+				"cachestat failed with %s: which pages "
 				"are there can not be told",
-				-r);
+				gmem__errno_name(r));
 		if (run == 0)
 			break;
 		touchable = gmem__host_state(l->g, pos, run, &run) ==

@@ -256,8 +256,8 @@ static int run(struct job *j, unsigned int threads, uint64_t total,
 			return gmem__fail_sys(err, GMEM_REASON_THREADS, 0, r,
 					      threads, 0,
 					      "no thread could be started, "
-					      "errno %d",
-					      -r);
+					      "%s",
+					      gmem__errno_name(r));
 	} else {
 		run_alone(j, total);
 	}

@@ -84,8 +84,8 @@ int gmem__reset_pending(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 				      gpa, len,
 				      "the attributes that a slot left at gpa "
 				      "0x%" PRIx64 " + 0x%" PRIx64
-				      " still can not be reset, errno %d",
-				      gpa, len, -r);
+				      " still can not be reset: %s",
+				      gpa, len, gmem__errno_name(r));
 	settled(vm, gpa, len);
 	return 0;
 }

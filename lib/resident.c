@@ -154,8 +154,8 @@ int gmem_resident(struct gmem *g, uint64_t offset, uint64_t len,
 		return gmem__fail_sys(err, GMEM_REASON_RESIDENCY_UNKNOWN,
 				      -EOPNOTSUPP, sys, 0, 0,
 				      "neither cachestat nor mincore tells, "
-				      "errno %d",
-				      -sys);
+				      "%s",
+				      gmem__errno_name(sys));
 	gmem__out_copy(out, &o, sizeof(o));
 	return 0;
 }

@@ -104,8 +104,8 @@ static int unbind_kernel(struct gmem *g, struct gmem__slot *s, uint64_t flags,
 	return gmem__fail_sys(err, GMEM_REASON_RESET_PENDING, -EIO, r, was.gpa,
 			      was.len,
 			      "slot %u is deleted, but its attributes at gpa "
-			      "0x%" PRIx64 " could not be reset, errno %d",
-			      was.slot, was.gpa, -r);
+			      "0x%" PRIx64 " could not be reset: %s",
+			      was.slot, was.gpa, gmem__errno_name(r));
 }
 
 int gmem_unbind(struct gmem *g, uint32_t slot,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "file.h"
@@ -130,19 +131,25 @@ static int open_device(struct gmem_vm *vm, const char *path,
 			      path, GMEM__KVM_API_VERSION);
 }
 
+static const char *const type_names[] = { "default", "sw-protected", "sev",
+					  "sev-es",  "snp",	     "tdx" };
+
 static int refuse_type(const struct gmem_vm *vm, int sys, int types,
 		       struct gmem_error *err)
 {
-	static const char *const names[] = { "default",	     "default",
-					     "sw-protected", "sev",
-					     "sev-es",	     "snp",
-					     "tdx" };
+	char offered[64] = "";
+	size_t n = 0;
 
+	for (size_t i = 0; i < ARRAY_SIZE(type_names); i++)
+		if (types & 1 << i)
+			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
+					      "%s%s", n ? ", " : "",
+					      type_names[i]);
 	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
 			      sys, vm->type, (uint64_t)types,
-			      "this host has no VM type %s (it offers the "
-			      "types in 0x%x)",
-			      names[vm->type], (unsigned int)types);
+			      "this host has no VM type %s%s%s",
+			      type_names[vm->type ? vm->type - 1 : 0],
+			      n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
