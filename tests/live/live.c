@@ -93,6 +93,11 @@ static bool has_numa(void)
 	return !syscall(SYS_get_mempolicy, NULL, NULL, 0, NULL, 0);
 }
 
+static bool has_mempolicy(void)
+{
+	return has_numa() && has_init_shared() && live_kernel(6, 19);
+}
+
 static bool has_seccomp(void)
 {
 	/* with filters, a NULL one is a bad address */
@@ -128,6 +133,8 @@ static struct {
 	{ "process-vm", has_process_vm, "no process_vm_readv(2)", 0 },
 	{ "seccomp", has_seccomp, "the kernel has no seccomp filters", 0 },
 	{ "numa", has_numa, "the kernel has no memory policies", 0 },
+	{ "mempolicy", has_mempolicy,
+	  "Linux before 6.19 ignores a file's policy", 0 },
 };
 
 const char *live_capability(unsigned int index)

@@ -202,21 +202,22 @@ static const struct {
 	{ "cachestat", 451 },
 };
 
+/* -1 for what none of the calls below needs. */
 static int number_of(const char *name)
 {
 	for (size_t i = 0; i < T_ARRAY_SIZE(numbers); i++)
 		if (!strcmp(numbers[i].name, name))
 			return numbers[i].nr;
-	fail_msg("no number for %s", name);
 	return -1;
 }
 
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define LOAD(member)                       \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 		 offsetof(struct seccomp_data, member))
-#define UNLESS(value, skip) \
+#define SKIP_UNLESS(value, skip) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, skip)
+#define ALLOW_IF(value) \
+	SKIP_UNLESS(value, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 /* Allows what gmem_syscall_info() lists, and leaving; kills for the rest. */
 static void make_filter(struct sock_filter *f, size_t room, size_t *n)
@@ -224,10 +225,10 @@ static void make_filter(struct sock_filter *f, size_t room, size_t *n)
 	struct gmem_syscall s = { .sz = sizeof(s) };
 	/* the address sanitizer asks for its stack on the way out */
 	const struct sock_filter leave[] = {
-		LOAD(nr), UNLESS(SYS_exit_group, 1),
-		ALLOW,	  UNLESS(SYS_write, 1),
-		ALLOW,	  UNLESS(SYS_sigaltstack, 1),
-		ALLOW,
+		LOAD(nr),
+		ALLOW_IF(SYS_exit_group),
+		ALLOW_IF(SYS_write),
+		ALLOW_IF(SYS_sigaltstack),
 	};
 	const struct sock_filter kill[] = {
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -236,22 +237,26 @@ static void make_filter(struct sock_filter *f, size_t room, size_t *n)
 	memcpy(f, leave, sizeof(leave));
 	*n = T_ARRAY_SIZE(leave);
 	for (uint32_t i = 0; !gmem_syscall_info(i, &s, NULL); i++) {
+		int nr = number_of(s.name);
 		const struct sock_filter plain[] = {
 			LOAD(nr),
-			UNLESS(number_of(s.name), 1),
-			ALLOW,
+			ALLOW_IF(nr),
 		};
 		const struct sock_filter request[] = {
-			LOAD(nr),      UNLESS(number_of(s.name), 3),
-			LOAD(args[1]), UNLESS(s.number, 1),
-			ALLOW,
+			LOAD(nr),
+			SKIP_UNLESS(nr, 3),
+			LOAD(args[1]),
+			ALLOW_IF(s.number),
 		};
-		bool any = !s.request;
 
 		assert_true(*n + T_ARRAY_SIZE(request) < room);
-		memcpy(f + *n, any ? plain : request,
-		       any ? sizeof(plain) : sizeof(request));
-		*n += any ? T_ARRAY_SIZE(plain) : T_ARRAY_SIZE(request);
+		if (nr >= 0 && !s.request) {
+			memcpy(f + *n, plain, sizeof(plain));
+			*n += T_ARRAY_SIZE(plain);
+		} else if (nr >= 0) {
+			memcpy(f + *n, request, sizeof(request));
+			*n += T_ARRAY_SIZE(request);
+		}
 	}
 	memcpy(f + *n, kill, sizeof(kill));
 	++*n;

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+/* Populating, discarding, counting and loading guest memory. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "live.h"
+
+#define MiB (1ULL << 20)
+#define SIZE (64 * MiB)
+
+static struct gmem *start(struct live *l, uint64_t flags)
+{
+	live_need(flags & GMEM_CREATE_INIT_SHARED ? "init-shared"
+						  : "guest-memfd");
+	live_need("residency");
+	live_vm(l, GMEM_VM_DEFAULT);
+	return live_file(l, SIZE / l->page, flags);
+}
+
+static uint64_t resident(struct live *l, uint64_t offset, uint64_t len)
+{
+	struct gmem_residency r = { .sz = sizeof(r) };
+
+	live_ok(l, gmem_resident(l->g, offset, len, &r, &l->err));
+	assert_int_equal(r.flags, 0);
+	assert_int_equal(r.bytes / l->page,
+			 raw_resident(gmem_fd(l->g), offset, len));
+	return r.bytes;
+}
+
+static void populate_allocates_the_range_and_nothing_else(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+
+	live_ok(l, gmem_populate(g, 8 * MiB, 16 * MiB, NULL, &l->err));
+	assert_int_equal(l->err.done, 16 * MiB);
+	assert_int_equal(resident(l, 8 * MiB, 16 * MiB), 16 * MiB);
+	assert_int_equal(resident(l, 0, SIZE), 16 * MiB);
+}
+
+static void a_file_that_can_not_be_mapped_is_populated_too(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, GMEM_CREATE_UNBOUND);
+
+	live_ok(l, gmem_populate(g, 0, SIZE, NULL, &l->err));
+	assert_int_equal(resident(l, 0, SIZE), SIZE);
+}
+
+struct told {
+	pthread_t self;
+	uint64_t done;
+	unsigned int calls;
+	int cancel;
+};
+
+static void tell(void *arg, uint64_t done, uint64_t total)
+{
+	struct told *t = arg;
+
+	assert_true(pthread_equal(t->self, pthread_self()));
+	assert_true(done > t->done && done <= total);
+	assert_int_equal(total, SIZE);
+	t->done = done;
+	t->calls++;
+	__atomic_store_n(&t->cancel, 1, __ATOMIC_RELAXED);
+}
+
+static void progress_is_told_in_the_callers_thread(void **state)
+{
+	struct live *l = *state;
+	struct told t = { .self = pthread_self() };
+	struct gmem_populate_opts o = {
+		.sz = sizeof(o),
+		.progress = tell,
+		.progress_arg = &t,
+		.threads = 2,
+	};
+	struct gmem *g = start(l, LIVE_SHARED);
+
+	live_ok(l, gmem_populate(g, 0, SIZE, &o, &l->err));
+	assert_int_equal(t.done, SIZE);
+	assert_int_equal(resident(l, 0, SIZE), SIZE);
+}
+
+static void cancel_ends_with_what_is_done(void **state)
+{
+	struct live *l = *state;
+	struct told t = { .self = pthread_self(), .cancel = 1 };
+	struct gmem_populate_opts o = {
+		.sz = sizeof(o),
+		.progress = tell,
+		.progress_arg = &t,
+		.cancel = &t.cancel,
+		.threads = 2,
+	};
+	struct gmem *g = start(l, LIVE_SHARED);
+
+	t_refused(gmem_populate(g, 0, SIZE, &o, &l->err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, l->err);
+	assert_int_equal(l->err.done, 0);
+	assert_int_equal(resident(l, 0, SIZE), 0);
+	t.cancel = 0;
+	t_refused(gmem_populate(g, 0, SIZE, &o, &l->err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, l->err);
+	assert_true(l->err.done > 0 && l->err.done < SIZE);
+	assert_int_equal(resident(l, 0, SIZE), l->err.done);
+}
+
+static void discard_frees_and_reads_as_zero(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+	char c = 1;
+
+	live_ok(l, gmem_write(g, 5 * MiB, &c, 1, &l->err));
+	live_ok(l, gmem_populate(g, 0, SIZE, NULL, &l->err));
+	live_ok(l, gmem_discard(g, 4 * MiB, 4 * MiB, &l->err));
+	assert_int_equal(l->err.done, 4 * MiB);
+	assert_int_equal(resident(l, 0, SIZE), SIZE - 4 * MiB);
+	live_ok(l, gmem_read(g, 5 * MiB, &c, 1, &l->err));
+	assert_int_equal(c, 0);
+}
+
+static void dontneed_frees_nothing(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+	void *p;
+
+	live_ok(l, gmem_populate(g, 0, MiB, NULL, &l->err));
+	p = raw_map(l, gmem_fd(g), MiB, PROT_READ | PROT_WRITE);
+	assert_int_equal(madvise(p, MiB, MADV_DONTNEED), 0);
+	assert_int_equal(resident(l, 0, MiB), MiB);
+}
+
+static void space_beyond_the_file_is_refused(void **state)
+{
+	struct live *l = *state;
+	struct gmem_residency r = { .sz = sizeof(r) };
+	struct gmem *g = start(l, LIVE_SHARED);
+
+	live_refused(l, gmem_populate(g, SIZE, MiB, NULL, &l->err), -EINVAL,
+		     GMEM_REASON_OUTSIDE_FILE);
+	/* the kernel punches beyond the end in silence */
+	live_refused(l, gmem_discard(g, SIZE, MiB, &l->err), -EINVAL,
+		     GMEM_REASON_OUTSIDE_FILE);
+	live_refused(l, gmem_discard(g, 1, MiB, &l->err), -EINVAL,
+		     GMEM_REASON_UNALIGNED);
+	live_refused(l, gmem_resident(g, 0, 0, &r, &l->err), -EINVAL,
+		     GMEM_REASON_ZERO_SIZE);
+	live_refused(l, gmem_load(g, SIZE - 1, 0, 2, NULL, &l->err), -EINVAL,
+		     GMEM_REASON_OUTSIDE_FILE);
+}
+
+static void residency_counts_what_was_never_touched(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, GMEM_CREATE_UNBOUND);
+	uint64_t pages = SIZE / l->page, n = 0;
+
+	for (uint64_t i = 0; i < pages; i += 1 + i / 3, n++)
+		assert_int_equal(fallocate(gmem_fd(g), FALLOC_FL_KEEP_SIZE,
+					   (off_t)(i * l->page),
+					   (off_t)l->page),
+				 0);
+	assert_int_equal(resident(l, 0, SIZE), n * l->page);
+	assert_int_equal(resident(l, SIZE / 2, l->page),
+			 raw_resident(gmem_fd(g), SIZE / 2, l->page) * l->page);
+}
+
+static void residency_of_a_huge_hole_takes_few_calls(void **state)
+{
+	struct live *l = *state;
+	struct gmem_residency r = { .sz = sizeof(r) };
+	unsigned int before;
+	struct gmem *g;
+
+	start(l, GMEM_CREATE_UNBOUND);
+	g = live_file(l, INT64_MAX / l->page, GMEM_CREATE_UNBOUND);
+	before = l->n_calls;
+	live_ok(l, gmem_resident(g, 0, gmem_size(g), &r, &l->err));
+	assert_int_equal(r.bytes, 0);
+	assert_true(l->n_calls - before < 64);
+}
+
+/* A pipe whose other end a thread fills in odd pieces. */
+struct source {
+	int fd[2];
+	uint64_t len;
+};
+
+static void *pour(void *arg)
+{
+	struct source *s = arg;
+	unsigned char buf[1021];
+	uint64_t n, pos = 0;
+
+	while (pos < s->len) {
+		n = s->len - pos < sizeof(buf) ? s->len - pos : sizeof(buf);
+		for (uint64_t i = 0; i < n; i++)
+			buf[i] = (unsigned char)((pos + i) * 7 >> 3);
+		if (write(s->fd[1], buf, n) != (ssize_t)n)
+			break;
+		pos += n;
+	}
+	(void)close(s->fd[1]);
+	return NULL;
+}
+
+static int load_poured(struct live *l, uint64_t len, uint64_t ask,
+		       uint64_t flags)
+{
+	struct gmem_load_opts o = { .sz = sizeof(o), .flags = flags };
+	struct source s = { .len = len };
+	pthread_t t;
+	int r;
+
+	assert_int_equal(pipe2(s.fd, O_CLOEXEC), 0);
+	live_keep_fd(l, s.fd[0]);
+	assert_int_equal(pthread_create(&t, NULL, pour, &s), 0);
+	l->err = (struct gmem_error){ .sz = sizeof(l->err) };
+	r = gmem_load(l->g, 123, s.fd[0], ask, &o, &l->err);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	return r;
+}
+
+static void check_poured(struct live *l, uint64_t len)
+{
+	unsigned char buf[4096];
+	uint64_t n;
+
+	for (uint64_t pos = 0; pos < len; pos += n) {
+		n = len - pos < sizeof(buf) ? len - pos : sizeof(buf);
+		live_ok(l, gmem_read(l->g, 123 + pos, buf, n, &l->err));
+		for (uint64_t i = 0; i < n; i++)
+			assert_int_equal(buf[i],
+					 (unsigned char)((pos + i) * 7 >> 3));
+	}
+}
+
+static void a_pipe_is_loaded_byte_for_byte(void **state)
+{
+	struct live *l = *state;
+
+	start(l, LIVE_SHARED);
+	t_code(load_poured(l, 3 * MiB + 5, 3 * MiB + 5, 0), 0);
+	assert_int_equal(l->err.done, 3 * MiB + 5);
+	check_poured(l, 3 * MiB + 5);
+}
+
+static void input_that_ends_early_is_an_error_unless_asked(void **state)
+{
+	struct live *l = *state;
+
+	start(l, LIVE_SHARED);
+	t_code(load_poured(l, 1000, 2000, 0), -ENODATA);
+	t_reason(&l->err, GMEM_REASON_INPUT_SHORT);
+	assert_int_equal(l->err.done, 1000);
+	t_code(load_poured(l, 1000, 2000, GMEM_LOAD_UNTIL_EOF), 0);
+	assert_int_equal(l->err.done, 1000);
+	check_poured(l, 1000);
+}
+
+static void input_that_can_not_be_read_is_named(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+	int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	live_keep_fd(l, dir);
+	t_refused(gmem_load(g, 0, dir, 1, NULL, &l->err), -EISDIR,
+		  GMEM_REASON_INPUT, l->err);
+	t_refused(gmem_load(g, 0, -1, 1, NULL, &l->err), -EBADF,
+		  GMEM_REASON_BAD_FD, l->err);
+}
+
+static void private_memory_is_not_loaded(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g;
+
+	live_need("mmap");
+	live_vm(l, GMEM_VM_DEFAULT);
+	g = live_file(l, 8, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	live_refused(l, gmem_load(g, 0, 0, 1, NULL, &l->err), -EACCES,
+		     GMEM_REASON_PRIVATE);
+}
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+static void storm(long usec)
+{
+	struct itimerval it = { { 0, usec }, { 0, usec } };
+	struct sigaction sa = { .sa_handler = on_alarm };
+
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &it, NULL), 0);
+}
+
+static int calm(void **state)
+{
+	struct itimerval it = { 0 };
+
+	(void)setitimer(ITIMER_REAL, &it, NULL);
+	return live_teardown(state);
+}
+
+/* A timer every millisecond, and no SA_RESTART. */
+static void a_storm_of_signals_leaves_no_gap(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g;
+	uint64_t size = 1024 * MiB;
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 1 };
+
+	start(l, LIVE_SHARED);
+	g = live_file(l, size / l->page, LIVE_SHARED);
+	alarms = 0;
+	storm(1000);
+	live_ok(l, gmem_populate(g, 0, size, &o, &l->err));
+	assert_int_equal(l->err.done, size);
+	assert_int_equal(resident(l, 0, size), size);
+	live_ok(l, gmem_discard(g, 0, size, &l->err));
+	o.threads = 2;
+	live_ok(l, gmem_populate(g, 0, size, &o, &l->err));
+	assert_int_equal(resident(l, 0, size), size);
+	t_code(load_poured(l, 20 * MiB, 20 * MiB, 0), 0);
+	check_poured(l, 20 * MiB);
+	assert_true(alarms > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		live_test(populate_allocates_the_range_and_nothing_else),
+		live_test(a_file_that_can_not_be_mapped_is_populated_too),
+		live_test(progress_is_told_in_the_callers_thread),
+		live_test(cancel_ends_with_what_is_done),
+		live_test(discard_frees_and_reads_as_zero),
+		live_test(dontneed_frees_nothing),
+		live_test(space_beyond_the_file_is_refused),
+		live_test(residency_counts_what_was_never_touched),
+		live_test(residency_of_a_huge_hole_takes_few_calls),
+		live_test(a_pipe_is_loaded_byte_for_byte),
+		live_test(input_that_ends_early_is_an_error_unless_asked),
+		live_test(input_that_can_not_be_read_is_named),
+		live_test(private_memory_is_not_loaded),
+		cmocka_unit_test_setup_teardown(
+			a_storm_of_signals_leaves_no_gap, live_setup, calm),
+	};
+
+	return t_main(tests);
+}
