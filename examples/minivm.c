@@ -68,10 +68,10 @@ static int make_vm(struct gmem_vm **vm, struct gmem **ram, const char *text)
 		return failed("make a VM", &err);
 	if (gmem_create(*vm, RAM_SIZE, &opts, ram, &err) < 0)
 		return failed("create the RAM", &err);
-	if (gmem_write(*ram, GUEST_CODE, guest_code, sizeof(guest_code), &err) <
-		    0 ||
-	    gmem_write(*ram, GUEST_TEXT, text, strlen(text) + 1, &err) < 0)
+	if (gmem_write(*ram, GUEST_CODE, guest_code, sizeof(guest_code), &err))
 		return failed("load the program", &err);
+	if (gmem_write(*ram, GUEST_TEXT, text, strlen(text) + 1, &err))
+		return failed("load the line", &err);
 	return 0;
 }
 
@@ -159,7 +159,7 @@ out:
 	return printed;
 }
 
-/* Finds the number of characters that the guest stored, and says where. */
+/* Finds where the guest stored how much it printed: it ran from there. */
 static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -171,15 +171,15 @@ static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 	if (decoy)
 		memcpy(&other, decoy + GUEST_RESULT, sizeof(other));
 	if (stored == want && want == strlen(line)) {
-		printf("the guest stored %u in the guest_memfd%s\n", stored,
-		       decoy ? " and ran from there: userspace_addr was poison"
-			     : "");
+		printf("the guest ran from the guest_memfd%s and stored %u "
+		       "there\n",
+		       decoy ? ", userspace_addr being poison," : "", stored);
 		return 0;
 	}
-	if (decoy && other == want && want == strlen(in_decoy)) {
-		printf("the guest stored %u in userspace_addr and ran from "
-		       "there, as it does without\ntwo-dimensional paging: "
-		       "the guest_memfd was not used\n",
+	if (decoy && other == want && want == strlen(in_decoy) && !stored) {
+		printf("the guest ran from userspace_addr and stored %u there: "
+		       "without two-dimensional\npaging KVM does all itself, "
+		       "and the guest_memfd was not used\n",
 		       other);
 		return 0;
 	}

@@ -244,6 +244,7 @@ static void arm64_says_minus_one_to_what_it_does_not_know(void **state)
 	assert_int_equal(says(u, GMEM_FEATURE_VM_ATTRIBUTES), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_PRE_FAULT), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_MMAP), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_NO);
 }
 
 static void vm_types_are_the_bits_of_capability_235(void **state)

@@ -183,6 +183,54 @@ static void an_adopted_vm_is_left_as_it_was_found(void **state)
 	assert_int_equal(fake_sys.close(&u->f, fd), 0);
 }
 
+static void an_adopted_vm_without_attributes_is_told_none(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	u->f.cap_vm[233] = 0; /* a default VM on the same host */
+	u->f.cap_vm[244] = 3;
+	u->f.create_flags = 3;
+	t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, &err), err);
+	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	unit_bind(u, g, 0, GiB);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
+static void a_reset_that_fails_in_destroy_is_reported(void **state)
+{
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	for (int dead = 0; dead < 2; dead++) {
+		t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm,
+				       &err),
+		     err);
+		g = unit_create(u, 1 * MiB, 0);
+		unit_bind(u, g, 0, GiB);
+		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1,
+			  dead ? -EIO : -ENOMEM);
+		if (dead)
+			t_ok(gmem_vm_destroy(u->vm, &err), err);
+		else
+			t_refused(gmem_vm_destroy(u->vm, &err), -ENOMEM,
+				  GMEM_REASON_NO_MEMORY, err);
+		u->vm = NULL;
+	}
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, unit_sw, unit_end)
 
 int main(void)
@@ -197,6 +245,8 @@ int main(void)
 		TEST(a_file_may_go_before_its_reset_is_done),
 		TEST(an_interrupted_reset_is_taken_again),
 		TEST(an_adopted_vm_is_left_as_it_was_found),
+		TEST(an_adopted_vm_without_attributes_is_told_none),
+		TEST(a_reset_that_fails_in_destroy_is_reported),
 	};
 
 	return t_main(tests);

@@ -75,6 +75,19 @@ static void the_mapping_is_not_inherited(void **state)
 	assert_int_equal(a->arg[2], 10); /* MADV_DONTFORK */
 }
 
+static void without_its_mapping_nothing_is_bound(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, -ENOMEM);
+	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
 static void a_private_file_is_bound_private(void **state)
 {
 	struct unit *u = *state;
@@ -358,6 +371,7 @@ int main(void)
 		TEST(fd_mode_tells_the_kernel_everything_once, unit_default),
 		TEST(a_file_is_mapped_once_for_all_its_slots, unit_default),
 		TEST(the_mapping_is_not_inherited, unit_default),
+		TEST(without_its_mapping_nothing_is_bound, unit_default),
 		TEST(a_private_file_is_bound_private, unit_sw),
 		TEST(a_private_file_is_bound_private, unit_sw612),
 		TEST(leave_shared_sets_no_attributes, unit_sw),
