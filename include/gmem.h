@@ -163,7 +163,7 @@ struct gmem_error {
 	uint32_t flags;	    /* GMEM_ERROR_* */
 	uint64_t value;	    /* the number that broke the rule */
 	uint64_t limit;	    /* the number it was held against */
-	uint64_t done;	    /* bytes from the start that are complete */
+	uint64_t done;	    /* bytes that are complete, from the start on */
 	const char *remedy; /* what to do; static, never NULL */
 	char msg[256];	    /* one sentence with the numbers in it */
 };
@@ -610,7 +610,7 @@ GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_mempolicy *policy,
 					   struct gmem_error *err);
 
-/* Pages of one node, or (-1) of no known node, that follow one another. */
+/* Pages of one node that follow one another. */
 typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
 
 struct gmem_placement {

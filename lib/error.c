@@ -103,6 +103,8 @@ const char *gmem__errno_name(int sys)
 		{ ESPIPE, "ESPIPE" },	      { EROFS, "EROFS" },
 		{ EDEADLK, "EDEADLK" },	      { ENOSYS, "ENOSYS" },
 		{ EOPNOTSUPP, "EOPNOTSUPP" }, { EHWPOISON, "EHWPOISON" },
+		{ ECONNRESET, "ECONNRESET" }, { ENOTCONN, "ENOTCONN" },
+		{ ETIMEDOUT, "ETIMEDOUT" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -19,7 +19,7 @@
 
 _Static_assert(sizeof(struct gmem_mempolicy) == MEMPOLICY_V0, "ABI");
 
-static bool any_node(const struct gmem_mempolicy *p)
+bool gmem__any_node(const struct gmem_mempolicy *p)
 {
 	for (uint64_t i = 0; p->nodes && i < p->max_node; i++)
 		if (gmem__node_in(p, i))
@@ -27,16 +27,23 @@ static bool any_node(const struct gmem_mempolicy *p)
 	return false;
 }
 
+static int check_room(const struct gmem_mempolicy *p, struct gmem_error *err)
+{
+	if (p->max_node <= NODES_MAX)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_POLICY_NODES, p->max_node, NODES_MAX,
+			  "%" PRIu64 " nodes, the kernel takes %d", p->max_node,
+			  NODES_MAX);
+}
+
 static int check_nodes(const struct gmem_mempolicy *p, struct gmem_error *err)
 {
 	bool any, needed, possible;
+	int r = check_room(p, err);
 
-	if (p->max_node > NODES_MAX)
-		return gmem__fail(err, GMEM_REASON_POLICY_NODES, p->max_node,
-				  NODES_MAX,
-				  "%" PRIu64 " nodes, the kernel takes %d",
-				  p->max_node, NODES_MAX);
-	any = any_node(p);
+	if (r < 0)
+		return r;
+	any = gmem__any_node(p);
 	possible = p->mode != GMEM_MPOL_DEFAULT && p->mode != GMEM_MPOL_LOCAL;
 	needed = possible && p->mode != GMEM_MPOL_PREFERRED;
 	if (any && !possible)
@@ -87,10 +94,11 @@ int gmem__policy_failed(int sys, const struct gmem_mempolicy *p,
 		return gmem__diagnosed(
 			err, gmem__fail_sys(err, GMEM_REASON_POLICY_NODES, 0,
 					    sys, p->mode, p->max_node,
-					    "the kernel refuses mode %u with "
-					    "these nodes: one must be online "
-					    "and allowed to this process",
-					    p->mode));
+					    "the kernel refuses mode %u, flags "
+					    "0x%x with these nodes: one must "
+					    "be online and allowed to this "
+					    "process",
+					    p->mode, p->flags));
 	return gmem__fail_call(err, sys, what);
 }
 
@@ -182,6 +190,9 @@ int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 	if (r < 0)
 		return r;
 	gmem__opts_copy(&p, sizeof(p), policy);
+	r = check_room(&p, err);
+	if (r < 0)
+		return r;
 	r = gmem__range_check(g, offset, g->ctx->page_size, err);
 	if (r < 0)
 		return r;

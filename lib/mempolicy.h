@@ -20,6 +20,8 @@ static inline bool gmem__node_in(const struct gmem_mempolicy *p, uint64_t node)
 	       p->nodes[node / bits] >> node % bits & 1;
 }
 
+bool gmem__any_node(const struct gmem_mempolicy *p);
+
 /* placement.c */
 /* Refuses a range with a resident page outside @p, or perhaps outside. */
 int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,

@@ -144,7 +144,7 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 
 	l.any_node = !p || relative || p->mode == GMEM_MPOL_DEFAULT ||
 		     p->mode == GMEM_MPOL_LOCAL ||
-		     (p->mode == GMEM_MPOL_PREFERRED && !p->nodes);
+		     (p->mode == GMEM_MPOL_PREFERRED && !gmem__any_node(p));
 	l.p.resident = l.p.misplaced = l.p.unknown = 0;
 	if (l.p.node_bytes)
 		memset(l.p.node_bytes, 0,
@@ -155,7 +155,9 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 	*out = l.p;
 	if (l.p.misplaced)
 		return GMEM_NO;
-	return l.p.unknown || relative || !p ? GMEM_UNKNOWN : GMEM_YES;
+	if (l.p.resident && (l.p.unknown || relative || !p))
+		return GMEM_UNKNOWN;
+	return GMEM_YES;
 }
 
 int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,

@@ -55,20 +55,30 @@ static void fail(struct job *j, int sys, uint64_t at, const char *what)
 	(void)pthread_mutex_unlock(&j->lock);
 }
 
+/* Zeroes and maps what of it the host may touch. */
+static int touch(struct job *j, uint64_t offset, uint64_t len)
+{
+	uint64_t run, end = offset + len;
+	int r = 0;
+
+	for (; r == 0 && offset < end; offset += run)
+		if (gmem__host_state(j->g, offset, end - offset, &run) ==
+		    GMEM__SHARED)
+			r = gmem__madvise(j->g->ctx, j->view + offset, run,
+					  MADV_POPULATE_WRITE);
+	return r;
+}
+
 static int make(struct job *j, uint64_t offset, uint64_t len, const char **what)
 {
-	const struct gmem__ctx *ctx = j->g->ctx;
-	uint64_t run;
-	int r = gmem__fallocate(ctx, j->g->fd, FALLOC_FL_KEEP_SIZE, offset,
-				len);
+	int r = gmem__fallocate(j->g->ctx, j->g->fd, FALLOC_FL_KEEP_SIZE,
+				offset, len);
 
 	*what = "fallocate";
-	if (r < 0 || !j->view ||
-	    gmem__host_state(j->g, offset, len, &run) != GMEM__SHARED ||
-	    run < len)
+	if (r < 0 || !j->view)
 		return r;
 	*what = "MADV_POPULATE_WRITE";
-	return gmem__madvise(ctx, j->view + offset, len, MADV_POPULATE_WRITE);
+	return touch(j, offset, len);
 }
 
 static void add_done(struct job *j, uint64_t n)
@@ -287,13 +297,23 @@ static int take_opts(const struct gmem_populate_opts *opts,
 	return 0;
 }
 
+/* Whether the host may touch some of it. */
+static bool touchable(const struct gmem *g, uint64_t offset, uint64_t len)
+{
+	uint64_t run;
+
+	if (!(g->flags & GMEM_CREATE_MMAP))
+		return false;
+	return gmem__host_state(g, offset, len, &run) == GMEM__SHARED ||
+	       run < len;
+}
+
 int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 		  const struct gmem_populate_opts *opts, struct gmem_error *err)
 {
 	struct gmem_populate_opts o;
 	struct gmem_mempolicy p;
 	struct job j = { .g = g, .o = &o, .step = STEP };
-	uint64_t run_len;
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -310,8 +330,7 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	if ((g->flags & GMEM_CREATE_MMAP) &&
-	    gmem__host_state(g, offset, len, &run_len) == GMEM__SHARED) {
+	if (touchable(g, offset, len)) {
 		r = gmem__view(g, &j.view, err);
 		if (r < 0)
 			return r;

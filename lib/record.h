@@ -19,19 +19,19 @@
 #include <stdint.h>
 
 enum gmem__state {
-	GMEM__UNSET = 0,	/* fresh memory is zero: no slot, no state */
+	GMEM__UNSET = 0, /* fresh memory is zero: no slot, no state */
 	GMEM__SHARED = 1,
 	GMEM__PRIVATE = 2,
 };
 
 struct gmem__record {
 	unsigned char *blocks;	/* a byte for each 1 GiB; NULL: all is .fixed */
-	unsigned char *summary;	/* a byte for each 2 MiB */
+	unsigned char *summary; /* a byte for each 2 MiB */
 	uint64_t *leaf;		/* a bit a page: 1 = private */
 	uint64_t *bound;	/* a bit a page: 1 = the leaf bit counts */
 	uint64_t size;		/* bytes of the file */
 	unsigned int page_shift;
-	enum gmem__state fixed;	/* the state of all, without .blocks */
+	enum gmem__state fixed; /* the state of all, without .blocks */
 };
 
 /* Bytes of memory a record of @size needs; 0 if that is not representable. */
@@ -42,8 +42,8 @@ void gmem__record_init(struct gmem__record *r, void *mem, uint64_t size,
 		       uint64_t page_size);
 
 /* A record without memory, of a file whose pages all stay @state. */
-void gmem__record_fix(struct gmem__record *r, uint64_t size,
-		      uint64_t page_size, enum gmem__state state);
+void gmem__record_fix(struct gmem__record *r, uint64_t size, uint64_t page_size,
+		      enum gmem__state state);
 
 /* Sets [@offset, @offset + @len): page aligned, inside the file. */
 void gmem__record_set(struct gmem__record *r, uint64_t offset, uint64_t len,
@@ -57,9 +57,8 @@ enum gmem__state gmem__record_get(const struct gmem__record *r,
  * The state at @offset and in *@run how many of the @len bytes from there on
  * have it.  Looks at nothing beyond @offset + @len.
  */
-enum gmem__state gmem__record_run(const struct gmem__record *r,
-				  uint64_t offset, uint64_t len,
-				  uint64_t *run);
+enum gmem__state gmem__record_run(const struct gmem__record *r, uint64_t offset,
+				  uint64_t len, uint64_t *run);
 
 /*
  * The exported form: a header and runs, little endian, see
@@ -81,8 +80,7 @@ size_t gmem__wire_write(const struct gmem__record *r, void *buf, size_t len);
  * Checks all of @buf, trusting nothing in it.  Return: 0 or -EINVAL, with
  * *@info filled as far as it could be read.
  */
-int gmem__wire_check(const void *buf, size_t len,
-		     struct gmem__wire_info *info);
+int gmem__wire_check(const void *buf, size_t len, struct gmem__wire_info *info);
 
 /*
  * The @index-th run of a buffer that gmem__wire_check() passed.  Runs are in

@@ -131,6 +131,15 @@ static int count_touched(const struct gmem *g, uint64_t offset, uint64_t len,
 	return r;
 }
 
+/* To all but a file's owner mincore says that everything is there. */
+static bool own_file(const struct gmem *g)
+{
+	struct gmem__stat st = { 0 };
+
+	return gmem__fstat(g->ctx, g->fd, &st) == 0 &&
+	       st.uid == g->ctx->sys->euid(g->ctx->priv);
+}
+
 int gmem_resident(struct gmem *g, uint64_t offset, uint64_t len,
 		  struct gmem_residency *out, struct gmem_error *err)
 {
@@ -146,7 +155,7 @@ int gmem_resident(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return r;
 	sys = count_all(g, offset, len, &o.bytes);
-	if (sys < 0 && (g->flags & GMEM_CREATE_MMAP)) {
+	if (sys < 0 && (g->flags & GMEM_CREATE_MMAP) && own_file(g)) {
 		o.flags = GMEM_RESIDENT_LOWER_BOUND;
 		sys = count_touched(g, offset, len, &o.bytes);
 	}

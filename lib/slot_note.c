@@ -148,7 +148,11 @@ int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	(void)pthread_mutex_unlock(&vm->lock);
 	if (s) {
 		gmem__slot_record(vm, &s->s, GMEM__UNSET);
-		gmem__slot_remove(vm, s);
+		/* What was set through the slot outlives it. */
+		if (s->s.gmem && gmem__by_gpa(vm, &s->s))
+			gmem__slot_pending(vm, s);
+		else
+			gmem__slot_remove(vm, s);
 	} else {
 		r = not_bound(slot, address_space, err);
 	}

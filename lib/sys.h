@@ -19,12 +19,14 @@ struct gmem__stat {
 	uint64_t ino;
 	uint64_t dev;
 	uint32_t mode; /* st_mode */
+	uint32_t uid;
 };
 
 struct gmem_sys {
 	uint64_t (*page_size)(void *priv);
 	int (*is_arm64)(void *priv);
 	unsigned int (*phys_bits)(void *priv); /* of the CPU; 0 = unknown */
+	uint32_t (*euid)(void *priv);
 	int (*open)(void *priv, const char *path, int flags);
 	int (*close)(void *priv, int fd);
 	int (*set_cloexec)(void *priv, int fd);

@@ -69,6 +69,12 @@ static unsigned int linux_phys_bits(void *priv)
 	return 0;
 }
 
+static uint32_t linux_euid(void *priv)
+{
+	(void)priv;
+	return geteuid();
+}
+
 static int linux_open(void *priv, const char *path, int flags)
 {
 	(void)priv;
@@ -105,6 +111,7 @@ static int linux_fstat(void *priv, int fd, struct gmem__stat *out)
 	out->ino = st.st_ino;
 	out->dev = st.st_dev;
 	out->mode = st.st_mode;
+	out->uid = st.st_uid;
 	return 0;
 }
 
@@ -297,6 +304,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.page_size = linux_page_size,
 	.is_arm64 = linux_is_arm64,
 	.phys_bits = linux_phys_bits,
+	.euid = linux_euid,
 	.open = linux_open,
 	.close = linux_close,
 	.set_cloexec = linux_set_cloexec,

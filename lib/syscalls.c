@@ -35,9 +35,11 @@ static const struct {
 	       "gmem_attributes_import" },
 	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt" },
 	{ "fstat", NULL, 0,
-	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note" },
+	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
+	  "gmem_resident" },
 	{ "newfstatat", NULL, 0,
-	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note" },
+	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
+	  "gmem_resident" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
@@ -68,6 +70,7 @@ static const struct {
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
+	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
 	{ "process_vm_writev", NULL, 0, "gmem_write" },
 	/* in place of these two, where the kernel has or allows neither */
