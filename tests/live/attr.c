@@ -287,6 +287,30 @@ static void set_goes_through_a_noted_slot(void **state)
 	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
 }
 
+/* Who forgets a slot need not have made its pages shared again. */
+static void bind_resets_what_a_forgotten_slot_left(void **state)
+{
+	struct live *l = *state;
+	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
+	int vm;
+
+	start_private(l, 2);
+	vm = gmem_vm_fd(l->vm);
+	note.gpa = GPA;
+	note.len = 2 * l->page;
+	note.gmem = l->g;
+	note.fd = gmem_fd(l->g);
+	t_code(raw_bind(vm, 0, GPA, note.len, NULL, note.fd, 0), 0);
+	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
+	live_ok(l, gmem_set_private(l->g, 0, 2 * l->page, &l->err));
+	t_code(raw_delete(vm, 0), 0);
+	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
+	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_SHARED);
+	assert_false(kernel_private(l, 0));
+	assert_false(kernel_private(l, l->page));
+}
+
 /* 8.4: the kernel walks page by page, so long ranges go in steps. */
 static void set_goes_in_steps_of_a_gibibyte(void **state)
 {
@@ -432,6 +456,7 @@ int main(void)
 		live_test(set_refuses_what_no_slot_has),
 		live_test(set_crosses_slots),
 		live_test(set_goes_through_a_noted_slot),
+		live_test(bind_resets_what_a_forgotten_slot_left),
 		live_test(set_goes_in_steps_of_a_gibibyte),
 		live_test(set_stops_when_cancelled),
 		live_test(import_puts_an_exported_record_back),

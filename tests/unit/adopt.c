@@ -82,6 +82,24 @@ static void what_is_no_guest_memfd_stays_the_callers(void **state)
 	assert_null(g);
 }
 
+/* Up to 6.18 the magic is that of every anonymous inode. */
+static void an_anonymous_inode_is_no_guest_memfd_by_its_magic(void **state)
+{
+	static const uint64_t sizes[] = { 0, 1, 5000 };
+	struct unit *u = *state;
+	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 4096, 3);
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++) {
+		fake_file(&u->f, fd)->size = sizes[i];
+		t_refused(adopt(u, u->vm, fd, 0, &g, &err), -EINVAL,
+			  GMEM_REASON_NOT_GUEST_MEMFD, err);
+	}
+	assert_null(g);
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
 static void a_claim_that_cannot_be_true_is_refused(void **state)
 {
 	struct unit *u = *state;
@@ -143,6 +161,8 @@ int main(void)
 		TEST(adopt_learns_size_and_mappability, unit_default),
 		TEST(adopt_works_without_a_vm, unit_default),
 		TEST(what_is_no_guest_memfd_stays_the_callers, unit_default),
+		TEST(an_anonymous_inode_is_no_guest_memfd_by_its_magic,
+		     unit_default),
 		TEST(a_claim_that_cannot_be_true_is_refused, unit_default),
 		TEST(the_page_size_is_the_senders_word, unit_default),
 		TEST(an_adopted_file_of_another_vm_is_diagnosed, unit_default),

@@ -262,6 +262,27 @@ static void vm_types_are_the_bits_of_capability_235(void **state)
 	assert_int_equal(says(u, GMEM_FEATURE_VM_SW_PROTECTED), GMEM_NO);
 }
 
+static void how_it_is_known_names_the_probe(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_feature_info a = { .sz = sizeof(a) }, b = a;
+
+	unit_need_encodings();
+	assert_int_equal(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, &a, NULL),
+			 GMEM_YES);
+	assert_string_equal(a.known_by, "KVM_CHECK_EXTENSION(244) & 1");
+	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &a,
+				     NULL) >= 0);
+	u->f.encoding = GMEM_HUGETLB_RFC2;
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &b,
+				     NULL) >= 0);
+	assert_string_not_equal(a.known_by, b.known_by);
+	assert_int_equal(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, &b, NULL),
+			 GMEM_YES);
+	assert_string_equal(b.known_by, "KVM_CHECK_EXTENSION(244) & 1");
+}
+
 static void huge_pages_are_no_without_a_named_encoding(void **state)
 {
 	struct unit *u = *state;
@@ -381,6 +402,7 @@ int main(void)
 		TEST(unknown_tells_the_errno, unit_default),
 		TEST(arm64_says_minus_one_to_what_it_does_not_know, unit_arm64),
 		TEST(vm_types_are_the_bits_of_capability_235, unit_default),
+		TEST(how_it_is_known_names_the_probe, unit_default),
 		TEST(huge_pages_are_no_without_a_named_encoding, unit_default),
 		TEST(a_named_encoding_is_tried_size_by_size, unit_sw612),
 		TEST(opening_leaves_one_fd_one_page_one_allocation, unit_sw),

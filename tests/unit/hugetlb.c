@@ -112,6 +112,21 @@ static void rfc1_has_no_mappable_files(void **state)
 	assert_int_equal(u->f.n_calls, 0);
 }
 
+static void huge_pages_do_not_excuse_useless_flags(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	open_with(u, GMEM_HUGETLB_RFC2);
+	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_MMAP, &g, &err),
+		  -EINVAL, GMEM_REASON_GUEST_ONLY, err);
+	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_INIT_SHARED, &g, &err),
+		  -EINVAL, GMEM_REASON_INIT_SHARED_UNMAPPABLE, err);
+	assert_null(g);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
 static void a_size_outside_the_list_is_refused(void **state)
 {
 	static const uint64_t bad[] = { 1,	     4 * KiB,	16 * KiB,
@@ -238,6 +253,7 @@ int main(void)
 		TEST(a_mappable_rfc2_file_is_told_to_start_private),
 		TEST(a_shared_rfc2_file_has_no_init_private),
 		TEST(rfc1_has_no_mappable_files),
+		TEST(huge_pages_do_not_excuse_useless_flags),
 		TEST(a_size_outside_the_list_is_refused),
 		TEST(the_size_is_a_multiple_of_the_huge_page),
 		TEST(without_a_named_encoding_there_are_no_huge_pages),

@@ -442,6 +442,69 @@ static void the_trace_tells_of_each_call(void **state)
 	free(seen);
 }
 
+/* The @nth traced call of that name. */
+static const struct gmem_trace *traced(const struct seen *s, const char *call,
+				       unsigned int nth)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (!strcmp(s->ev[i].call, call) && !nth--)
+			return &s->ev[i];
+	return NULL;
+}
+
+static void has_args(const struct seen *s, const char *call, uint64_t a0,
+		     uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	const struct gmem_trace *ev = traced(s, call, 0);
+
+	assert_non_null(ev);
+	assert_int_equal(ev->arg[0], a0);
+	assert_int_equal(ev->arg[1], a1);
+	assert_int_equal(ev->arg[2], a2);
+	assert_int_equal(ev->arg[3], a3);
+}
+
+/* The slot, its attributes by either interface, with what they are given. */
+static void traced_life(struct unit *u, struct seen *seen)
+{
+	struct gmem_error err;
+	struct gmem *g = NULL;
+	uint64_t vm = (uint64_t)gmem_vm_fd(u->vm);
+
+	t_ok(gmem_create(u->vm, 64 * KiB, NULL, &g, &err), err);
+	memset(seen, 0, sizeof(*seen));
+	t_ok(gmem_bind(g, 3, GiB, 4096, 8192, NULL, &err), err);
+	t_ok(gmem_set_shared(g, 4096, 4096, &err), err);
+	t_ok(gmem_set_private(g, 4096, 8192, &err), err);
+	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 8192);
+	if (u->f.inplace)
+		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES2",
+			 (uint64_t)gmem_fd(g), 4096, 4096, 0);
+	else
+		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES", vm, GiB, 8192, 8);
+	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	has_args(seen, "KVM_SET_USER_MEMORY_REGION", vm, 3, 0, 0);
+}
+
+static void the_trace_has_the_arguments_of_each_ioctl(void **state)
+{
+	struct unit *u = *state;
+	struct seen *seen = calloc(1, sizeof(*seen));
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .trace = note,
+				  .trace_arg = seen };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_ok(open_vm(u, &o, &err), err);
+	traced_life(u, seen);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	free(seen);
+}
+
 #define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
@@ -470,6 +533,8 @@ int main(void)
 		TEST(a_forked_child_is_refused_without_a_system_call,
 		     unit_default),
 		TEST(the_trace_tells_of_each_call, unit_bare),
+		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_sw),
+		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_inplace),
 	};
 
 	return t_main(tests);
