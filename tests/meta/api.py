@@ -5,11 +5,19 @@ import re
 import meta
 
 
+# Not for users: the seam between the library and its model.
+PRIVATE = "PRIVATE"
+
+
 def map_nodes():
-    """(version, names) of each node of the map, in order."""
+    """{version: names} of each node of the map."""
     script = meta.text("lib/libgmem.map")
-    return [(m[1], re.findall(r"\bgmem_\w+(?=;)", m[2])) for m in
-            re.finditer(r"^LIBGMEM_(\S+) \{(.*?)^\}", script, re.M | re.S)]
+    return {m[1]: set(re.findall(r"\bgmem_\w+(?=;)", m[2])) for m in
+            re.finditer(r"^LIBGMEM_(\S+) \{(.*?)^\}", script, re.M | re.S)}
+
+
+def seam():
+    return map_nodes().get(PRIVATE, set())
 
 
 def exported():
@@ -20,30 +28,35 @@ def exported():
 
 
 def map_is_what_is_exported():
-    want = {(name, f"LIBGMEM_{version}") for version, names in map_nodes()
-            for name in names}
+    want = {(name, f"LIBGMEM_{version}") for version, names in
+            map_nodes().items() for name in names}
     return meta.differ("the map", want, "libgmem.so", exported())
 
 
-def exports_are_the_header_s_prototypes():
-    return meta.differ("libgmem.so", {name for name, _ in exported()},
-                       "include/*.h", meta.api())
+def exports_are_the_prototypes_of_the_headers():
+    names = {name for name, _ in exported()} - seam()
+    return meta.differ("libgmem.so", names, "include/*.h", meta.api())
+
+
+def only_the_seam_has_inner_names():
+    for version, names in map_nodes().items():
+        for name in sorted(names):
+            if name.startswith("gmem__") != (version == PRIVATE):
+                yield f"{name} in LIBGMEM_{version}"
 
 
 def static_library_defines_the_same_names():
     lines = meta.output("nm", "--extern-only", "--defined-only", meta.STATIC)
-    names = [line.split()[-1] for line in lines.splitlines() if " T " in line]
-    others = [line for line in lines.splitlines()
-              if re.search(r" [A-SU-Z] ", line)]
-    yield from meta.differ("libgmem.a", names, "include/*.h", meta.api())
-    yield from (f"libgmem.a also defines {line.split()[-1]}"
-                for line in others)
+    names = {line.split()[2] for line in lines.splitlines()
+             if re.match(r"[0-9a-f]+ \w ", line)}
+    return meta.differ("libgmem.a", names, "libgmem.so",
+                       {name for name, _ in exported()})
 
 
 def newest_node_is_not_newer_than_the_version():
     project = re.search(r"VERSION (\d+)\.(\d+)", meta.text("CMakeLists.txt"))
     version = tuple(int(part) for part in project.groups())
-    for node, _ in map_nodes():
+    for node in set(map_nodes()) - {PRIVATE}:
         if tuple(int(part) for part in node.split(".")) > version:
             yield f"LIBGMEM_{node} is newer than {project[1]}.{project[2]}"
 
@@ -79,7 +92,8 @@ def every_page_shows_the_prototypes_of_its_calls():
             yield f"{path} has no synopsis of {name}"
 
 
-meta.run(map_is_what_is_exported, exports_are_the_header_s_prototypes,
+meta.run(map_is_what_is_exported, exports_are_the_prototypes_of_the_headers,
+         only_the_seam_has_inner_names,
          static_library_defines_the_same_names,
          newest_node_is_not_newer_than_the_version,
          every_call_has_a_page_of_section_3,

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libgmem-model - a guest_memfd kernel in user space
+ *
+ * A struct gmem_vm made here works with every call of gmem.h and needs
+ * neither KVM nor rights.  It lives in one process and protects nothing: it
+ * is for trying, testing and teaching.  gmem_model(7) says what each profile
+ * is and where the model ends.
+ *
+ * Return values, errors, options and units are as gmem.h says.
+ */
+#ifndef GMEM_MODEL_H
+#define GMEM_MODEL_H
+
+#include <gmem.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A kernel that the model can be. */
+struct gmem_model_profile {
+	size_t sz;
+	const char *name;     /* "7.3"; static */
+	const char *summary;  /* static */
+	const char *verified; /* the real kernel that it was held against;
+				 NULL = made to specification only */
+};
+
+/* The @index-th profile.  Return: 0, or -EINVAL past the last one. */
+GMEM_API int gmem_model_profile_info(uint32_t index,
+				     struct gmem_model_profile *out,
+				     struct gmem_error *err);
+
+enum gmem_model_machine {
+	GMEM_MODEL_X86 = 0,	     /* x86-64, two-dimensional paging */
+	GMEM_MODEL_X86_SOFTWARE = 1, /* without: default VMs only */
+	GMEM_MODEL_ARM64 = 2,
+};
+
+struct gmem_model_opts {
+	size_t sz;
+	const struct gmem_vm_opts *vm; /* NULL = all defaults */
+	struct gmem_vm *beside; /* in the same kernel as this VM; or NULL */
+	uint32_t machine;	/* enum gmem_model_machine */
+	uint32_t vm_types; /* what it has: bit n is KVM's type n; 0 = usual */
+	uint32_t nodes;	   /* NUMA nodes, 1 ... 32; 0 = 1 */
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * Makes a VM in a model kernel of @profile, such as "7.3": a kernel of its
+ * own, or that of opts->beside, whose profile it must then be.
+ */
+GMEM_API GMEM_CHECK int gmem_model_vm_open(const char *profile,
+					   const struct gmem_model_opts *opts,
+					   struct gmem_vm **out,
+					   struct gmem_error *err);
+
+/* gmem_model_access() */
+#define GMEM_MODEL_WRITE (1U << 0)   /* the guest stores @buf */
+#define GMEM_MODEL_PRIVATE (1U << 1) /* as private; not for sw-protected */
+
+/*
+ * A guest access as a vCPU makes it: @len bytes at @gpa from or to @buf.
+ * @run, of @run_size bytes, is the vCPU's struct kvm_run and is filled as
+ * KVM_RUN does; it may be NULL.
+ * Return: what KVM_RUN would: 0 or -errno; err->done bytes were accessed.
+ */
+GMEM_API int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf,
+			       size_t len, uint32_t flags, void *run,
+			       size_t run_size, struct gmem_error *err);
+
+/* Pages in use by something else: converting them to private is EAGAIN. */
+GMEM_API int gmem_model_pin(struct gmem_vm *vm, int fd, uint64_t offset,
+			    uint64_t len, struct gmem_error *err);
+GMEM_API int gmem_model_unpin(struct gmem_vm *vm, int fd, uint64_t offset,
+			      uint64_t len, struct gmem_error *err);
+
+/*
+ * The @nth call of @call from now fails with @error, once.  @call is a name
+ * as struct gmem_trace has it, or "KVM_RUN" or "alloc"; NULL = of any.  @nth 0
+ * takes it back.
+ */
+GMEM_API int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
+			     int error, struct gmem_error *err);
+
+/*
+ * A signal arrives once the next fallocate(2) has allocated @after bytes, or
+ * at the next gmem_model_access().
+ */
+GMEM_API int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
+				  struct gmem_error *err);
+
+/* The kernel marks the VM dead. */
+GMEM_API int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err);
+
+/* Sets how many huge pages of @page_size bytes there are. */
+GMEM_API int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size,
+				 uint64_t pages, struct gmem_error *err);
+/* How many of them are neither in use nor reserved. */
+GMEM_API int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size,
+				 uint64_t *pages, struct gmem_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

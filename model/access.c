@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/* What a guest's access meets, and the exit that it makes. */
+#include <errno.h>
+#include <string.h>
+
+#include "access.h"
+
+#define TYPE_SW_PROTECTED 1
+
+#define EXIT_HLT 5
+#define EXIT_MMIO 6
+#define EXIT_MEMORY_FAULT 39
+
+#define EXIT_FLAG_PRIVATE (1ULL << 3)
+
+static void put(const struct access *a, size_t at, const void *from, size_t len)
+{
+	if (a->run && at + len <= a->run_size)
+		memcpy(a->run + at, from, len);
+}
+
+static void put_reason(const struct access *a, uint32_t reason)
+{
+	put(a, 8, &reason, sizeof(reason));
+}
+
+static int memory_fault(const struct access *a, bool private, int code)
+{
+	uint64_t page = a->k->page_size;
+	uint64_t v[3] = { private ? EXIT_FLAG_PRIVATE : 0,
+			  a->gpa - a->gpa % page, page };
+
+	put_reason(a, EXIT_MEMORY_FAULT);
+	put(a, 32, v, sizeof(v));
+	return code;
+}
+
+/* The rest is for the VMM: KVM_RUN returns 0. */
+static int mmio(struct access *a)
+{
+	uint32_t len = a->left < 8 ? (uint32_t)a->left : 8;
+	unsigned char data[8] = { 0 };
+	uint8_t write = a->write;
+
+	if (write)
+		memcpy(data, a->buf, len);
+	put_reason(a, EXIT_MMIO);
+	put(a, 32, &a->gpa, sizeof(a->gpa));
+	put(a, 40, data, sizeof(data));
+	put(a, 48, &len, sizeof(len));
+	put(a, 52, &write, sizeof(write));
+	a->stopped = true;
+	return 0;
+}
+
+static struct slot *slot_at(const struct vm *vm, uint64_t gpa)
+{
+	struct slot *s;
+
+	for (s = vm->slots; s; s = s->next)
+		if (s->address_space == 0 && gpa >= s->gpa &&
+		    gpa - s->gpa < s->len)
+			return s;
+	return NULL;
+}
+
+static bool is_private(const struct access *a, const struct slot *s)
+{
+	uint64_t end;
+
+	if (!model__vm_private(a->vm))
+		return false;
+	if (!model__has(a->k, MODEL_IN_PLACE))
+		return model__ranges_get(&a->vm->attributes, a->gpa, NULL);
+	return s && s->file &&
+	       model__inode_private(s->file->inode,
+				    s->offset + (a->gpa - s->gpa), &end);
+}
+
+/* Through the VMM's address space, as its own accesses would go. */
+static int by_address(const struct access *a, const struct slot *s, size_t n)
+{
+	void *at = (void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->gpa));
+	int64_t r = a->write ? gmem__sys_linux.vm_write(NULL, at, a->buf, n)
+			     : gmem__sys_linux.vm_read(NULL, a->buf, at, n);
+
+	return r == (int64_t)n ? 0 : memory_fault(a, false, -EFAULT);
+}
+
+/* One page at most. */
+static int access_page(struct access *a, size_t n)
+{
+	struct slot *s = slot_at(a->vm, a->gpa);
+	bool private = is_private(a, s), wants = a->private;
+	bool has_file = s && (s->flags & GMEM__MEM_GUEST_MEMFD);
+
+	/* A software-protected guest has no say in it. */
+	if (!model__vm_private(a->vm) || a->vm->type == TYPE_SW_PROTECTED)
+		wants = private;
+	if (wants != private || (wants && !has_file))
+		return memory_fault(a, wants, -EFAULT);
+	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)))
+		return mmio(a);
+	if (!has_file || !(private || (s->flags & MODEL_SLOT_FILE_ONLY)))
+		return by_address(a, s, n);
+	if (!s->file)
+		return memory_fault(a, wants, -EFAULT);
+	return model__inode_copy(s->file->inode, s->offset + (a->gpa - s->gpa),
+				 a->buf, n, a->write);
+}
+
+int model__access(struct access *a)
+{
+	uint64_t page = a->k->page_size;
+	int r = model__due(a->k, "KVM_RUN");
+
+	/* Only these two come with the exit's particulars. */
+	if (r == -EFAULT || r == -EHWPOISON)
+		return memory_fault(a, a->private, r);
+	if (r < 0)
+		return r;
+	if (a->vm->dead || model__forked(a->k))
+		return -EIO;
+	if (a->k->interrupt) {
+		a->k->interrupt = false;
+		return -EINTR;
+	}
+	while (r == 0 && a->left && !a->stopped) {
+		size_t n = page - a->gpa % page;
+
+		if (n > a->left)
+			n = a->left;
+		r = access_page(a, n);
+		if (r < 0 || a->stopped)
+			return r;
+		a->gpa += n;
+		a->buf += n;
+		a->left -= n;
+	}
+	put_reason(a, EXIT_HLT);
+	return 0;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* What a test does to a model kernel: guest accesses, pins, failures. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "access.h"
+#include "model_sys.h"
+
+/* Clears @err; the VM's kernel, locked, and the VM in it. */
+static int enter(struct gmem_vm *vm, struct kernel **k, struct vm **v,
+		 struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!vm)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "the VM is NULL");
+	*k = gmem__vm_priv(vm, &model__sys);
+	if (!*k)
+		return gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
+				  "the VM is not one of the model");
+	model__lock(*k);
+	*v = (struct vm *)model__object(*k, gmem_vm_fd(vm));
+	if (*v && (*v)->o.type == OBJECT_VM)
+		return 0;
+	model__unlock(*k);
+	return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)gmem_vm_fd(vm), 0,
+			  "fd %d of the VM was closed", gmem_vm_fd(vm));
+}
+
+int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
+		      uint32_t flags, void *run, size_t run_size,
+		      struct gmem_error *err)
+{
+	struct access a = {
+		.gpa = gpa,
+		.buf = buf,
+		.left = len,
+		.write = flags & GMEM_MODEL_WRITE,
+		.private = flags & GMEM_MODEL_PRIVATE,
+		.run = run,
+		.run_size = run_size,
+	};
+	int r = enter(vm, &a.k, &a.vm, err);
+
+	if (r < 0)
+		return r;
+	if (flags & ~(GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE))
+		r = gmem__flags_check(flags,
+				      GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE,
+				      "flags", err);
+	else if (!buf || gpa + len < gpa)
+		r = gmem__fail(err,
+			       buf ? GMEM_REASON_GPA_OVERFLOW
+				   : GMEM_REASON_NULL_ARGUMENT,
+			       gpa, len, "buf is NULL or gpa + len wraps");
+	if (r == 0) {
+		r = model__access(&a);
+		if (r < 0)
+			(void)gmem__fail_sys(err, GMEM_REASON_KERNEL, 0, r,
+					     a.gpa, 0,
+					     "KVM_RUN fails at gpa 0x%" PRIx64
+					     " with errno %d",
+					     a.gpa, -r);
+		if (err)
+			err->done = len - a.left;
+	}
+	model__unlock(a.k);
+	return r;
+}
+
+/* One more or less use of each page of the range. */
+static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
+	       struct gmem_error *err)
+{
+	uint64_t pos, stop, n;
+	int r = 0;
+
+	for (pos = offset; by < 0 && pos < end; pos = stop)
+		if (!model__ranges_get(&i->pins, pos, &stop))
+			return gmem__fail(err, GMEM_REASON_NOT_MAPPED, pos, 0,
+					  "offset 0x%" PRIx64 " is not pinned",
+					  pos);
+	for (pos = offset; r == 0 && pos < end; pos = stop) {
+		n = model__ranges_get(&i->pins, pos, &stop);
+		if (stop > end)
+			stop = end;
+		r = model__ranges_set(&i->pins, pos, stop,
+				      by < 0 ? n - 1 : n + 1);
+	}
+	return r < 0 ? gmem__fail(err, GMEM_REASON_NO_MEMORY, 0, 0,
+				  "no memory for the pin")
+		     : 0;
+}
+
+static int pin_file(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
+		    int by, struct gmem_error *err)
+{
+	struct object *o;
+	struct kernel *k;
+	struct inode *i;
+	struct vm *v;
+	int r = enter(vm, &k, &v, err);
+
+	if (r < 0)
+		return r;
+	o = model__object(k, fd);
+	if (!o || o->type != OBJECT_FILE) {
+		r = gmem__fail(err, GMEM_REASON_NOT_GUEST_MEMFD, (uint64_t)fd,
+			       0, "fd %d is no guest_memfd of the model", fd);
+		goto out;
+	}
+	i = ((struct file *)o)->inode;
+	if (len == 0)
+		r = gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
+			       "the length is 0");
+	else if ((offset | len) % k->page_size)
+		r = gmem__fail(err, GMEM_REASON_UNALIGNED, offset | len,
+			       k->page_size,
+			       "0x%" PRIx64 " or 0x%" PRIx64
+			       " is not a multiple of 0x%" PRIx64,
+			       offset, len, k->page_size);
+	else if (offset + len < offset || offset + len > i->size)
+		r = gmem__fail(
+			err, GMEM_REASON_OUTSIDE_FILE, offset + len, i->size,
+			"0x%" PRIx64 " + 0x%" PRIx64 " ends beyond the file",
+			offset, len);
+	else
+		r = pin(i, offset, offset + len, by, err);
+out:
+	model__unlock(k);
+	return r;
+}
+
+int gmem_model_pin(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
+		   struct gmem_error *err)
+{
+	return pin_file(vm, fd, offset, len, 1, err);
+}
+
+int gmem_model_unpin(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
+		     struct gmem_error *err)
+{
+	return pin_file(vm, fd, offset, len, -1, err);
+}
+
+int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
+		    int error, struct gmem_error *err)
+{
+	struct kernel *k;
+	struct vm *v;
+	int r = enter(vm, &k, &v, err);
+
+	if (r < 0)
+		return r;
+	if (call && strlen(call) >= sizeof(k->failure.call)) {
+		r = gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, strlen(call),
+			       sizeof(k->failure.call),
+			       "no call has so long a name");
+	} else if (nth && (error <= 0 || error > 4095)) {
+		r = gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, (uint64_t)error,
+			       4095, "%d is not an errno", error);
+	} else {
+		memset(&k->failure, 0, sizeof(k->failure));
+		if (call)
+			memcpy(k->failure.call, call, strlen(call));
+		k->failure.left = nth;
+		k->failure.code = error;
+	}
+	model__unlock(k);
+	return r;
+}
+
+int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
+			 struct gmem_error *err)
+{
+	struct kernel *k;
+	struct vm *v;
+	int r = enter(vm, &k, &v, err);
+
+	if (r < 0)
+		return r;
+	k->interrupt = true;
+	k->interrupt_after = after;
+	model__unlock(k);
+	return 0;
+}
+
+int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err)
+{
+	struct kernel *k;
+	struct vm *v;
+	int r = enter(vm, &k, &v, err);
+
+	if (r < 0)
+		return r;
+	v->dead = true;
+	model__unlock(k);
+	return 0;
+}

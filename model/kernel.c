@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A model kernel: what its descriptors stand for, and how long it lives.
+ *
+ * An object is known by the inode of its memfd, so that a duplicated
+ * descriptor is the same object.  What goes past the library unseen, a plain
+ * close(2), is noticed when the number is used again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "model.h"
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1 /* 5.11 */
+#endif
+
+#define COOKIE 0x6d6f64656cULL
+
+/* SIGBUS for the touch of a page that is not there: no rights needed. */
+static int open_uffd(void)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MISSING_SHMEM,
+	};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, UFFDIO_API, &api) == 0)
+		return fd;
+	r = -errno;
+	(void)close(fd);
+	return r;
+}
+
+/* The huge pages of each size that a kernel of that machine knows. */
+static void fill_pools(struct kernel *k)
+{
+	static const struct pool x86[] = { { 2ULL << 20, 512, 0 },
+					   { 1ULL << 30, 4, 0 } };
+	static const struct pool arm64[] = { { 64ULL << 10, 1024, 0 },
+					     { 2ULL << 20, 512, 0 },
+					     { 32ULL << 20, 16, 0 },
+					     { 1ULL << 30, 4, 0 } };
+
+	if (k->machine == GMEM_MODEL_ARM64)
+		memcpy(k->pools, arm64, sizeof(arm64));
+	else
+		memcpy(k->pools, x86, sizeof(x86));
+}
+
+static int map_cookie(struct kernel *k)
+{
+	void *p = mmap(NULL, k->page_size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	(void)madvise(p, k->page_size, MADV_WIPEONFORK);
+	*(uint64_t *)p = COOKIE;
+	k->cookie = p;
+	return 0;
+}
+
+static uint32_t usual_types(uint32_t machine)
+{
+	return machine == GMEM_MODEL_X86 ? 0x3 : 0x1;
+}
+
+int model__kernel_new(const struct profile *profile,
+		      const struct gmem_model_opts *opts, struct kernel **out)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	k->profile = profile;
+	k->machine = opts->machine;
+	k->types = opts->vm_types ? opts->vm_types : usual_types(opts->machine);
+	k->nodes = opts->nodes ? opts->nodes : 1;
+	k->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	k->uffd = -1;
+	fill_pools(k);
+	r = map_cookie(k);
+	if (r < 0)
+		goto err_free;
+	if (model__has(k, MODEL_IN_PLACE)) {
+		r = open_uffd();
+		if (r < 0)
+			goto err_cookie;
+		k->uffd = r;
+	}
+	r = -pthread_key_create(&k->task_policy, free);
+	if (r < 0)
+		goto err_uffd;
+	(void)pthread_mutex_init(&k->lock, NULL);
+	k->holds = 1;
+	*out = k;
+	return 0;
+err_uffd:
+	if (k->uffd >= 0)
+		(void)close(k->uffd);
+err_cookie:
+	(void)munmap((void *)(uintptr_t)k->cookie, k->page_size);
+err_free:
+	free(k);
+	return r;
+}
+
+static void kernel_free(struct kernel *k)
+{
+	free(pthread_getspecific(k->task_policy));
+	(void)pthread_key_delete(k->task_policy);
+	(void)pthread_mutex_destroy(&k->lock);
+	if (k->uffd >= 0)
+		(void)close(k->uffd);
+	(void)munmap((void *)(uintptr_t)k->cookie, k->page_size);
+	model__ranges_free(&k->vma_policy);
+	free(k->fds);
+	free(k);
+}
+
+void model__lock(struct kernel *k)
+{
+	(void)pthread_mutex_lock(&k->lock);
+}
+
+void model__unlock(struct kernel *k)
+{
+	bool last = k->holds == 0;
+
+	(void)pthread_mutex_unlock(&k->lock);
+	if (last)
+		kernel_free(k);
+}
+
+int model__due(struct kernel *k, const char *call)
+{
+	struct failure *f = &k->failure;
+
+	if (!f->left || (f->call[0] && strcmp(f->call, call) != 0))
+		return 0;
+	return --f->left ? 0 : -f->code;
+}
+
+bool model__forked(const struct kernel *k)
+{
+	return *k->cookie == 0;
+}
+
+static int seal(int fd, uint64_t size)
+{
+	struct rlimit limit;
+
+	/* The kernel would send SIGXFSZ; a guest_memfd knows no such limit. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur)
+		return -EFBIG;
+	if (ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
+		    0)
+		return -errno;
+	return 0;
+}
+
+int model__memfd(uint64_t size, bool cloexec)
+{
+	int fd = memfd_create("gmem-model",
+			      MFD_ALLOW_SEALING | (cloexec ? MFD_CLOEXEC : 0));
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = seal(fd, size);
+	if (r < 0) {
+		(void)close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static struct fd_entry *entry_of(struct kernel *k, int fd)
+{
+	for (size_t i = 0; i < k->n_fds; i++)
+		if (k->fds[i].fd == fd)
+			return &k->fds[i];
+	return NULL;
+}
+
+static int entry_add(struct kernel *k, struct object *o, int fd)
+{
+	struct fd_entry *e = realloc(k->fds, (k->n_fds + 1) * sizeof(*k->fds));
+
+	if (!e)
+		return -ENOMEM;
+	k->fds = e;
+	k->fds[k->n_fds++] = (struct fd_entry){ o, fd };
+	o->refs++;
+	k->holds++;
+	return 0;
+}
+
+static void entry_drop(struct kernel *k, struct fd_entry *e)
+{
+	struct object *o = e->object;
+
+	*e = k->fds[--k->n_fds];
+	k->holds--;
+	model__object_put(k, o);
+}
+
+int model__object_add(struct kernel *k, struct object *o, enum object_type type,
+		      int fd)
+{
+	struct fd_entry *stale = entry_of(k, fd);
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (stale)
+		entry_drop(k, stale);
+	o->type = type;
+	o->dev = st.st_dev;
+	o->ino = st.st_ino;
+	r = entry_add(k, o, fd);
+	if (r < 0)
+		return r;
+	o->next = k->objects;
+	k->objects = o;
+	return 0;
+}
+
+struct object *model__object(struct kernel *k, int fd)
+{
+	struct fd_entry *e = entry_of(k, fd);
+	struct object *o;
+	struct stat st;
+	bool open = fstat(fd, &st) == 0;
+
+	if (e && open && e->object->dev == st.st_dev &&
+	    e->object->ino == st.st_ino)
+		return e->object;
+	if (e)
+		entry_drop(k, e);
+	for (o = open ? k->objects : NULL; o; o = o->next)
+		if (o->dev == st.st_dev && o->ino == st.st_ino)
+			break;
+	if (o)
+		(void)entry_add(k, o, fd);
+	return o;
+}
+
+void model__object_put(struct kernel *k, struct object *o)
+{
+	struct object **p;
+
+	if (--o->refs)
+		return;
+	for (p = &k->objects; *p != o; p = &(*p)->next)
+		;
+	*p = o->next;
+	switch (o->type) {
+	case OBJECT_FILE:
+		model__file_free(k, (struct file *)o);
+		break;
+	case OBJECT_VM:
+		model__vm_free(k, (struct vm *)o);
+		break;
+	case OBJECT_DEVICE:
+		free(o);
+		break;
+	}
+}
+
+int model__close(struct kernel *k, int fd)
+{
+	struct object *o = model__object(k, fd);
+	int r = gmem__sys_linux.close(NULL, fd);
+
+	if (o && entry_of(k, fd))
+		entry_drop(k, entry_of(k, fd));
+	return r;
+}
+
+int model__copy_in(void *to, const void *from, size_t len)
+{
+	int64_t n = gmem__sys_linux.vm_read(NULL, to, from, len);
+
+	return n == (int64_t)len ? 0 : -EFAULT;
+}
+
+int model__copy_out(void *to, const void *from, size_t len)
+{
+	int64_t n = gmem__sys_linux.vm_write(NULL, to, from, len);
+
+	return n == (int64_t)len ? 0 : -EFAULT;
+}

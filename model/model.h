@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest_memfd kernel in user space: its objects and the functions that more
+ * than one file of model/ uses, grouped by the file that defines them.
+ *
+ * Pages lie in memfds, so that mappings and residency are real; rules and
+ * state are the model's.  One mutex per kernel, taken in sys.c and api.c:
+ * everything below expects it to be held.  Every function that returns int
+ * and is not a predicate returns >= 0 or -errno.
+ */
+#ifndef GMEM_MODEL_MODEL_H
+#define GMEM_MODEL_MODEL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <gmem_model.h>
+
+#include "internal.h"
+
+#define MODEL_NODES 32 /* a node mask has its place in a range's value */
+#define MODEL_POOLS 12
+
+/* ranges.c: a map from byte ranges to numbers; 0 is what is not in it. */
+struct range {
+	uint64_t start, end, value;
+};
+
+struct ranges {
+	struct range *r; /* sorted, disjoint, neighbours differ */
+	size_t n, room;
+};
+
+int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
+		      uint64_t value);
+/* The value at @at; *@end (may be NULL): where it ends, at most UINT64_MAX. */
+uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
+void model__ranges_free(struct ranges *m);
+
+/* profile.c */
+enum {
+	MODEL_MMAP = 1U << 0,	      /* 6.18: mmap, flags, every VM type */
+	MODEL_OWN_INODE = 1U << 1,    /* 6.19: own magic, policies are kept */
+	MODEL_RANGE_EEXIST = 1U << 2, /* 7.2: a range bound twice */
+	MODEL_OFFSET_CHECK = 1U << 3, /* 7.2: offset + size as unsigned */
+	MODEL_IN_PLACE = 1U << 4,     /* attributes are the file's */
+	MODEL_RFC1 = 1U << 5,	      /* huge pages as posted in 2024 */
+	MODEL_RFC2 = 1U << 6,	      /* and in 2025 */
+};
+
+struct profile {
+	const char *name;
+	const char *verified; /* the kernels it was held against, or NULL */
+	const char *summary;
+	uint32_t rules;
+	uint32_t types; /* VM types that kernel has, bit by number */
+};
+
+const struct profile *model__profile_find(const char *name);
+const struct profile *model__profile_at(uint32_t index);
+
+/* kernel.c */
+enum object_type {
+	OBJECT_DEVICE,
+	OBJECT_VM,
+	OBJECT_FILE,
+};
+
+/* What a descriptor stands for: a memfd is its body, found by inode. */
+struct object {
+	struct object *next;
+	uint64_t dev, ino;
+	unsigned int refs; /* descriptors, mappings, a VM's files */
+	enum object_type type;
+};
+
+struct fd_entry {
+	struct object *object;
+	int fd;
+};
+
+struct failure {
+	char call[40]; /* "" = any */
+	uint64_t left; /* 0 = none is due */
+	int code;
+};
+
+struct pool {
+	uint64_t page_size, total, used;
+};
+
+struct kernel {
+	pthread_mutex_t lock;
+	pthread_key_t task_policy;
+	const struct profile *profile;
+	uint32_t machine; /* enum gmem_model_machine */
+	uint32_t types;
+	unsigned int nodes;
+	uint64_t page_size;
+	unsigned int holds; /* descriptors, mappings, allocations, callers */
+	int uffd;	    /* -1: nothing converts in place */
+	struct object *objects;
+	struct fd_entry *fds;
+	size_t n_fds;
+	struct mapping *maps;
+	struct ranges vma_policy; /* by address, up to 6.18 */
+	struct failure failure;
+	bool interrupt;		  /* a signal comes ... */
+	uint64_t interrupt_after; /* ... after so many bytes */
+	struct pool pools[MODEL_POOLS];
+	const volatile uint64_t *cookie; /* wiped in a forked child */
+};
+
+int model__kernel_new(const struct profile *profile,
+		      const struct gmem_model_opts *opts, struct kernel **out);
+void model__lock(struct kernel *k);
+/* Also frees it when nothing holds it any more. */
+void model__unlock(struct kernel *k);
+static inline bool model__has(const struct kernel *k, uint32_t rule)
+{
+	return k->profile->rules & rule;
+}
+/* -code of the failure that is due at this call of @call, else 0. */
+int model__due(struct kernel *k, const char *call);
+bool model__forked(const struct kernel *k);
+/* A memfd of @size that can not be resized; lowest free descriptor. */
+int model__memfd(uint64_t size, bool cloexec);
+/* Enters @fd as a descriptor of @o, whose body it is. */
+int model__object_add(struct kernel *k, struct object *o, enum object_type type,
+		      int fd);
+/* What @fd is, also when it was duplicated; NULL = nothing of the model's. */
+struct object *model__object(struct kernel *k, int fd);
+void model__object_put(struct kernel *k, struct object *o);
+int model__close(struct kernel *k, int fd);
+/* Copies the argument of an ioctl: -EFAULT for a bad pointer. */
+int model__copy_in(void *to, const void *from, size_t len);
+int model__copy_out(void *to, const void *from, size_t len);
+
+/* inode.c: the pages of a file */
+struct inode {
+	struct kernel *k;
+	uint64_t size;
+	uint64_t page_size; /* of the file: the huge page or the host's */
+	bool mappable, converts;
+	int shared, private;	  /* where pages are: memfds, or -1 */
+	struct ranges attributes; /* 1 = private */
+	struct ranges policy;	  /* 6.19 */
+	struct ranges nodes;	  /* node + 1 of each page */
+	struct ranges pins;	  /* how often */
+	struct pool *pool;
+};
+
+struct inode_how {
+	uint64_t size, page_size;
+	bool mappable, init_private, converts;
+};
+
+/* *@fd: the descriptor to hand out. */
+int model__inode_new(struct kernel *k, const struct inode_how *how,
+		     struct inode **out, int *fd);
+void model__inode_free(struct inode *i);
+bool model__inode_private(const struct inode *i, uint64_t at, uint64_t *end);
+/* The memfd with the page at @at, and where that stops being the one. */
+int model__inode_store(const struct inode *i, uint64_t at, uint64_t *end);
+int model__inode_allocate(struct inode *i, uint64_t offset, uint64_t len);
+int model__inode_punch(struct inode *i, uint64_t offset, uint64_t len);
+/* As a guest reads and writes: allocates. */
+int model__inode_copy(struct inode *i, uint64_t offset, void *buf, size_t len,
+		      bool write);
+/* Base pages of the host's that have memory. */
+int model__inode_resident(struct inode *i, uint64_t offset, uint64_t len,
+			  uint64_t *pages);
+/* The same of one of its memfds. */
+int model__store_resident(const struct inode *i, int fd, uint64_t offset,
+			  uint64_t len, uint64_t *pages);
+/* The first page from @at on that was touched; @i->size if none. */
+uint64_t model__inode_data(const struct inode *i, uint64_t at);
+
+struct mapping;
+
+/* convert.c */
+/* KVM_SET_MEMORY_ATTRIBUTES2; *@at: where it stopped. */
+int model__inode_convert(struct inode *i, uint64_t offset, uint64_t len,
+			 bool private, uint64_t *at);
+/* SIGBUS at what is private, in a mapping just made. */
+int model__map_guard(struct kernel *k, const struct mapping *m);
+
+/* file.c: a guest_memfd as one VM sees it */
+struct file {
+	struct object o; /* first */
+	struct inode *inode;
+	struct vm *vm;
+	uint64_t flags; /* GMEM_CREATE_* */
+};
+
+int model__file_create(struct kernel *k, struct vm *vm, const void *arg);
+void model__file_free(struct kernel *k, struct file *f);
+int model__file_ioctl(struct kernel *k, struct file *f, unsigned long request,
+		      void *arg);
+int model__fallocate(struct kernel *k, int fd, int mode, uint64_t offset,
+		     uint64_t len);
+int model__cachestat(struct kernel *k, int fd, uint64_t offset, uint64_t len,
+		     uint64_t *resident);
+int model__fstat(struct kernel *k, int fd, struct gmem__stat *out);
+int model__fstatfs(struct kernel *k, int fd, uint64_t *magic);
+
+/* map.c */
+struct mapping {
+	struct mapping *next;
+	uint64_t start, end; /* addresses */
+	uint64_t offset;
+	struct file *file;
+};
+
+/* The mapping at @addr, or NULL. */
+struct mapping *model__map_at(struct kernel *k, uint64_t addr);
+int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
+		int fd, uint64_t offset);
+int model__munmap(struct kernel *k, void *addr, size_t len);
+int model__madvise(struct kernel *k, void *addr, size_t len, int advice);
+int model__mincore(struct kernel *k, void *addr, size_t len,
+		   unsigned char *vec);
+
+/* policy.c */
+int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
+		 const unsigned long *nodes, unsigned long maxnode,
+		 unsigned int flags);
+int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
+			 unsigned long maxnode, void *addr,
+			 unsigned long flags);
+int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
+			 unsigned long maxnode);
+int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
+/* Gives each page in the range that has memory and no node yet one. */
+int model__settle(struct inode *i, uint64_t offset, uint64_t len);
+
+/* vm.c */
+struct slot {
+	struct slot *next;
+	uint32_t id, address_space, flags;
+	uint64_t gpa, len, userspace_addr;
+	struct file *file; /* NULL: none, or closed under the slot */
+	uint64_t offset;
+};
+
+struct vm {
+	struct object o; /* first */
+	uint32_t type;	 /* the number of KVM_CREATE_VM; 0 on arm64 */
+	unsigned int ipa_bits;
+	bool dead;
+	struct slot *slots;
+	uint64_t bytes;		  /* of all slots */
+	struct ranges attributes; /* by guest address */
+};
+
+void model__vm_free(struct kernel *k, struct vm *vm);
+int model__ioctl(struct kernel *k, int fd, unsigned long request, void *arg);
+
+/* caps.c; @vm is NULL on the device. */
+bool model__vm_private(const struct vm *vm); /* has private memory */
+uint64_t model__vm_flags(const struct kernel *k, const struct vm *vm);
+int model__cap(const struct kernel *k, const struct vm *vm, unsigned long cap);
+uint32_t model__address_spaces(const struct kernel *k, const struct vm *vm);
+bool model__readonly(const struct kernel *k, const struct vm *vm);
+/* Whether anything in that kernel's build has private memory. */
+bool model__private_built(const struct kernel *k);
+
+/* slot.c */
+#define MODEL_SLOTS_X86 32764
+#define MODEL_SLOTS_ARM64 32767
+/* In slot.flags, above the kernel's: all accesses go to the file. */
+#define MODEL_SLOT_FILE_ONLY (1U << 31)
+
+int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
+		    bool second);
+void model__slots_lose_file(struct vm *vm, const struct file *f);
+void model__slots_free(struct vm *vm);
+
+#endif

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: MIT
+/*
+ * NUMA: nodes that need not exist, and policies that decide on which of them
+ * a page is.
+ *
+ * The host may touch a mapped page without the model seeing it.  Such a page
+ * gets its node when something next depends on it: before a policy changes,
+ * and when it is asked for.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "model.h"
+
+enum {
+	DEFAULT,
+	PREFERRED,
+	BIND,
+	INTERLEAVE,
+	LOCAL,
+	PREFERRED_MANY,
+	WEIGHTED_INTERLEAVE,
+	MODES,
+};
+
+#define F_NUMA_BALANCING (1 << 13)
+#define F_RELATIVE_NODES (1 << 14)
+#define F_STATIC_NODES (1 << 15)
+#define F_ALL (F_NUMA_BALANCING | F_RELATIVE_NODES | F_STATIC_NODES)
+
+#define GET_NODE 1
+#define GET_ADDR 2
+#define GET_MEMS_ALLOWED 4
+
+#define MF_STRICT 1
+#define MF_MOVE 2
+#define MF_MOVE_ALL 4
+
+#define MASK_BITS 1024 /* the most nodes a kernel can be built for */
+#define MASK_LIMIT 32768
+#define WORD (8 * sizeof(unsigned long))
+
+/* A policy as a range's value: 16 bits mode and flags, 32 bits nodes. */
+#define PACKED (1ULL << 63)
+
+static uint64_t pack(int mode, uint64_t nodes)
+{
+	return PACKED | (uint64_t)mode | nodes << 16;
+}
+
+static int mode_of(uint64_t policy)
+{
+	return (int)(policy & 0xffff);
+}
+
+static uint64_t nodes_of(uint64_t policy)
+{
+	return policy >> 16 & UINT32_MAX;
+}
+
+static uint64_t online(const struct kernel *k)
+{
+	return (1ULL << k->nodes) - 1;
+}
+
+static uint64_t task_policy(const struct kernel *k)
+{
+	const uint64_t *p = pthread_getspecific(k->task_policy);
+
+	return p ? *p : 0;
+}
+
+/* A user's mask of @maxnode - 1 bits; *@any: a bit is set, online or not. */
+static int read_nodes(const unsigned long *user, unsigned long maxnode,
+		      uint64_t *nodes, bool *any)
+{
+	unsigned long words[MASK_LIMIT / WORD] = { 0 };
+	size_t n;
+
+	*nodes = 0;
+	*any = false;
+	maxnode--;
+	if (maxnode == 0 || !user)
+		return 0;
+	if (maxnode > MASK_LIMIT)
+		return -EINVAL;
+	n = (maxnode + WORD - 1) / WORD;
+	if (model__copy_in(words, user, n * sizeof(*words)) < 0)
+		return -EFAULT;
+	if (maxnode % WORD)
+		words[n - 1] &= (1UL << maxnode % WORD) - 1;
+	for (size_t i = 0; i < n; i++) {
+		if (words[i] && i >= MASK_BITS / WORD)
+			return -EINVAL;
+		*any = *any || words[i];
+	}
+	*nodes = words[0] & UINT32_MAX;
+	return 0;
+}
+
+static int check_mode(int mode)
+{
+	int flags = mode & F_ALL;
+
+	mode &= ~F_ALL;
+	if (mode < 0 || mode >= MODES)
+		return -EINVAL;
+	if ((flags & F_STATIC_NODES) && (flags & F_RELATIVE_NODES))
+		return -EINVAL;
+	if ((flags & F_NUMA_BALANCING) && mode != BIND &&
+	    mode != PREFERRED_MANY)
+		return -EINVAL;
+	return 0;
+}
+
+/* The policy that was asked for; 0 is the default one. */
+static int new_policy(const struct kernel *k, int mode, uint64_t nodes,
+		      bool any, uint64_t *policy)
+{
+	int flags = mode & F_ALL, m = mode & ~F_ALL;
+	bool relative = flags & (F_STATIC_NODES | F_RELATIVE_NODES);
+
+	*policy = 0;
+	if (m == DEFAULT)
+		return any ? -EINVAL : 0;
+	if (m == PREFERRED && !any)
+		m = LOCAL;
+	else if (m != LOCAL && !any)
+		return -EINVAL;
+	if (m == LOCAL) {
+		if (any || relative)
+			return -EINVAL;
+		*policy = pack(m | flags, 0);
+		return 0;
+	}
+	if (!(flags & F_RELATIVE_NODES) && !(nodes & online(k)))
+		return -EINVAL;
+	/* With any of the flags the user's own mask is what is shown. */
+	if (!flags)
+		nodes &= online(k);
+	if (m == PREFERRED && !flags)
+		nodes &= -nodes;
+	*policy = pack(m | flags, nodes);
+	return 0;
+}
+
+/* The nodes that a policy means, never none. */
+static uint64_t meant(const struct kernel *k, uint64_t policy)
+{
+	uint64_t nodes = nodes_of(policy), folded = 0;
+
+	if (mode_of(policy) & F_RELATIVE_NODES) {
+		for (unsigned int n = 0; n < MODEL_NODES; n++)
+			if (nodes >> n & 1)
+				folded |= 1ULL << n % k->nodes;
+		nodes = folded;
+	}
+	nodes &= online(k);
+	return nodes ? nodes : 1;
+}
+
+static unsigned int nth_node(uint64_t nodes, uint64_t n)
+{
+	for (n %= (unsigned int)__builtin_popcountll(nodes); n; n--)
+		nodes &= nodes - 1;
+	return (unsigned int)__builtin_ctzll(nodes);
+}
+
+static bool spreads(uint64_t policy)
+{
+	int m = mode_of(policy) & ~F_ALL;
+
+	return m == INTERLEAVE || m == WEIGHTED_INTERLEAVE;
+}
+
+static uint64_t policy_at(const struct inode *i, uint64_t at, uint64_t *end)
+{
+	uint64_t policy = model__ranges_get(&i->policy, at, end);
+
+	return policy ? policy : task_policy(i->k);
+}
+
+/* All of [@pos, @end) has memory: a node for what has none. */
+static int settle_present(struct inode *i, uint64_t pos, uint64_t end)
+{
+	int r = 0;
+
+	while (r == 0 && pos < end) {
+		uint64_t stop, limit, policy = policy_at(i, pos, &limit), n;
+		uint64_t had = model__ranges_get(&i->nodes, pos, &stop);
+
+		if (stop > limit)
+			stop = limit;
+		if (stop > end)
+			stop = end;
+		if (!had && spreads(policy))
+			stop = pos + i->page_size;
+		n = nth_node(meant(i->k, policy),
+			     spreads(policy) ? pos / i->page_size : 0);
+		if (!had)
+			r = model__ranges_set(&i->nodes, pos, stop, n + 1);
+		pos = stop;
+	}
+	return r;
+}
+
+static int settle(struct inode *i, uint64_t pos, uint64_t end)
+{
+	uint64_t pages, middle, page = i->k->page_size;
+	int r = model__inode_resident(i, pos, end - pos, &pages);
+
+	if (r < 0 || pages == 0)
+		return r;
+	if (pages == (end - pos) / page)
+		return settle_present(i, pos, end);
+	middle = pos + (end - pos) / page / 2 * page;
+	r = settle(i, pos, middle);
+	return r < 0 ? r : settle(i, middle, end);
+}
+
+int model__settle(struct inode *i, uint64_t offset, uint64_t len)
+{
+	uint64_t end = offset + len;
+
+	if (i->k->nodes == 1 || offset >= i->size)
+		return 0;
+	if (end > i->size || end < offset)
+		end = i->size;
+	offset -= offset % i->k->page_size;
+	end += (i->k->page_size - end % i->k->page_size) % i->k->page_size;
+	return settle(i, offset, end);
+}
+
+/* Whether a page in the range is where @policy would not have it. */
+static bool misplaced(const struct inode *i, uint64_t pos, uint64_t end,
+		      uint64_t policy)
+{
+	uint64_t stop, node;
+
+	for (; pos < end; pos = stop) {
+		node = model__ranges_get(&i->nodes, pos, &stop);
+		if (node && !(meant(i->k, policy) >> (node - 1) & 1))
+			return true;
+	}
+	return false;
+}
+
+/* One mapping's part of an mbind(2). */
+static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
+		     uint64_t end, uint64_t policy, unsigned int flags)
+{
+	struct inode *i = m->file->inode;
+	uint64_t from = start > m->start ? start : m->start;
+	uint64_t to = end < m->end ? end : m->end;
+	uint64_t offset = m->offset + (from - m->start), stop;
+	bool wrong;
+	int r;
+
+	if (from >= to)
+		return 0;
+	stop = offset + (to - from);
+	r = model__settle(i, offset, to - from);
+	if (r < 0)
+		return r;
+	wrong = policy && (flags & MF_STRICT) &&
+		misplaced(i, offset, stop, policy);
+	if (wrong && !(flags & (MF_MOVE | MF_MOVE_ALL)))
+		return -EIO;
+	if (model__has(k, MODEL_OWN_INODE))
+		r = model__ranges_set(&i->policy, offset, stop, policy);
+	else
+		r = model__ranges_set(&k->vma_policy, from, to, policy);
+	return r < 0 ? r : wrong ? -EIO : 0;
+}
+
+int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
+		 const unsigned long *nodes, unsigned long maxnode,
+		 unsigned int flags)
+{
+	uint64_t start = (uintptr_t)addr, policy, mask, end;
+	const struct mapping *m;
+	bool any;
+	int r = check_mode(mode);
+
+	if (!model__map_at(k, start))
+		return gmem__sys_linux.mbind(NULL, addr, len, mode, nodes,
+					     maxnode, flags);
+	if (r == 0)
+		r = read_nodes(nodes, maxnode, &mask, &any);
+	if (r < 0)
+		return r;
+	if ((flags & ~(MF_STRICT | MF_MOVE | MF_MOVE_ALL)) ||
+	    start % k->page_size)
+		return -EINVAL;
+	end = start + len + (k->page_size - len % k->page_size) % k->page_size;
+	if (end < start)
+		return -EINVAL;
+	if (end == start)
+		return 0;
+	r = new_policy(k, mode, mask, any, &policy);
+	if (r < 0)
+		return r;
+	/* Only the default may be given to holes as well. */
+	if (policy && msync(addr, end - start, MS_ASYNC) < 0)
+		return -EFAULT;
+	for (m = k->maps; m; m = m->next) {
+		int e = bind_part(k, m, start, end, policy, flags);
+
+		r = r ? r : e;
+	}
+	return r;
+}
+
+static int write_nodes(const struct kernel *k, unsigned long *user,
+		       unsigned long maxnode, uint64_t nodes)
+{
+	size_t n = (maxnode - 1 + WORD - 1) / WORD;
+	unsigned long words[MASK_LIMIT / WORD] = { nodes };
+
+	if (!user)
+		return 0;
+	if (n * sizeof(*words) > k->page_size || n > ARRAY_SIZE(words))
+		return -EINVAL;
+	return model__copy_out(user, words, n * sizeof(*words));
+}
+
+/* The node of a page, which is allocated for it. */
+static int node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
+{
+	uint64_t page = addr - addr % k->page_size;
+	uint64_t offset = m->offset + (page - m->start);
+	int node, r;
+
+	/* The host knows whether it can be there, not where. */
+	r = gmem__sys_linux.get_mempolicy(NULL, &node, NULL, 0,
+					  (void *)(uintptr_t)addr,
+					  GET_NODE | GET_ADDR);
+	if (r == 0)
+		r = model__settle(m->file->inode, offset, k->page_size);
+	if (r < 0 || k->nodes == 1)
+		return r;
+	return (int)model__ranges_get(&m->file->inode->nodes, offset, NULL) - 1;
+}
+
+/* Of the next page that the task allocates; told only where they spread. */
+static int next_node(const struct kernel *k, uint64_t policy)
+{
+	return spreads(policy) ? (int)nth_node(meant(k, policy), 0) : -EINVAL;
+}
+
+static uint64_t policy_of(const struct kernel *k, const struct mapping *m,
+			  uint64_t addr)
+{
+	if (!model__has(k, MODEL_OWN_INODE))
+		return model__ranges_get(&k->vma_policy, addr, NULL);
+	return model__ranges_get(&m->file->inode->policy,
+				 m->offset + (addr - m->start), NULL);
+}
+
+int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
+			 unsigned long maxnode, void *addr, unsigned long flags)
+{
+	const struct mapping *m = model__map_at(k, (uintptr_t)addr);
+	uint64_t policy = task_policy(k), mask;
+	int word, r = 0;
+
+	if ((flags & GET_ADDR) && !m)
+		return gmem__sys_linux.get_mempolicy(NULL, mode, nodes, maxnode,
+						     addr, flags);
+	if (nodes && maxnode < k->nodes)
+		return -EINVAL;
+	if (flags & ~(unsigned long)(GET_NODE | GET_ADDR | GET_MEMS_ALLOWED))
+		return -EINVAL;
+	if (flags & GET_MEMS_ALLOWED) {
+		if (flags != GET_MEMS_ALLOWED)
+			return -EINVAL;
+		policy = pack(0, online(k));
+	} else if (flags & GET_ADDR) {
+		policy = policy_of(k, m, (uintptr_t)addr);
+	} else if (addr) {
+		return -EINVAL;
+	}
+	word = mode_of(policy);
+	mask = nodes_of(policy);
+	if (flags & GET_NODE) {
+		word = flags & GET_ADDR ? node_at(k, m, (uintptr_t)addr)
+					: next_node(k, policy);
+		if (word < 0)
+			return word;
+	}
+	if (mode)
+		r = model__copy_out(mode, &word, sizeof(word));
+	return r < 0 ? r : write_nodes(k, nodes, maxnode, mask);
+}
+
+int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
+			 unsigned long maxnode)
+{
+	uint64_t policy, mask, *task = pthread_getspecific(k->task_policy);
+	bool any;
+	int r = check_mode(mode);
+
+	if (r == 0)
+		r = read_nodes(nodes, maxnode, &mask, &any);
+	if (r == 0)
+		r = new_policy(k, mode, mask, any, &policy);
+	for (struct object *o = k->objects; r == 0 && o; o = o->next)
+		if (o->type == OBJECT_FILE)
+			r = model__settle(((struct file *)o)->inode, 0,
+					  ((struct file *)o)->inode->size);
+	if (r < 0)
+		return r;
+	if (!task) {
+		task = calloc(1, sizeof(*task));
+		if (!task || pthread_setspecific(k->task_policy, task)) {
+			free(task);
+			return -ENOMEM;
+		}
+	}
+	*task = policy;
+	return 0;
+}
+
+int model__move_pages(struct kernel *k, size_t n, void **pages, int *node)
+{
+	int r = gmem__sys_linux.move_pages(NULL, n, pages, node);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		uint64_t addr = (uintptr_t)pages[i];
+		const struct mapping *m = model__map_at(k, addr);
+
+		if (!m || node[i] < 0)
+			continue;
+		node[i] = node_at(k, m, addr);
+	}
+	return r;
+}

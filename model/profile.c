@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/* Which kernels there are, as data. */
+#include <string.h>
+
+#include "model.h"
+
+#define TYPES(last) ((2U << (last)) - 1)
+#define RULES_6_18 MODEL_MMAP
+#define RULES_6_19 (RULES_6_18 | MODEL_OWN_INODE)
+#define RULES_7_2 (RULES_6_19 | MODEL_RANGE_EEXIST | MODEL_OFFSET_CHECK)
+
+static const struct profile profiles[] = {
+	{ "6.12", NULL, "private files on VMs with private memory", 0,
+	  TYPES(4) },
+	{ "6.18", "Linux 6.18.44, x86-64 without two-dimensional paging",
+	  "mmap, INIT_SHARED, every VM type; policies are ignored", RULES_6_18,
+	  TYPES(5) },
+	{ "6.19", NULL, "its own inodes; policies are obeyed", RULES_6_19,
+	  TYPES(5) },
+	{ "7.2", NULL, "EEXIST for a range bound twice", RULES_7_2, TYPES(5) },
+	{ "7.3", NULL, "as 7.2 to user space", RULES_7_2, TYPES(5) },
+	{ "inplace", NULL,
+	  "7.3 with KVM_SET_MEMORY_ATTRIBUTES2 as queued in 2026",
+	  RULES_7_2 | MODEL_IN_PLACE, TYPES(5) },
+	{ "hugetlb-rfc1", NULL, "6.12 with huge pages as posted 2024-09-11",
+	  MODEL_RFC1, TYPES(4) },
+	{ "hugetlb-rfc2", NULL,
+	  "huge pages as posted 2025-05-14, converted in place",
+	  MODEL_RFC2 | MODEL_IN_PLACE, TYPES(4) },
+};
+
+const struct profile *model__profile_at(uint32_t index)
+{
+	return index < ARRAY_SIZE(profiles) ? &profiles[index] : NULL;
+}
+
+const struct profile *model__profile_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++)
+		if (!strcmp(profiles[i].name, name))
+			return &profiles[i];
+	return NULL;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/* Memory slots: KVM_SET_USER_MEMORY_REGION and its successor. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "model.h"
+
+#define USER_END ((1ULL << 47) - 4096) /* with four levels of page tables */
+
+/* Guest addresses below 2^these: KVM's own limit, not the CPU's. */
+#define GPA_BITS_X86 48
+#define GPA_BITS_SOFTWARE 52
+
+static struct slot *find(const struct vm *vm, uint32_t id, uint32_t as)
+{
+	struct slot *s;
+
+	for (s = vm->slots; s; s = s->next)
+		if (s->id == id && s->address_space == as)
+			return s;
+	return NULL;
+}
+
+static int check_flags(const struct kernel *k, const struct vm *vm,
+		       uint32_t flags, bool second)
+{
+	uint32_t known = GMEM__MEM_LOG_DIRTY_PAGES;
+
+	if (!second && (flags & ~(known | GMEM__MEM_READONLY)))
+		return -EINVAL;
+	if (model__has(k, MODEL_MMAP | MODEL_RFC2) || model__vm_private(vm))
+		known |= GMEM__MEM_GUEST_MEMFD;
+	if (flags & GMEM__MEM_GUEST_MEMFD)
+		known &= ~GMEM__MEM_LOG_DIRTY_PAGES;
+	else if (model__readonly(k, vm))
+		known |= GMEM__MEM_READONLY;
+	return flags & ~known ? -EINVAL : 0;
+}
+
+/* Of any region, one that deletes a slot too. */
+static int check_numbers(const struct kernel *k, const struct vm *vm,
+			 const struct gmem__region2 *r)
+{
+	uint64_t size = r->region.memory_size;
+	uint64_t addr = r->region.userspace_addr, page = k->page_size;
+
+	if ((size | r->region.guest_phys_addr | addr) % page ||
+	    size > USER_END || addr > USER_END - size)
+		return -EINVAL;
+	if ((r->region.flags & GMEM__MEM_GUEST_MEMFD) &&
+	    (r->guest_memfd_offset % page ||
+	     r->guest_memfd_offset + size < r->guest_memfd_offset))
+		return -EINVAL;
+	if (r->region.slot >> 16 >= model__address_spaces(k, vm) ||
+	    (int)(r->region.slot & 0xffff) >=
+		    model__cap(k, vm, GMEM__CAP_NR_MEMSLOTS))
+		return -EINVAL;
+	if (r->region.guest_phys_addr + size < r->region.guest_phys_addr ||
+	    size / page > GMEM__SLOT_MAX_PAGES)
+		return -EINVAL;
+	return 0;
+}
+
+static bool overlaps(const struct vm *vm, const struct gmem__region2 *r)
+{
+	uint64_t start = r->region.guest_phys_addr;
+	uint64_t end = start + r->region.memory_size;
+	const struct slot *s;
+
+	for (s = vm->slots; s; s = s->next)
+		if (s->address_space == r->region.slot >> 16 &&
+		    s->id != (r->region.slot & 0xffff) && s->gpa < end &&
+		    start < s->gpa + s->len)
+			return true;
+	return false;
+}
+
+/* Whether the file may be bound there; *@out: the file. */
+static int check_file(struct kernel *k, struct vm *vm,
+		      const struct gmem__region2 *r, struct file **out)
+{
+	uint64_t offset = r->guest_memfd_offset;
+	uint64_t size = r->region.memory_size;
+	struct object *o = model__object(k, (int)r->guest_memfd);
+	bool all = model__has(k, MODEL_OFFSET_CHECK);
+	const struct slot *s;
+	struct gmem__stat st;
+	struct file *f;
+
+	if (!o)
+		return gmem__sys_linux.fstat(NULL, (int)r->guest_memfd, &st) < 0
+			       ? -EBADF
+			       : -EINVAL;
+	f = (struct file *)o;
+	if (o->type != OBJECT_FILE || f->vm != vm)
+		return -EINVAL;
+	if (offset > INT64_MAX || (offset + size > f->inode->size &&
+				   (all || offset + size <= INT64_MAX)))
+		return -EINVAL;
+	for (s = vm->slots; s; s = s->next)
+		if (s->file == f && s->offset < offset + size &&
+		    offset < s->offset + s->len)
+			return model__has(k, MODEL_RANGE_EEXIST) ? -EEXIST
+								 : -EINVAL;
+	*out = f;
+	return 0;
+}
+
+/* The machine's own limits. */
+static int check_machine(const struct kernel *k, const struct vm *vm,
+			 const struct gmem__region2 *r, const struct file *f)
+{
+	uint64_t end = r->region.guest_phys_addr + r->region.memory_size;
+
+	switch (k->machine) {
+	case GMEM_MODEL_ARM64:
+		if (end > 1ULL << vm->ipa_bits)
+			return -EFAULT;
+		return f && !f->inode->mappable ? -EINVAL : 0;
+	case GMEM_MODEL_X86_SOFTWARE:
+		return end > 1ULL << GPA_BITS_SOFTWARE ? -EINVAL : 0;
+	default:
+		return end > 1ULL << GPA_BITS_X86 ? -EINVAL : 0;
+	}
+}
+
+static int slot_delete(struct vm *vm, struct slot *old)
+{
+	struct slot **p;
+
+	if (!old)
+		return -EINVAL;
+	for (p = &vm->slots; *p != old; p = &(*p)->next)
+		;
+	*p = old->next;
+	vm->bytes -= old->len;
+	free(old);
+	return 0;
+}
+
+/* An ordinary slot may move and change its dirty log, nothing else. */
+static int slot_change(const struct kernel *k, struct vm *vm, struct slot *old,
+		       const struct gmem__region2 *r)
+{
+	uint32_t fixed = GMEM__MEM_READONLY | GMEM__MEM_GUEST_MEMFD;
+	int e;
+
+	if ((r->region.flags & GMEM__MEM_GUEST_MEMFD) ||
+	    r->region.userspace_addr != old->userspace_addr ||
+	    r->region.memory_size != old->len ||
+	    ((r->region.flags ^ old->flags) & fixed))
+		return -EINVAL;
+	if (r->region.guest_phys_addr != old->gpa) {
+		if (overlaps(vm, r))
+			return -EEXIST;
+		e = check_machine(k, vm, r, NULL);
+		if (e < 0)
+			return e;
+	}
+	old->gpa = r->region.guest_phys_addr;
+	old->flags = r->region.flags;
+	return 0;
+}
+
+static int slot_create(struct kernel *k, struct vm *vm,
+		       const struct gmem__region2 *r)
+{
+	struct file *f = NULL;
+	struct slot *s;
+	int e = 0;
+
+	if (vm->bytes + r->region.memory_size < vm->bytes)
+		return -EINVAL;
+	if (overlaps(vm, r))
+		return -EEXIST;
+	if (r->region.flags & GMEM__MEM_GUEST_MEMFD)
+		e = check_file(k, vm, r, &f);
+	if (e == 0)
+		e = check_machine(k, vm, r, f);
+	if (e < 0)
+		return e;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct slot){
+		.next = vm->slots,
+		.id = r->region.slot & 0xffff,
+		.address_space = r->region.slot >> 16,
+		.flags = r->region.flags,
+		.gpa = r->region.guest_phys_addr,
+		.len = r->region.memory_size,
+		.userspace_addr = r->region.userspace_addr,
+		.file = f,
+		.offset = r->guest_memfd_offset,
+	};
+	/* Remembered: the file may be gone when the guest comes. */
+	if (f && (f->inode->mappable || model__has(k, MODEL_IN_PLACE)))
+		s->flags |= MODEL_SLOT_FILE_ONLY;
+	vm->slots = s;
+	vm->bytes += s->len;
+	return 0;
+}
+
+int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
+		    bool second)
+{
+	struct gmem__region2 r = { .guest_memfd = UINT32_MAX };
+	struct slot *old;
+	int e;
+
+	e = model__copy_in(&r, arg, second ? sizeof(r) : sizeof(r.region));
+	if (e == 0)
+		e = check_flags(k, vm, r.region.flags, second);
+	if (e == 0)
+		e = check_numbers(k, vm, &r);
+	if (e < 0)
+		return e;
+	old = find(vm, r.region.slot & 0xffff, r.region.slot >> 16);
+	if (r.region.memory_size == 0)
+		return slot_delete(vm, old);
+	return old ? slot_change(k, vm, old, &r) : slot_create(k, vm, &r);
+}
+
+void model__slots_lose_file(struct vm *vm, const struct file *f)
+{
+	struct slot *s;
+
+	for (s = vm->slots; s; s = s->next)
+		if (s->file == f)
+			s->file = NULL;
+}
+
+void model__slots_free(struct vm *vm)
+{
+	struct slot *s;
+
+	while ((s = vm->slots) != NULL) {
+		vm->slots = s->next;
+		free(s);
+	}
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The model behind struct gmem_sys.  Each call takes the kernel's lock, lets
+ * a failure that is due happen, and goes to the file that has its rules.
+ * What is no concern of a guest_memfd's goes to the host's kernel.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "model_sys.h"
+
+#define PHYS_BITS 48
+
+/* Locked in any case: 0, or -errno of the failure that is due. */
+static int enter(struct kernel *k, const char *call)
+{
+	model__lock(k);
+	return model__due(k, call);
+}
+
+static int leave(struct kernel *k, int r)
+{
+	model__unlock(k);
+	return r;
+}
+
+static uint64_t sys_page_size(void *priv)
+{
+	return ((struct kernel *)priv)->page_size;
+}
+
+static int sys_is_arm64(void *priv)
+{
+	return ((struct kernel *)priv)->machine == GMEM_MODEL_ARM64;
+}
+
+static unsigned int sys_phys_bits(void *priv)
+{
+	return sys_is_arm64(priv) ? 0 : PHYS_BITS;
+}
+
+/* The device is there; every other path is the host's. */
+static int open_device(struct kernel *k, int flags)
+{
+	struct object *o;
+	int fd, r;
+
+	(void)flags;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	fd = model__memfd(0, true);
+	if (fd < 0) {
+		free(o);
+		return fd;
+	}
+	r = model__object_add(k, o, OBJECT_DEVICE, fd);
+	if (r < 0) {
+		(void)gmem__sys_linux.close(NULL, fd);
+		free(o);
+		return r;
+	}
+	return fd;
+}
+
+static int sys_open(void *priv, const char *path, int flags)
+{
+	int r = enter(priv, "openat");
+
+	if (r == 0)
+		r = strcmp(path, "/dev/kvm") == 0
+			    ? open_device(priv, flags)
+			    : gmem__sys_linux.open(NULL, path, flags);
+	return leave(priv, r);
+}
+
+/* Also a close that fails has closed. */
+static int sys_close(void *priv, int fd)
+{
+	int due = enter(priv, "close"), r = model__close(priv, fd);
+
+	return leave(priv, due ? due : r);
+}
+
+static int sys_set_cloexec(void *priv, int fd)
+{
+	int r = enter(priv, "fcntl");
+
+	if (r == 0)
+		r = gmem__sys_linux.set_cloexec(NULL, fd);
+	return leave(priv, r);
+}
+
+static const char *ioctl_name(unsigned long request)
+{
+	switch (request) {
+	case GMEM__KVM_GET_API_VERSION:
+		return "KVM_GET_API_VERSION";
+	case GMEM__KVM_CREATE_VM:
+		return "KVM_CREATE_VM";
+	case GMEM__KVM_CHECK_EXTENSION:
+		return "KVM_CHECK_EXTENSION";
+	case GMEM__KVM_SET_USER_MEMORY_REGION:
+		return "KVM_SET_USER_MEMORY_REGION";
+	case GMEM__KVM_SET_USER_MEMORY_REGION2:
+		return "KVM_SET_USER_MEMORY_REGION2";
+	case GMEM__KVM_SET_MEMORY_ATTRIBUTES:
+		return "KVM_SET_MEMORY_ATTRIBUTES";
+	case GMEM__KVM_SET_MEMORY_ATTRIBUTES2:
+		return "KVM_SET_MEMORY_ATTRIBUTES2";
+	case GMEM__KVM_CREATE_GUEST_MEMFD:
+		return "KVM_CREATE_GUEST_MEMFD";
+	default:
+		return "ioctl";
+	}
+}
+
+static int sys_ioctl(void *priv, int fd, unsigned long request, void *arg)
+{
+	int r = enter(priv, ioctl_name(request));
+
+	if (r == 0)
+		r = model__ioctl(priv, fd, request, arg);
+	return leave(priv, r);
+}
+
+static int sys_fstat(void *priv, int fd, struct gmem__stat *out)
+{
+	int r = enter(priv, "fstat");
+
+	if (r == 0)
+		r = model__fstat(priv, fd, out);
+	return leave(priv, r);
+}
+
+static int sys_fstatfs(void *priv, int fd, uint64_t *magic)
+{
+	int r = enter(priv, "fstatfs");
+
+	if (r == 0)
+		r = model__fstatfs(priv, fd, magic);
+	return leave(priv, r);
+}
+
+static int sys_mmap(void *priv, void **addr, size_t len, int prot, int flags,
+		    int fd, uint64_t offset)
+{
+	int r = enter(priv, "mmap");
+
+	if (r == 0)
+		r = model__mmap(priv, addr, len, prot, flags, fd, offset);
+	return leave(priv, r);
+}
+
+static int sys_munmap(void *priv, void *addr, size_t len)
+{
+	int r = enter(priv, "munmap");
+
+	if (r == 0)
+		r = model__munmap(priv, addr, len);
+	return leave(priv, r);
+}
+
+static int sys_madvise(void *priv, void *addr, size_t len, int advice)
+{
+	int r = enter(priv, "madvise");
+
+	if (r == 0)
+		r = model__madvise(priv, addr, len, advice);
+	return leave(priv, r);
+}
+
+static int sys_mbind(void *priv, void *addr, size_t len, int mode,
+		     const unsigned long *nodes, unsigned long maxnode,
+		     unsigned int flags)
+{
+	int r = enter(priv, "mbind");
+
+	if (r == 0)
+		r = model__mbind(priv, addr, len, mode, nodes, maxnode, flags);
+	return leave(priv, r);
+}
+
+static int sys_get_mempolicy(void *priv, int *mode, unsigned long *nodes,
+			     unsigned long maxnode, void *addr,
+			     unsigned long flags)
+{
+	int r = enter(priv, "get_mempolicy");
+
+	if (r == 0)
+		r = model__get_mempolicy(priv, mode, nodes, maxnode, addr,
+					 flags);
+	return leave(priv, r);
+}
+
+static int sys_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
+			     unsigned long maxnode)
+{
+	int r = enter(priv, "set_mempolicy");
+
+	if (r == 0)
+		r = model__set_mempolicy(priv, mode, nodes, maxnode);
+	return leave(priv, r);
+}
+
+static int sys_move_pages(void *priv, size_t n, void **pages, int *node)
+{
+	int r = enter(priv, "move_pages");
+
+	if (r == 0)
+		r = model__move_pages(priv, n, pages, node);
+	return leave(priv, r);
+}
+
+static int sys_mincore(void *priv, void *addr, size_t len, unsigned char *vec)
+{
+	int r = enter(priv, "mincore");
+
+	if (r == 0)
+		r = model__mincore(priv, addr, len, vec);
+	return leave(priv, r);
+}
+
+static int sys_fallocate(void *priv, int fd, int mode, uint64_t offset,
+			 uint64_t len)
+{
+	int r = enter(priv, "fallocate");
+
+	if (r == 0)
+		r = model__fallocate(priv, fd, mode, offset, len);
+	return leave(priv, r);
+}
+
+static int64_t sys_read(void *priv, int fd, void *to, size_t len)
+{
+	int r = enter(priv, "read");
+	bool ours = r == 0 && model__object(priv, fd);
+
+	(void)leave(priv, r);
+	if (r < 0)
+		return r;
+	return ours ? -EINVAL : gmem__sys_linux.read(NULL, fd, to, len);
+}
+
+static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
+			 uint64_t *resident)
+{
+	int r = enter(priv, "cachestat");
+
+	if (r == 0)
+		r = model__cachestat(priv, fd, offset, len, resident);
+	return leave(priv, r);
+}
+
+/* Outside the lock: what the guards do not stop is the host's business. */
+static int64_t sys_vm_read(void *priv, void *to, const void *from, size_t len)
+{
+	int r = leave(priv, enter(priv, "process_vm_readv"));
+
+	return r < 0 ? r : gmem__sys_linux.vm_read(NULL, to, from, len);
+}
+
+static int64_t sys_vm_write(void *priv, void *to, const void *from, size_t len)
+{
+	int r = leave(priv, enter(priv, "process_vm_writev"));
+
+	return r < 0 ? r : gmem__sys_linux.vm_write(NULL, to, from, len);
+}
+
+static int sys_thread_start(void *priv, pthread_t *t, void *(*fn)(void *),
+			    void *arg)
+{
+	int r = leave(priv, enter(priv, "pthread_create"));
+
+	return r < 0 ? r : gmem__sys_linux.thread_start(NULL, t, fn, arg);
+}
+
+static void sys_thread_join(void *priv, pthread_t t)
+{
+	(void)priv;
+	gmem__sys_linux.thread_join(NULL, t);
+}
+
+static uint64_t sys_now(void *priv)
+{
+	(void)priv;
+	return gmem__sys_linux.now(NULL);
+}
+
+static void sys_sleep(void *priv, uint64_t ns)
+{
+	(void)priv;
+	gmem__sys_linux.sleep(NULL, ns);
+}
+
+/* Handles keep their kernel: it goes with the last of them. */
+static void *sys_alloc(void *priv, size_t len)
+{
+	struct kernel *k = priv;
+	int r = enter(k, "alloc");
+	void *p = r == 0 ? gmem__sys_linux.alloc(NULL, len) : NULL;
+
+	k->holds += p != NULL;
+	(void)leave(k, 0);
+	return p;
+}
+
+static void sys_free(void *priv, void *p)
+{
+	struct kernel *k = priv;
+
+	if (!p)
+		return;
+	gmem__sys_linux.free(NULL, p);
+	model__lock(k);
+	k->holds--;
+	model__unlock(k);
+}
+
+const struct gmem_sys model__sys = {
+	.page_size = sys_page_size,
+	.is_arm64 = sys_is_arm64,
+	.phys_bits = sys_phys_bits,
+	.open = sys_open,
+	.close = sys_close,
+	.set_cloexec = sys_set_cloexec,
+	.ioctl = sys_ioctl,
+	.fstat = sys_fstat,
+	.fstatfs = sys_fstatfs,
+	.mmap = sys_mmap,
+	.munmap = sys_munmap,
+	.madvise = sys_madvise,
+	.mbind = sys_mbind,
+	.get_mempolicy = sys_get_mempolicy,
+	.set_mempolicy = sys_set_mempolicy,
+	.move_pages = sys_move_pages,
+	.mincore = sys_mincore,
+	.fallocate = sys_fallocate,
+	.read = sys_read,
+	.cachestat = sys_cachestat,
+	.vm_read = sys_vm_read,
+	.vm_write = sys_vm_write,
+	.thread_start = sys_thread_start,
+	.thread_join = sys_thread_join,
+	.now = sys_now,
+	.sleep = sys_sleep,
+	.alloc = sys_alloc,
+	.free = sys_free,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether a kernel behaves as documented: one list of cases, run through
+ * struct gmem_sys on the real kernel and on each profile of the model.
+ *
+ * A case is named after what it proves and carries the place in the list of
+ * kernel facts.  It states the kernel's behaviour once; where one kernel is
+ * known to differ, differences.c says so with its source, and the case must
+ * then fail there.
+ */
+#ifndef GMEM_TESTS_CONFORM_H
+#define GMEM_TESTS_CONFORM_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmem_model.h>
+
+#include "internal.h"
+
+#define SHARED (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED)
+#define PAGES 16
+
+/* What a case needs of the kernel it runs on. */
+enum {
+	NEED_GMEM = 1U << 0,	/* a VM that can bind a guest_memfd */
+	NEED_MMAP = 1U << 1,	/* 6.18 */
+	NEED_PRIVATE = 1U << 2, /* VM type 1 */
+	NEED_X86 = 1U << 3,
+	NEED_ARM64 = 1U << 4,
+	NEED_PAGING = 1U << 5, /* guests are not emulated */
+	NEED_IN_PLACE = 1U << 6,
+	NEED_BY_GPA = 1U << 7, /* KVM_SET_MEMORY_ATTRIBUTES converts */
+	NEED_NUMA = 1U << 8,
+	NEED_OLD = 1U << 9,    /* before 6.18 */
+	NEED_NODES = 1U << 10, /* two of them */
+	NEED_HUGE = 1U << 11,
+	NEED_MERGED = 1U << 12, /* no unmerged flags */
+};
+
+struct conform {
+	const struct gmem_sys *sys;
+	void *priv;
+	const char *where;     /* "model 6.18", "kernel 6.18.44" */
+	struct gmem_vm *model; /* NULL: the real kernel */
+	unsigned int version;  /* 618 */
+	unsigned int have;     /* NEED_* */
+	bool arm64;
+	uint64_t page;
+	char failure[256]; /* "" = none so far */
+	/* what the case made */
+	int fds[48];
+	unsigned int n_fds;
+	struct {
+		void *addr;
+		uint64_t len;
+	} maps[32];
+	unsigned int n_maps;
+	/* made afresh for each case */
+	int device;
+	int vm; /* of the type that can bind */
+	uint32_t type;
+	uint64_t flags; /* of a file that it can use */
+	struct guest *guest;
+	unsigned char run[4096]; /* the model's struct kvm_run */
+};
+
+struct conform_case {
+	const char *row; /* "4 size" */
+	const char *name;
+	unsigned int needs;
+	void (*run)(struct conform *c);
+};
+
+extern const struct conform_case create_cases[], fd_cases[], map_cases[],
+	policy_cases[], space_cases[], slot_cases[], attr_cases[],
+	access_cases[], place_cases[];
+
+/* Why the case must fail there, or NULL. */
+const char *conform_difference(const struct conform *c, const char *name);
+
+/* Ends the case unless @call gives @want. */
+#define IS(call, want)                                       \
+	do {                                                 \
+		long long got_ = (call), want_ = (want);     \
+		if (got_ != want_) {                         \
+			conform_fail(c, #call, got_, want_); \
+			return;                              \
+		}                                            \
+	} while (0)
+void conform_fail(struct conform *c, const char *call, long long got,
+		  long long want);
+
+/* An argument that is a pointer to nothing. */
+#define BAD_ADDRESS ((void *)(uintptr_t)8)
+
+int c_ioctl(struct conform *c, int fd, unsigned long request, void *arg);
+int c_cap(struct conform *c, int fd, unsigned long cap);
+/* Closed at the end of the case. */
+int c_vm(struct conform *c, uint32_t type);
+int c_create(struct conform *c, int vm, uint64_t size, uint64_t flags);
+/* A file of PAGES that c->vm can use. */
+int c_file(struct conform *c);
+int c_close(struct conform *c, int fd);
+int c_bind(struct conform *c, int vm, uint32_t slot, uint64_t gpa, uint64_t len,
+	   int fd, uint64_t offset);
+int c_region2(struct conform *c, int vm, struct gmem__region2 *r);
+int c_delete(struct conform *c, int vm, uint32_t slot);
+int c_attributes(struct conform *c, int vm, uint64_t gpa, uint64_t len,
+		 uint64_t attributes);
+int c_attributes2(struct conform *c, int fd, uint64_t offset, uint64_t len,
+		  uint64_t attributes, uint64_t *error_offset);
+/* Unmapped at the end of the case. */
+int c_mmap(struct conform *c, void **addr, uint64_t len, int prot, int flags,
+	   int fd, uint64_t offset);
+/* The whole of a file of PAGES. */
+int c_view(struct conform *c, int fd, unsigned char **p);
+void c_unmap(struct conform *c, void *addr);
+/* Pages that have memory. */
+int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len);
+int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
+		uint64_t len);
+/* 0, or si_code of the SIGBUS; the fault must be at that very address. */
+int c_touch(unsigned char *at, bool write);
+/* A signal comes in the middle of allocating @len. */
+int c_allocate_interrupted(struct conform *c, int fd, uint64_t len);
+/* What @fn returns in a forked child. */
+int c_child(struct conform *c, int (*fn)(struct conform *c, int fd), int fd);
+
+/* guest.c: one byte, as a vCPU accesses it; 0 or -errno of KVM_RUN. */
+int c_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte);
+int c_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte);
+/* The exit after that, by the layout of struct kvm_run. */
+uint32_t c_exit_reason(const struct conform *c);
+uint64_t c_exit_word(const struct conform *c, unsigned int at);
+void c_guest_end(struct conform *c);
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/* Capabilities, and KVM_CREATE_GUEST_MEMFD. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "conform.h"
+
+static void unknown_ioctls(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(c_ioctl(c, c->device, GMEM__IO(0xfe), NULL), -EINVAL);
+	IS(c_ioctl(c, fd, GMEM__IO(0xfe), NULL), -ENOTTY);
+	/* On arm64 a protected-mode host warns of it in its log. */
+	if (!c->arm64)
+		IS(c_ioctl(c, c->vm, GMEM__IO(0xfe), NULL), -ENOTTY);
+}
+
+static void guest_memfd_capability(struct conform *c)
+{
+	int vm = c_vm(c, 0);
+
+	IS(c_cap(c, vm, GMEM__CAP_GUEST_MEMFD) > 0,
+	   c->version >= 618 || c->version == 615);
+	IS(c_cap(c, c->device, GMEM__CAP_GUEST_MEMFD) > 0, 1);
+	IS(c_cap(c, c->vm, GMEM__CAP_GUEST_MEMFD) > 0, 1);
+	IS(c_cap(c, vm, GMEM__CAP_USER_MEMORY2), 1);
+}
+
+static void fault_info_capability(struct conform *c)
+{
+	IS(c_cap(c, c->vm, GMEM__CAP_MEMORY_FAULT_INFO) > 0, !c->arm64);
+	IS(c_cap(c, c->device, GMEM__CAP_VM_TYPES) > 0, !c->arm64);
+	IS(c_cap(c, c->device, GMEM__CAP_EXIT_HYPERCALL) > 0, !c->arm64);
+}
+
+static void flags_capability(struct conform *c)
+{
+	int vm = c_vm(c, 0);
+	uint64_t mask = (uint64_t)c_cap(c, vm, GMEM__CAP_GUEST_MEMFD_FLAGS);
+
+	IS(mask, c->version >= 618 ? 3 : 0);
+	IS(c_cap(c, c->device, GMEM__CAP_GUEST_MEMFD_FLAGS), mask);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		int fd = c_create(c, vm, c->page, 1ULL << bit);
+
+		IS(fd < 0 ? fd : 0, mask >> bit & 1 ? 0 : -EINVAL);
+		c_close(c, fd);
+	}
+}
+
+static void private_vm_flags(struct conform *c)
+{
+	int vm = c_vm(c, 1);
+	int want = c->version >= 704 ? 3 : c->version >= 618 ? 1 : 0;
+
+	IS(c_cap(c, vm, GMEM__CAP_GUEST_MEMFD_FLAGS), want);
+	for (int flags = 0; flags < 4; flags++) {
+		int fd = c_create(c, vm, c->page, (uint64_t)flags);
+
+		IS(fd < 0 ? fd : 0, flags & ~want ? -EINVAL : 0);
+	}
+}
+
+static void attributes_capability(struct conform *c)
+{
+	int plain = c_vm(c, 0), private = c_vm(c, 1);
+
+	IS(c_cap(c, c->device, GMEM__CAP_MEMORY_ATTRIBUTES),
+	   GMEM__ATTRIBUTE_PRIVATE);
+	IS(c_cap(c, plain, GMEM__CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_cap(c, private, GMEM__CAP_MEMORY_ATTRIBUTES),
+	   GMEM__ATTRIBUTE_PRIVATE);
+}
+
+static int ask_in_child(struct conform *c, int fd)
+{
+	(void)fd;
+	return c_cap(c, c->vm, GMEM__CAP_USER_MEMORY2);
+}
+
+static int create_in_child(struct conform *c, int fd)
+{
+	(void)fd;
+	return c_create(c, c->vm, c->page, 0);
+}
+
+static void other_process(struct conform *c)
+{
+	IS(c_child(c, ask_in_child, 0), -EIO);
+	IS(c_child(c, create_in_child, 0), -EIO);
+}
+
+static int allocate_in_child(struct conform *c, int fd)
+{
+	return c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 2 * c->page);
+}
+
+static void file_in_other_process(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(c_child(c, allocate_in_child, fd), 0);
+	IS(c_resident(c, fd, 0, PAGES * c->page), 2);
+}
+
+static void bad_pointer(struct conform *c)
+{
+	IS(c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, BAD_ADDRESS),
+	   -EFAULT);
+}
+
+static void size_zero(struct conform *c)
+{
+	IS(c_create(c, c->vm, 0, c->flags), -EINVAL);
+}
+
+static void size_negative(struct conform *c)
+{
+	IS(c_create(c, c->vm, 1ULL << 63, c->flags), -EINVAL);
+	IS(c_create(c, c->vm, UINT64_MAX - c->page + 1, c->flags), -EINVAL);
+}
+
+static void size_unaligned(struct conform *c)
+{
+	IS(c_create(c, c->vm, c->page - 1, c->flags), -EINVAL);
+	IS(c_create(c, c->vm, c->page + 1, c->flags), -EINVAL);
+	IS(c_create(c, c->vm, c->page / 2, c->flags), -EINVAL);
+}
+
+static void size_largest(struct conform *c)
+{
+	uint64_t size = (1ULL << 63) - c->page;
+	struct gmem__stat st;
+	int fd = c_create(c, c->vm, size, c->flags);
+
+	IS(fd >= 0, 1);
+	IS(c->sys->fstat(c->priv, fd, &st), 0);
+	IS(st.size == size, 1);
+	IS(c_resident(c, fd, 0, 0), 0);
+}
+
+static void on_the_device(struct conform *c)
+{
+	struct gmem__create args = { .size = c->page };
+
+	IS(c_ioctl(c, c->device, GMEM__KVM_CREATE_GUEST_MEMFD, &args), -EINVAL);
+}
+
+static void reserved_ignored(struct conform *c)
+{
+	struct gmem__create args = { .size = c->page, .flags = c->flags };
+	int fd;
+
+	memset(args.reserved, 0xa5, sizeof(args.reserved));
+	fd = c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	IS(fd >= 0, 1);
+	c_close(c, fd);
+}
+
+static void nothing_written_back(struct conform *c)
+{
+	struct gmem__create args = { .size = c->page, .flags = c->flags };
+	int fd = c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+
+	IS(fd >= 0, 1);
+	c_close(c, fd);
+	IS(args.size, c->page);
+	IS(args.flags, c->flags);
+}
+
+static void never_close_on_exec(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(fcntl(fd, F_GETFD), 0);
+	IS(fcntl(c->vm, F_GETFD), FD_CLOEXEC);
+}
+
+static void table_full(struct conform *c)
+{
+	struct rlimit old, low;
+	int last, r;
+
+	IS(getrlimit(RLIMIT_NOFILE, &old), 0);
+	last = fcntl(c->vm, F_DUPFD, 0);
+	IS(last >= 0, 1);
+	low = old;
+	low.rlim_cur = (rlim_t)last;
+	c_close(c, last);
+	c->sys->close(c->priv, last);
+	IS(setrlimit(RLIMIT_NOFILE, &low), 0);
+	r = c_create(c, c->vm, c->page, c->flags);
+	(void)setrlimit(RLIMIT_NOFILE, &old);
+	IS(r, -EMFILE);
+}
+
+static void file_size_limit_ignored(struct conform *c)
+{
+	struct rlimit old, low;
+	int fd;
+
+	IS(getrlimit(RLIMIT_FSIZE, &old), 0);
+	low = old;
+	low.rlim_cur = c->page;
+	IS(setrlimit(RLIMIT_FSIZE, &low), 0);
+	fd = c_create(c, c->vm, PAGES * c->page, c->flags);
+	(void)setrlimit(RLIMIT_FSIZE, &old);
+	IS(fd < 0 ? fd : 0, 0);
+}
+
+static void file_outlives_the_vm_fd(struct conform *c)
+{
+	unsigned char *p;
+	int vm = c_vm(c, 0), fd = c_create(c, vm, PAGES * c->page, SHARED);
+
+	IS(c_close(c, vm), 0);
+	IS(c_view(c, fd, &p), 0);
+	p[c->page] = 0x5a;
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 4 * c->page, c->page), 0);
+	IS(c_resident(c, fd, 0, 0), 2);
+	IS(p[c->page], 0x5a);
+}
+
+static void starts_zeroed(struct conform *c)
+{
+	unsigned char *p;
+	int fd = c_file(c);
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, c->page), 0);
+	for (uint64_t i = 0; i < 2 * c->page; i++)
+		IS(p[i], 0);
+}
+
+static void combinations_not_checked(struct conform *c)
+{
+	int vm = c_vm(c, 0);
+
+	for (uint64_t flags = 0; flags < 4; flags++)
+		IS(c_create(c, vm, c->page, flags) >= 0, 1);
+}
+
+static void before_6_18_default_vm(struct conform *c)
+{
+	int vm = c_vm(c, 0), fd = c_create(c, vm, c->page, 0);
+
+	IS(fd >= 0, 1);
+	IS(c_create(c, vm, c->page, 1), -EINVAL);
+	IS(c_bind(c, vm, 0, 0, c->page, fd, 0), -EINVAL);
+}
+
+const struct conform_case create_cases[] = {
+	{ "3 unknown ioctl", "unknown_ioctls", NEED_GMEM, unknown_ioctls },
+	{ "3 GUEST_MEMFD", "guest_memfd_capability", NEED_GMEM,
+	  guest_memfd_capability },
+	{ "3 MEMORY_FAULT_INFO", "fault_info_capability", 0,
+	  fault_info_capability },
+	{ "3 GUEST_MEMFD_FLAGS; 4 unknown flag", "flags_capability",
+	  NEED_GMEM | NEED_MERGED, flags_capability },
+	{ "8.1 flags by VM type", "private_vm_flags",
+	  NEED_PRIVATE | NEED_MERGED, private_vm_flags },
+	{ "3 MEMORY_ATTRIBUTES", "attributes_capability",
+	  NEED_PRIVATE | NEED_BY_GPA, attributes_capability },
+	{ "3 EIO; 4 EIO; 10 fork", "other_process", NEED_GMEM, other_process },
+	{ "5 no mm check; 7 any process", "file_in_other_process", NEED_GMEM,
+	  file_in_other_process },
+	{ "4 EFAULT", "bad_pointer", NEED_GMEM, bad_pointer },
+	{ "4 EINVAL size 0", "size_zero", NEED_GMEM, size_zero },
+	{ "4 EINVAL size negative", "size_negative", NEED_GMEM, size_negative },
+	{ "4 EINVAL size unaligned", "size_unaligned", NEED_GMEM,
+	  size_unaligned },
+	{ "4 any size; nothing reserved", "size_largest", NEED_GMEM,
+	  size_largest },
+	{ "4 EINVAL on /dev/kvm", "on_the_device", NEED_GMEM, on_the_device },
+	{ "2.3 reserved; 10 reserved", "reserved_ignored", NEED_GMEM,
+	  reserved_ignored },
+	{ "2.3 nothing written back", "nothing_written_back", NEED_GMEM,
+	  nothing_written_back },
+	{ "4 close-on-exec; 10 CLOEXEC", "never_close_on_exec", NEED_GMEM,
+	  never_close_on_exec },
+	{ "4 EMFILE", "table_full", NEED_GMEM, table_full },
+	{ "4 RLIMIT_FSIZE", "file_size_limit_ignored", NEED_GMEM,
+	  file_size_limit_ignored },
+	{ "4 reference on the VM; 10 closing the VM fd",
+	  "file_outlives_the_vm_fd", NEED_MMAP, file_outlives_the_vm_fd },
+	{ "4 zero-filled", "starts_zeroed", NEED_MMAP, starts_zeroed },
+	{ "4 combinations; 10 INIT_SHARED without MMAP",
+	  "combinations_not_checked", NEED_MMAP, combinations_not_checked },
+	{ "4 6.8-6.17; 10 6.8-6.17", "before_6_18_default_vm",
+	  NEED_OLD | NEED_PRIVATE | NEED_MERGED, before_6_18_default_vm },
+	{ 0 },
+};

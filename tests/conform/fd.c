@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/* Operations on the file descriptor. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "conform.h"
+
+static int err(long r)
+{
+	return r < 0 ? -errno : (int)r;
+}
+
+static void no_read(struct conform *c)
+{
+	char byte;
+
+	IS(c->sys->read(c->priv, c_file(c), &byte, 1), -EINVAL);
+}
+
+static void no_write(struct conform *c)
+{
+	IS(err(write(c_file(c), "x", 1)), -EINVAL);
+}
+
+static void no_position(struct conform *c)
+{
+	int fd = c_file(c);
+	char byte;
+
+	IS(pread(fd, &byte, 1, 0) < 0, 1);
+	IS(pwrite(fd, "x", 1, 0) < 0, 1);
+	IS(lseek(fd, 0, SEEK_END) < 0, 1);
+	IS(lseek(fd, 0, SEEK_DATA) < 0, 1);
+}
+
+static void no_copying(struct conform *c)
+{
+	int a = c_file(c), b = c_file(c);
+
+	IS(err(sendfile(b, a, NULL, c->page)), -EINVAL);
+	IS(err(copy_file_range(a, NULL, b, NULL, c->page, 0)), -EINVAL);
+}
+
+static void no_attributes(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(err(ftruncate(fd, (off_t)c->page)), -EINVAL);
+	IS(err(ftruncate(fd, (off_t)(PAGES * c->page))), -EINVAL);
+	IS(err(fchmod(fd, 0644)), -EINVAL);
+	IS(err(futimens(fd, NULL)), -EINVAL);
+}
+
+static void no_sync(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(err(fsync(fd)), -EINVAL);
+	IS(err(fdatasync(fd)), -EINVAL);
+}
+
+static void size_and_mode(struct conform *c)
+{
+	struct gmem__stat st;
+
+	IS(c->sys->fstat(c->priv, c_file(c), &st), 0);
+	IS(st.size, PAGES * c->page);
+	IS(st.mode, S_IFREG | 0600);
+}
+
+static void no_block_count(struct conform *c)
+{
+	int fd = c_file(c);
+	struct stat st;
+
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 4 * c->page), 0);
+	IS(err(fstat(fd, &st)), 0);
+	IS(st.st_blocks, 0);
+	IS(st.st_blksize, c->page);
+}
+
+static void inode_of_its_own(struct conform *c)
+{
+	struct gmem__stat a, b;
+
+	IS(c->sys->fstat(c->priv, c_file(c), &a), 0);
+	IS(c->sys->fstat(c->priv, c_file(c), &b), 0);
+	IS(a.ino == b.ino, 0);
+}
+
+static void magic(struct conform *c)
+{
+	uint64_t m;
+
+	IS(c->sys->fstatfs(c->priv, c_file(c), &m), 0);
+	IS(m, c->version >= 619 ? GMEM__MAGIC_GUEST_MEMFD
+				: GMEM__MAGIC_ANON_INODE);
+}
+
+static void resident_exact(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(c_resident(c, fd, 0, 0), 0);
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 2 * c->page, 3 * c->page),
+	   0);
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 9 * c->page, c->page), 0);
+	IS(c_resident(c, fd, 0, 0), 4);
+	IS(c_resident(c, fd, 0, 2 * c->page), 0);
+	IS(c_resident(c, fd, 2 * c->page, c->page), 1);
+	IS(c_resident(c, fd, 4 * c->page, 6 * c->page), 2);
+	IS(c_resident(c, fd, 2 * PAGES * c->page, c->page), 0);
+}
+
+static void link_text(struct conform *c)
+{
+	char path[64], text[64] = "";
+	const char *want = c->version >= 619 ? "/[kvm-gmem] (deleted)"
+					     : "anon_inode:[kvm-gmem]";
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c_file(c));
+	IS(readlink(path, text, sizeof(text) - 1) > 0, 1);
+	IS(strcmp(text, want), 0);
+}
+
+static void no_second_open(struct conform *c)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c_file(c));
+	IS(err(open(path, O_RDWR | O_CLOEXEC)), -ENXIO);
+}
+
+static void duplicate_is_the_same(struct conform *c)
+{
+	int fd = c_file(c), copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int overlap = c->version >= 702 ? -EEXIST : -EINVAL;
+
+	IS(copy >= 0, 1);
+	c->fds[c->n_fds++] = copy;
+	IS(c_bind(c, c->vm, 0, 0, c->page, fd, 0), 0);
+	IS(c_bind(c, c->vm, 1, c->page, c->page, copy, 0), overlap);
+	IS(c_close(c, fd), 0);
+	/* still bound, still there */
+	IS(c_bind(c, c->vm, 1, c->page, c->page, copy, 0), overlap);
+	IS(c_bind(c, c->vm, 1, c->page, c->page, copy, c->page), 0);
+}
+
+static void no_seals(struct conform *c)
+{
+	IS(err(fcntl(c_file(c), F_GET_SEALS)), -EINVAL);
+}
+
+static void locks(struct conform *c)
+{
+	IS(err(flock(c_file(c), LOCK_EX | LOCK_NB)), 0);
+}
+
+static void no_polling(struct conform *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int fd = c_file(c), ep = epoll_create1(EPOLL_CLOEXEC), r;
+
+	r = err(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	(void)close(ep);
+	IS(r, -EPERM);
+}
+
+static void advice_ignored(struct conform *c)
+{
+	int fd = c_file(c);
+
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 4 * c->page), 0);
+	IS(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	IS(posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED), 0);
+	IS(c_resident(c, fd, 0, 0), 4);
+}
+
+static void no_readahead(struct conform *c)
+{
+	IS(err(readahead(c_file(c), 0, c->page)), -EINVAL);
+}
+
+static void no_xattrs(struct conform *c)
+{
+	int fd = c_file(c);
+	char v[8];
+
+	IS(err(fgetxattr(fd, "user.x", v, sizeof(v))), -EOPNOTSUPP);
+	IS(err(fsetxattr(fd, "user.x", "1", 1, 0)), -EOPNOTSUPP);
+}
+
+const struct conform_case fd_cases[] = {
+	{ "5 read", "no_read", NEED_GMEM, no_read },
+	{ "5 write", "no_write", NEED_GMEM, no_write },
+	{ "5 pread, pwrite, lseek", "no_position", NEED_GMEM, no_position },
+	{ "5 sendfile, copy_file_range", "no_copying", NEED_GMEM, no_copying },
+	{ "5 ftruncate, fchmod, futimens; 4 size", "no_attributes", NEED_GMEM,
+	  no_attributes },
+	{ "5 fsync", "no_sync", NEED_GMEM, no_sync },
+	{ "5 fstat", "size_and_mode", NEED_GMEM, size_and_mode },
+	{ "5 st_blocks; 10 st_blocks", "no_block_count", NEED_MMAP,
+	  no_block_count },
+	{ "5 distinct inode", "inode_of_its_own", NEED_GMEM, inode_of_its_own },
+	{ "5 fstatfs", "magic", NEED_GMEM, magic },
+	{ "5 cachestat", "resident_exact", NEED_GMEM, resident_exact },
+	{ "5 readlink", "link_text", NEED_GMEM, link_text },
+	{ "5 reopen", "no_second_open", NEED_GMEM, no_second_open },
+	{ "5 dup", "duplicate_is_the_same", NEED_GMEM, duplicate_is_the_same },
+	{ "5 seals", "no_seals", NEED_GMEM, no_seals },
+	{ "5 flock", "locks", NEED_GMEM, locks },
+	{ "5 epoll", "no_polling", NEED_GMEM, no_polling },
+	{ "5 posix_fadvise; 10 posix_fadvise", "advice_ignored", NEED_GMEM,
+	  advice_ignored },
+	{ "5 readahead", "no_readahead", NEED_GMEM, no_readahead },
+	{ "5 xattr", "no_xattrs", NEED_GMEM, no_xattrs },
+	{ 0 },
+};

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/* NUMA policies of a mapping and of a file. */
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "conform.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define BITS 1024
+#define WORDS (BITS / (8 * sizeof(unsigned long)))
+
+enum {
+	DEFAULT,
+	PREFERRED,
+	BIND,
+	INTERLEAVE,
+	LOCAL
+};
+
+static int bind(struct conform *c, void *p, uint64_t len, int mode,
+		unsigned long node, unsigned int flags)
+{
+	unsigned long nodes[WORDS] = { node };
+
+	return c->sys->mbind(c->priv, p, len, mode, nodes, BITS, flags);
+}
+
+/* The mode of the policy at @p, or -errno; *@nodes: its first word. */
+static int policy(struct conform *c, void *p, unsigned long *nodes)
+{
+	unsigned long mask[WORDS] = { 0 };
+	int mode = -1;
+	int r = c->sys->get_mempolicy(c->priv, &mode, mask, BITS, p, 2);
+
+	if (nodes)
+		*nodes = mask[0];
+	return r < 0 ? r : mode;
+}
+
+static int file(struct conform *c, uint64_t flags)
+{
+	return c_create(c, c_vm(c, 0), PAGES * c->page, flags);
+}
+
+static void echoed(struct conform *c)
+{
+	unsigned long nodes;
+	unsigned char *p;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	IS(policy(c, p, NULL), DEFAULT);
+	IS(bind(c, p, 4 * c->page, BIND, 1, 0), 0);
+	IS(policy(c, p, &nodes), BIND);
+	IS(nodes, 1);
+	IS(policy(c, p + 3 * c->page, NULL), BIND);
+	IS(policy(c, p + 4 * c->page, NULL), DEFAULT);
+	IS(bind(c, p, 2 * c->page, DEFAULT, 0, 0), 0);
+	IS(policy(c, p, NULL), DEFAULT);
+	IS(policy(c, p + 2 * c->page, NULL), BIND);
+}
+
+static void in_the_file(struct conform *c)
+{
+	int fd = file(c, SHARED), kept = c->version >= 619 ? PREFERRED : 0;
+	unsigned char *p, *q;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_view(c, fd, &q), 0);
+	IS(bind(c, p, c->page, PREFERRED, 1, 0), 0);
+	IS(policy(c, q, NULL), kept);
+	IS(policy(c, q + c->page, NULL), DEFAULT);
+	IS(c->sys->munmap(c->priv, p, PAGES * c->page), 0);
+	c_unmap(c, p);
+	IS(c_view(c, fd, &p), 0);
+	IS(policy(c, p, NULL), kept);
+}
+
+static void through_an_untouchable_mapping(struct conform *c)
+{
+	unsigned char *p, *q;
+	int fd = file(c, GMEM__FLAG_MMAP);
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_view(c, fd, &q), 0);
+	IS(bind(c, p, c->page, BIND, 1, 0), 0);
+	IS(policy(c, p, NULL), BIND);
+	IS(policy(c, q, NULL), c->version >= 619 ? BIND : DEFAULT);
+}
+
+static void bad_policies(struct conform *c)
+{
+	unsigned char *p;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	IS(bind(c, p, c->page, 99, 1, 0), -EINVAL);
+	IS(bind(c, p, c->page, -1, 1, 0), -EINVAL);
+	IS(bind(c, p, c->page, BIND, 0, 0), -EINVAL);
+	IS(bind(c, p, c->page, BIND, 1UL << 40, 0), -EINVAL);
+	IS(bind(c, p, c->page, DEFAULT, 1, 0), -EINVAL);
+	IS(bind(c, p, c->page, LOCAL, 1, 0), -EINVAL);
+	IS(bind(c, p, c->page, BIND, 1, 1U << 3), -EINVAL);
+	IS(bind(c, p + 1, c->page, BIND, 1, 0), -EINVAL);
+	IS(bind(c, p, 0, BIND, 1, 0), 0);
+	IS(policy(c, p, NULL), DEFAULT);
+}
+
+static void present_pages_stay(struct conform *c)
+{
+	unsigned char *p;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	p[0] = 7;
+	IS(bind(c, p, c->page, BIND, 1, 1), 0);
+	IS(bind(c, p, c->page, BIND, 1, 2), 0);
+	IS(p[0], 7);
+}
+
+static int task(struct conform *c, int mode, unsigned long node)
+{
+	unsigned long nodes[WORDS] = { node };
+
+	return c->sys->set_mempolicy(c->priv, mode, nodes, BITS);
+}
+
+static int task_mode(struct conform *c)
+{
+	int mode = -1;
+	int r = c->sys->get_mempolicy(c->priv, &mode, NULL, 0, NULL, 0);
+
+	return r < 0 ? r : mode;
+}
+
+static void of_the_task(struct conform *c)
+{
+	int r;
+
+	IS(task_mode(c), DEFAULT);
+	IS(task(c, BIND, 1), 0);
+	r = task_mode(c);
+	IS(task(c, DEFAULT, 0), 0);
+	IS(r, BIND);
+	IS(task(c, BIND, 0), -EINVAL);
+	IS(task(c, 99, 1), -EINVAL);
+	IS(task_mode(c), DEFAULT);
+}
+
+/* The node of a touched page. */
+static int node_of(struct conform *c, void *p)
+{
+	int node = -1;
+	int r = c->sys->move_pages(c->priv, 1, &p, &node);
+
+	return r < 0 ? r : node;
+}
+
+static void not_there(struct conform *c)
+{
+	unsigned char *p;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	IS(node_of(c, p), -ENOENT);
+	p[0] = 1;
+	IS(node_of(c, p) >= 0, 1);
+}
+
+static void obeyed(struct conform *c)
+{
+	int fd = file(c, SHARED);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(bind(c, p, 2 * c->page, BIND, 2, 0), 0);
+	IS(c_touch(p, true), 0);
+	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, c->page, c->page), 0);
+	IS(c_touch(p + c->page, true), 0);
+	/* An ignored policy leaves them wherever this thread is. */
+	if (c->version < 619)
+		return;
+	IS(node_of(c, p), 1);
+	IS(node_of(c, p + c->page), 1);
+	IS(bind(c, p, c->page, BIND, 1, 1), -EIO);
+	IS(node_of(c, p), 1);
+}
+
+static void task_policy_of_fallocate(struct conform *c)
+{
+	int fd = file(c, SHARED), r;
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(task(c, BIND, 2), 0);
+	r = c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 2 * c->page);
+	IS(task(c, DEFAULT, 0), 0);
+	IS(r, 0);
+	IS(c_touch(p, true), 0);
+	IS(node_of(c, p), 1);
+}
+
+const struct conform_case policy_cases[] = {
+	{ "6.1 mbind is echoed", "echoed", NEED_MMAP | NEED_NUMA, echoed },
+	{ "6.1 ignored or honoured; 10 6.18; 10 6.19", "in_the_file",
+	  NEED_MMAP | NEED_NUMA, in_the_file },
+	{ "6.1 needs MMAP, not INIT_SHARED", "through_an_untouchable_mapping",
+	  NEED_MMAP | NEED_NUMA, through_an_untouchable_mapping },
+	{ "6.1 errors", "bad_policies", NEED_MMAP | NEED_NUMA, bad_policies },
+	{ "6.1 present pages", "present_pages_stay", NEED_MMAP | NEED_NUMA,
+	  present_pages_stay },
+	{ "6.1 the task's policy", "of_the_task", NEED_NUMA, of_the_task },
+	{ "6.1 a page that is not there", "not_there", NEED_MMAP | NEED_NUMA,
+	  not_there },
+	{ "6.1 honoured: pages; 14 STRICT", "obeyed",
+	  NEED_MMAP | NEED_NUMA | NEED_NODES, obeyed },
+	{ "6.1 no policy: the task's", "task_policy_of_fallocate",
+	  NEED_MMAP | NEED_NUMA | NEED_NODES, task_policy_of_fallocate },
+	{ 0 },
+};
