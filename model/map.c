@@ -11,6 +11,12 @@
 #define MADV_COLLAPSE 25 /* 6.1 */
 #endif
 
+/* @len up to whole pages. */
+static uint64_t whole(const struct kernel *k, uint64_t len)
+{
+	return len + (k->page_size - len % k->page_size) % k->page_size;
+}
+
 struct mapping *model__map_at(struct kernel *k, uint64_t addr)
 {
 	struct mapping *m;
@@ -44,8 +50,7 @@ static int map_enter(struct kernel *k, struct file *f, void *addr, size_t len,
 	if (!m)
 		return -ENOMEM;
 	m->start = (uintptr_t)addr;
-	m->end = m->start + len +
-		 (k->page_size - len % k->page_size) % k->page_size;
+	m->end = m->start + whole(k, len);
 	m->offset = offset;
 	m->file = f;
 	r = model__map_guard(k, m);
@@ -75,7 +80,8 @@ int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 	no = refused(k, o, prot, flags);
 	/* A regular file's limit, which the memfd has, is half of others'. */
 	if (o->type != OBJECT_FILE &&
-	    offset / k->page_size <= (UINT64_MAX - len) / k->page_size)
+	    offset / k->page_size <=
+		    (UINT64_MAX - whole(k, len)) / k->page_size)
 		offset %= k->page_size;
 	/* The guard comes before the first touch. */
 	r = gmem__sys_linux.mmap(NULL, &p, len, no ? PROT_NONE : prot,
