@@ -92,7 +92,7 @@ static int back_end(int sock)
 		failed("map it", &err);
 		goto out;
 	}
-	strcpy(map, TEXT);
+	memcpy(map, TEXT, sizeof(TEXT));
 	if (gmem_munmap(memory, map, &err) < 0) {
 		failed("unmap it", &err);
 		goto out;

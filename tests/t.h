@@ -45,21 +45,21 @@ void t_reason_at(const struct gmem_error *err, uint32_t reason,
  * @call is refused with @want and @why: evaluates @call with a fresh
  * struct gmem_error named @err, which must be declared by the test.
  */
-#define t_refused(call, want, why, err)                                        \
-	do {                                                                   \
-		(err) = (struct gmem_error){ .sz = sizeof(err) };              \
-		t_code((call), (want));                                        \
-		t_reason(&(err), (why));                                       \
-		assert_int_equal((err).code, (want));                          \
-		assert_true((err).msg[0] != '\0');                             \
-		assert_true((err).remedy[0] != '\0');                          \
+#define t_refused(call, want, why, err)                           \
+	do {                                                      \
+		(err) = (struct gmem_error){ .sz = sizeof(err) }; \
+		t_code((call), (want));                           \
+		t_reason(&(err), (why));                          \
+		assert_int_equal((err).code, (want));             \
+		assert_true((err).msg[0] != '\0');                \
+		assert_true((err).remedy[0] != '\0');             \
 	} while (0)
 
 /* @call succeeds; prints the whole error otherwise. */
-#define t_ok(call, err)                                                        \
-	do {                                                                   \
-		(err) = (struct gmem_error){ .sz = sizeof(err) };              \
-		t_ok_at((call), &(err), #call, __FILE__, __LINE__);            \
+#define t_ok(call, err)                                             \
+	do {                                                        \
+		(err) = (struct gmem_error){ .sz = sizeof(err) };   \
+		t_ok_at((call), &(err), #call, __FILE__, __LINE__); \
 	} while (0)
 void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	     const char *file, int line);

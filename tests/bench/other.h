@@ -14,14 +14,14 @@
 #define PAGE_SHIFT 12
 
 struct flat {
-	uint64_t *words;	/* a bit a page: 1 = private */
+	uint64_t *words; /* a bit a page: 1 = private */
 };
 
 struct sorted {
 	struct {
 		uint64_t start;
 		uint64_t state;
-	} *runs;		/* and one that starts at the end of the file */
+	} * runs; /* and one that starts at the end of the file */
 	size_t n;
 };
 
