@@ -34,7 +34,7 @@ void t_skip(const char *capability, const char *fmt, ...)
 	print_message("[  REASON  ] %s: %s\n", capability, why);
 	skipped++;
 	skip();
-	abort();		/* skip() does not return */
+	abort(); /* skip() does not return */
 }
 
 static const char *code_name(long long code)
