@@ -36,7 +36,11 @@ static int read_failed(int sys, int fd, uint64_t at, struct gmem_error *err)
 				      (uint64_t)fd, 0, "fd %d can not be read",
 				      fd);
 	if (sys == -EFAULT)
-		return gmem__fail_private(at, err);
+		return gmem__fail_sys(err, GMEM_REASON_PRIVATE, -EACCES, sys,
+				      at, 0,
+				      "offset 0x%" PRIx64 " turned private "
+				      "meanwhile",
+				      at);
 	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)fd, 0,
 			      "reading fd %d failed with %s", fd,
 			      gmem__errno_name(sys));

@@ -80,12 +80,36 @@ static int make(struct job *j, uint64_t offset, uint64_t len, const char **what)
 	return touch(j, offset, len);
 }
 
+/* Every step and piece is a multiple of this, the last one perhaps not. */
+static uint64_t least_piece(const struct job *j)
+{
+	return j->g->page_size > PIECE_MIN ? j->g->page_size : PIECE_MIN;
+}
+
 static void add_done(struct job *j, uint64_t n)
 {
 	(void)pthread_mutex_lock(&j->lock);
 	j->done += n;
 	(void)pthread_cond_signal(&j->moved);
 	(void)pthread_mutex_unlock(&j->lock);
+}
+
+static bool cancelled(const struct job *j)
+{
+	return j->o->cancel && __atomic_load_n(j->o->cancel, __ATOMIC_RELAXED);
+}
+
+/* By the caller, or by another worker's failure. */
+static bool stopped(struct job *j)
+{
+	bool stop;
+
+	if (cancelled(j))
+		fail(j, -ECANCELED, 0, "populating");
+	(void)pthread_mutex_lock(&j->lock);
+	stop = j->stop;
+	(void)pthread_mutex_unlock(&j->lock);
+	return stop;
 }
 
 /*
@@ -95,9 +119,7 @@ static void add_done(struct job *j, uint64_t n)
  */
 static int populate_step(struct job *j, uint64_t offset, uint64_t len)
 {
-	uint64_t least =
-		j->g->page_size > PIECE_MIN ? j->g->page_size : PIECE_MIN;
-	uint64_t piece = len, pos = 0, n;
+	uint64_t least = least_piece(j), piece = len, pos = 0, n;
 	const char *what;
 	int r;
 
@@ -105,6 +127,8 @@ static int populate_step(struct job *j, uint64_t offset, uint64_t len)
 		n = len - pos < piece ? len - pos : piece;
 		r = make(j, offset + pos, n, &what);
 		if (r == -EINTR || r == -EAGAIN) {
+			if (stopped(j))
+				return r;
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;
 			continue;
@@ -119,27 +143,22 @@ static int populate_step(struct job *j, uint64_t offset, uint64_t len)
 	return 0;
 }
 
-static bool cancelled(const struct job *j)
-{
-	return j->o->cancel && __atomic_load_n(j->o->cancel, __ATOMIC_RELAXED);
-}
-
 /* The next step of nobody's; false when there is none. */
 static bool take(struct job *j, uint64_t *offset, uint64_t *len)
 {
-	bool stop;
+	bool more;
 
-	if (cancelled(j))
-		fail(j, -ECANCELED, 0, "populating");
+	if (stopped(j))
+		return false;
 	(void)pthread_mutex_lock(&j->lock);
-	stop = j->stop || j->next == j->end;
-	if (!stop) {
+	more = j->next < j->end;
+	if (more) {
 		*offset = j->next;
 		*len = j->end - j->next < j->step ? j->end - j->next : j->step;
 		j->next += *len;
 	}
 	(void)pthread_mutex_unlock(&j->lock);
-	return !stop;
+	return more;
 }
 
 /* The policy is the worker's own and ends with it, never the caller's. */
@@ -203,15 +222,13 @@ static void watch(struct job *j, uint64_t total)
 }
 
 /* As many workers as can be had; a policy needs one at least. */
-static int run_workers(struct job *j, unsigned int threads, uint64_t total)
+static int run_workers(struct job *j, pthread_t *t, unsigned int threads,
+		       uint64_t total)
 {
 	const struct gmem__ctx *ctx = j->g->ctx;
-	pthread_t *t = gmem__alloc(ctx, threads * sizeof(*t));
 	unsigned int n;
 	int r = 0;
 
-	if (!t)
-		return -ENOMEM;
 	for (n = 0; n < threads; n++) {
 		(void)pthread_mutex_lock(&j->lock);
 		j->running++;
@@ -228,7 +245,6 @@ static int run_workers(struct job *j, unsigned int threads, uint64_t total)
 		watch(j, total);
 	for (unsigned int i = 0; i < n; i++)
 		ctx->sys->thread_join(ctx->priv, t[i]);
-	gmem__free(ctx, t);
 	return n ? 0 : r;
 }
 
@@ -250,17 +266,22 @@ static int job_failed(const struct job *j, struct gmem_error *err)
 static int run(struct job *j, unsigned int threads, uint64_t total,
 	       struct gmem_error *err)
 {
+	bool workers = threads > 1 || j->policy;
+	uint64_t step = STEP, least = least_piece(j);
+	pthread_t *t;
 	int r = 0;
 
-	if (threads > 1 || j->policy) {
-		/* Small enough that the last worker is not alone for long. */
-		j->step = total / (threads * 4ULL) / PIECE_MIN * PIECE_MIN;
-		if (j->step > STEP)
-			j->step = STEP;
-		if (j->step < j->g->page_size || j->step < PIECE_MIN)
-			j->step = j->g->page_size > PIECE_MIN ? j->g->page_size
-							      : PIECE_MIN;
-		r = run_workers(j, threads, total);
+	/* Small enough that the last worker is not alone for long. */
+	if (workers && total / (threads * 4ULL) < step)
+		step = total / (threads * 4ULL);
+	j->step = step > least ? step / least * least : least;
+	if (workers) {
+		t = gmem__alloc(j->g->ctx, threads * sizeof(*t));
+		if (!t)
+			return gmem__fail_call(err, -ENOMEM,
+					       "allocating the threads");
+		r = run_workers(j, t, threads, total);
+		gmem__free(j->g->ctx, t);
 		if (r < 0)
 			return gmem__fail_sys(err, GMEM_REASON_THREADS, 0, r,
 					      threads, 0,
@@ -312,7 +333,7 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 {
 	struct gmem_populate_opts o;
 	struct gmem_mempolicy p;
-	struct job j = { .g = g, .o = &o, .step = STEP };
+	struct job j = { .g = g, .o = &o };
 	int r = gmem__enter(g, err);
 
 	if (r < 0)

@@ -113,8 +113,8 @@ void gmem__record_fix(struct gmem__record *r, uint64_t size, uint64_t page_size,
 
 /* ------------------------------------------------------------- reading -- */
 
-static enum gmem__state page_state(const struct gmem__record *r,
-				   unsigned int byte, uint64_t page)
+static inline enum gmem__state page_state(const struct gmem__record *r,
+					  unsigned int byte, uint64_t page)
 {
 	uint64_t i = page / 64, bit = page % 64;
 
@@ -175,8 +175,8 @@ static uint64_t scan_bytes(const unsigned char *bytes, uint64_t i, uint64_t end,
 }
 
 /* The byte that tells of @pos; it stands for 1 << *@shift bytes. */
-static unsigned int look_up(const struct gmem__record *r, uint64_t pos,
-			    unsigned int *shift)
+static inline unsigned int look_up(const struct gmem__record *r, uint64_t pos,
+				   unsigned int *shift)
 {
 	unsigned int byte = load_byte(r->blocks + (pos >> BLOCK_SHIFT));
 

@@ -161,7 +161,11 @@ static bool shoot(const struct shot *shot)
 		/* EIO is a dead VM, and after two faults anything goes */
 		if (shot->times == 1 && shot->code != EIO)
 			recover(shot, t, &was);
-	} else if (s->undo) {
+	} else {
+		check(shot, err.code == 0 && err.reason == GMEM_REASON_NONE);
+		check(shot, !err.msg[0] && !err.remedy[0]);
+	}
+	if (r >= 0 && s->undo) {
 		fake_reset(f);
 		s->undo(t);
 	}

@@ -136,6 +136,24 @@ static void each_errno_of_the_kernel_has_its_reason(void **state)
 	}
 }
 
+static void the_message_names_the_call_and_the_errno(void **state)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)state;
+	(void)gmem__fail_call(&err, -EMFILE, "KVM_CREATE_VM");
+	assert_non_null(strstr(err.msg, "KVM_CREATE_VM"));
+	assert_non_null(strstr(err.msg, "EMFILE"));
+	for (int i = 1; i < 134; i++) {
+		const char *name = gmem__errno_name(-i);
+
+		if (name[0] == 'E')
+			assert_string_equal(name, strerrorname_np(i));
+	}
+	assert_string_equal(gmem__errno_name(-EINVAL), "EINVAL");
+	assert_int_not_equal(gmem__errno_name(-4095)[0], 'E');
+}
+
 static void each_reason_has_a_name_of_its_own_and_a_remedy(void **state)
 {
 	(void)state;
@@ -212,6 +230,7 @@ int main(void)
 		TEST(success_clears_what_an_earlier_failure_left),
 		TEST(an_error_without_its_size_is_refused_and_unwritten),
 		TEST(each_errno_of_the_kernel_has_its_reason),
+		TEST(the_message_names_the_call_and_the_errno),
 		TEST(each_reason_has_a_name_of_its_own_and_a_remedy),
 		TEST(strerror_is_message_reason_and_remedy),
 		TEST(strerror_of_no_error_says_so),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The calls of the scripted kernel; its KVM ioctls are in fake_kvm.c. */
+/*
+ * The calls of the scripted kernel; its KVM ioctls are in fake_kvm.c, memory
+ * and its place in fake_space.c.
+ */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,7 +12,6 @@
 #include "fake_kvm.h"
 
 #define MAGIC_TMPFS 0x01021994
-#define MPOL_F_ADDR 2
 
 static bool matches(enum fake_kind kind, unsigned long request,
 		    enum fake_kind got, unsigned long got_request)
@@ -34,6 +36,7 @@ int fake_enter(struct fake *f, enum fake_kind kind, int fd,
 	c->kind = kind;
 	c->fd = fd;
 	c->request = request;
+	c->thread = pthread_self();
 	for (size_t i = 0; i < FAKE_FAULTS; i++) {
 		struct fake_fault *t = &f->faults[i];
 
@@ -74,12 +77,12 @@ static void drop(struct fake_fd *file)
 	if (file->real >= 0)
 		(void)close(file->real);
 	free(file->private);
+	free(file->extents);
 	memset(file, 0, sizeof(*file));
 }
 
-/* Opens a call that has a descriptor; the lock is held on return. */
-static int begin(struct fake *f, enum fake_kind kind, int fd,
-		 struct fake_call **c)
+int fake_begin(struct fake *f, enum fake_kind kind, int fd,
+	       struct fake_call **c)
 {
 	int r;
 
@@ -90,7 +93,7 @@ static int begin(struct fake *f, enum fake_kind kind, int fd,
 	return r;
 }
 
-static int end(struct fake *f, struct fake_call *c, int r)
+int fake_end(struct fake *f, struct fake_call *c, int r)
 {
 	c->result = r;
 	(void)pthread_mutex_unlock(&f->lock);
@@ -116,11 +119,11 @@ static int fake_open(void *priv, const char *path, int flags)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_OPEN, -1, &c);
+	int r = fake_begin(f, FAKE_OPEN, -1, &c);
 
 	c->arg[2] = (uint64_t)flags;
 	if (r)
-		return end(f, c, r);
+		return fake_end(f, c, r);
 	if (!strcmp(path, "/dev/kvm"))
 		r = fake_new_fd(f, FAKE_FD_DEVICE);
 	else
@@ -128,30 +131,30 @@ static int fake_open(void *priv, const char *path, int flags)
 					      : fake_new_fd(f, FAKE_FD_OTHER);
 	if (r >= 0)
 		fake_file(f, r)->cloexec = true;
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
 static int fake_close(void *priv, int fd)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_CLOSE, fd, &c);
+	int r = fake_begin(f, FAKE_CLOSE, fd, &c);
 	struct fake_fd *file = fake_file(f, fd);
 
 	if (file)
 		drop(file); /* Linux frees it whatever close(2) says */
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
 static int fake_set_cloexec(void *priv, int fd)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_CLOEXEC, fd, &c);
+	int r = fake_begin(f, FAKE_CLOEXEC, fd, &c);
 
 	if (!r && fd >= 0)
 		fake_file(f, fd)->cloexec = true;
-	return end(f, c, fd < 0 ? -EBADF : r);
+	return fake_end(f, c, fd < 0 ? -EBADF : r);
 }
 
 static int fake_ioctl(void *priv, int fd, unsigned long request, void *arg)
@@ -171,7 +174,7 @@ static int fake_ioctl(void *priv, int fd, unsigned long request, void *arg)
 		c->in.value = (uintptr_t)arg;
 	if (!r)
 		r = fake_kvm(f, fd, request, arg);
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
 static const uint32_t modes[] = {
@@ -184,38 +187,39 @@ static int fake_fstat(void *priv, int fd, struct gmem__stat *out)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_FSTAT, fd, &c);
+	int r = fake_begin(f, FAKE_FSTAT, fd, &c);
 	struct fake_fd *file = fake_file(f, fd);
 
 	if (!file)
-		return end(f, c, r ? r : -EBADF);
+		return fake_end(f, c, r ? r : -EBADF);
 	if (!r)
 		*out = (struct gmem__stat){ .size = file->size,
 					    .ino = file->ino,
 					    .dev = 1,
-					    .mode = modes[file->type] };
-	return end(f, c, r);
+					    .mode = modes[file->type],
+					    .uid = file->uid };
+	return fake_end(f, c, r);
 }
 
 static int fake_fstatfs(void *priv, int fd, uint64_t *magic)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_FSTATFS, fd, &c);
+	int r = fake_begin(f, FAKE_FSTATFS, fd, &c);
 	struct fake_fd *file = fake_file(f, fd);
 
 	if (!file)
-		return end(f, c, r ? r : -EBADF);
+		return fake_end(f, c, r ? r : -EBADF);
 	if (!r && file->type == FAKE_FD_GMEM)
 		*magic = f->own_inode ? GMEM__MAGIC_GUEST_MEMFD
 				      : GMEM__MAGIC_ANON_INODE;
 	else if (!r)
 		*magic = file->type == FAKE_FD_VM ? GMEM__MAGIC_ANON_INODE
 						  : MAGIC_TMPFS;
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
-static struct fake_map *map_at(struct fake *f, const void *addr)
+struct fake_map *fake_map_at(struct fake *f, const void *addr)
 {
 	const char *p = addr;
 
@@ -262,7 +266,7 @@ static int fake_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 	struct fake *f = priv;
 	struct fake_call *c;
 	struct fake_map *m = f->maps;
-	int r = begin(f, FAKE_MMAP, fd, &c);
+	int r = fake_begin(f, FAKE_MMAP, fd, &c);
 	void *p;
 
 	c->arg[1] = len;
@@ -275,25 +279,25 @@ static int fake_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 	if (!r && m == f->maps + FAKE_MAPS)
 		r = -ENOMEM;
 	if (r)
-		return end(f, c, r);
+		return fake_end(f, c, r);
 	p = map_aligned(f, len, prot, flags,
 			fd < 0 ? -1 : fake_file(f, fd)->real, offset);
 	if (p == MAP_FAILED)
-		return end(f, c, -errno);
+		return fake_end(f, c, -errno);
 	*m = (struct fake_map){
 		.addr = p, .len = len, .offset = offset, .fd = fd
 	};
 	c->arg[0] = (uintptr_t)p;
 	*addr = p;
-	return end(f, c, 0);
+	return fake_end(f, c, 0);
 }
 
 static int fake_munmap(void *priv, void *addr, size_t len)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_MUNMAP, -1, &c);
-	struct fake_map *m = map_at(f, addr);
+	int r = fake_begin(f, FAKE_MUNMAP, -1, &c);
+	struct fake_map *m = fake_map_at(f, addr);
 
 	c->arg[0] = (uintptr_t)addr;
 	c->arg[1] = len;
@@ -305,92 +309,33 @@ static int fake_munmap(void *priv, void *addr, size_t len)
 		(void)munmap(addr, len);
 		memset(m, 0, sizeof(*m));
 	}
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
 static int fake_madvise(void *priv, void *addr, size_t len, int advice)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_MADVISE, -1, &c);
+	int r = fake_begin(f, FAKE_MADVISE, -1, &c);
 
 	c->arg[0] = (uintptr_t)addr;
 	c->arg[1] = len;
 	c->arg[2] = (uint64_t)advice;
-	if (!r && madvise(addr, len, advice))
+	if (!r &&
+	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
+		r = fake_populate(f, fake_map_at(f, addr), addr, len,
+				  advice == MADV_POPULATE_WRITE);
+	else if (!r && madvise(addr, len, advice))
 		r = -errno;
-	if (!r && advice == MADV_DONTFORK && map_at(f, addr))
-		map_at(f, addr)->dontfork = true;
-	return end(f, c, r);
-}
-
-/* The policy that mbind() on @m sets and get_mempolicy() there shows. */
-static int *policy(struct fake *f, struct fake_map *m)
-{
-	if (f->policy_obeyed && m->fd >= 0)
-		return &fake_file(f, m->fd)->policy;
-	return &m->policy;
-}
-
-static int fake_mbind(void *priv, void *addr, size_t len, int mode,
-		      const unsigned long *nodes, unsigned long maxnode,
-		      unsigned int flags)
-{
-	struct fake *f = priv;
-	struct fake_call *c;
-	int r = begin(f, FAKE_MBIND, -1, &c);
-	struct fake_map *m = map_at(f, addr);
-
-	(void)len;
-	(void)maxnode;
-	(void)flags;
-	if (!m)
-		r = -EFAULT;
-	else if (!r && mode && !(nodes && nodes[0] & 1))
-		r = -EINVAL; /* node 0 is the only one */
-	else if (!r)
-		*policy(f, m) = mode;
-	return end(f, c, r);
-}
-
-static int fake_get_mempolicy(void *priv, int *mode, unsigned long *nodes,
-			      unsigned long maxnode, void *addr,
-			      unsigned long flags)
-{
-	struct fake *f = priv;
-	struct fake_call *c;
-	int r = begin(f, FAKE_GET_MEMPOLICY, -1, &c);
-	struct fake_map *m = map_at(f, addr);
-
-	if (!r && flags & MPOL_F_ADDR && !m)
-		r = -EFAULT;
-	if (!r && mode)
-		*mode = flags & MPOL_F_ADDR ? *policy(f, m) : 0;
-	if (!r && nodes && maxnode)
-		nodes[0] = 1;
-	return end(f, c, r);
-}
-
-static int fake_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
-			  uint64_t *resident)
-{
-	struct fake *f = priv;
-	struct fake_call *c;
-	int r = begin(f, FAKE_CACHESTAT, fd, &c);
-
-	(void)offset;
-	(void)len;
-	if (!r && f->no_cachestat)
-		r = -ENOSYS;
-	if (!r)
-		*resident = 0;
-	return end(f, c, r);
+	if (!r && advice == MADV_DONTFORK && fake_map_at(f, addr))
+		fake_map_at(f, addr)->dontfork = true;
+	return fake_end(f, c, r);
 }
 
 /* How many of the @len bytes at @addr a system call could touch. */
 static size_t reach(struct fake *f, const void *addr, size_t len)
 {
-	struct fake_map *m = map_at(f, addr);
+	struct fake_map *m = fake_map_at(f, addr);
 	uint64_t at, n = 0;
 
 	if (!m || m->fd < 0)
@@ -407,7 +352,7 @@ static int fake_pipe(void *priv, int fd[2])
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int r = begin(f, FAKE_PIPE, -1, &c), real[2];
+	int r = fake_begin(f, FAKE_PIPE, -1, &c), real[2];
 
 	if (!r && pipe2(real, O_CLOEXEC | O_NONBLOCK))
 		r = -errno;
@@ -416,19 +361,19 @@ static int fake_pipe(void *priv, int fd[2])
 		fake_file(f, fd[i])->real = real[i];
 		fake_file(f, fd[i])->cloexec = true;
 	}
-	return end(f, c, r);
+	return fake_end(f, c, r);
 }
 
 static int64_t fake_write(void *priv, int fd, const void *from, size_t len)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int64_t r = begin(f, FAKE_WRITE, fd, &c);
+	int64_t r = fake_begin(f, FAKE_WRITE, fd, &c);
 	size_t n = reach(f, from, len);
 
 	if (!r)
 		r = n ? write(fake_file(f, fd)->real, from, n) : -EFAULT;
-	(void)end(f, c, (int)r);
+	(void)fake_end(f, c, (int)r);
 	return r;
 }
 
@@ -436,12 +381,18 @@ static int64_t fake_read(void *priv, int fd, void *to, size_t len)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
-	int64_t r = begin(f, FAKE_READ, fd, &c);
+	int64_t r = fake_begin(f, FAKE_READ, fd, &c);
 	size_t n = reach(f, to, len);
+	struct fake_fd *file = fake_file(f, fd);
 
-	if (!r)
-		r = n ? read(fake_file(f, fd)->real, to, n) : -EFAULT;
-	(void)end(f, c, (int)r);
+	c->arg[1] = len;
+	if (!r && file->piece && n > file->piece)
+		n = file->piece;
+	if (!r && !n)
+		r = -EFAULT;
+	else if (!r && (r = read(file->real, to, n)) < 0)
+		r = -errno;
+	(void)fake_end(f, c, (int)r);
 	return r;
 }
 
@@ -449,7 +400,7 @@ static int64_t copy(struct fake *f, enum fake_kind kind, void *to,
 		    const void *from, size_t len, const void *remote)
 {
 	struct fake_call *c;
-	int64_t r = begin(f, kind, -1, &c);
+	int64_t r = fake_begin(f, kind, -1, &c);
 	size_t n = reach(f, remote, len);
 
 	c->arg[0] = (uintptr_t)remote;
@@ -475,6 +426,11 @@ static int64_t fake_vm_write(void *priv, void *to, const void *from, size_t len)
 	return copy(priv, FAKE_VM_WRITE, to, from, len, to);
 }
 
+static uint32_t fake_euid(void *priv)
+{
+	return ((struct fake *)priv)->euid;
+}
+
 static uint64_t fake_now(void *priv)
 {
 	struct fake *f = priv;
@@ -491,10 +447,10 @@ static void fake_sleep(void *priv, uint64_t ns)
 	struct fake *f = priv;
 	struct fake_call *c;
 
-	(void)begin(f, FAKE_SLEEP, -1, &c);
+	(void)fake_begin(f, FAKE_SLEEP, -1, &c);
 	c->arg[0] = ns;
 	f->clock += ns;
-	(void)end(f, c, 0);
+	(void)fake_end(f, c, 0);
 }
 
 static void *fake_alloc(void *priv, size_t len)
@@ -524,6 +480,7 @@ const struct gmem_sys fake_sys = {
 	.page_size = fake_page_size,
 	.is_arm64 = fake_is_arm64,
 	.phys_bits = fake_phys_bits,
+	.euid = fake_euid,
 	.open = fake_open,
 	.close = fake_close,
 	.set_cloexec = fake_set_cloexec,
@@ -535,30 +492,45 @@ const struct gmem_sys fake_sys = {
 	.madvise = fake_madvise,
 	.mbind = fake_mbind,
 	.get_mempolicy = fake_get_mempolicy,
+	.set_mempolicy = fake_set_mempolicy,
+	.move_pages = fake_move_pages,
+	.mincore = fake_mincore,
+	.fallocate = fake_fallocate,
 	.pipe = fake_pipe,
 	.write = fake_write,
 	.read = fake_read,
 	.cachestat = fake_cachestat,
 	.vm_read = fake_vm_read,
 	.vm_write = fake_vm_write,
+	.thread_start = fake_thread_start,
+	.thread_join = fake_thread_join,
 	.now = fake_now,
 	.sleep = fake_sleep,
 	.alloc = fake_alloc,
 	.free = fake_free,
 };
 
+unsigned int fake_mappings(const struct fake *f)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < FAKE_MAPS; i++)
+		n += f->maps[i].addr != NULL;
+	return n;
+}
+
 bool fake_balanced(struct fake *f)
 {
-	size_t fds = 0, maps = 0;
+	unsigned int maps = fake_mappings(f);
+	size_t fds = 0;
 
 	for (size_t i = 0; i < FAKE_FDS; i++)
 		fds += f->fds[i].type != FAKE_FD_FREE;
-	for (size_t i = 0; i < FAKE_MAPS; i++)
-		maps += f->maps[i].addr != NULL;
-	if (!fds && !maps && !f->live_allocs)
+	if (!fds && !maps && !f->live_allocs && !f->live_threads)
 		return true;
-	print_error("left behind: %zu fds, %zu mappings, %u allocations\n", fds,
-		    maps, f->live_allocs);
+	print_error("left behind: %zu fds, %u mappings, %u allocations, "
+		    "%u threads\n",
+		    fds, maps, f->live_allocs, f->live_threads);
 	return false;
 }
 

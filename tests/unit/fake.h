@@ -29,12 +29,17 @@ enum fake_kind {
 	FAKE_MADVISE,
 	FAKE_MBIND,
 	FAKE_GET_MEMPOLICY,
+	FAKE_SET_MEMPOLICY,
+	FAKE_MOVE_PAGES,
+	FAKE_MINCORE,
+	FAKE_FALLOCATE,
 	FAKE_CACHESTAT,
 	FAKE_PIPE,
 	FAKE_READ,
 	FAKE_WRITE,
 	FAKE_VM_READ,
 	FAKE_VM_WRITE,
+	FAKE_THREAD, /* starting one */
 	FAKE_SLEEP,
 	FAKE_KINDS,
 };
@@ -46,7 +51,8 @@ struct fake_call {
 	unsigned long request; /* of an ioctl */
 	uint64_t arg[4];       /* of the others: address, len, flags, offset */
 	int64_t result;
-	union { /* an ioctl's argument, before the call */
+	pthread_t thread; /* that made it */
+	union {		  /* an ioctl's argument, before the call */
 		uintptr_t value;
 		struct gmem__region2 region;
 		struct gmem__attributes attr;
@@ -72,6 +78,20 @@ enum fake_fd_type {
 	FAKE_FD_PIPE,
 };
 
+/* As mbind() and set_mempolicy() take it; the nodes are a mask. */
+struct fake_policy {
+	int mode;
+	unsigned long nodes;
+	uint64_t start, end;
+};
+
+/* Allocated pages of one node; unsorted, without overlap. */
+struct fake_extent {
+	uint64_t start, end;
+	int node;
+	bool touched; /* mincore() sees no others */
+};
+
 struct fake_fd {
 	enum fake_fd_type type;
 	bool cloexec;
@@ -80,14 +100,19 @@ struct fake_fd {
 	int real; /* the guest_memfd's pages, or a pipe */
 	uint64_t size, flags, ino, huge;
 	unsigned char *private; /* in-place: a byte a page */
-	int policy;		/* where mbind() is obeyed */
+	uint32_t uid;
+	size_t piece;		   /* the most that a read() gives; 0 = all */
+	struct fake_policy policy; /* where mbind() is obeyed */
+	struct fake_extent *extents;
+	size_t n_extents;
 };
 
 struct fake_map {
 	char *addr;
 	uint64_t len, offset;
 	int fd; /* -1 = anonymous */
-	int policy;
+	struct fake_policy policy;
+	uint64_t faulted, faulted_end; /* what was last populated of it */
 	bool dontfork;
 };
 
@@ -120,11 +145,15 @@ struct fake {
 	bool offset_overflow;  /* up to 7.1: offset + len may wrap */
 	bool own_inode;	       /* 6.19: its own file system magic */
 	bool policy_obeyed;    /* 6.19: mbind() is kept by the file */
+	bool no_numa;
+	unsigned long nodes; /* a mask: those online */
 	bool no_cachestat;
-	bool no_vm_copy;	 /* process_vm_readv() and _writev() ENOSYS */
-	bool inplace;		 /* KVM_SET_MEMORY_ATTRIBUTES2 */
-	uint32_t encoding;	 /* of huge pages; enum gmem_hugetlb_encoding */
-	uint64_t gpa_end;	 /* the guest's address width */
+	uint32_t euid;
+	uint64_t storm;	   /* more in one fallocate() is EINTR; 0 = no storm */
+	bool no_vm_copy;   /* process_vm_readv() and _writev() ENOSYS */
+	bool inplace;	   /* KVM_SET_MEMORY_ATTRIBUTES2 */
+	uint32_t encoding; /* of huge pages; enum gmem_hugetlb_encoding */
+	uint64_t gpa_end;  /* the guest's address width */
 	unsigned int phys_bits;	 /* the CPU's; 0 = cannot be told */
 	uint64_t pinned;	 /* offset of a page that EAGAINs, or NOWHERE */
 	unsigned int pinned_for; /* so many times, then it is let go */
@@ -135,6 +164,7 @@ struct fake {
 	unsigned int n_calls;
 	unsigned int n_allocs; /* made so far */
 	unsigned int live_allocs;
+	unsigned int live_threads;
 	unsigned int fail_alloc; /* the n-th from now fails; 0 = none */
 	struct fake_fault faults[FAKE_FAULTS];
 	uint64_t clock; /* ns; sleeping moves it */
@@ -184,6 +214,16 @@ int fake_fd(struct fake *f, enum fake_fd_type type, uint64_t size,
 	    uint64_t flags);
 /* The fake's file behind a descriptor, or NULL. */
 struct fake_fd *fake_file(struct fake *f, int fd);
+/* A descriptor to read @len bytes at @data from, at most @piece at once. */
+int fake_input(struct fake *f, const void *data, size_t len, size_t piece);
+/* Allocates a range on @node, as if long ago; what is there stays. */
+void fake_allocate(struct fake *f, int fd, uint64_t offset, uint64_t len,
+		   int node);
+/* Allocated bytes of a range on @node, -1 = any. */
+uint64_t fake_allocated(struct fake *f, int fd, uint64_t offset, uint64_t len,
+			int node);
+/* Mappings that are there now. */
+unsigned int fake_mappings(const struct fake *f);
 /* Whether the guest has a slot, and the kernel's attribute of a page. */
 const struct fake_slot *fake_slot(struct fake *f, uint32_t id);
 bool fake_gpa_private(struct fake *f, uint64_t gpa);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The KVM half of the scripted kernel: its checks in the kernel's order. */
+/* The KVM part of the scripted kernel: its checks in the kernel's order. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -315,6 +315,7 @@ void fake_init(struct fake *f)
 	f->gpa_end = 1ULL << 46;
 	f->phys_bits = 46;
 	f->pinned = FAKE_NOWHERE;
+	f->nodes = 1;
 	(void)pthread_mutex_init(&f->lock, NULL);
 	caps(f, 3, 1, 1);
 	caps(f, 10, 32764, 32764);

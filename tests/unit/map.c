@@ -121,6 +121,10 @@ static void private_memory_is_mapped_only_by_name(void **state)
 	t_refused(gmem_mmap(g, 0, 1 * MiB, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.value, 64 * KiB);
+	t_refused(gmem_mmap(g, 64 * KiB, 4 * KiB, NULL, &p, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	t_refused(gmem_mmap(g, 60 * KiB, 8 * KiB, NULL, &p, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
 	assert_null(p);
 	assert_int_equal(u->f.n_calls, 0);
 	assert_int_equal(u->f.n_allocs, 0);

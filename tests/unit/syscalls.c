@@ -116,6 +116,45 @@ static void live(struct unit *u, uint64_t flags)
 	did(u, "gmem_write", gmem_write(h, 0, buf, 8, NULL));
 }
 
+/* Placement and space, by the straight way and by those round it. */
+static void fill(struct unit *u, uint64_t flags)
+{
+	struct gmem_create_opts c = { .sz = sizeof(c), .flags = flags };
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_placement where = { .sz = sizeof(where) };
+	struct gmem_populate_opts o = { .sz = sizeof(o), .policy = &p };
+	struct gmem_residency res = { .sz = sizeof(res) };
+	struct gmem *g = NULL;
+	int fd;
+
+	did(u, "gmem_create", gmem_create(u->vm, MiB, &c, &g, NULL));
+	assert_non_null(g);
+	did(u, "gmem_set_mempolicy",
+	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
+	did(u, "gmem_get_mempolicy", gmem_get_mempolicy(g, 0, &p, NULL));
+	mask = 1;
+	p.mode = GMEM_MPOL_BIND;
+	did(u, "gmem_populate", gmem_populate(g, 0, MiB / 2, &o, NULL));
+	assert_true(fake_count(&u->f, FAKE_SET_MEMPOLICY, 0) > 0);
+	did(u, "gmem_verify_placement",
+	    gmem_verify_placement(g, 0, MiB, NULL, &where, NULL));
+	did(u, "gmem_set_mempolicy",
+	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
+	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
+	u->f.no_cachestat = true;
+	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
+	u->f.no_cachestat = false;
+	did(u, "gmem_discard", gmem_discard(g, 0, MiB, NULL));
+	did(u, "gmem_close", gmem_close(g, NULL));
+	did(u, "gmem_create", gmem_create(u->vm, MiB, &c, &g, NULL));
+	fd = fake_input(&u->f, "abc", 3, 2);
+	did(u, "gmem_load", gmem_load(g, 0, fd, 3, NULL, NULL));
+	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
+	did(u, "gmem_close", gmem_close(g, NULL));
+	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+}
+
 /* A file and a slot that were made elsewhere. */
 static void take_over(struct unit *u)
 {
@@ -154,6 +193,7 @@ static void each_call_makes_only_what_is_listed_for_it(void **state)
 	    gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, NULL));
 	assert_non_null(u->vm);
 	live(u, u->f.create_flags & 2 ? SHARED_FLAGS : 0);
+	fill(u, u->f.create_flags & 2 ? SHARED_FLAGS : 0);
 	take_over(u);
 	did(u, "gmem_vm_destroy", gmem_vm_destroy(u->vm, NULL));
 	u->vm = NULL;

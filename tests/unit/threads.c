@@ -325,6 +325,46 @@ static void unbind_waits_for_conversions_in_its_slot(void **state)
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 }
 
+static struct job rivals[2];
+
+/* Starts two unbinds of one slot from within a conversion there. */
+static void two_unbinds_meanwhile(struct fake *f, int fd, unsigned long request,
+				  void *arg)
+{
+	pthread_t *t = f->hook_arg;
+
+	(void)fd;
+	(void)arg;
+	if (request != ATTRIBUTES || rivals[0].seed)
+		return;
+	rivals[0].seed = 1;
+	for (int i = 0; i < 2; i++)
+		(void)pthread_create(&t[i], NULL, unbind, &rivals[i]);
+	for (int i = 0; i < 1000; i++)
+		(void)sched_yield();
+}
+
+static void of_two_unbinds_of_one_slot_one_wins(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	pthread_t t[2];
+
+	unit_bind(u, g, 0, 0);
+	rivals[0] = rivals[1] = (struct job){ .g = g };
+	u->f.hook = two_unbinds_meanwhile;
+	u->f.hook_arg = t;
+	t_ok(gmem_set_shared(g, 0, 4096, &err), err);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	u->f.hook = NULL;
+	assert_int_equal(rivals[0].result + rivals[1].result, -EINVAL);
+	assert_int_equal(rivals[0].result * rivals[1].result, 0);
+	/* the loser left nothing busy */
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+}
+
 static void *bind_it(void *arg)
 {
 	struct job *j = arg;
@@ -504,6 +544,7 @@ int main(void)
 		TEST(overlapping_conversions_are_never_in_the_kernel_at_once,
 		     unit_inplace),
 		TEST(unbind_waits_for_conversions_in_its_slot, unit_sw),
+		TEST(of_two_unbinds_of_one_slot_one_wins, unit_sw),
 		TEST(of_two_binds_of_one_slot_one_wins, unit_default),
 		TEST(a_retried_reset_does_not_undo_another_bind, unit_sw),
 		TEST(a_first_copy_in_two_threads_leaves_one_view, unit_default),

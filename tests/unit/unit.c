@@ -112,6 +112,24 @@ void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
 	fake_reset(&u->f);
 }
 
+struct gmem_mempolicy unit_policy(uint32_t mode, unsigned long *mask)
+{
+	return (struct gmem_mempolicy){ .sz = sizeof(struct gmem_mempolicy),
+					.mode = mode,
+					.nodes = mask,
+					.max_node = 64 };
+}
+
+union unit_newer unit_newer(const void *from, size_t sz, unsigned char tail)
+{
+	union unit_newer n = { .b = { 0 } };
+
+	memcpy(n.b, from, sz);
+	n.b[sz] = tail;
+	n.sz = sz + 8;
+	return n;
+}
+
 void unit_need_encodings(void)
 {
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
@@ -131,12 +149,17 @@ static const char *const names[FAKE_KINDS] = {
 	[FAKE_MADVISE] = "madvise",
 	[FAKE_MBIND] = "mbind",
 	[FAKE_GET_MEMPOLICY] = "get_mempolicy",
+	[FAKE_SET_MEMPOLICY] = "set_mempolicy",
+	[FAKE_MOVE_PAGES] = "move_pages",
+	[FAKE_MINCORE] = "mincore",
+	[FAKE_FALLOCATE] = "fallocate",
 	[FAKE_CACHESTAT] = "cachestat",
 	[FAKE_PIPE] = "pipe2",
 	[FAKE_READ] = "read",
 	[FAKE_WRITE] = "write",
 	[FAKE_VM_READ] = "process_vm_readv",
 	[FAKE_VM_WRITE] = "process_vm_writev",
+	[FAKE_THREAD] = "clone3",
 	[FAKE_SLEEP] = "clock_nanosleep",
 };
 

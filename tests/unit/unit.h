@@ -34,6 +34,19 @@ struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags);
 /* Binds a whole file at @gpa as @slot, and forgets the calls made. */
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa);
 
+/* A policy for the nodes in @mask, of which there may be 64. */
+struct gmem_mempolicy unit_policy(uint32_t mode, unsigned long *mask);
+
+/*
+ * A result or options as a caller of a later version has them: @sz bytes of
+ * @from, which know no more, with @tail in the first byte that is new.
+ */
+union unit_newer {
+	size_t sz;
+	unsigned char b[256];
+};
+union unit_newer unit_newer(const void *from, size_t sz, unsigned char tail);
+
 /* Skips where the library was built without the unmerged encodings. */
 void unit_need_encodings(void);
 

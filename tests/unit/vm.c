@@ -85,6 +85,21 @@ static void open_refuses_a_type_that_the_host_lacks(void **state)
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
 }
 
+static void a_refused_type_is_told_what_there_is(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
+	struct gmem_error err;
+
+	u->f.cap_sys[235] = 0x2b;
+	t_refused(open_vm(u, &o, &err), -EOPNOTSUPP,
+		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
+	assert_non_null(strstr(err.msg, " snp"));
+	assert_non_null(strstr(err.msg, "default, sw-protected, sev-es, tdx"));
+	assert_int_equal(err.value, GMEM_VM_SNP);
+	assert_int_equal(err.limit, 0x2b);
+}
+
 static void open_tells_what_is_wrong_with_the_device(void **state)
 {
 	struct unit *u = *state;
@@ -442,6 +457,36 @@ static void the_trace_tells_of_each_call(void **state)
 	free(seen);
 }
 
+struct looker {
+	struct gmem_vm *vm;
+	int last;
+};
+
+static void look(void *arg, const struct gmem_trace *ev)
+{
+	struct looker *l = arg;
+
+	(void)ev;
+	if (l->vm)
+		l->last = gmem_vm_features(l->vm, 0, NULL, NULL);
+}
+
+static void a_callback_of_the_closing_call_may_look(void **state)
+{
+	struct unit *u = *state;
+	struct looker l = { 0 };
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .trace = look,
+				  .trace_arg = &l };
+	struct gmem_error err;
+
+	t_ok(open_vm(u, &o, &err), err);
+	l.vm = u->vm;
+	t_ok(gmem_vm_close(u->vm, &err), err);
+	u->vm = NULL;
+	t_code(l.last, -EIO); /* the handle was on its way out */
+}
+
 /* The @nth traced call of that name. */
 static const struct gmem_trace *traced(const struct seen *s, const char *call,
 				       unsigned int nth)
@@ -514,6 +559,7 @@ int main(void)
 		TEST(open_passes_the_number_of_each_type, unit_bare),
 		TEST(open_refuses_what_it_does_not_know, unit_bare),
 		TEST(open_refuses_a_type_that_the_host_lacks, unit_bare),
+		TEST(a_refused_type_is_told_what_there_is, unit_bare),
 		TEST(open_tells_what_is_wrong_with_the_device, unit_bare),
 		TEST(an_interrupted_creation_is_tried_again, unit_bare),
 		TEST(a_refused_creation_has_its_reason, unit_bare),
@@ -533,6 +579,7 @@ int main(void)
 		TEST(a_forked_child_is_refused_without_a_system_call,
 		     unit_default),
 		TEST(the_trace_tells_of_each_call, unit_bare),
+		TEST(a_callback_of_the_closing_call_may_look, unit_bare),
 		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_sw),
 		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_inplace),
 	};

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+/* The NUMA policy of a file: kept by the file, or refused. */
+#include <sys/mman.h>
+
+#include "unit.h"
+
+/* A kernel that keeps policies, with nodes 0 and 1. */
+static int obeyed(void **state)
+{
+	struct unit *u;
+
+	if (unit_bare(state))
+		return -1;
+	u = *state;
+	u->f.policy_obeyed = true;
+	u->f.own_inode = true;
+	u->f.nodes = 3;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	return 0;
+}
+
+static void a_policy_is_set_on_the_file_and_shown(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 2, got = 0;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask),
+			      out = unit_policy(GMEM_MPOL_LOCAL, &got);
+	unsigned int maps = fake_mappings(&u->f);
+	struct gmem_error err;
+
+	p.flags = GMEM_MPOL_F_STATIC_NODES;
+	err = (struct gmem_error){ .sz = sizeof(err) };
+	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err),
+	       GMEM_PLACED_BY_FILE);
+	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[1], 64 * KiB);
+	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[3], 64 * KiB);
+	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[1], 64 * KiB);
+	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[2], 0x8002);
+	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[3], 0);
+	t_ok(gmem_get_mempolicy(g, 124 * KiB, &out, &err), err);
+	assert_int_equal(out.mode, GMEM_MPOL_BIND);
+	assert_int_equal(out.flags, GMEM_MPOL_F_STATIC_NODES);
+	assert_int_equal(got, 2);
+	t_ok(gmem_get_mempolicy(g, 128 * KiB, &out, &err), err);
+	assert_int_equal(out.mode, GMEM_MPOL_DEFAULT);
+	assert_int_equal(out.flags, 0);
+	assert_int_equal(got, 0);
+	assert_int_equal(fake_mappings(&u->f), maps);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void the_default_policy_takes_a_policy_back(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	p = (struct gmem_mempolicy){ .sz = sizeof(p) };
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	p.mode = GMEM_MPOL_BIND;
+	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	assert_int_equal(p.mode, GMEM_MPOL_DEFAULT);
+}
+
+static void a_kernel_that_would_ignore_it_is_named(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
+		  GMEM_REASON_POLICY_IGNORED, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+/* Nobody probed for it: its file system tells. */
+static void a_file_without_a_vm_tells_by_its_magic(void **state)
+{
+	struct unit *u = *state;
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	for (int own = 0; own < 2; own++) {
+		int fd = fake_fd(&u->f, FAKE_FD_GMEM, MiB, 3);
+
+		u->f.own_inode = own;
+		u->f.policy_obeyed = own;
+		t_ok(gmem__adopt_on(&fake_sys, &u->f, NULL, fd, NULL, &g, &err),
+		     err);
+		fake_reset(&u->f);
+		if (own)
+			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
+			       GMEM_PLACED_BY_FILE);
+		else
+			t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
+				  -EOPNOTSUPP, GMEM_REASON_POLICY_IGNORED, err);
+		assert_int_equal(fake_count(&u->f, FAKE_FSTATFS, 0), 1);
+		t_ok(gmem_close(g, &err), err);
+	}
+}
+
+static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, GMEM_CREATE_UNBOUND);
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
+		  GMEM_REASON_POLICY_UNMAPPABLE, err);
+	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
+		  GMEM_REASON_POLICY_UNMAPPABLE, err);
+	assert_int_equal(p.mode, GMEM_MPOL_BIND);
+	assert_int_equal(mask, 1);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void a_kernel_without_numa_is_named(void **state)
+{
+	struct unit *u = *state;
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+	struct gmem *g;
+
+	u->f.no_numa = true;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	g = unit_create(u, MiB, SHARED_FLAGS);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NUMA_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
+	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NUMA_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
+	assert_int_equal(p.mode, GMEM_MPOL_BIND);
+}
+
+struct row {
+	uint32_t mode, flags;
+	unsigned long mask;
+	uint32_t why; /* 0 = taken */
+};
+
+static const struct row rows[] = {
+	{ GMEM_MPOL_DEFAULT, 0, 0, 0 },
+	{ GMEM_MPOL_DEFAULT, 0, 1, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_LOCAL, 0, 0, 0 },
+	{ GMEM_MPOL_LOCAL, 0, 2, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_PREFERRED, 0, 0, 0 },
+	{ GMEM_MPOL_PREFERRED, 0, 2, 0 },
+	{ GMEM_MPOL_BIND, 0, 0, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_BIND, 0, 3, 0 },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_NUMA_BALANCING, 3, 0 },
+	{ GMEM_MPOL_INTERLEAVE, 0, 0, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_INTERLEAVE, GMEM_MPOL_F_RELATIVE_NODES, 3, 0 },
+	{ GMEM_MPOL_PREFERRED_MANY, 0, 0, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_PREFERRED_MANY, GMEM_MPOL_F_STATIC_NODES, 1, 0 },
+	{ GMEM_MPOL_WEIGHTED_INTERLEAVE, 0, 0, GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_WEIGHTED_INTERLEAVE, 0, 3, 0 },
+	{ 7, 0, 1, GMEM_REASON_VALUE_UNKNOWN },
+	{ GMEM_MPOL_BIND, 1, 1, GMEM_REASON_FLAG_UNKNOWN },
+	{ GMEM_MPOL_BIND, 1U << 16, 1, GMEM_REASON_FLAG_UNKNOWN },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_STATIC_NODES | GMEM_MPOL_F_RELATIVE_NODES,
+	  1, GMEM_REASON_VALUE_UNKNOWN },
+};
+
+static void each_mode_takes_the_nodes_it_needs_and_no_others(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		unsigned long mask = rows[i].mask;
+		struct gmem_mempolicy p = unit_policy(rows[i].mode, &mask);
+
+		p.flags = rows[i].flags;
+		fake_reset(&u->f);
+		if (!rows[i].why) {
+			err = (struct gmem_error){ .sz = sizeof(err) };
+			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
+			       GMEM_PLACED_BY_FILE);
+			continue;
+		}
+		t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+			  rows[i].why, err);
+		assert_int_equal(u->f.n_calls, 0);
+	}
+}
+
+static void bits_beyond_max_node_do_not_count(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1UL << 40;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	p.max_node = 40;
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1UL << 40;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	unsigned int maps = fake_mappings(&u->f);
+	struct gmem_error err;
+
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(err.sys_errno, EINVAL);
+	assert_int_equal(err.flags & GMEM_ERROR_DIAGNOSED,
+			 GMEM_ERROR_DIAGNOSED);
+	assert_int_equal(fake_mappings(&u->f), maps);
+}
+
+static void more_nodes_than_the_kernel_reads_are_refused(void **state)
+{
+	static unsigned long mask[32769 / 64 + 1];
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, mask);
+	struct gmem_error err;
+
+	mask[0] = 1;
+	p.max_node = 32769;
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(err.value, 32769);
+	assert_int_equal(err.limit, 32768);
+	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(err.value, 32769);
+	assert_int_equal(err.limit, 32768);
+	assert_int_equal(u->f.n_calls, 0);
+	p.max_node = 32768;
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+}
+
+static void room_for_too_few_nodes_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 5;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	u->f.nodes = 1UL << 40 | 1;
+	p.max_node = 8;
+	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(err.value, 8);
+	assert_int_equal(p.mode, GMEM_MPOL_BIND);
+	assert_int_equal(mask, 5);
+	p.nodes = NULL;
+	p.max_node = 0;
+	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	assert_int_equal(p.mode, GMEM_MPOL_DEFAULT);
+	assert_null(p.nodes);
+}
+
+static void bad_arguments_are_refused_before_any_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	t_refused(gmem_set_mempolicy(NULL, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, NULL, 0, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_get_mempolicy(g, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 2, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	t_refused(gmem_set_mempolicy(g, 0, 0, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, err);
+	t_refused(gmem_set_mempolicy(g, 1, 4096, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	t_refused(gmem_set_mempolicy(g, 4096, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	t_refused(gmem_get_mempolicy(g, MiB, &p, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void older_and_newer_policies_are_told_apart(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	union unit_newer n = unit_newer(&p, sizeof(p), 0);
+	struct gmem_error err;
+
+	t_code(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err),
+	       GMEM_PLACED_BY_FILE);
+	n = unit_newer(&p, sizeof(p), 1);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err), -E2BIG,
+		  GMEM_REASON_OPTS_NEWER, err);
+	t_ok(gmem_get_mempolicy(g, 0, (void *)&n, &err), err);
+	assert_int_equal(n.b[sizeof(p)], 0);
+	p.sz = 0;
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+}
+
+static int set_strict(struct gmem *g, uint32_t mode, unsigned long mask,
+		      struct gmem_error *err)
+{
+	struct gmem_mempolicy p = unit_policy(mode, mask ? &mask : NULL);
+
+	return gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, err);
+}
+
+static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
+	fake_allocate(&u->f, gmem_fd(g), 128 * KiB, 8 * KiB, 0);
+	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EIO,
+		  GMEM_REASON_MISPLACED, err);
+	assert_int_equal(err.value, 8 * KiB);
+	assert_int_equal(err.limit, 72 * KiB);
+	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+	t_code(set_strict(g, GMEM_MPOL_BIND, 3, &err), GMEM_PLACED_BY_FILE);
+	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), GMEM_PLACED_BY_FILE);
+	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err),
+	       GMEM_PLACED_BY_FILE);
+	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, &err), err);
+	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), GMEM_PLACED_BY_FILE);
+}
+
+static void strict_refuses_what_it_can_not_look_at(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
+	fake_fail(&u->f, FAKE_MOVE_PAGES, 0, 1, 1, -EPERM);
+	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EOPNOTSUPP,
+		  GMEM_REASON_PLACEMENT_UNKNOWN, err);
+	assert_int_equal(err.value, 64 * KiB);
+	assert_int_equal(err.limit, 64 * KiB);
+	fake_reset(&u->f);
+	u->f.no_cachestat = true;
+	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EOPNOTSUPP,
+		  GMEM_REASON_RESIDENCY_UNKNOWN, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
+	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_policy_is_set_on_the_file_and_shown, obeyed),
+		TEST(the_default_policy_takes_a_policy_back, obeyed),
+		TEST(a_kernel_that_would_ignore_it_is_named, unit_default),
+		TEST(a_file_without_a_vm_tells_by_its_magic, unit_bare),
+		TEST(a_file_that_can_not_be_mapped_has_no_policy, obeyed),
+		TEST(a_kernel_without_numa_is_named, unit_bare),
+		TEST(each_mode_takes_the_nodes_it_needs_and_no_others, obeyed),
+		TEST(bits_beyond_max_node_do_not_count, obeyed),
+		TEST(nodes_that_do_not_exist_are_the_policys_fault, obeyed),
+		TEST(more_nodes_than_the_kernel_reads_are_refused, obeyed),
+		TEST(room_for_too_few_nodes_is_refused, obeyed),
+		TEST(bad_arguments_are_refused_before_any_call, obeyed),
+		TEST(older_and_newer_policies_are_told_apart, obeyed),
+		TEST(strict_refuses_what_lies_elsewhere_and_sets_nothing,
+		     obeyed),
+		TEST(strict_refuses_what_it_can_not_look_at, obeyed),
+	};
+
+	return t_main(tests);
+}

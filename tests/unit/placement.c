@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+/* On which node each resident page lies. */
+#include <sys/mman.h>
+
+#include "unit.h"
+
+/* A kernel that keeps policies, with nodes 0 and 1. */
+static int obeyed(void **state)
+{
+	struct unit *u;
+
+	if (unit_bare(state))
+		return -1;
+	u = *state;
+	u->f.policy_obeyed = true;
+	u->f.own_inode = true;
+	u->f.nodes = 3;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	return 0;
+}
+
+/* What gmem_verify_placement() says of a whole file. */
+static int verify(struct gmem *g, uint32_t mode, uint32_t flags,
+		  unsigned long mask, struct gmem_placement *out)
+{
+	struct gmem_mempolicy p = unit_policy(mode, &mask);
+	struct gmem_error err = { .sz = sizeof(err) };
+	int r;
+
+	p.flags = flags;
+	out->sz = sizeof(*out);
+	r = gmem_verify_placement(g, 0, gmem_size(g), &p, out, &err);
+	if (r < 0)
+		print_error("%s\n", err.msg);
+	return r;
+}
+
+struct runs {
+	struct {
+		uint64_t offset, len;
+		int node;
+	} run[8];
+	unsigned int n;
+};
+
+static void note_run(void *arg, uint64_t offset, uint64_t len, int node)
+{
+	struct runs *r = arg;
+
+	assert_true(r->n < T_ARRAY_SIZE(r->run));
+	r->run[r->n].offset = offset;
+	r->run[r->n].len = len;
+	r->run[r->n++].node = node;
+}
+
+static void pages_are_counted_on_their_nodes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	uint64_t bytes[2] = { 5, 5 };
+	struct gmem_placement out = { .node_bytes = bytes, .node_count = 2 };
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 4 * MiB, 0);
+	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 64 * KiB, 1);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
+	assert_int_equal(out.resident, 4 * MiB + 64 * KiB);
+	assert_int_equal(out.misplaced, 0);
+	assert_int_equal(out.unknown, 0);
+	assert_int_equal(bytes[0], 4 * MiB);
+	assert_int_equal(bytes[1], 64 * KiB);
+	/* a node that has no entry is counted in none */
+	bytes[1] = 5;
+	out.node_count = 1;
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
+	assert_int_equal(bytes[0], 4 * MiB);
+	assert_int_equal(bytes[1], 5);
+}
+
+static void misplaced_runs_are_told_in_order(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	struct runs runs = { .n = 0 };
+	struct gmem_placement out = { .misplaced_run = note_run, .arg = &runs };
+
+	u->f.nodes = 15;
+	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
+	fake_allocate(&u->f, gmem_fd(g), 64 * KiB, 3 * MiB, 2);
+	fake_allocate(&u->f, gmem_fd(g), 64 * KiB + 3 * MiB, 8 * KiB, 3);
+	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 4 * KiB, 3);
+	fake_allocate(&u->f, gmem_fd(g), 8 * MiB + 4 * KiB, 4 * KiB, 1);
+	fake_allocate(&u->f, gmem_fd(g), 16 * MiB - 4 * KiB, 4 * KiB, 0);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
+	assert_int_equal(out.misplaced, 3 * MiB + 16 * KiB);
+	assert_int_equal(out.resident, 3 * MiB + 84 * KiB);
+	assert_int_equal(runs.n, 4);
+	assert_int_equal(runs.run[0].offset, 64 * KiB);
+	assert_int_equal(runs.run[0].len, 3 * MiB);
+	assert_int_equal(runs.run[0].node, 2);
+	assert_int_equal(runs.run[1].offset, 64 * KiB + 3 * MiB);
+	assert_int_equal(runs.run[1].len, 8 * KiB);
+	assert_int_equal(runs.run[1].node, 3);
+	assert_int_equal(runs.run[2].offset, 8 * MiB);
+	assert_int_equal(runs.run[2].len, 4 * KiB);
+	assert_int_equal(runs.run[3].offset, 16 * MiB - 4 * KiB);
+	assert_int_equal(runs.run[3].node, 0);
+}
+
+static void looking_allocates_nothing_and_leaves_no_mapping(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	unsigned int maps = fake_mappings(&u->f), n = 0;
+	struct gmem_placement out = { .sz = sizeof(out) };
+	const struct fake_call *c;
+
+	fake_allocate(&u->f, gmem_fd(g), 64 * KiB, 64 * KiB, 0);
+	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 4 * KiB, 0);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 16 * MiB, -1),
+			 68 * KiB);
+	assert_int_equal(fake_mappings(&u->f), maps);
+	for (; (c = fake_nth(&u->f, FAKE_MMAP, 0, n)); n++) {
+		assert_int_equal(c->arg[3], n ? 8 * MiB : 64 * KiB);
+		assert_int_equal(c->arg[1], n ? 4 * KiB : 64 * KiB);
+	}
+	assert_int_equal(n, 2);
+	assert_int_equal(fake_count(&u->f, FAKE_MUNMAP, 0), 2);
+	for (n = 0; (c = fake_nth(&u->f, FAKE_MADVISE, 0, n)); n++)
+		assert_int_equal(c->arg[2], MADV_POPULATE_READ);
+	assert_int_equal(u->f.n_allocs, 0);
+}
+
+static void pages_are_asked_for_in_batches(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 16 * MiB, 0);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
+	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 1);
+	assert_int_equal(fake_count(&u->f, FAKE_MOVE_PAGES, 0), 8);
+	assert_int_equal(fake_nth(&u->f, FAKE_MOVE_PAGES, 0, 7)->arg[1], 512);
+}
+
+static const struct {
+	uint32_t mode, flags;
+	unsigned long mask;
+	int here, nothing; /* verdicts with a page on node 1, and without */
+} rows[] = {
+	{ GMEM_MPOL_DEFAULT, 0, 0, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_PREFERRED, 0, 0, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_PREFERRED, 0, 1, GMEM_NO, GMEM_YES },
+	{ GMEM_MPOL_PREFERRED, 0, 2, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_BIND, 0, 1, GMEM_NO, GMEM_YES },
+	{ GMEM_MPOL_BIND, 0, 2, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_STATIC_NODES, 1, GMEM_NO, GMEM_YES },
+	{ GMEM_MPOL_INTERLEAVE, 0, 3, GMEM_YES, GMEM_YES },
+	{ GMEM_MPOL_PREFERRED_MANY, 0, 1, GMEM_NO, GMEM_YES },
+	/* which these are, only the kernel knows */
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_RELATIVE_NODES, 1, GMEM_UNKNOWN,
+	  GMEM_YES },
+};
+
+static void each_policy_has_its_verdict(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		fake_reset(&u->f);
+		t_ok(gmem_discard(g, 0, MiB, &err), err);
+		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
+			      &out),
+		       rows[i].nothing);
+		assert_int_equal(out.resident, 0);
+		fake_allocate(&u->f, gmem_fd(g), 0, 4096, 1);
+		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
+			      &out),
+		       rows[i].here);
+		assert_int_equal(out.resident, 4096);
+		assert_int_equal(out.misplaced,
+				 rows[i].here == GMEM_NO ? 4096 : 0);
+	}
+}
+
+static void without_a_policy_it_is_held_against_the_files_own(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 4096, 0);
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_NO);
+	assert_int_equal(out.misplaced, 4096);
+	t_ok(gmem_discard(g, 0, MiB, &err), err);
+	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
+	assert_int_equal(out.resident, MiB);
+}
+
+static void what_can_not_be_mapped_is_unknown(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, GMEM_CREATE_UNBOUND);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
+	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 0);
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
+	       GMEM_UNKNOWN);
+	assert_int_equal(out.resident, 64 * KiB);
+	assert_int_equal(out.unknown, 64 * KiB);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+	assert_int_equal(out.unknown, 64 * KiB);
+	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 0);
+}
+
+static void private_pages_are_unknown_and_not_looked_at(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err;
+
+	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
+	fake_allocate(&u->f, gmem_fd(g), 0, 256 * KiB, 0);
+	fake_reset(&u->f);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+	assert_int_equal(out.resident, 256 * KiB);
+	assert_int_equal(out.unknown, 64 * KiB);
+	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 2);
+	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 1)->arg[3], 128 * KiB);
+	/* a misplaced page is one, whatever is unknown besides */
+	u->f.nodes = 3;
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
+	assert_int_equal(out.misplaced, 192 * KiB);
+	assert_int_equal(out.unknown, 64 * KiB);
+}
+
+static void what_the_kernel_does_not_tell_is_unknown(void **state)
+{
+	static const struct {
+		enum fake_kind kind;
+		int code;
+	} faults[] = {
+		{ FAKE_MOVE_PAGES, -EPERM },
+		{ FAKE_MOVE_PAGES, -ENOSYS },
+		{ FAKE_MADVISE, -EFAULT }, /* private meanwhile */
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
+	unsigned int maps = fake_mappings(&u->f);
+	struct gmem_placement out = { .sz = sizeof(out) };
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 4 * MiB, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(faults); i++) {
+		fake_reset(&u->f);
+		fake_fail(&u->f, faults[i].kind, 0, 2, 1, faults[i].code);
+		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+		assert_int_equal(out.resident, 4 * MiB);
+		assert_int_equal(out.unknown, 2 * MiB);
+		assert_int_equal(fake_mappings(&u->f), maps);
+	}
+}
+
+static void without_cachestat_nothing_is_said_nor_changed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out), .resident = 7 };
+	struct gmem_error err;
+
+	u->f.no_cachestat = true;
+	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
+		  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
+	assert_int_equal(out.resident, 7);
+}
+
+static void bad_arguments_are_refused_before_any_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	unsigned long mask = 0;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	t_refused(gmem_verify_placement(NULL, 0, MiB, NULL, &out, &err),
+		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_verify_placement(g, 0, MiB, NULL, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_verify_placement(g, 0, 0, NULL, &out, &err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, err);
+	t_refused(gmem_verify_placement(g, 8, 4096, NULL, &out, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	t_refused(gmem_verify_placement(g, 4096, MiB, NULL, &out, &err),
+		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, err);
+	t_refused(gmem_verify_placement(g, 0, MiB, &p, &out, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	out.sz = 63;
+	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	assert_int_equal(err.limit, 64);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void what_a_newer_caller_has_beyond_is_zero(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	union unit_newer n = unit_newer(&out, sizeof(out), 1);
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	fake_allocate(&u->f, gmem_fd(g), 0, 8 * KiB, 0);
+	t_code(gmem_verify_placement(g, 0, MiB, NULL, (void *)&n, &err),
+	       GMEM_YES);
+	assert_int_equal(n.b[sizeof(out)], 0);
+	memcpy(&out, &n, sizeof(out));
+	assert_int_equal(out.sz, sizeof(out) + 8);
+	assert_int_equal(out.resident, 8 * KiB);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(pages_are_counted_on_their_nodes, obeyed),
+		TEST(misplaced_runs_are_told_in_order, obeyed),
+		TEST(looking_allocates_nothing_and_leaves_no_mapping, obeyed),
+		TEST(pages_are_asked_for_in_batches, obeyed),
+		TEST(each_policy_has_its_verdict, obeyed),
+		TEST(without_a_policy_it_is_held_against_the_files_own, obeyed),
+		TEST(what_can_not_be_mapped_is_unknown, obeyed),
+		TEST(private_pages_are_unknown_and_not_looked_at, unit_inplace),
+		TEST(what_the_kernel_does_not_tell_is_unknown, obeyed),
+		TEST(without_cachestat_nothing_is_said_nor_changed, obeyed),
+		TEST(bad_arguments_are_refused_before_any_call, obeyed),
+		TEST(what_a_newer_caller_has_beyond_is_zero, obeyed),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: MIT
+/* Allocating ahead: in steps, by threads, under a policy. */
+#include <sys/mman.h>
+
+#include "unit.h"
+
+#define KEEP_SIZE 1
+
+static uint64_t allocated(struct unit *u, struct gmem *g)
+{
+	return fake_allocated(&u->f, gmem_fd(g), 0, gmem_size(g), -1);
+}
+
+static unsigned int writes(const struct fake *f)
+{
+	unsigned int n = 0;
+	const struct fake_call *c;
+
+	for (unsigned int i = 0; (c = fake_nth(f, FAKE_MADVISE, 0, i)); i++)
+		n += c->arg[2] == MADV_POPULATE_WRITE;
+	return n;
+}
+
+static void a_gib_is_four_steps_of_two_calls(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * GiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b;
+
+	t_ok(gmem_read(g, 0, &b, 1, &err), err); /* makes the view */
+	fake_reset(&u->f);
+	t_ok(gmem_populate(g, 512 * MiB, GiB, NULL, &err), err);
+	assert_int_equal(err.done, GiB);
+	assert_int_equal(u->f.n_calls, 8);
+	assert_int_equal(u->f.n_allocs, 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		const struct fake_call *a = &u->f.calls[2 * i], *t = a + 1;
+
+		assert_int_equal(a->kind, FAKE_FALLOCATE);
+		assert_int_equal(a->fd, gmem_fd(g));
+		assert_int_equal(a->arg[1], 256 * MiB);
+		assert_int_equal(a->arg[2], KEEP_SIZE);
+		assert_int_equal(a->arg[3], 512 * MiB + i * 256 * MiB);
+		assert_int_equal(t->kind, FAKE_MADVISE);
+		assert_int_equal(t->arg[1], 256 * MiB);
+		assert_int_equal(t->arg[2], MADV_POPULATE_WRITE);
+	}
+	assert_int_equal(allocated(u, g), GiB);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 512 * MiB, GiB, -1),
+			 GiB);
+}
+
+static void what_the_host_may_not_touch_is_only_allocated(void **state)
+{
+	static const uint64_t flags[] = {
+		GMEM_CREATE_UNBOUND,
+		GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY,
+	};
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem *g = unit_create(u, MiB, flags[i]);
+
+		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		assert_int_equal(u->f.n_calls, 1);
+		assert_int_equal(u->f.calls[0].kind, FAKE_FALLOCATE);
+		assert_int_equal(allocated(u, g), MiB);
+	}
+}
+
+static void private_pages_between_shared_ones_are_only_allocated(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+	assert_int_equal(err.done, MiB);
+	assert_int_equal(writes(&u->f), 2);
+	assert_int_equal(allocated(u, g), MiB);
+}
+
+static void shared_pages_behind_private_ones_are_touched_too(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_ok(gmem_set_private(g, 0, 64 * KiB, &err), err);
+	fake_reset(&u->f);
+	t_ok(gmem_populate(g, 0, 128 * KiB, NULL, &err), err);
+	assert_int_equal(writes(&u->f), 1);
+	fake_reset(&u->f);
+	t_ok(gmem_populate(g, 0, 64 * KiB, NULL, &err), err);
+	assert_int_equal(writes(&u->f), 0);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 1);
+}
+
+/* Another holder of the fd converts behind the library's back. */
+static void what_turned_private_meanwhile_is_named(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 512 * MiB, SHARED_FLAGS);
+	struct gmem__attributes2 a = { .offset = 256 * MiB,
+				       .size = 4096,
+				       .attributes = 8 };
+	struct gmem_error err;
+
+	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	t_refused(gmem_populate(g, 0, 512 * MiB, NULL, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
+	assert_int_equal(err.done, 256 * MiB);
+	assert_int_equal(err.value, 256 * MiB);
+	assert_int_equal(err.sys_errno, EFAULT);
+}
+
+static void under_signals_the_pieces_shrink_until_one_fits(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 512 * MiB, GMEM_CREATE_UNBOUND);
+	const struct fake_call *c;
+	struct gmem_error err;
+	uint64_t last = 256 * MiB;
+
+	u->f.storm = 8 * MiB;
+	t_ok(gmem_populate(g, 0, 256 * MiB, NULL, &err), err);
+	assert_int_equal(err.done, 256 * MiB);
+	assert_int_equal(allocated(u, g), 256 * MiB);
+	for (unsigned int i = 0; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
+	     i++) {
+		assert_true(c->arg[1] <= last);
+		last = c->arg[1];
+	}
+	assert_int_equal(last, 8 * MiB);
+	/* 256, 128, 64, 32 and 16 MiB in vain, then 32 of 8 MiB */
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 37);
+}
+
+static void no_piece_is_smaller_than_2_mib(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 32 * MiB, GMEM_CREATE_UNBOUND);
+	const struct fake_call *c;
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 20, -EINTR);
+	t_ok(gmem_populate(g, 0, 32 * MiB, NULL, &err), err);
+	assert_int_equal(allocated(u, g), 32 * MiB);
+	for (unsigned int i = 5; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
+	     i++)
+		assert_int_equal(c->arg[1], 2 * MiB);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 20 + 16);
+}
+
+static void a_piece_is_never_less_than_a_huge_page(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_CREATE_UNBOUND,
+				      .hugetlb_size = GiB };
+	const struct fake_call *c;
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	unit_need_encodings();
+	fake_fini(&u->f);
+	fake_init_sw(&u->f, false);
+	u->f.encoding = GMEM_HUGETLB_RFC2;
+	u->f.create_flags = UINT64_MAX;
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	t_ok(gmem_create(u->vm, 4 * GiB, &o, &g, &err), err);
+	fake_reset(&u->f);
+	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 4, -EINTR);
+	t_ok(gmem_populate(g, 0, 4 * GiB, NULL, &err), err);
+	for (unsigned int i = 0; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
+	     i++)
+		assert_int_equal(c->arg[1], GiB);
+	assert_int_equal(allocated(u, g), 4 * GiB);
+}
+
+static void again_is_tried_again(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 1, -EAGAIN);
+	fake_fail(&u->f, FAKE_MADVISE, 0, 3, 1, -EAGAIN);
+	t_ok(gmem_populate(g, 0, 4 * MiB, NULL, &err), err);
+	assert_int_equal(err.done, 4 * MiB);
+	assert_int_equal(allocated(u, g), 4 * MiB);
+}
+
+static void each_failure_ends_it_with_what_is_done(void **state)
+{
+	static const struct {
+		enum fake_kind kind;
+		int code;
+		uint32_t why;
+	} rows[] = {
+		{ FAKE_FALLOCATE, -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ FAKE_FALLOCATE, -ENOSPC, GMEM_REASON_KERNEL },
+		{ FAKE_MADVISE, -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ FAKE_MADVISE, -EINVAL, GMEM_REASON_KERNEL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b;
+
+	t_ok(gmem_read(g, 0, &b, 1, &err), err); /* makes the view */
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		fake_reset(&u->f);
+		fake_fail(&u->f, rows[i].kind, 0, 3, 1, rows[i].code);
+		t_refused(gmem_populate(g, 0, GiB, NULL, &err), rows[i].code,
+			  rows[i].why, err);
+		assert_int_equal(err.done, 512 * MiB);
+		assert_int_equal(err.sys_errno, -rows[i].code);
+		assert_int_equal(fake_count(&u->f, rows[i].kind, 0), 3);
+	}
+}
+
+struct told {
+	pthread_t self;
+	uint64_t done, total, cancel_at;
+	unsigned int calls;
+	int cancel;
+};
+
+static void tell(void *arg, uint64_t done, uint64_t total)
+{
+	struct told *t = arg;
+
+	assert_true(pthread_equal(t->self, pthread_self()));
+	assert_true(done > t->done && done <= total);
+	assert_int_equal(total, t->total);
+	t->done = done;
+	t->calls++;
+	if (t->cancel_at && done >= t->cancel_at)
+		__atomic_store_n(&t->cancel, 1, __ATOMIC_RELAXED);
+}
+
+static struct gmem_populate_opts watched(struct told *t, uint32_t threads)
+{
+	t->self = pthread_self();
+	return (struct gmem_populate_opts){
+		.sz = sizeof(struct gmem_populate_opts),
+		.progress = tell,
+		.progress_arg = t,
+		.cancel = &t->cancel,
+		.threads = threads,
+	};
+}
+
+static void cancel_ends_it_with_done_exact(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct told t = { .total = GiB, .cancel_at = 512 * MiB };
+	struct gmem_populate_opts o = watched(&t, 0);
+	struct gmem_error err;
+
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 512 * MiB);
+	assert_int_equal(t.calls, 2);
+	assert_int_equal(allocated(u, g), 512 * MiB);
+	fake_reset(&u->f);
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+}
+
+static void progress_comes_in_the_callers_thread_up_to_all(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (uint32_t threads = 1; threads <= 4; threads++) {
+		struct told t = { .total = GiB };
+		struct gmem_populate_opts o = watched(&t, threads);
+
+		fake_reset(&u->f);
+		t_ok(gmem_discard(g, 0, GiB, &err), err);
+		t_ok(gmem_populate(g, 0, GiB, &o, &err), err);
+		assert_int_equal(err.done, GiB);
+		assert_int_equal(t.done, GiB);
+		assert_int_equal(allocated(u, g), GiB);
+		assert_int_equal(fake_count(&u->f, FAKE_THREAD, 0),
+				 threads > 1 ? threads : 0);
+		assert_int_equal(u->f.live_threads, 0);
+	}
+}
+
+static void cancel_stops_the_workers_with_done_exact(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
+	struct told t = { .total = GiB, .cancel = 1 };
+	struct gmem_populate_opts o = watched(&t, 3);
+	struct gmem_error err;
+
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+	assert_int_equal(t.calls, 0);
+	assert_int_equal(u->f.live_threads, 0);
+}
+
+static void the_first_failure_of_a_worker_stops_all(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 3 };
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, UINT32_MAX, -ENOMEM);
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.done, allocated(u, g));
+	assert_true(fake_count(&u->f, FAKE_FALLOCATE, 0) <= 4);
+	assert_int_equal(u->f.live_threads, 0);
+}
+
+static void fewer_threads_than_asked_do_it_too(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 3 };
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_THREAD, 0, 2, UINT32_MAX, -EAGAIN);
+	t_ok(gmem_populate(g, 0, GiB, &o, &err), err);
+	assert_int_equal(err.done, GiB);
+	assert_int_equal(allocated(u, g), GiB);
+}
+
+static void without_any_thread_nothing_is_done(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	fake_fail(&u->f, FAKE_THREAD, 0, 1, UINT32_MAX, -EAGAIN);
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -EAGAIN,
+		  GMEM_REASON_THREADS, err);
+	assert_int_equal(err.value, 2);
+	assert_int_equal(err.sys_errno, EAGAIN);
+	o.threads = 0;
+	o.policy = &p;
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -EAGAIN,
+		  GMEM_REASON_THREADS, err);
+	assert_int_equal(err.value, 1);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+	assert_int_equal(allocated(u, g), 0);
+}
+
+static void a_policy_is_the_workers_and_never_the_callers(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o) };
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	const struct fake_call *c;
+	struct gmem_error err;
+
+	u->f.nodes = 3;
+	o.policy = &p;
+	for (o.threads = 0; o.threads <= 3; o.threads++) {
+		fake_reset(&u->f);
+		t_ok(gmem_discard(g, 0, GiB, &err), err);
+		t_code(gmem_populate(g, 0, GiB, &o, &err),
+		       GMEM_PLACED_BY_POPULATE);
+		assert_int_equal(err.done, GiB);
+		assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, GiB, 1),
+				 GiB);
+		assert_int_equal(fake_count(&u->f, FAKE_SET_MEMPOLICY, 0),
+				 o.threads ? o.threads : 1);
+		for (unsigned int i = 0;
+		     (c = fake_nth(&u->f, FAKE_SET_MEMPOLICY, 0, i)); i++) {
+			assert_int_equal(c->arg[2], GMEM_MPOL_BIND);
+			assert_false(pthread_equal(c->thread, pthread_self()));
+		}
+	}
+	/* and this thread's allocations go where they went before */
+	t_ok(gmem_discard(g, 0, GiB, &err), err);
+	t_ok(gmem_populate(g, 0, GiB, NULL, &err), err);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, GiB, 0), GiB);
+	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+}
+
+static void a_policy_that_no_worker_can_take_is_reported(void **state)
+{
+	static const struct {
+		int code, want;
+		uint32_t why;
+	} rows[] = {
+		{ -EINVAL, -EINVAL, GMEM_REASON_POLICY_NODES },
+		{ -ENOSYS, -EOPNOTSUPP, GMEM_REASON_NUMA_UNSUPPORTED },
+		{ -ENOMEM, -ENOMEM, GMEM_REASON_NO_MEMORY },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err;
+
+	o.policy = &p;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_SET_MEMPOLICY, 0, 1, UINT32_MAX,
+			  rows[i].code);
+		t_refused(gmem_populate(g, 0, GiB, &o, &err), rows[i].want,
+			  rows[i].why, err);
+		assert_int_equal(err.sys_errno, -rows[i].code);
+		assert_int_equal(err.done, 0);
+		assert_int_equal(allocated(u, g), 0);
+	}
+	mask = 0;
+	fake_reset(&u->f);
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+static void bad_arguments_are_refused_before_any_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o) };
+	struct gmem_error err;
+
+	t_refused(gmem_populate(NULL, 0, MiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_populate(g, 0, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, err);
+	t_refused(gmem_populate(g, 1, 4096, NULL, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	t_refused(gmem_populate(g, 4096, MiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	o.flags = 1;
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	o.flags = 0;
+	o.reserved = 1;
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	o.reserved = 0;
+	o.threads = 257;
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(err.value, 257);
+	assert_int_equal(err.limit, 256);
+	assert_int_equal(u->f.n_calls, 0);
+	o.threads = 256;
+	t_ok(gmem_populate(g, 0, MiB, &o, &err), err);
+}
+
+static void older_and_newer_opts_are_told_apart(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o) };
+	union unit_newer n = unit_newer(&o, sizeof(o), 0);
+	struct gmem_error err;
+
+	t_ok(gmem_populate(g, 0, MiB, (void *)&n, &err), err);
+	n = unit_newer(&o, sizeof(o), 1);
+	t_refused(gmem_populate(g, 0, MiB, (void *)&n, &err), -E2BIG,
+		  GMEM_REASON_OPTS_NEWER, err);
+	o.sz = 55;
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	assert_int_equal(err.limit, 56);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_gib_is_four_steps_of_two_calls, unit_default),
+		TEST(what_the_host_may_not_touch_is_only_allocated,
+		     unit_default),
+		TEST(private_pages_between_shared_ones_are_only_allocated,
+		     unit_inplace),
+		TEST(shared_pages_behind_private_ones_are_touched_too,
+		     unit_inplace),
+		TEST(what_turned_private_meanwhile_is_named, unit_inplace),
+		TEST(under_signals_the_pieces_shrink_until_one_fits,
+		     unit_default),
+		TEST(no_piece_is_smaller_than_2_mib, unit_default),
+		TEST(a_piece_is_never_less_than_a_huge_page, unit_bare),
+		TEST(again_is_tried_again, unit_default),
+		TEST(each_failure_ends_it_with_what_is_done, unit_default),
+		TEST(cancel_ends_it_with_done_exact, unit_default),
+		TEST(progress_comes_in_the_callers_thread_up_to_all,
+		     unit_default),
+		TEST(cancel_stops_the_workers_with_done_exact, unit_default),
+		TEST(the_first_failure_of_a_worker_stops_all, unit_default),
+		TEST(fewer_threads_than_asked_do_it_too, unit_default),
+		TEST(without_any_thread_nothing_is_done, unit_default),
+		TEST(a_policy_is_the_workers_and_never_the_callers,
+		     unit_default),
+		TEST(a_policy_that_no_worker_can_take_is_reported,
+		     unit_default),
+		TEST(bad_arguments_are_refused_before_any_call, unit_default),
+		TEST(older_and_newer_opts_are_told_apart, unit_default),
+	};
+
+	return t_main(tests);
+}
