@@ -167,11 +167,7 @@ static void end_refused(struct batch *b, struct end *end, const char *what)
 
 static int no_memory(struct batch *b)
 {
-	b->err.code = -ENOMEM;
-	b->err.reason = GMEM_REASON_NO_MEMORY;
-	b->err.remedy = gmem_reason_remedy(GMEM_REASON_NO_MEMORY);
-	(void)snprintf(b->err.msg, sizeof(b->err.msg), "out of memory");
-	return -ENOMEM;
+	return refuse(&b->err, -ENOMEM, GMEM_REASON_NO_MEMORY, "out of memory");
 }
 
 static int do_op(struct batch *b, struct op *op)

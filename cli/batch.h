@@ -8,7 +8,7 @@
 #define GMEMCTL_BATCH_H
 
 #include "batch_line.h"
-#include "cmd.h"
+#include "target.h"
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
@@ -41,7 +41,10 @@ struct op {
 	uint32_t slot;
 	uint64_t gpa, offset, len, size, hugetlb;
 	uint64_t flags;
-	int mode;	  /* of a bind */
+	int mode; /* of a bind */
+	uint32_t threads;
+	struct policy_args policy;
+	const char *path; /* of an input */
 	const void *data; /* .len bytes */
 };
 
@@ -95,6 +98,14 @@ int call_read(struct batch *b, struct op *op);
 int call_write(struct batch *b, struct op *op);
 int call_stat(struct batch *b, struct op *op);
 int call_close(struct batch *b, struct op *op);
+
+/* batch_space.c: the same */
+int call_populate(struct batch *b, struct op *op);
+int call_discard(struct batch *b, struct op *op);
+int call_resident(struct batch *b, struct op *op);
+int call_load(struct batch *b, struct op *op);
+int call_policy(struct batch *b, struct op *op);
+int call_placement(struct batch *b, struct op *op);
 
 /* batch_check.c: the same, as far as it can be said without a kernel */
 int check_create(struct batch *b, const struct op *op);

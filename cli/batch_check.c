@@ -5,32 +5,16 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "batch.h"
-
-__attribute__((format(printf, 4, 5))) static int
-refuse(struct batch *b, int code, uint32_t reason, const char *fmt, ...)
-{
-	va_list ap;
-
-	b->err = (struct gmem_error){ .sz = sizeof(b->err) };
-	b->err.code = code;
-	b->err.reason = reason;
-	b->err.remedy = gmem_reason_remedy(reason);
-	va_start(ap, fmt);
-	(void)vsnprintf(b->err.msg, sizeof(b->err.msg), fmt, ap);
-	va_end(ap);
-	return code;
-}
 
 static int aligned(struct batch *b, const char *what, uint64_t value,
 		   uint64_t page)
 {
 	if (page && value % page == 0)
 		return 0;
-	return refuse(b, -EINVAL, GMEM_REASON_UNALIGNED,
+	return refuse(&b->err, -EINVAL, GMEM_REASON_UNALIGNED,
 		      "%s 0x%" PRIx64 " is not a multiple of 0x%" PRIx64, what,
 		      value, page);
 }
@@ -39,11 +23,11 @@ static int inside(struct batch *b, const struct object *o, uint64_t offset,
 		  uint64_t len)
 {
 	if (!len)
-		return refuse(b, -EINVAL, GMEM_REASON_ZERO_SIZE,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_ZERO_SIZE,
 			      "the length is 0");
 	if (offset <= o->size && len <= o->size - offset)
 		return 0;
-	return refuse(b, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
+	return refuse(&b->err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
 		      "offset 0x%" PRIx64 " + len 0x%" PRIx64
 		      " is beyond the 0x%" PRIx64 " bytes of %s",
 		      offset, len, o->size, o->name);
@@ -66,10 +50,10 @@ int check_pages(struct batch *b, const struct op *op)
 int check_create(struct batch *b, const struct op *op)
 {
 	if (!op->size)
-		return refuse(b, -EINVAL, GMEM_REASON_ZERO_SIZE,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_ZERO_SIZE,
 			      "the size is 0");
 	if (op->size > INT64_MAX)
-		return refuse(b, -EINVAL, GMEM_REASON_SIZE_LIMIT,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_SIZE_LIMIT,
 			      "size 0x%" PRIx64 " is too large", op->size);
 	return aligned(b, "size", op->size,
 		       op->hugetlb ? op->hugetlb : b->page);
@@ -83,15 +67,15 @@ static int check_slot(struct batch *b, const struct op *op)
 	if (r)
 		return r;
 	if (find_slot(b, op->slot))
-		return refuse(b, -EEXIST, GMEM_REASON_SLOT_IN_USE,
+		return refuse(&b->err, -EEXIST, GMEM_REASON_SLOT_IN_USE,
 			      "slot %" PRIu32 " is in use", op->slot);
 	if (op->len > UINT64_MAX - op->gpa)
-		return refuse(b, -EINVAL, GMEM_REASON_GPA_OVERFLOW,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_GPA_OVERFLOW,
 			      "gpa 0x%" PRIx64 " + len 0x%" PRIx64 " wraps",
 			      op->gpa, op->len);
 	for (const struct bound *s = b->slots; s; s = s->next)
 		if (op->gpa < s->gpa + s->len && s->gpa < op->gpa + op->len)
-			return refuse(b, -EEXIST, GMEM_REASON_GPA_OVERLAP,
+			return refuse(&b->err, -EEXIST, GMEM_REASON_GPA_OVERLAP,
 				      "gpa 0x%" PRIx64 " + len 0x%" PRIx64
 				      " overlaps slot %" PRIu32,
 				      op->gpa, op->len, s->slot);
@@ -114,7 +98,7 @@ int check_note(struct batch *b, const struct op *op)
 	} else {
 		r = aligned(b, "len", op->len, b->page);
 		if (!r && !op->len)
-			r = refuse(b, -EINVAL, GMEM_REASON_ZERO_SIZE,
+			r = refuse(&b->err, -EINVAL, GMEM_REASON_ZERO_SIZE,
 				   "the length is 0");
 	}
 	return r ? r : check_slot(b, op);
@@ -125,11 +109,11 @@ int check_unbind(struct batch *b, const struct op *op)
 	const struct bound *s = find_slot(b, op->slot);
 
 	if (!s || s->object != op->object)
-		return refuse(b, -EINVAL, GMEM_REASON_NOT_BOUND,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_NOT_BOUND,
 			      "slot %" PRIu32 " is not one of %s", op->slot,
 			      op->name);
 	if (s->noted)
-		return refuse(b, -EINVAL, GMEM_REASON_NOTED_SLOT,
+		return refuse(&b->err, -EINVAL, GMEM_REASON_NOTED_SLOT,
 			      "slot %" PRIu32 " was noted, not bound",
 			      op->slot);
 	return 0;
@@ -141,7 +125,7 @@ int check_forget(struct batch *b, const struct op *op)
 
 	if (s && s->noted)
 		return 0;
-	return refuse(b, -EINVAL, GMEM_REASON_NOT_BOUND,
+	return refuse(&b->err, -EINVAL, GMEM_REASON_NOT_BOUND,
 		      "slot %" PRIu32 " was not noted", op->slot);
 }
 
@@ -149,7 +133,7 @@ int check_close(struct batch *b, const struct op *op)
 {
 	for (const struct bound *s = b->slots; s; s = s->next)
 		if (s->object == op->object)
-			return refuse(b, -EBUSY, GMEM_REASON_STILL_BOUND,
+			return refuse(&b->err, -EBUSY, GMEM_REASON_STILL_BOUND,
 				      "slot %" PRIu32 " still uses %s", s->slot,
 				      op->name);
 	return 0;

@@ -40,6 +40,23 @@ static const struct batch_flag note_words[] = {
 	{ "readonly", GMEM_SLOT_READONLY },
 	{ NULL, 0 },
 };
+static const struct batch_flag populate_words[] = {
+	{ "threads=", 0 },
+	{ "policy=", 0 },
+	{ "nodes=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag placement_words[] = {
+	{ "policy=", 0 },
+	{ "nodes=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag policy_words[] = {
+	{ "set=", 0 },
+	{ "nodes=", 0 },
+	{ "strict", GMEM_MEMPOLICY_STRICT },
+	{ NULL, 0 },
+};
 
 static const struct verb verbs[] = {
 	{ .word = { "create",
@@ -105,6 +122,41 @@ static const struct verb verbs[] = {
 	  .takes = "Ood",
 	  .call = call_write,
 	  .check = check_bytes },
+	{ .word = { "populate",
+		    "NAME [OFFSET LEN] [threads=N] [policy=MODE] [nodes=SET]",
+		    "allocate memory, under a NUMA policy if asked" },
+	  .takes = "O[ol]",
+	  .flags = populate_words,
+	  .call = call_populate,
+	  .check = check_pages },
+	{ .word = { "discard", "NAME [OFFSET LEN]",
+		    "free memory, which reads as zero afterwards" },
+	  .takes = "O[ol]",
+	  .call = call_discard,
+	  .check = check_pages },
+	{ .word = { "resident", "NAME [OFFSET LEN]",
+		    "show how much of it is allocated" },
+	  .takes = "O[ol]",
+	  .call = call_resident,
+	  .check = check_pages },
+	{ .word = { "load", "NAME OFFSET FILE|\"FILE\"",
+		    "read all of a file into it" },
+	  .takes = "Oof",
+	  .call = call_load,
+	  .check = check_bytes },
+	{ .word = { "policy",
+		    "NAME [OFFSET LEN] [set=MODE] [nodes=SET] [strict]",
+		    "show or set the NUMA policy" },
+	  .takes = "O[ol]",
+	  .flags = policy_words,
+	  .call = call_policy,
+	  .check = check_pages },
+	{ .word = { "placement", "NAME [OFFSET LEN] [policy=MODE] [nodes=SET]",
+		    "show on which NUMA nodes it is, and whether rightly so" },
+	  .takes = "O[ol]",
+	  .flags = placement_words,
+	  .call = call_placement,
+	  .check = check_pages },
 	{ .word = { "stat", "NAME", "show size, flags and slots" },
 	  .takes = "O",
 	  .call = call_stat },
@@ -207,6 +259,17 @@ static int data(struct parser *p, const struct field *f)
 	return problem ? bad(p, "'%s' %s", f->text, problem) : 0;
 }
 
+/* Up to the end of the object, and one byte too many beyond it. */
+static int input(struct parser *p, const struct field *f)
+{
+	const struct op *op = p->op;
+	uint64_t size = op->object->size;
+
+	p->op->path = f->text;
+	p->op->len = op->offset < size ? size - op->offset : 1;
+	return *f->text ? 0 : bad(p, "the name of the file is empty");
+}
+
 /* One letter of verb.takes. */
 static int take(struct parser *p, char what)
 {
@@ -215,7 +278,7 @@ static int take(struct parser *p, char what)
 
 	if (f == p->end)
 		return bad(p, "too few words: %s %s", w->name, w->args);
-	if (f->quoted && what != 'd')
+	if (f->quoted && what != 'd' && what != 'f')
 		return bad(p, "\"%s\" may not be quoted", f->text);
 	switch (what) {
 	case 'n':
@@ -237,10 +300,56 @@ static int take(struct parser *p, char what)
 		return size(p, f->text, &p->op->len);
 	case 'L':
 		return read_len(p, f->text);
+	case 'f':
+		return input(p, f);
 	default:
 		return data(p, f);
 	}
 }
+
+static int hugetlb(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->hugetlb);
+}
+
+static int offset(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->offset);
+}
+
+static int policy_mode(struct parser *p, const char *text)
+{
+	uint32_t mode;
+	const char *problem = parse_policy(text, &mode);
+
+	p->op->policy.mode = text;
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int nodes(struct parser *p, const char *text)
+{
+	const char *problem = parse_nodes(text);
+
+	p->op->policy.nodes = text;
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int threads(struct parser *p, const char *text)
+{
+	const char *problem = parse_u32(text, &p->op->threads);
+
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static const struct {
+	const char *word;
+	int (*take)(struct parser *p, const char *text);
+} values[] = {
+	{ "hugetlb=", hugetlb },    { "offset=", offset },
+	{ "file=", object },	    { "threads=", threads },
+	{ "policy=", policy_mode }, { "set=", policy_mode },
+	{ "nodes=", nodes },
+};
 
 /* A word behind the arguments that have a place: "mmap", "hugetlb=2M". */
 static int word(struct parser *p)
@@ -261,11 +370,10 @@ static int word(struct parser *p)
 			   p->op->verb->word.name, p->op->verb->word.args);
 	p->op->flags |= w->flag;
 	value += strcspn(value, "=") + 1;
-	if (!strcmp(w->word, "hugetlb="))
-		return size(p, value, &p->op->hugetlb);
-	if (!strcmp(w->word, "offset="))
-		return size(p, value, &p->op->offset);
-	return strcmp(w->word, "file=") ? 0 : object(p, value);
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (!strcmp(w->word, values[i].word))
+			return values[i].take(p, value);
+	return 0;
 }
 
 /* Whether the optional arguments are there: they start with a number. */
@@ -277,7 +385,8 @@ static bool has_range(const struct parser *p)
 
 /*
  * verb.takes has a letter for each argument: n new name, O object, s slot,
- * g guest address, z size, o offset, l length, L length of a read, d data;
+ * g guest address, z size, o offset, l length, L length of a read, d data,
+ * f file that is read;
  * those in brackets may be left out together and then are the whole file.
  */
 int batch_parse(const struct batch *b, const struct field *fields, int n,
@@ -299,5 +408,7 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 	}
 	while (!r && p.field < p.end)
 		r = word(&p);
+	if (!r && op->policy.nodes && !op->policy.mode)
+		r = bad(&p, "nodes= goes with a policy");
 	return r;
 }

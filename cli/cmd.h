@@ -159,6 +159,9 @@ json_object *json_problem(const char *code, const char *reason,
 json_object *json_error(const struct gmem_error *err);
 const char *errno_name(int errnum);
 
+/* Adds null and "KEY_reason". */
+void json_null(json_object *to, const char *key, const char *why);
+
 /* Whether colours may be used on standard output. */
 bool out_colour(void);
 
@@ -176,6 +179,10 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 /* A line on standard error that ends nothing. */
 __attribute__((format(printf, 2, 3))) void message(const struct ctl *ctl,
 						   const char *fmt, ...);
+
+/* Fills @err as the library would, for a rule of its own.  Return: @code. */
+__attribute__((format(printf, 4, 5))) int
+refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt, ...);
 
 /* The exit status for what the library reported. */
 int exit_of(const struct gmem_error *err);
@@ -197,6 +204,10 @@ int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out);
 int vm_failed(struct ctl *ctl, const struct gmem_error *err);
 
 /* priv.c */
+/* Whether this process has CAP_@cap in force. */
+bool priv_has(int cap);
+/* Keeps of its capabilities only CAP_@a and CAP_@b. */
+int priv_only(struct ctl *ctl, int a, int b);
 /*
  * Gives up every capability: nothing after opening the device needs one.
  * Return: 0, or the exit status.
@@ -209,7 +220,9 @@ const char *priv_explain(const char *path, char buf[PRIV_TEXT]);
 /* ----------------------------------------------------------- commands -- */
 
 extern const struct opt probe_opts[], why_file_opts[], why_bind_opts[],
-	why_attributes_opts[], run_opts[], batch_opts[];
+	why_attributes_opts[], run_opts[], batch_opts[], ps_opts[], stat_opts[],
+	populate_opts[], discard_opts[], load_opts[], policy_opts[], map_opts[],
+	doctor_opts[], target_opts[];
 int cmd_commands(struct ctl *ctl, int argc, char **argv);
 int cmd_probe(struct ctl *ctl, int argc, char **argv);
 int cmd_why_create(struct ctl *ctl, int argc, char **argv);
@@ -217,6 +230,14 @@ int cmd_why_bind(struct ctl *ctl, int argc, char **argv);
 int cmd_why_attributes(struct ctl *ctl, int argc, char **argv);
 int cmd_run(struct ctl *ctl, int argc, char **argv);
 int cmd_batch(struct ctl *ctl, int argc, char **argv);
+int cmd_ps(struct ctl *ctl, int argc, char **argv);
+int cmd_stat(struct ctl *ctl, int argc, char **argv);
+int cmd_populate(struct ctl *ctl, int argc, char **argv);
+int cmd_discard(struct ctl *ctl, int argc, char **argv);
+int cmd_load(struct ctl *ctl, int argc, char **argv);
+int cmd_policy(struct ctl *ctl, int argc, char **argv);
+int cmd_map(struct ctl *ctl, int argc, char **argv);
+int cmd_doctor(struct ctl *ctl, int argc, char **argv);
 const struct cmd_word *batch_word(size_t index);
 
 #endif

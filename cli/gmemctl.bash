@@ -5,7 +5,7 @@
 _gmemctl_words()
 {
 	case $1 in
-	'') echo 'help probe why run batch commands --help --version --json --device --verbose' ;;
+	'') echo 'help probe why run ps stat populate discard load policy map doctor batch commands --help --version --json --device --verbose' ;;
 	'help') echo '--help --version' ;;
 	'probe') echo '--vm-type --require --format --help --version --json --device --verbose' ;;
 	'why') echo 'create bind attributes --help --version --json --device --verbose' ;;
@@ -13,6 +13,14 @@ _gmemctl_words()
 	'why bind') echo '--slot --gpa --offset --len --with --fd --hva --dirty-log --readonly --alias --leave-shared --address-space --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
 	'why attributes') echo '--to --offset --len --with --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
 	'run') echo '--size --hugetlb --shared --vm-type --help --version --device --verbose' ;;
+	'ps') echo '--output --bytes --noheadings --nodes --budget --help --version --json' ;;
+	'stat') echo '--fd --pid --offset --len --help --version --json' ;;
+	'populate') echo '--shared --threads --policy --nodes --fd --pid --offset --len --help --version --json' ;;
+	'discard') echo '--yes-destroy --fd --pid --offset --len --help --version --json' ;;
+	'load') echo '--shared --fd --pid --offset --len --help --version --json' ;;
+	'policy') echo '--get --set --verify --against --nodes --static-nodes --relative-nodes --numa-balancing --strict --shared --fd --pid --offset --len --help --version --json' ;;
+	'map') echo '--shared --nodes --width --fd --pid --offset --len --help --version --json' ;;
+	'doctor') echo '--format --help --version --json --device --verbose' ;;
 	'batch') echo '--vm-type --dry-run --help --version --json --device --verbose' ;;
 	'commands') echo '--help --version --json' ;;
 	*) return 1 ;;
@@ -56,6 +64,41 @@ _gmemctl_values()
 	'run --hugetlb') echo '' ;;
 	'run --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'run --device') echo '<>' ;;
+	'ps --output') echo '' ;;
+	'ps --budget') echo '' ;;
+	'stat --fd') echo '' ;;
+	'stat --pid') echo '' ;;
+	'stat --offset') echo '' ;;
+	'stat --len') echo '' ;;
+	'populate --threads') echo '' ;;
+	'populate --policy') echo 'default preferred bind interleave local preferred-many weighted-interleave' ;;
+	'populate --nodes') echo '' ;;
+	'populate --fd') echo '' ;;
+	'populate --pid') echo '' ;;
+	'populate --offset') echo '' ;;
+	'populate --len') echo '' ;;
+	'discard --fd') echo '' ;;
+	'discard --pid') echo '' ;;
+	'discard --offset') echo '' ;;
+	'discard --len') echo '' ;;
+	'load --fd') echo '' ;;
+	'load --pid') echo '' ;;
+	'load --offset') echo '' ;;
+	'load --len') echo '' ;;
+	'policy --set') echo 'default preferred bind interleave local preferred-many weighted-interleave' ;;
+	'policy --against') echo 'default preferred bind interleave local preferred-many weighted-interleave' ;;
+	'policy --nodes') echo '' ;;
+	'policy --fd') echo '' ;;
+	'policy --pid') echo '' ;;
+	'policy --offset') echo '' ;;
+	'policy --len') echo '' ;;
+	'map --width') echo '' ;;
+	'map --fd') echo '' ;;
+	'map --pid') echo '' ;;
+	'map --offset') echo '' ;;
+	'map --len') echo '' ;;
+	'doctor --format') echo 'text json tap' ;;
+	'doctor --device') echo '<>' ;;
 	'batch --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'batch --device') echo '<>' ;;
 	*) return 1 ;;
@@ -66,8 +109,9 @@ _gmemctl_values()
 _gmemctl_operands()
 {
 	case $1 in
-	'help') echo 'help probe why run batch commands' ;;
+	'help') echo 'help probe why run ps stat populate discard load policy map doctor batch commands' ;;
 	'run') echo '<program>' ;;
+	'load') echo '<>' ;;
 	'batch') echo '<>' ;;
 	*) _gmemctl_words "$1" ;;
 	esac

@@ -143,6 +143,16 @@ static int set(struct ctl *ctl, const struct where *w, const char *value)
 	return problem ? bad_value(ctl, w, value, problem) : 0;
 }
 
+/* The value of an option that is the next word; NULL: *r is the status. */
+static const char *next_word(struct ctl *ctl, const struct where *w, int argc,
+			     char **argv, int *i, int *r)
+{
+	if (*i + 1 < argc)
+		return argv[++*i];
+	*r = usage_error(ctl, "%s needs a value: %s", w->text, w->opt->arg);
+	return NULL;
+}
+
 /* argv[*i] is "--NAME", "--NAME=VALUE" or "--NAME" with its value next. */
 static int long_option(struct ctl *ctl, int argc, char **argv, int *i,
 		       void *args)
@@ -158,25 +168,32 @@ static int long_option(struct ctl *ctl, int argc, char **argv, int *i,
 		return r;
 	if (!w.opt->arg && value)
 		return usage_error(ctl, "%s takes no value", w.text);
-	if (w.opt->arg && !value) {
-		if (*i + 1 >= argc)
-			return usage_error(ctl, "%s needs a value: %s", w.text,
-					   w.opt->arg);
-		value = argv[++*i];
-	}
-	return set(ctl, &w, value ? value : "");
+	if (!w.opt->arg)
+		return set(ctl, &w, "");
+	if (!value)
+		value = next_word(ctl, &w, argc, argv, i, &r);
+	return value ? set(ctl, &w, value) : r;
 }
 
-/* "-jv": no option with a letter takes a value. */
-static int short_options(struct ctl *ctl, const char *letters, void *args)
+/* argv[*i] is "-jv", "-oVALUE" or "-o" with its value next. */
+static int short_options(struct ctl *ctl, int argc, char **argv, int *i,
+			 void *args)
 {
+	const char *letter = argv[*i] + 1, *value;
 	struct where w;
 	int r = 0;
 
-	for (; *letters && !r; letters++) {
-		r = look_up(ctl, NULL, 0, *letters, args, &w);
-		if (!r)
-			r = set(ctl, &w, "");
+	for (; *letter && !r; letter++) {
+		r = look_up(ctl, NULL, 0, *letter, args, &w);
+		if (r)
+			break;
+		if (w.opt->arg) {
+			value = letter[1]
+					? letter + 1
+					: next_word(ctl, &w, argc, argv, i, &r);
+			return value ? set(ctl, &w, value) : r;
+		}
+		r = set(ctl, &w, "");
 	}
 	return r;
 }
@@ -199,7 +216,7 @@ int opts_parse(struct ctl *ctl, int argc, char **argv, void *args)
 		} else if (argv[i][1] == '-') {
 			r = long_option(ctl, argc, argv, &i, args);
 		} else {
-			r = short_options(ctl, argv[i] + 1, args);
+			r = short_options(ctl, argc, argv, &i, args);
 		}
 	}
 	if (r) {

@@ -14,21 +14,22 @@ static const struct {
 	int number;
 	const char *name;
 } errnos[] = {
-	{ E2BIG, "E2BIG" },	{ EACCES, "EACCES" },
-	{ EAGAIN, "EAGAIN" },	{ EBADF, "EBADF" },
-	{ EBUSY, "EBUSY" },	{ ECANCELED, "ECANCELED" },
-	{ EDEADLK, "EDEADLK" }, { EEXIST, "EEXIST" },
-	{ EFAULT, "EFAULT" },	{ EINTR, "EINTR" },
-	{ EINVAL, "EINVAL" },	{ EIO, "EIO" },
-	{ EISDIR, "EISDIR" },	{ ELOOP, "ELOOP" },
-	{ EMFILE, "EMFILE" },	{ ENAMETOOLONG, "ENAMETOOLONG" },
-	{ ENFILE, "ENFILE" },	{ ENODEV, "ENODEV" },
-	{ ENOENT, "ENOENT" },	{ ENOMEM, "ENOMEM" },
-	{ ENOSPC, "ENOSPC" },	{ ENOSYS, "ENOSYS" },
-	{ ENOTDIR, "ENOTDIR" }, { ENOTTY, "ENOTTY" },
-	{ ENXIO, "ENXIO" },	{ EOPNOTSUPP, "EOPNOTSUPP" },
-	{ EPERM, "EPERM" },	{ EPIPE, "EPIPE" },
-	{ ERANGE, "ERANGE" },
+	{ E2BIG, "E2BIG" },	      { EACCES, "EACCES" },
+	{ EAGAIN, "EAGAIN" },	      { EBADF, "EBADF" },
+	{ EBUSY, "EBUSY" },	      { ECANCELED, "ECANCELED" },
+	{ EDEADLK, "EDEADLK" },	      { EEXIST, "EEXIST" },
+	{ EFAULT, "EFAULT" },	      { EINTR, "EINTR" },
+	{ EINVAL, "EINVAL" },	      { EIO, "EIO" },
+	{ EISDIR, "EISDIR" },	      { ELOOP, "ELOOP" },
+	{ EMFILE, "EMFILE" },	      { ENAMETOOLONG, "ENAMETOOLONG" },
+	{ ENFILE, "ENFILE" },	      { ENODATA, "ENODATA" },
+	{ ENODEV, "ENODEV" },	      { ENOENT, "ENOENT" },
+	{ ENOMEM, "ENOMEM" },	      { ENOSPC, "ENOSPC" },
+	{ ENOSYS, "ENOSYS" },	      { ENOTDIR, "ENOTDIR" },
+	{ ENOTTY, "ENOTTY" },	      { ENXIO, "ENXIO" },
+	{ EOPNOTSUPP, "EOPNOTSUPP" }, { EPERM, "EPERM" },
+	{ EPIPE, "EPIPE" },	      { ERANGE, "ERANGE" },
+	{ ESRCH, "ESRCH" },
 };
 
 const char *errno_name(int errnum)
@@ -65,12 +66,17 @@ void json_u64(json_object *to, const char *key, uint64_t value)
 void json_text(json_object *to, const char *key, const char *text,
 	       const char *why)
 {
+	if (text)
+		json_object_object_add(to, key, json_object_new_string(text));
+	else
+		json_null(to, key, why);
+}
+
+void json_null(json_object *to, const char *key, const char *why)
+{
 	char reason[40];
 
-	json_object_object_add(to, key,
-			       text ? json_object_new_string(text) : NULL);
-	if (text)
-		return;
+	json_object_object_add(to, key, NULL);
 	(void)snprintf(reason, sizeof(reason), "%s_reason", key);
 	json_object_object_add(to, reason, json_object_new_string(why));
 }
@@ -192,6 +198,20 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	message(ctl, "%s: %s", text, strerror(errnum));
 	out_problem(ctl, json_problem(errno_name(errnum), "system", text, ""));
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
+}
+
+int refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt,
+	   ...)
+{
+	va_list ap;
+
+	*err = (struct gmem_error){ .sz = sizeof(*err), .code = code };
+	err->reason = reason;
+	err->remedy = gmem_reason_remedy(reason);
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	return code;
 }
 
 int exit_of(const struct gmem_error *err)

@@ -11,6 +11,7 @@
 static const char units[] = "KMGTPE";
 
 const char *const vm_type_names[] = { VM_TYPE_NAMES, NULL };
+const char *const policy_names[] = { POLICY_NAMES, NULL };
 
 /* Locale must not decide what a digit is, so no ctype.h here. */
 static int digit(char c, unsigned int base)
@@ -173,6 +174,86 @@ const char *parse_hex(const char *s, unsigned char *out, size_t *len)
 					     digit(s[i + 1], 16));
 	*len = n / 2;
 	return NULL;
+}
+
+/* The length of "N" or "N-M" at @s, 0 if there is none. */
+static size_t node_range(const char *s)
+{
+	uint64_t first = 0, last = 0;
+	const char *p = s;
+	unsigned int base;
+
+	if (number(&p, &base, &first) || base != 10)
+		return 0;
+	if (*p != '-')
+		return (size_t)(p - s);
+	p++;
+	if (number(&p, &base, &last) || base != 10 || last < first)
+		return 0;
+	return (size_t)(p - s);
+}
+
+const char *parse_nodes(const char *s)
+{
+	static const char form[] = "is not a set of nodes such as 0, 0-3, "
+				   "0,2 or all";
+	size_t n;
+
+	s += *s == '!';
+	s += *s == '+';
+	if (!strcmp(s, "all"))
+		return NULL;
+	for (;;) {
+		n = node_range(s);
+		if (!n)
+			return form;
+		s += n;
+		if (!*s)
+			return NULL;
+		if (*s++ != ',')
+			return form;
+	}
+}
+
+const char *parse_policy(const char *s, uint32_t *out)
+{
+	for (uint32_t i = 0; policy_names[i]; i++) {
+		if (!strcmp(s, policy_names[i])) {
+			*out = GMEM_MPOL_DEFAULT + i;
+			return NULL;
+		}
+	}
+	return "is not a policy";
+}
+
+const char *safe_text(const char *s, char *buf, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char word[5];
+	size_t at = 0, n;
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		n = 1;
+		word[0] = (char)c;
+		if (c == '\\' || c == '\n') {
+			n = 2;
+			word[0] = '\\';
+			word[1] = c == '\n' ? 'n' : '\\';
+		} else if (c < ' ' || c > '~') {
+			n = 4;
+			memcpy(word, "\\x", 2);
+			word[2] = digits[c >> 4];
+			word[3] = digits[c & 15];
+		}
+		if (at + n >= size)
+			break;
+		memcpy(buf + at, word, n);
+		at += n;
+	}
+	buf[at] = '\0';
+	return buf;
 }
 
 const char *size_text(uint64_t bytes, char buf[SIZE_TEXT])

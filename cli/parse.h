@@ -38,6 +38,22 @@ const char *parse_name(const char *s);
 /* "0a1bff", as many bytes as @out, which may be @s itself, then holds. */
 const char *parse_hex(const char *s, unsigned char *out, size_t *len);
 
+/* A set of NUMA nodes as in numa(3), "0,2-3", "all", "!0", "+0-1": its form. */
+const char *parse_nodes(const char *s);
+
+/* The modes of enum gmem_mempolicy_mode, in its order. */
+#define POLICY_NAMES                                           \
+	"default", "preferred", "bind", "interleave", "local", \
+		"preferred-many", "weighted-interleave"
+extern const char *const policy_names[]; /* NULL ends it */
+const char *parse_policy(const char *s, uint32_t *out);
+
+/*
+ * What others named, in printable ASCII: the rest, and \, as \n, \xNN.
+ * Cut where @buf ends.
+ */
+const char *safe_text(const char *s, char *buf, size_t size);
+
 /*
  * The shortest form of @bytes that parse_size() reads back as @bytes: "2M",
  * "4097".

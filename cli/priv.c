@@ -10,18 +10,37 @@
 
 #include "cmd.h"
 
-int priv_drop(struct ctl *ctl)
+/* Makes @keep all the capabilities, and frees it. */
+static int keep_only(struct ctl *ctl, cap_t keep)
 {
-	cap_t none = cap_init();
 	int status = 0;
 
-	if (!none || cap_set_proc(none) < 0)
+	if (!keep || cap_set_proc(keep) < 0)
 		status = system_error(ctl, errno, "giving up capabilities");
-	cap_free(none);
+	cap_free(keep);
 	return status;
 }
 
-static bool has(cap_value_t cap)
+int priv_drop(struct ctl *ctl)
+{
+	return keep_only(ctl, cap_init());
+}
+
+int priv_only(struct ctl *ctl, int a, int b)
+{
+	const int list[] = { a, b };
+	cap_t keep = cap_init();
+
+	for (size_t i = 0; keep && i < ARRAY_SIZE(list); i++) {
+		if (!priv_has(list[i]))
+			continue;
+		(void)cap_set_flag(keep, CAP_PERMITTED, 1, &list[i], CAP_SET);
+		(void)cap_set_flag(keep, CAP_EFFECTIVE, 1, &list[i], CAP_SET);
+	}
+	return keep_only(ctl, keep);
+}
+
+bool priv_has(int cap)
 {
 	cap_flag_value_t v = CAP_CLEAR;
 	cap_t mine = cap_get_proc();
@@ -68,7 +87,7 @@ const char *priv_explain(const char *path, char buf[PRIV_TEXT])
 	if (stat(path, &st) < 0)
 		return buf;
 	mode = st.st_mode & 0777;
-	if (has(CAP_DAC_OVERRIDE))
+	if (priv_has(CAP_DAC_OVERRIDE))
 		(void)snprintf(buf, PRIV_TEXT,
 			       "not for its mode %04o, since this process has "
 			       "cap_dac_override; a device cgroup or a "

@@ -2,6 +2,9 @@
 /* The commands.  Everything said about them elsewhere is read from here. */
 #include "cmd.h"
 
+#define TARGET_ARGS "--fd N [--pid PID] "
+#define PARTIAL "Exit status: 4 if only a part was done."
+
 static const struct cmd why_cmds[] = {
 	{ .name = "create",
 	  .args = "--size SIZE [OPTIONS]",
@@ -70,6 +73,72 @@ const struct cmd commands[] = {
 	  .opts = run_opts,
 	  .run = cmd_run,
 	  .flags = CMD_KVM | CMD_WRAPS | CMD_OPERANDS },
+	{ .name = "ps",
+	  .args = "[OPTIONS]",
+	  .summary = "every guest_memfd on this machine that can be seen",
+	  .text = "Residency is asked of the kernel through a copy of a "
+		  "holder's descriptor.  '-' stands for what cannot be known; "
+		  "why is said on standard error.  Exit status: 4 if there "
+		  "may be more than is shown.",
+	  .opts = ps_opts,
+	  .run = cmd_ps,
+	  .flags = CMD_JSON },
+	{ .name = "stat",
+	  .args = TARGET_ARGS "[OPTIONS]",
+	  .summary = "size and residency of a guest_memfd",
+	  .opts = stat_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_stat,
+	  .flags = CMD_JSON },
+	{ .name = "populate",
+	  .args = TARGET_ARGS "[OPTIONS]",
+	  .summary = "allocate its memory before a guest needs it",
+	  .text = "SIGINT ends it early; what was done is said.  " PARTIAL,
+	  .opts = populate_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_populate,
+	  .flags = CMD_JSON },
+	{ .name = "discard",
+	  .args = TARGET_ARGS "[OPTIONS]",
+	  .summary = "free its memory, which reads as zero afterwards",
+	  .opts = discard_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_discard,
+	  .flags = CMD_JSON },
+	{ .name = "load",
+	  .args = TARGET_ARGS "[OPTIONS] FILE|-",
+	  .summary = "read a file or pipe into its memory",
+	  .text = "Without --len the input may end before the file does.  "
+		  "SIGINT ends it early; what was done is said.  " PARTIAL,
+	  .opts = load_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_load,
+	  .flags = CMD_JSON | CMD_OPERANDS },
+	{ .name = "policy",
+	  .args = TARGET_ARGS "[--get] [--set MODE] [--verify] [OPTIONS]",
+	  .summary = "show, set or verify its NUMA policy",
+	  .text = "--verify looks at pages only with --shared.  Exit status "
+		  "of --verify: 0 all lie as the policy says, 4 some do not, "
+		  "or it could not be found out.",
+	  .opts = policy_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_policy,
+	  .flags = CMD_JSON },
+	{ .name = "map",
+	  .args = TARGET_ARGS "[OPTIONS]",
+	  .summary = "a picture of what is private, shared and resident",
+	  .opts = map_opts,
+	  .more_opts = target_opts,
+	  .run = cmd_map,
+	  .flags = CMD_JSON },
+	{ .name = "doctor",
+	  .args = "[OPTIONS]",
+	  .summary = "is this host fit for guest memory, and what to do",
+	  .text = "Exit status: 4 if a check failed; a warning is not a "
+		  "failure.",
+	  .opts = doctor_opts,
+	  .run = cmd_doctor,
+	  .flags = CMD_JSON | CMD_KVM },
 	{ .name = "batch",
 	  .args = "[OPTIONS] FILE|-",
 	  .summary = "run many commands against one VM",

@@ -127,7 +127,8 @@ static int populate_step(struct job *j, uint64_t offset, uint64_t len)
 		n = len - pos < piece ? len - pos : piece;
 		r = make(j, offset + pos, n, &what);
 		if (r == -EINTR || r == -EAGAIN) {
-			if (stopped(j))
+			/* Between steps is soon enough, were it not endless. */
+			if (piece == least && stopped(j))
 				return r;
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;

@@ -21,6 +21,16 @@ read ram 0 0
 stat ram
 attributes ram
 attributes ram 4K 8K
+resident ram
+populate ram 2M 1M threads=2 policy=bind nodes=0
+placement ram 2M 1M policy=bind nodes=0
+populate ram 3M 4K policy=local
+resident ram 2M 2M
+discard ram 2M 2M
+resident ram 2M 2M
+load ram 2M /dev/null
+load ram 0x200001 "/dev/null"
+policy ram
 note 7 1G 64K readonly
 forget 7
 shared ram 0 2M
@@ -43,6 +53,11 @@ ram: slot 0 at gpa 0x0, offset 0x0, 2M, fd
 ram: slot 1 at gpa 0x1000000, offset 0x200000, 2M, hva
 ram: 0x0 4M shared
 ram: 0x1000 8K shared
+ram: 0x0 4M, resident 12K
+ram: 0x200000 resident 1M, nodes 0:1M, placed yes
+ram: 0x200000 2M, resident 1028K
+ram: 0x200000 2M, resident 0
+ram: 0x0 policy default
 ram: size 64K, page size 4K, flags mmap init-shared
 """[1:]
 
@@ -85,6 +100,13 @@ SYNTAX = (
     ('create x 4K shared\nwrite x 0 "a\\x"', "unknown escape"),
     ('create x 4K shared\nwrite x 0 "a"b', "no blank behind a quoted text"),
     ('create x 4K shared\nwrite x 0 a"b"', "a quote inside a word"),
+    ("create x 4K shared\nload x 0", "too few words: load NAME OFFSET"),
+    ('create x 4K shared\nload x 0 ""', "the name of the file is empty"),
+    ("create x 4K shared\npopulate x threads=x", "'x' is not a number"),
+    ("create x 4K shared\npopulate x nodes=0", "nodes= goes with a policy"),
+    ("create x 4K shared\npopulate x policy=x", "'x' is not a policy"),
+    ("create x 4K shared\npopulate x set=bind", "unknown word 'set=bind'"),
+    ("create x 4K shared\npolicy x set=bind nodes=a", "'a' is not a set of"),
     ("create x 2M shared\nread x 0 1M1", "'1M1' is not a size"),
     ("create x 2M shared\nread x 0 0x100001", "more than one read shows (1M)"),
     ("create x 4K\r", "a control character"),
@@ -114,6 +136,13 @@ RULES = (
     ("bind x 0 0\nclose x", "still-bound"),
     ("unbind x 3", "not-bound"),
     ("note 0 0 1M\nforget 0\nforget 0", "not-bound"),
+    ("populate x 1 4K", "unaligned"),
+    ("populate x 0 4M", "outside-file"),
+    ("discard x 0 0", "zero-size"),
+    ("resident x 4K 1", "unaligned"),
+    ("policy x 4M 4K", "outside-file"),
+    ("placement x 0 1", "unaligned"),
+    ("load x 2M /dev/null", "outside-file"),
     ("read x 2M 1", "outside-file"),
     ('write x 0x1fffff "ab"', "outside-file"),
     ("attributes x 0 3M", "outside-file"),
@@ -176,7 +205,7 @@ class DryRun(Batch):
         r = self.ended(self.batch(GOOD, "--dry-run", "--json"), OK)
         value = self.valid(r.stdout, "batch")
         self.assertTrue(value["dry_run"])
-        self.assertEqual(len(value["results"]), 22)
+        self.assertEqual(len(value["results"]), 32)
 
     def test_without_a_device(self):
         r = self.batch(GOOD, "--dry-run", "--device", "/nonexistent")
@@ -253,6 +282,24 @@ class Real(Batch):
         self.assertEqual(
             done[14]["runs"], [{"offset": 4096, "len": 8192, "state": "shared"}]
         )
+        self.assertEqual(done[15]["resident"], 3 * 4096)
+        self.assertEqual(done[17]["placed"], "yes")
+        self.assertEqual(done[19]["resident"], 257 * 4096)
+        self.assertEqual(done[22]["done"], 0)
+        self.assertEqual((done[24]["mode"], done[24]["nodes"]), ("default", None))
+
+    def test_load(self):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"image")
+            f.flush()
+            create = "create x 4K shared\n"
+            text = f"{create}load x 4000 {f.name}\nread x 3999 8"
+            r = self.ended(self.batch(text), OK)
+            self.assertIn(" 00 69 6d 61 67 65 00 00 ", r.stdout)
+            text = f"{create}load x 4092 {f.name}"
+            error = self.refused(text, FAILED, "has 5, and the range only 4")
+            self.assertEqual(error["reason"], "outside-file")
+        self.refused(create + "load x 0 /nonexistent", FAILED, "No such file")
 
     def test_the_dry_run_says_what_the_real_one_does(self):
         for text, says in SYNTAX:
@@ -279,6 +326,11 @@ class Real(Batch):
             (create + "bind x 0 0 fd dirty-log", UNSUPPORTED, "dirty-log"),
             (create + "bind x 0 0\nbind x 1 4M", FAILED, "range-bound"),
             (create + "private x 0 4K", UNSUPPORTED, "no-private-memory"),
+            (create + "populate x policy=bind", FAILED, "policy-nodes"),
+            (create + "populate x policy=bind nodes=999", FAILED, "policy-nodes"),
+            (create + "populate x threads=999", FAILED, "value-unknown"),
+            ("create x 4K unbound\npolicy x", UNSUPPORTED, "policy-unmappable"),
+            ("create x 4K mmap guest-only\nload x 0 /etc/passwd", FAILED, "private"),
             ("create x 4K mmap guest-only\nread x 0 1", FAILED, "private"),
             ("create x 4K unbound\nread x 0 1", UNSUPPORTED, "not-mappable"),
         ):

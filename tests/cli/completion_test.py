@@ -38,7 +38,8 @@ class Completion(Case):
         self.assertEqual(r.stdout, SCRIPT.read_text())
 
     def test_commands(self):
-        self.assertEqual(complete("p"), ["probe"])
+        self.assertEqual(complete("p"), ["probe", "ps", "populate", "policy"])
+        self.assertEqual(complete("do"), ["doctor"])
         self.assertEqual(complete("--device", "x", "w"), ["why"])
         self.assertEqual(complete("why", "b"), ["bind"])
         self.assertEqual(complete("help", "ba"), ["batch"])
@@ -47,11 +48,13 @@ class Completion(Case):
         self.assertEqual(complete("why", "bind", "--sl"), ["--slot"])
         self.assertEqual(complete("probe", "--format", "j"), ["json"])
         self.assertEqual(complete("run", "--vm-type", "sn"), ["snp"])
+        self.assertEqual(complete("policy", "--set", "in"), ["interleave"])
         self.assertEqual(complete("why", "bind", "--slot", ""), [])
         self.assertEqual(complete("--device", "/dev/nul"), ["/dev/null"])
 
     def test_operands(self):
         self.assertEqual(complete("batch", "/dev/nul"), ["/dev/null"])
+        self.assertEqual(complete("load", "--fd", "3", "/dev/nul"), ["/dev/null"])
         self.assertIn("env", complete("run", "en"))
         self.assertEqual(complete("run", "env", "--sha"), [])
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the tests of gmemctl share: running it, skips, JSON checks."""
 
+import ctypes
 import fcntl
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import unittest
@@ -33,6 +35,31 @@ def ctl(*args, **kwargs):
         check=False,
         **kwargs,
     )
+
+
+def deny(number, errnum):
+    """Makes a program, as preexec_fn, one for which a system call fails."""
+    allow, error, no_new_privs, seccomp = 0x7FFF0000, 0x50000, 38, 22
+    code = struct.pack(
+        "HBBI" * 4,
+        *(0x20, 0, 0, 0),  # load the number
+        *(0x15, 0, 1, number),  # jump if it is this one
+        *(0x06, 0, 0, error | errnum),
+        *(0x06, 0, 0, allow),
+    )
+
+    def confine():
+        libc = ctypes.CDLL(None, use_errno=True)
+        at = ctypes.create_string_buffer(code)
+        program = ctypes.create_string_buffer(
+            struct.pack("H6xQ", 4, ctypes.addressof(at))
+        )
+        if libc.prctl(no_new_privs, 1, 0, 0, 0) or libc.prctl(
+            seccomp, 2, ctypes.byref(program)
+        ):
+            raise OSError(ctypes.get_errno(), "seccomp")
+
+    return confine
 
 
 def missing_kvm():

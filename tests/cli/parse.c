@@ -2,6 +2,8 @@
 /* Words to values: what is taken, what is refused, and that nothing else. */
 #include <stdbool.h>
 
+#include <gmem.h>
+
 #include "parse.h"
 #include "t.h"
 
@@ -234,6 +236,61 @@ static void hex(void **state)
 	assert_memory_equal(same, "\x00\xff\x10", 3);
 }
 
+static void node_sets(void **state)
+{
+	static const char *const good[] = {
+		"0", "0-3", "0,2", "0-1,4,6-7", "all", "!0", "+0-1", "!+0",
+	};
+	static const char *const bad[] = {
+		"",	     " ",     "0 ",
+		" 0",	     "0,",    ",0",
+		"0-",	     "-1",    "3-1",
+		"0--1",	     "a",     "0x1",
+		"all,",	     "+",     "!",
+		"++0",	     "file:", "0a",
+		"netdev:lo", "0-1-2", "99999999999999999999",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(good); i++)
+		if (parse_nodes(good[i]))
+			fail_msg("'%s' was refused", good[i]);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++)
+		if (!parse_nodes(bad[i]))
+			fail_msg("'%s' was taken", bad[i]);
+}
+
+static void policies(void **state)
+{
+	uint32_t mode = 99;
+
+	(void)state;
+	assert_non_null(parse_policy("", &mode));
+	assert_non_null(parse_policy("Bind", &mode));
+	assert_int_equal(mode, 99);
+	assert_null(parse_policy("default", &mode));
+	assert_int_equal(mode, GMEM_MPOL_DEFAULT);
+	assert_null(parse_policy("weighted-interleave", &mode));
+	assert_int_equal(mode, GMEM_MPOL_WEIGHTED_INTERLEAVE);
+}
+
+/* Only what a terminal shows as it is comes through, and never beyond. */
+static void safe_texts(void **state)
+{
+	char buf[8];
+
+	(void)state;
+	assert_string_equal(safe_text("", buf, sizeof(buf)), "");
+	assert_string_equal(safe_text("a b~", buf, sizeof(buf)), "a b~");
+	assert_string_equal(safe_text("\n\\", buf, sizeof(buf)), "\\n\\\\");
+	assert_string_equal(safe_text("\033[", buf, sizeof(buf)), "\\x1b[");
+	assert_string_equal(safe_text("\x7f", buf, sizeof(buf)), "\\x7f");
+	assert_string_equal(safe_text("\xff", buf, sizeof(buf)), "\\xff");
+	assert_string_equal(safe_text("1234567", buf, sizeof(buf)), "1234567");
+	assert_string_equal(safe_text("12345678", buf, sizeof(buf)), "1234567");
+	assert_string_equal(safe_text("1234\t", buf, sizeof(buf)), "1234");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +302,9 @@ int main(void)
 		cmocka_unit_test(slot_specs),
 		cmocka_unit_test(names),
 		cmocka_unit_test(hex),
+		cmocka_unit_test(node_sets),
+		cmocka_unit_test(policies),
+		cmocka_unit_test(safe_texts),
 	};
 
 	return t_main(tests);

@@ -15,6 +15,14 @@ Commands:
   probe         what this host's KVM offers to guest memory
   why           which rule a call would break, before it is made
   run           run a program that is handed a guest_memfd
+  ps            every guest_memfd on this machine that can be seen
+  stat          size and residency of a guest_memfd
+  populate      allocate its memory before a guest needs it
+  discard       free its memory, which reads as zero afterwards
+  load          read a file or pipe into its memory
+  policy        show, set or verify its NUMA policy
+  map           a picture of what is private, shared and resident
+  doctor        is this host fit for guest memory, and what to do
   batch         run many commands against one VM
   commands      list the commands, with --json also all their options
 
@@ -144,6 +152,13 @@ class Usage(Case):
             command="run",
             status=125,
         )
+
+    def test_letters_with_a_value(self):
+        for args in (["-opid,hold"], ["-o", "pid,hold"], ["--output=pid,hold"]):
+            r = ctl("ps", *args)
+            self.assertEqual(r.stdout.split("\n")[0].split(), ["PID", "HOLD"])
+        r = ctl("ps", "-bno", "pid")
+        self.assertNotIn("PID", r.stdout)
 
     def test_letters_can_be_joined(self):
         r = ctl("-vj", "probe", "--device", "/nonexistent")

@@ -43,10 +43,11 @@ def programs():
 def examples_compile():
     with tempfile.TemporaryDirectory() as scratch:
         for path, number, source in programs():
+            model = [meta.MODEL] if "gmem_model.h" in source else []
             said = meta.complaint(
                 meta.CC, "-std=c11", "-x", "c", *meta.CFLAGS, "-", "-x",
-                "none", meta.SHARED, "-o", pathlib.Path(scratch, "program"),
-                input=source)
+                "none", *model, meta.SHARED, "-o",
+                pathlib.Path(scratch, "program"), input=source)
             if said:
                 yield f"{path}, example {number}: {said}"
 

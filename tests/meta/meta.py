@@ -17,6 +17,7 @@ CXX = os.environ.get("CXX", "c++")
 CFLAGS = ["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
           f"-I{SOURCE}/include", f"-I{BUILD}/include"]
 SHARED = BUILD / "lib/libgmem.so"
+MODEL = BUILD / "model/libgmem-model.so"
 STATIC = BUILD / "lib/libgmem.a"
 
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/* NUMA policies in words: libnuma reads the sets of nodes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <gmem_numa.h>
+
+#include "target.h"
+
+/* What libnuma finds wrong it would print itself: this is ours to say. */
+void numa_warn(int num, char *fmt, ...)
+{
+	(void)num;
+	(void)fmt;
+}
+
+const char *policy_problem(const struct policy_args *a)
+{
+	if (a->nodes && !a->mode)
+		return "goes with a policy";
+	return a->nodes ? parse_nodes(a->nodes) : NULL;
+}
+
+int policy_make(const struct policy_args *a, struct gmem_mempolicy *out,
+		struct bitmask **mask, struct gmem_error *err)
+{
+	uint32_t mode = GMEM_MPOL_DEFAULT;
+
+	*mask = NULL;
+	if (a->nodes) {
+		if (numa_available() < 0)
+			return refuse(err, -EOPNOTSUPP,
+				      GMEM_REASON_NUMA_UNSUPPORTED,
+				      "this kernel is built without NUMA");
+		*mask = numa_parse_nodestring(a->nodes);
+		if (!*mask)
+			return refuse(err, -EINVAL, GMEM_REASON_POLICY_NODES,
+				      "'%.80s' names a node that this host or "
+				      "process does not have (it has 0 to %d)",
+				      a->nodes, numa_max_node());
+	}
+	(void)parse_policy(a->mode, &mode);
+	gmem_mempolicy_from_bitmask(out, mode, *mask);
+	out->flags = (uint32_t)a->flags;
+	return 0;
+}
+
+void policy_free(struct bitmask *mask)
+{
+	if (mask)
+		numa_bitmask_free(mask);
+}
+
+/* ---------------------------------------------------------------- words -- */
+
+#define WORD_BITS (8 * sizeof(unsigned long))
+
+static bool in(const unsigned long *nodes, unsigned int n)
+{
+	return n < NODES && nodes[n / WORD_BITS] >> n % WORD_BITS & 1;
+}
+
+int policy_get(struct gmem *g, uint64_t offset, struct gmem_mempolicy *out,
+	       char nodes[NODES_TEXT], struct gmem_error *err)
+{
+	unsigned long bits[NODES / WORD_BITS] = { 0 };
+	unsigned int last;
+	size_t at = 0;
+	int r;
+
+	*out = (struct gmem_mempolicy){
+		.sz = sizeof(*out),
+		.nodes = bits,
+		.max_node = NODES,
+	};
+	r = gmem_get_mempolicy(g, offset, out, err);
+	out->nodes = NULL;
+	*nodes = '\0';
+	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n = last + 1) {
+		last = n;
+		if (!in(bits, n))
+			continue;
+		while (in(bits, last + 1))
+			last++;
+		at += (size_t)snprintf(nodes + at, NODES_TEXT - at,
+				       last > n ? "%s%u-%u" : "%s%u",
+				       at ? "," : "", n, last);
+	}
+	return r;
+}
+
+const char *placed_name(int verdict)
+{
+	return verdict == GMEM_YES  ? "yes"
+	       : verdict == GMEM_NO ? "no"
+				    : "unknown";
+}
+
+const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT])
+{
+	char size[SIZE_TEXT];
+	size_t at = 0;
+
+	*buf = '\0';
+	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n++)
+		if (bytes[n])
+			at += (size_t)snprintf(buf + at, NODES_TEXT - at,
+					       "%s%u:%s", at ? " " : "", n,
+					       size_text(bytes[n], size));
+	return buf;
+}
+
+json_object *nodes_json(const uint64_t bytes[NODES])
+{
+	json_object *list = json_object_new_array(), *o;
+
+	for (unsigned int n = 0; n < NODES; n++) {
+		if (!bytes[n])
+			continue;
+		o = json_object_new_object();
+		json_u64(o, "node", n);
+		json_u64(o, "bytes", bytes[n]);
+		json_object_array_add(list, o);
+	}
+	return list;
+}

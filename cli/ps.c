@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: MIT
+/* Every guest_memfd on the machine that can be seen. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/sysmacros.h>
+
+#include "ps.h"
+
+#define BUDGET_MS 2000
+
+struct args {
+	const char *columns;
+	struct opt_u32 budget;
+	bool bytes, no_headings, nodes;
+};
+
+#define AT(member) offsetof(struct args, member)
+
+const struct opt ps_opts[] = {
+	{ "output", "COL,...", OPT_TEXT, AT(columns), .letter = 'o',
+	  .help = "these columns: dev, inode, size, resident, nodes, vm, "
+		  "mapped, pid, hold, command" },
+	{ "bytes", NULL, OPT_BOOL, AT(bytes), .letter = 'b',
+	  .help = "sizes in bytes, without units" },
+	{ "noheadings", NULL, OPT_BOOL, AT(no_headings), .letter = 'n',
+	  .help = "no line of headings" },
+	{ "nodes", NULL, OPT_BOOL, AT(nodes),
+	  .help = "also on which NUMA nodes the memory is" },
+	{ "budget", "MS", OPT_U32, AT(budget),
+	  .help = "milliseconds to look around for (2000)" },
+	{ .name = NULL },
+};
+
+/* -------------------------------------------------------------- columns -- */
+
+struct cell {
+	FILE *to;
+	const struct mem *m;
+	bool bytes; /* --bytes */
+};
+
+static void put_size(const struct cell *c, uint64_t size)
+{
+	char text[SIZE_TEXT];
+
+	if (c->bytes)
+		fprintf(c->to, "%" PRIu64, size);
+	else
+		fputs(size_text(size, text), c->to);
+}
+
+static void put_dev(const struct cell *c)
+{
+	fprintf(c->to, "%u:%u", major(c->m->dev), minor(c->m->dev));
+}
+
+static void put_inode(const struct cell *c)
+{
+	fprintf(c->to, "%" PRIu64, (uint64_t)c->m->ino);
+}
+
+static void put_file_size(const struct cell *c)
+{
+	if (c->m->no_size.text[0])
+		fputc('-', c->to);
+	else
+		put_size(c, c->m->size);
+}
+
+static void put_resident(const struct cell *c)
+{
+	if (c->m->no_resident.text[0]) {
+		fputc('-', c->to);
+		return;
+	}
+	fputs(c->m->lower_bound ? ">=" : "", c->to);
+	put_size(c, c->m->resident);
+}
+
+static void put_nodes(const struct cell *c)
+{
+	const char *between = "";
+
+	for (unsigned int n = 0; c->m->nodes && n < NODES; n++) {
+		if (!c->m->nodes[n])
+			continue;
+		fprintf(c->to, "%s%u:", between, n);
+		put_size(c, c->m->nodes[n]);
+		between = ",";
+	}
+	if (!*between)
+		fputc('-', c->to);
+}
+
+/* Of the holders, what @put says, with commas between. */
+static void each(const struct cell *c,
+		 void (*put)(const struct cell *c, const struct holder *h))
+{
+	for (const struct holder *h = c->m->holders; h; h = h->next) {
+		put(c, h);
+		fputs(h->next ? "," : "", c->to);
+	}
+}
+
+static void holder_vm(const struct cell *c, const struct holder *h)
+{
+	fputs(h->vm ? "yes" : "no", c->to);
+}
+
+static void holder_mapped(const struct cell *c, const struct holder *h)
+{
+	if (h->unmapped)
+		fputc('-', c->to);
+	else
+		put_size(c, h->mapped);
+}
+
+static void holder_pid(const struct cell *c, const struct holder *h)
+{
+	fprintf(c->to, "%d", (int)h->pid);
+}
+
+static void holder_hold(const struct cell *c, const struct holder *h)
+{
+	for (size_t i = 0; i < h->fds; i++)
+		fprintf(c->to, "%s%d", i ? "+" : "fd:", h->fd[i]);
+	fputs(h->fds ? "" : "mapping", c->to);
+}
+
+static void holder_command(const struct cell *c, const struct holder *h)
+{
+	fputs(h->command, c->to);
+}
+
+static void put_vm(const struct cell *c)
+{
+	each(c, holder_vm);
+}
+
+static void put_mapped(const struct cell *c)
+{
+	each(c, holder_mapped);
+}
+
+static void put_pid(const struct cell *c)
+{
+	each(c, holder_pid);
+}
+
+static void put_hold(const struct cell *c)
+{
+	each(c, holder_hold);
+}
+
+static void put_command(const struct cell *c)
+{
+	each(c, holder_command);
+}
+
+static const struct column {
+	const char *name, *heading;
+	void (*put)(const struct cell *c);
+	bool right; /* numbers: aligned to the right */
+} columns[] = {
+	{ "dev", "DEV", put_dev, true },
+	{ "inode", "INODE", put_inode, true },
+	{ "size", "SIZE", put_file_size, true },
+	{ "resident", "RESIDENT", put_resident, true },
+	{ "nodes", "NODES", put_nodes, false },
+	{ "vm", "VM", put_vm, false },
+	{ "mapped", "MAPPED", put_mapped, false },
+	{ "pid", "PID", put_pid, false },
+	{ "hold", "HOLD", put_hold, false },
+	{ "command", "COMMAND", put_command, false },
+};
+
+#define COLUMNS ARRAY_SIZE(columns)
+#define DEFAULT_COLUMNS "inode,size,resident,vm,pid,hold,command"
+#define NODES_COLUMNS "inode,size,resident,nodes,vm,pid,hold,command"
+
+struct table {
+	const struct column *column[2 * COLUMNS];
+	size_t n;
+};
+
+static int read_columns(struct ctl *ctl, const char *list, struct table *t)
+{
+	size_t len, i;
+
+	t->n = 0;
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		for (i = 0; i < COLUMNS; i++)
+			if (strlen(columns[i].name) == len &&
+			    !strncmp(columns[i].name, list, len))
+				break;
+		if (i == COLUMNS)
+			return usage_error(ctl,
+					   "--output: '%.*s' is not a column",
+					   (int)len, list);
+		if (t->n == ARRAY_SIZE(t->column))
+			return usage_error(ctl,
+					   "--output: more than %zu columns",
+					   ARRAY_SIZE(t->column));
+		t->column[t->n++] = &columns[i];
+		if (!list[len])
+			return 0;
+	}
+}
+
+static bool shown(const struct table *t, const char *name)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->column[i]->name, name))
+			return true;
+	return false;
+}
+
+/* The text of one cell, to be freed; NULL: no memory. */
+static char *cell_text(const struct column *column, const struct mem *m,
+		       bool bytes)
+{
+	struct cell c = { .m = m, .bytes = bytes };
+	char *text = NULL;
+	size_t size;
+
+	c.to = open_memstream(&text, &size);
+	if (!c.to)
+		return NULL;
+	column->put(&c);
+	if (fclose(c.to)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void print_cell(const struct table *t, size_t i, const char *text,
+		       size_t width)
+{
+	if (t->column[i]->right)
+		printf("%*s", (int)width, text);
+	else if (i + 1 < t->n)
+		printf("%-*s", (int)width, text);
+	else
+		fputs(text, stdout);
+	putchar(i + 1 < t->n ? ' ' : '\n');
+}
+
+/* Two passes: the first for the widths. */
+static int print_table(const struct scan *s, const struct table *t,
+		       const struct args *a)
+{
+	size_t width[2 * COLUMNS] = { 0 }, n;
+	char *text;
+
+	for (size_t i = 0; i < t->n && !a->no_headings; i++)
+		width[i] = strlen(t->column[i]->heading);
+	for (int print = 0; print < 2; print++) {
+		for (size_t i = 0; i < t->n && print && !a->no_headings; i++)
+			print_cell(t, i, t->column[i]->heading, width[i]);
+		for (const struct mem *m = s->files; m; m = m->next) {
+			for (size_t i = 0; i < t->n; i++) {
+				text = cell_text(t->column[i], m, a->bytes);
+				if (!text)
+					return -ENOMEM;
+				n = strlen(text);
+				if (print)
+					print_cell(t, i, text, width[i]);
+				else if (n > width[i])
+					width[i] = n;
+				free(text);
+			}
+		}
+	}
+	return 0;
+}
+
+/* What the table leaves out. */
+static void tell_unknown(struct ctl *ctl, const struct scan *s,
+			 const struct table *t)
+{
+	for (const struct mem *m = s->files; m; m = m->next) {
+		if (shown(t, "resident") && m->no_resident.text[0])
+			message(ctl, "inode %" PRIu64 ": resident: %s",
+				(uint64_t)m->ino, m->no_resident.text);
+		if (shown(t, "nodes") && m->no_nodes.text[0])
+			message(ctl, "inode %" PRIu64 ": nodes: %s",
+				(uint64_t)m->ino, m->no_nodes.text);
+	}
+}
+
+static void tell_unseen(struct ctl *ctl, const struct scan *s,
+			const struct args *a)
+{
+	size_t n = 0;
+
+	for (const struct hidden *h = s->hidden; h; h = h->next)
+		n++;
+	if (n)
+		message(ctl,
+			"%zu of %zu processes could not be looked into, first "
+			"%d (%s): %s",
+			n, s->processes, (int)s->hidden->pid,
+			s->hidden->command, s->hidden->why);
+	if (s->lates)
+		message(ctl,
+			"%zu processes were not reached in the %" PRIu32
+			" ms of --budget",
+			s->lates, a->budget.value);
+}
+
+/* ----------------------------------------------------------------- JSON -- */
+
+static void add_number(json_object *to, const char *key, uint64_t value,
+		       const struct unknown *why)
+{
+	if (why->text[0])
+		json_null(to, key, why->text);
+	else
+		json_u64(to, key, value);
+}
+
+static json_object *holder_json(const struct holder *h)
+{
+	json_object *o = json_object_new_object();
+	json_object *fds = json_object_new_array();
+
+	json_u64(o, "pid", (uint64_t)h->pid);
+	json_text(o, "command", h->command, "");
+	json_text(o, "how", h->fds ? "fd" : "mapping", "");
+	for (size_t i = 0; i < h->fds; i++)
+		json_object_array_add(fds, json_object_new_int(h->fd[i]));
+	json_object_object_add(o, "fds", fds);
+	if (h->unmapped)
+		json_null(o, "mapped", "its mappings could not be read");
+	else
+		json_u64(o, "mapped", h->mapped);
+	json_object_object_add(o, "kvm_vm", json_object_new_boolean(h->vm));
+	return o;
+}
+
+static json_object *file_json(const struct mem *m, bool nodes)
+{
+	json_object *o = json_object_new_object();
+	json_object *holders = json_object_new_array();
+	char dev[32];
+
+	(void)snprintf(dev, sizeof(dev), "%u:%u", major(m->dev), minor(m->dev));
+	json_text(o, "dev", dev, "");
+	json_u64(o, "inode", m->ino);
+	add_number(o, "size", m->size, &m->no_size);
+	add_number(o, "resident", m->resident, &m->no_resident);
+	if (m->no_resident.text[0])
+		json_null(o, "lower_bound", m->no_resident.text);
+	else
+		json_object_object_add(o, "lower_bound",
+				       json_object_new_boolean(m->lower_bound));
+	if (m->nodes)
+		json_object_object_add(o, "nodes", nodes_json(m->nodes));
+	else
+		json_null(o, "nodes",
+			  nodes ? m->no_nodes.text : "--nodes was not given");
+	for (const struct holder *h = m->holders; h; h = h->next)
+		json_object_array_add(holders, holder_json(h));
+	json_object_object_add(o, "holders", holders);
+	return o;
+}
+
+static void print_json(struct ctl *ctl, const struct scan *s,
+		       const struct args *a, bool complete)
+{
+	json_object *o = json_new(ctl), *hidden = json_object_new_array();
+	json_object *files = json_object_new_array();
+	json_object *late = json_object_new_array(), *p;
+
+	for (const struct mem *m = s->files; m; m = m->next)
+		json_object_array_add(files, file_json(m, a->nodes));
+	for (const struct hidden *h = s->hidden; h; h = h->next) {
+		p = json_object_new_object();
+		json_u64(p, "pid", (uint64_t)h->pid);
+		json_text(p, "command", h->command, "");
+		json_null(p, "files", h->why);
+		json_object_array_add(hidden, p);
+	}
+	for (size_t i = 0; i < s->lates; i++)
+		json_object_array_add(late, json_object_new_int(s->late[i]));
+	json_object_object_add(o, "complete",
+			       json_object_new_boolean(complete));
+	json_u64(o, "processes", s->processes);
+	json_u64(o, "budget_ms", a->budget.value);
+	json_object_object_add(o, "files", files);
+	json_object_object_add(o, "hidden", hidden);
+	json_object_object_add(o, "not_reached", late);
+	out_json(ctl, o);
+}
+
+/* -------------------------------------------------------------- command -- */
+
+static bool is_complete(const struct scan *s)
+{
+	bool complete = !s->hidden && !s->lates;
+
+	for (const struct mem *m = s->files; m; m = m->next)
+		complete &= !m->no_resident.partial && !m->no_nodes.partial;
+	return complete;
+}
+
+/* Rights are needed to look, and none to tell. */
+static int look(struct ctl *ctl, struct scan *s)
+{
+	int r, status = 0;
+
+	/* Without this one, the others of root show more than it alone. */
+	if (priv_has(CAP_SYS_PTRACE))
+		status = priv_only(ctl, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH);
+	if (status)
+		return status;
+	clock_gettime(CLOCK_MONOTONIC, &s->start);
+	r = scan_processes(s);
+	if (r < 0)
+		return system_error(ctl, -r, "/proc");
+	scan_files(s);
+	return priv_drop(ctl);
+}
+
+int cmd_ps(struct ctl *ctl, int argc, char **argv)
+{
+	struct args a = { .budget = { .value = BUDGET_MS } };
+	struct scan s = { .files = NULL };
+	struct table t;
+	int status;
+
+	if (opts_parse(ctl, argc, argv, &a) < 0)
+		return ctl->status;
+	if (ctl->json && (a.columns || a.bytes || a.no_headings))
+		return usage_error(ctl, "--json has all columns: it goes with "
+					"none of -o, -b, -n");
+	if (!a.columns)
+		a.columns = a.nodes ? NODES_COLUMNS : DEFAULT_COLUMNS;
+	status = read_columns(ctl, a.columns, &t);
+	if (status)
+		return status;
+	a.nodes |= shown(&t, "nodes");
+	s.nodes = a.nodes;
+	s.budget = a.budget.value;
+	status = look(ctl, &s);
+	if (!status) {
+		bool complete = is_complete(&s);
+
+		status = complete ? CTL_OK : CTL_CHECK;
+		if (ctl->json)
+			print_json(ctl, &s, &a, complete);
+		else if (print_table(&s, &t, &a) < 0)
+			status = system_error(ctl, ENOMEM, "the table");
+		if (!ctl->json)
+			tell_unknown(ctl, &s, &t);
+		tell_unseen(ctl, &s, &a);
+	}
+	scan_free(&s);
+	return status;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the kernel says of a file that another process holds: through a copy
+ * of its descriptor, since no guest_memfd can be opened.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ps.h"
+
+/* Asked at once: about 0.1 s where all of it is there. */
+#define STEP (4ULL << 30)
+
+__attribute__((format(printf, 3, 4))) static void
+unknown(struct unknown *u, bool partial, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(u->text, sizeof(u->text), fmt, ap);
+	va_end(ap);
+	u->partial = partial;
+}
+
+static void out_of_time(struct unknown *u)
+{
+	unknown(u, true, "the time of --budget is over");
+}
+
+/* The first copy that can be had; its holder may have closed it since. */
+static int copy_of(struct mem *m)
+{
+	char why[TARGET_WHY];
+	struct stat st;
+	int fd;
+
+	unknown(&m->no_resident, false,
+		"its holders closed it while it was looked at");
+	for (const struct holder *h = m->holders; h; h = h->next) {
+		for (size_t i = 0; i < h->fds; i++) {
+			fd = target_copy(h->pid, h->fd[i], why);
+			if (fd >= 0 && !fstat(fd, &st) && st.st_dev == m->dev &&
+			    st.st_ino == m->ino)
+				return fd;
+			if (fd >= 0)
+				(void)close(fd);
+			else if (fd != -ESRCH && fd != -EBADF)
+				unknown(&m->no_resident, true, "%s%s%s", why,
+					fd == -EPERM ? "" : ": ",
+					fd == -EPERM ? "" : strerror(-fd));
+		}
+	}
+	return -1;
+}
+
+/*
+ * The descriptor does not tell whether the file is shared.  It is taken so
+ * where that is possible: only allocated pages are ever read, and on private
+ * memory the kernel refuses even that.
+ */
+static int adopt(int fd, struct gmem **out, struct gmem_error *err)
+{
+	const struct gmem_adopt_opts shared = {
+		.sz = sizeof(shared),
+		.flags = GMEM_ADOPT_INIT_SHARED,
+	};
+	int r = gmem_adopt(NULL, fd, &shared, out, err);
+
+	if (r < 0 && err->reason == GMEM_REASON_INIT_SHARED_UNMAPPABLE)
+		r = gmem_adopt(NULL, fd, NULL, out, err);
+	return r;
+}
+
+static bool late(const struct scan *s)
+{
+	return ms_since(&s->start) >= s->budget;
+}
+
+static void count_resident(const struct scan *s, struct mem *m, struct gmem *g)
+{
+	struct gmem_residency part = { .sz = sizeof(part) };
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t pos = 0, step = STEP, n;
+
+	for (; pos < m->size; pos += n) {
+		if (late(s)) {
+			out_of_time(&m->no_resident);
+			return;
+		}
+		n = step < m->size - pos ? step : m->size - pos;
+		if (gmem_resident(g, pos, n, &part, &err) < 0) {
+			unknown(&m->no_resident, true, "%s", err.msg);
+			return;
+		}
+		m->resident += part.bytes;
+		m->lower_bound |= part.flags & GMEM_RESIDENT_LOWER_BOUND;
+		/* Holes take no time. */
+		step = part.bytes || step > UINT64_MAX / 2 ? STEP : 2 * step;
+	}
+	m->no_resident.text[0] = '\0';
+}
+
+static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_placement p = { .sz = sizeof(p), .node_count = NODES };
+	uint64_t pos = 0, step = STEP, *part, no = 0, n;
+	uint64_t *all = calloc(NODES, 2 * sizeof(*all));
+
+	if (!all) {
+		unknown(&m->no_nodes, true, "no memory");
+		return;
+	}
+	part = p.node_bytes = all + NODES;
+	for (; pos < m->size; pos += n) {
+		if (late(s)) {
+			out_of_time(&m->no_nodes);
+			goto out;
+		}
+		n = step < m->size - pos ? step : m->size - pos;
+		if (gmem_verify_placement(g, pos, n, NULL, &p, &err) < 0) {
+			unknown(&m->no_nodes, true, "%s", err.msg);
+			goto out;
+		}
+		for (size_t i = 0; i < NODES; i++)
+			all[i] += part[i];
+		no += p.unknown;
+		step = p.resident || step > UINT64_MAX / 2 ? STEP : 2 * step;
+	}
+	if (no) {
+		unknown(&m->no_nodes, false,
+			"it is private: the host can look at no page");
+		goto out;
+	}
+	m->no_nodes.text[0] = '\0';
+	m->nodes = all;
+	return;
+out:
+	free(all);
+}
+
+static void ask(const struct scan *s, struct mem *m)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem *g;
+	int fd = copy_of(m);
+
+	m->no_nodes = m->no_resident;
+	if (fd < 0)
+		return;
+	if (adopt(fd, &g, &err) < 0) {
+		(void)close(fd);
+		unknown(&m->no_resident, true, "%s", err.msg);
+		m->no_nodes = m->no_resident;
+		return;
+	}
+	count_resident(s, m, g);
+	if (!(gmem_flags(g) & GMEM_CREATE_MMAP))
+		unknown(&m->no_nodes, false,
+			"it was made without MMAP: no page can be looked at");
+	else if (s->nodes)
+		count_nodes(s, m, g);
+	(void)gmem_close(g, NULL);
+}
+
+void scan_files(struct scan *s)
+{
+	for (struct mem *m = s->files; m; m = m->next) {
+		if (m->no_size.text[0])
+			continue;
+		if (!late(s)) {
+			ask(s, m);
+			continue;
+		}
+		out_of_time(&m->no_resident);
+		out_of_time(&m->no_nodes);
+	}
+}

@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gmemctl stat, populate, discard and load, with the kernel as reference."""
+
+import mmap
+import os
+import signal
+import subprocess
+import tempfile
+
+from ctl import ACCESS, CHECK, Case, FAILED, GMEMCTL, OK, PAGE, USAGE
+from ctl import ctl, deny, main
+from foreign import Foreign, guest_memfd, resident
+
+MIB = 1 << 20
+ALL = ("stat", "populate", "discard", "load", "policy", "map")
+
+
+class Usage(Case):
+    def test_target(self):
+        for command in ALL:
+            file = ["/dev/null"] if command == "load" else []
+            for args, says in (
+                ([], "--fd is needed"),
+                (["--pid", 1], "--fd is needed"),
+                (["--fd", "x"], "--fd: 'x' is not a number"),
+                (["--fd", 2**31], "--fd is beyond 2^31 - 1"),
+                (["--fd", 3, "--pid", 2**31], "--pid is beyond 2^31 - 1"),
+                (["--fd", 3, "--len", "1Q"], "--len: '1Q' is not a size"),
+            ):
+                if command == "discard" and "--pid" in args:
+                    args = [*args, "--yes-destroy"]
+                self.usage(command, *args, *file, says=says, command=command)
+
+    def test_no_such_descriptor(self):
+        for command in ALL:
+            file = ["/dev/null"] if command == "load" else []
+            r = ctl(command, "--fd", 77, *file)
+            self.ended(r, FAILED, f"{command}: --fd 77: Bad file descriptor")
+            r = ctl(command, "--fd", 77, "--json", *file)
+            self.valid(r.stdout, command)
+
+    def test_not_a_guest_memfd(self):
+        with open("/dev/null") as null:
+            fd = null.fileno()
+            r = ctl("stat", "--fd", fd, pass_fds=[fd])
+            self.ended(r, FAILED, f"fd {fd} is not a guest_memfd [not-guest-memfd]")
+            r = ctl("stat", "--fd", fd, "--pid", os.getpid())
+        self.ended(r, FAILED, f"fd {fd} of process {os.getpid()} is not a guest")
+
+    def test_no_such_process(self):
+        pid = 2**22 + 1  # beyond the largest
+        r = ctl("stat", "--fd", 3, "--pid", pid)
+        self.ended(r, FAILED, f"stat: process {pid}: No such process")
+
+    def test_a_descriptor_that_may_not_be_copied(self):
+        r = ctl(
+            *("stat", "--fd", 0, "--pid", os.getpid()), preexec_fn=deny(438, 1)
+        )
+        self.ended(r, ACCESS, "may not be copied: ")
+
+    def test_anothers_memory(self):
+        self.usage(
+            *("discard", "--fd", 3, "--pid", os.getpid()),
+            says="only with --yes-destroy",
+            command="discard",
+        )
+
+    def test_load(self):
+        for args in ([], ["a", "b"]):
+            self.usage("load", "--fd", 3, *args, says="one file", command="load")
+
+    def test_policy_words(self):
+        for args, says in (
+            (["--nodes", "0"], "--nodes: '0' goes with a policy"),
+            (["--policy", "bind", "--nodes", "0,"], "'0,' is not a set of nodes"),
+            (["--policy", "bind", "--nodes", "3-1"], "'3-1' is not a set"),
+            (["--policy", "bound"], "'bound' is not one of default,"),
+        ):
+            self.usage("populate", "--fd", 3, *args, says=says, command="populate")
+
+
+class Memory(Case):
+    need = ("kvm",)
+
+    def on(self, fd, command, *args, **kwargs):
+        return ctl(command, "--fd", fd, *args, pass_fds=[fd], **kwargs)
+
+    def json(self, fd, command, *args, status=OK):
+        r = self.on(fd, command, "--json", *args)
+        self.assertEqual(r.returncode, status, r)
+        return self.valid(r.stdout, command)
+
+
+class Stat(Memory):
+    def test_stat(self):
+        for flags in (0, 1, 3):
+            fd = guest_memfd(self, 4 * MIB, flags)
+            self.ended(self.on(fd, "populate", "--offset=1M", "--len=8K"), OK)
+            got = self.json(fd, "stat")
+            self.assertEqual(got["size"], 4 * MIB)
+            self.assertEqual(got["inode"], os.fstat(fd).st_ino)
+            self.assertEqual(got["page_size"], PAGE)
+            self.assertEqual(got["mappable"], flags != 0)
+            self.assertEqual(got["shared"], None if flags else False)
+            self.assertEqual(got["resident"], 8192)
+            self.assertEqual(self.json(fd, "stat", "--len=1M")["resident"], 0)
+            other = ["--pid", os.getpid()]
+            got = self.json(fd, "stat", *other)
+            self.assertEqual((got["pid"], got["resident"]), (os.getpid(), 8192))
+        r = self.ended(self.on(fd, "stat"), OK)
+        self.assertEqual(
+            r.stdout,
+            f"inode      {os.fstat(fd).st_ino}\nsize       4M\n"
+            "page size  4K\nmappable   yes\nresident   8K\n",
+        )
+
+    def test_ranges(self):
+        fd = guest_memfd(self, 4 * MIB)
+        for command in ("stat", "populate", "discard"):
+            for args, reason in (
+                (["--offset=1"], "unaligned"),
+                (["--len=1"], "unaligned"),
+                (["--len=0"], "zero-size"),
+                (["--offset=4M"], "zero-size"),
+                (["--offset=5M", "--len=4K"], "outside-file"),
+                (["--len=5M"], "outside-file"),
+                (["--offset=0xfffffffffffff000", "--len=4K"], "o"),
+            ):
+                r = self.on(fd, command, *args)
+                self.ended(r, FAILED, f"[{reason}")
+                r = self.on(fd, command, "--json", *args)
+                self.valid(r.stdout, command)
+        self.assertEqual(resident(fd), 0)
+
+    def test_as_standard_input(self):
+        fd = guest_memfd(self, MIB)
+        r = ctl("stat", "--fd", 0, stdin=fd)
+        self.assertIn("size       1M", self.ended(r, OK).stdout)
+
+
+class Populate(Memory):
+    def test_private_and_shared(self):
+        for flags, shared in ((0, []), (1, []), (3, []), (3, ["--shared"])):
+            fd = guest_memfd(self, 8 * MIB, flags)
+            got = self.json(fd, "populate", "--offset=2M", "--len=3M", *shared)
+            self.assertEqual((got["done"], got["resident"]), (3 * MIB, 3 * MIB))
+            self.assertEqual(resident(fd), 3 * MIB)
+            self.assertEqual(resident(fd, 2 * MIB, 3 * MIB), 3 * MIB)
+            r = self.ended(self.on(fd, "populate", "--threads=2", *shared), OK)
+            self.assertEqual(r.stdout, "populated 8M at 0x0\n")
+            self.assertEqual(resident(fd), 8 * MIB)
+
+    def test_of_another_process(self):
+        foreign = Foreign(self, "three")
+        for held in foreign.held:
+            r = ctl("populate", "--pid", held.pid, "--fd", held.fd)
+            self.ended(r, OK)
+            r = ctl("stat", "--json", "--pid", held.pid, "--fd", held.fd)
+            self.assertEqual(self.valid(r.stdout, "stat")["resident"], held.size)
+
+    def test_policy(self):
+        fd = guest_memfd(self, 4 * MIB)
+        for args in (["bind", "--nodes=0"], ["interleave", "--nodes=all"], ["local"]):
+            self.ended(self.on(fd, "discard"), OK)
+            self.ended(self.on(fd, "populate", "--shared", "--policy", *args), OK)
+            self.assertEqual(resident(fd), 4 * MIB)
+        self.ended(self.on(fd, "discard"), OK)
+        r = self.on(fd, "populate", "--policy=bind")
+        self.ended(r, FAILED, "[policy-nodes]; ")
+        r = self.on(fd, "populate", "--policy=bind", "--nodes=1000")
+        self.ended(r, FAILED, "populate: '1000' names a node that this host")
+        self.assertEqual(len(r.stderr.splitlines()), 1)
+        self.assertEqual(resident(fd), 0)
+
+    def test_wrongly_said_to_be_shared(self):
+        fd = guest_memfd(self, MIB, 1)
+        r = self.on(fd, "populate", "--shared")
+        self.assertIn("[private]; ", r.stderr)
+        fd = guest_memfd(self, MIB, 0)
+        r = self.on(fd, "populate", "--shared")
+        self.ended(r, FAILED, "[init-shared-unmappable]; ")
+
+
+class Interrupted(Memory):
+    """Signals while a file is populated that takes a while."""
+
+    SIZE = 2 << 30
+
+    def start(self, fd, *args):
+        p = subprocess.Popen(
+            [GMEMCTL, *args, f"--fd={fd}"],
+            pass_fds=[fd],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(p.communicate)
+        self.addCleanup(p.kill)
+        return p
+
+    def test_interrupt_is_told_exactly(self):
+        fd = guest_memfd(self, self.SIZE)
+        p = self.start(fd, "populate", "--json")
+        while not resident(fd) and p.poll() is None:
+            pass
+        p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=60)
+        got = self.valid(out, "populate")
+        self.assertEqual(got["resident"], resident(fd))
+        self.assertLessEqual(got["done"], got["resident"])
+        if got["done"] == self.SIZE:  # it was faster
+            self.assertEqual(p.returncode, OK)
+            return
+        self.assertEqual(p.returncode, CHECK)
+        self.assertEqual(got["error"]["reason"], "cancelled")
+
+    def test_storm_of_stops(self):
+        """Stopping and going on fails its system calls over and over."""
+        fd = guest_memfd(self, self.SIZE)
+        p = self.start(fd, "populate", "--threads=2")
+        while p.poll() is None:
+            p.send_signal(signal.SIGSTOP)
+            p.send_signal(signal.SIGCONT)
+        self.assertEqual(p.returncode, OK, p.stderr.read())
+        self.assertEqual(resident(fd), self.SIZE)
+
+    def test_storm_of_interrupts(self):
+        fd = guest_memfd(self, self.SIZE)
+        p = self.start(fd, "populate", "--json", "--threads=2")
+        while not resident(fd) and p.poll() is None:
+            pass
+        while p.poll() is None:
+            p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=60)
+        got = self.valid(out, "populate")
+        self.assertEqual(got["resident"], resident(fd))
+        self.assertLessEqual(got["done"], got["resident"])
+        self.assertIn(p.returncode, (OK, CHECK))
+
+    def test_load_that_waits(self):
+        fd = guest_memfd(self, MIB)
+        p = self.start(fd, "load", "--shared", "--json", "-")
+        p.stdin.write("x" * 5000)
+        p.stdin.flush()
+        while resident(fd) < 8192:
+            pass
+        # Until it is seen: the first may come before the read that waits.
+        while p.poll() is None:
+            p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=60)
+        got = self.valid(out, "load")
+        self.assertEqual((p.returncode, got["done"]), (CHECK, 5000))
+        self.assertEqual(got["error"]["reason"], "cancelled")
+
+    def test_bar_on_a_terminal(self):
+        """Seen after a second, and gone at the end."""
+        fd = guest_memfd(self, MIB)
+        main_end, end = os.openpty()
+        p = subprocess.Popen(
+            [GMEMCTL, "load", "--shared", f"--fd={fd}", "-"],
+            pass_fds=[fd],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=end,
+        )
+        os.close(end)
+        text = b""
+        for _ in range(2000):  # till there is one: at most 20 s
+            if b"load [" in text:
+                break
+            p.stdin.write(b"x" * 400)
+            p.stdin.flush()
+            os.set_blocking(main_end, False)
+            try:
+                text += os.read(main_end, 4096)
+            except BlockingIOError:
+                signal.sigtimedwait([], 0.01)
+        self.assertRegex(text, rb"\rload \[#* *\] \d+\w? of 1M")
+        p.stdin.close()
+        os.set_blocking(main_end, True)
+        try:
+            while more := os.read(main_end, 4096):
+                text += more
+        except OSError:  # the other end is closed
+            pass
+        os.close(main_end)
+        self.assertEqual(p.wait(60), OK)
+        self.assertEqual(text[-1:], b"\r")
+
+
+class Discard(Memory):
+    def test_discard(self):
+        fd = guest_memfd(self, 4 * MIB)
+        with mmap.mmap(fd, 4 * MIB) as m:
+            m[:] = b"x" * (4 * MIB)
+            got = self.json(fd, "discard", "--offset=1M", "--len=2M")
+            self.assertEqual((got["done"], got["resident"]), (2 * MIB, 0))
+            self.assertEqual(resident(fd), 2 * MIB)
+            self.assertEqual(m[MIB : 3 * MIB], bytes(2 * MIB))
+            self.assertEqual(m[:MIB], b"x" * MIB)
+
+    def test_of_another_process(self):
+        held = Foreign(self, "three").held[0]
+        target = ["--pid", held.pid, "--fd", held.fd]
+        r = ctl("discard", *target)
+        self.ended(r, USAGE, "--yes-destroy")
+        self.assertIn(f'"resident": {held.resident}', ctl("stat", "-j", *target).stdout)
+        self.ended(ctl("discard", *target, "--yes-destroy"), OK)
+        self.assertIn('"resident": 0', ctl("stat", "-j", *target).stdout)
+
+
+class Load(Memory):
+    def file(self, data):
+        f = tempfile.NamedTemporaryFile()
+        self.addCleanup(f.close)
+        f.write(data)
+        f.flush()
+        return f.name
+
+    def test_file_and_pipe(self):
+        data = os.urandom(300001)
+        name = self.file(data)
+        for args in ([], [f"--len={len(data)}"]):
+            for source in (name, "-"):
+                fd = guest_memfd(self, MIB)
+                with open(name) as f:
+                    stdin = f if source == "-" else subprocess.DEVNULL
+                    args = ["--shared", "--offset=0x1001", *args]
+                    r = self.on(fd, "load", *args, source, stdin=stdin)
+                self.assertEqual(self.ended(r, OK).stdout, "loaded 300001 at 0x1001\n")
+                with mmap.mmap(fd, MIB) as m:
+                    self.assertEqual(m[4097 : 4097 + len(data)], data)
+                    self.assertEqual(m[:4097], bytes(4097))
+
+    def test_too_long_and_too_short(self):
+        fd = guest_memfd(self, MIB)
+        name = self.file(b"x" * (MIB + 1))
+        r = self.on(fd, "load", "--shared", name)
+        self.ended(r, FAILED, "the input has 1048577, and the range only 1M")
+        self.assertEqual(resident(fd), 0)
+        r = self.on(fd, "load", "--shared", "-", input="x" * (MIB + 1))
+        self.ended(r, CHECK, "the input goes on beyond the 1M of the range")
+        self.ended(self.on(fd, "load", "--shared", "-", input="x" * MIB), OK)
+        r = self.on(fd, "load", "--shared", "--len=5", "-", input="1234")
+        self.ended(r, CHECK, "[input-short]; ")
+        self.assertIn("loaded 4 of 5", r.stderr)
+        self.ended(self.on(fd, "load", "--shared", "--len=5", name), OK)
+
+    def test_refused(self):
+        fd = guest_memfd(self, MIB)
+        r = self.on(fd, "load", "/dev/null")
+        self.ended(r, FAILED, "[private]; pass --shared if the file was made so")
+        r = self.on(fd, "load", "--shared", "/nonexistent")
+        self.ended(r, FAILED, "load: /nonexistent: No such file")
+        r = self.on(fd, "load", "--shared", "/")
+        self.ended(r, FAILED, "[input]; ")
+        r = self.on(fd, "load", "--shared", "--offset=2M", "/dev/null")
+        self.assertEqual(resident(fd), 0)
+        for flags in (0, 1):
+            fd = guest_memfd(self, MIB, flags)
+            r = self.on(fd, "load", "--shared", "-", input="x")
+            self.assertEqual(r.returncode, FAILED, r)
+            self.assertEqual(resident(fd), 0)
+
+
+class Rights(Memory):
+    need = ("kvm", "root")
+
+    def test_none_are_kept(self):
+        """While it works, it has given up all."""
+        fd = guest_memfd(self, MIB)
+        p = subprocess.Popen(
+            [GMEMCTL, "load", "--shared", f"--fd={fd}", "-"],
+            pass_fds=[fd],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        self.addCleanup(p.wait)
+        self.addCleanup(p.stdin.close)
+        p.stdin.write(b"x")
+        p.stdin.flush()
+        while not resident(fd):
+            pass
+        with open(f"/proc/{p.pid}/status") as f:
+            status = f.read()
+        for name in ("CapPrm", "CapEff"):
+            self.assertRegex(status, rf"\n{name}:\t0+\n")
+
+
+main()
