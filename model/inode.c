@@ -316,12 +316,12 @@ int model__store_resident(const struct inode *i, int fd, uint64_t offset,
 static int both_resident(const struct inode *i, uint64_t offset, uint64_t len,
 			 uint64_t *pages)
 {
-	uint64_t n = 0;
-	int r = model__store_resident(i, i->shared, offset, len, &n);
+	uint64_t shared, private = 0;
+	int r = model__store_resident(i, i->shared, offset, len, &shared);
 
 	if (r == 0)
-		r = model__store_resident(i, i->private, offset, len, pages);
-	*pages += n;
+		r = model__store_resident(i, i->private, offset, len, &private);
+	*pages = shared + private;
 	return r;
 }
 

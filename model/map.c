@@ -119,7 +119,7 @@ static struct mapping *cut(struct mapping *m, uint64_t start, uint64_t end,
 		m->start = end;
 		return NULL;
 	}
-	if (end >= m->end) {
+	if (end >= m->end || !spare) {
 		m->end = start;
 		return NULL;
 	}
@@ -158,11 +158,14 @@ int model__munmap(struct kernel *k, void *addr, size_t len)
 			*p = m->next;
 			map_free(k, m);
 		} else {
-			if (cut(m, start, end, spare))
+			if (cut(m, start, end, spare)) {
 				k->holds++;
+				spare = NULL;
+			}
 			p = &m->next;
 		}
 	}
+	free(spare);
 	return 0;
 }
 
@@ -172,6 +175,24 @@ static bool idle_advice(int advice)
 	return advice == MADV_MERGEABLE || advice == MADV_HUGEPAGE ||
 	       advice == MADV_NOHUGEPAGE || advice == MADV_COLD ||
 	       advice == MADV_PAGEOUT;
+}
+
+/* Private pages too: they are not in the memfd that was told to. */
+static int remove_pages(struct kernel *k, uint64_t start, uint64_t end)
+{
+	const struct mapping *m;
+	int r = 0;
+
+	for (m = k->maps; r == 0 && m; m = m->next) {
+		uint64_t from = start > m->start ? start : m->start;
+		uint64_t to = end < m->end ? end : m->end;
+
+		if (from < to)
+			r = model__inode_punch(m->file->inode,
+					       m->offset + (from - m->start),
+					       to - from);
+	}
+	return r;
 }
 
 int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
@@ -184,6 +205,9 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 	if (m && idle_advice(advice))
 		return (uintptr_t)addr % k->page_size ? -EINVAL : 0;
 	r = gmem__sys_linux.madvise(NULL, addr, len, advice);
+	if (r == 0 && advice == MADV_REMOVE)
+		r = remove_pages(k, (uintptr_t)addr,
+				 (uintptr_t)addr + whole(k, len));
 	if (r == 0 && m &&
 	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
 		r = model__settle(m->file->inode,

@@ -233,45 +233,68 @@ int model__settle(struct inode *i, uint64_t offset, uint64_t len)
 	return settle(i, offset, end);
 }
 
-/* Whether a page in the range is where @policy would not have it. */
-static bool misplaced(const struct inode *i, uint64_t pos, uint64_t end,
-		      uint64_t policy)
+/*
+ * Whether a page that is mapped at [@from, @to) of @m is on none of @nodes:
+ * the mask as it was given, whatever the policy makes of it.
+ */
+static bool misplaced(const struct mapping *m, uint64_t from, uint64_t to,
+		      uint64_t nodes)
 {
-	uint64_t stop, node;
+	const struct inode *i = m->file->inode;
+	uint64_t pos = m->offset + (from - m->start);
+	uint64_t end = m->offset + (to - m->start), node;
 
-	for (; pos < end; pos = stop) {
-		node = model__ranges_get(&i->nodes, pos, &stop);
-		if (node && !(meant(i->k, policy) >> (node - 1) & 1))
+	if (end > i->size)
+		end = i->size;
+	for (; pos < end; pos += i->k->page_size) {
+		void *page;
+		int status;
+
+		pos = model__inode_data(i, pos);
+		if (pos >= end)
+			break;
+		page = (void *)(uintptr_t)(m->start + (pos - m->offset));
+		if (gmem__sys_linux.move_pages(NULL, 1, &page, &status) < 0 ||
+		    status < 0)
+			continue;
+		node = model__ranges_get(&i->nodes, pos, NULL);
+		if (!(nodes >> (node ? node - 1 : 0) & 1))
 			return true;
 	}
 	return false;
 }
 
+struct wish {
+	uint64_t policy, nodes;
+	unsigned int flags;
+};
+
 /* One mapping's part of an mbind(2). */
 static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
-		     uint64_t end, uint64_t policy, unsigned int flags)
+		     uint64_t end, const struct wish *w)
 {
 	struct inode *i = m->file->inode;
 	uint64_t from = start > m->start ? start : m->start;
 	uint64_t to = end < m->end ? end : m->end;
-	uint64_t offset = m->offset + (from - m->start), stop;
+	uint64_t offset = m->offset + (from - m->start);
 	bool wrong;
 	int r;
 
 	if (from >= to)
 		return 0;
-	stop = offset + (to - from);
 	r = model__settle(i, offset, to - from);
 	if (r < 0)
 		return r;
-	wrong = policy && (flags & MF_STRICT) &&
-		misplaced(i, offset, stop, policy);
-	if (wrong && !(flags & (MF_MOVE | MF_MOVE_ALL)))
+	/* Nothing moves; without asking for that nothing is set either. */
+	wrong = w->policy && (w->flags & MF_STRICT) &&
+		misplaced(m, from, to, w->nodes);
+	if (wrong && !(w->flags & (MF_MOVE | MF_MOVE_ALL)))
 		return -EIO;
 	if (model__has(k, MODEL_OWN_INODE))
-		r = model__ranges_set(&i->policy, offset, stop, policy);
+		r = model__ranges_set(&i->policy, offset, offset + (to - from),
+				      w->policy);
 	else
-		r = model__ranges_set(&k->vma_policy, from, to, policy);
+		r = model__ranges_set(&k->vma_policy, from, to, w->policy);
 	return r < 0 ? r : wrong ? -EIO : 0;
 }
 
@@ -279,7 +302,8 @@ int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
 		 const unsigned long *nodes, unsigned long maxnode,
 		 unsigned int flags)
 {
-	uint64_t start = (uintptr_t)addr, policy, mask, end;
+	struct wish w = { .flags = flags };
+	uint64_t start = (uintptr_t)addr, end;
 	const struct mapping *m;
 	bool any;
 	int r = check_mode(mode);
@@ -288,7 +312,7 @@ int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
 		return gmem__sys_linux.mbind(NULL, addr, len, mode, nodes,
 					     maxnode, flags);
 	if (r == 0)
-		r = read_nodes(nodes, maxnode, &mask, &any);
+		r = read_nodes(nodes, maxnode, &w.nodes, &any);
 	if (r < 0)
 		return r;
 	if ((flags & ~(MF_STRICT | MF_MOVE | MF_MOVE_ALL)) ||
@@ -299,14 +323,14 @@ int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
 		return -EINVAL;
 	if (end == start)
 		return 0;
-	r = new_policy(k, mode, mask, any, &policy);
+	r = new_policy(k, mode, w.nodes, any, &w.policy);
 	if (r < 0)
 		return r;
 	/* Only the default may be given to holes as well. */
-	if (policy && msync(addr, end - start, MS_ASYNC) < 0)
+	if (w.policy && msync(addr, end - start, MS_ASYNC) < 0)
 		return -EFAULT;
 	for (m = k->maps; m; m = m->next) {
-		int e = bind_part(k, m, start, end, policy, flags);
+		int e = bind_part(k, m, start, end, &w);
 
 		r = r ? r : e;
 	}

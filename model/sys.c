@@ -41,6 +41,12 @@ static unsigned int sys_phys_bits(void *priv)
 	return sys_is_arm64(priv) ? 0 : PHYS_BITS;
 }
 
+static uint32_t sys_euid(void *priv)
+{
+	(void)priv;
+	return gmem__sys_linux.euid(NULL);
+}
+
 /* The device is there; every other path is the host's. */
 static int open_device(struct kernel *k, int flags)
 {
@@ -233,15 +239,38 @@ static int sys_fallocate(void *priv, int fd, int mode, uint64_t offset,
 	return leave(priv, r);
 }
 
+static int sys_pipe(void *priv, int fd[2])
+{
+	int r = enter(priv, "pipe2");
+
+	if (r == 0)
+		r = gmem__sys_linux.pipe(NULL, fd);
+	return leave(priv, r);
+}
+
+/* Whether the descriptor is the model's: none of its kinds reads or writes. */
+static int not_ours(struct kernel *k, int fd, const char *call)
+{
+	int r = enter(k, call);
+
+	if (r == 0 && model__object(k, fd))
+		r = -EINVAL;
+	return leave(k, r);
+}
+
+/* Outside the lock: a pipe may have to wait. */
+static int64_t sys_write(void *priv, int fd, const void *from, size_t len)
+{
+	int r = not_ours(priv, fd, "write");
+
+	return r < 0 ? r : gmem__sys_linux.write(NULL, fd, from, len);
+}
+
 static int64_t sys_read(void *priv, int fd, void *to, size_t len)
 {
-	int r = enter(priv, "read");
-	bool ours = r == 0 && model__object(priv, fd);
+	int r = not_ours(priv, fd, "read");
 
-	(void)leave(priv, r);
-	if (r < 0)
-		return r;
-	return ours ? -EINVAL : gmem__sys_linux.read(NULL, fd, to, len);
+	return r < 0 ? r : gmem__sys_linux.read(NULL, fd, to, len);
 }
 
 static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
@@ -323,6 +352,7 @@ const struct gmem_sys model__sys = {
 	.page_size = sys_page_size,
 	.is_arm64 = sys_is_arm64,
 	.phys_bits = sys_phys_bits,
+	.euid = sys_euid,
 	.open = sys_open,
 	.close = sys_close,
 	.set_cloexec = sys_set_cloexec,
@@ -338,6 +368,8 @@ const struct gmem_sys model__sys = {
 	.move_pages = sys_move_pages,
 	.mincore = sys_mincore,
 	.fallocate = sys_fallocate,
+	.pipe = sys_pipe,
+	.write = sys_write,
 	.read = sys_read,
 	.cachestat = sys_cachestat,
 	.vm_read = sys_vm_read,
@@ -349,3 +381,8 @@ const struct gmem_sys model__sys = {
 	.alloc = sys_alloc,
 	.free = sys_free,
 };
+
+#define CALLS 31
+
+_Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
+	       "each call of the seam needs one here");

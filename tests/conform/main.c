@@ -196,7 +196,8 @@ static int on_the_kernel(struct conform *c)
 	}
 	(void)close(fd);
 	(void)uname(&u);
-	(void)snprintf(where, sizeof(where), "kernel %.60s", u.release);
+	(void)snprintf(where, sizeof(where), "kernel %.*s",
+		       (int)strspn(u.release, ".0123456789"), u.release);
 	c->where = where;
 	c->sys = &gmem__sys_linux;
 	c->version = parse_version(u.release);

@@ -239,6 +239,29 @@ static void prefix_stays_converted(struct conform *c)
 	IS(p[0], 1);
 }
 
+/* The ioctls that came with huge pages, before the one that is queued. */
+static void first_ioctls(struct conform *c)
+{
+	struct {
+		uint64_t offset, size, error_offset, reserved[5];
+	} a = { .offset = c->page, .size = c->page };
+	unsigned long make_shared = 0xc040af41, make_private = 0xc040af42;
+	int fd = file(c);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_ioctl(c, fd, make_private, &a), 0);
+	IS(c_touch(p + c->page, false), 2);
+	IS(c_touch(p, false), 0);
+	IS(c_ioctl(c, fd, make_shared, &a), 0);
+	IS(c_touch(p + c->page, false), 0);
+	a.reserved[0] = 1;
+	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
+	a.reserved[0] = 0;
+	a.size = 0;
+	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
+}
+
 const struct conform_case place_cases[] = {
 	{ "9.1 ENOTTY", "in_place_absent", NEED_GMEM, absent },
 	{ "9.1 errors", "in_place_refusals", NEED_IN_PLACE, refusals },
@@ -261,5 +284,7 @@ const struct conform_case place_cases[] = {
 	{ "9.3, 9.4 discard", "whole_huge_pages", NEED_HUGE, whole_huge_pages },
 	{ "9.4 prefix", "prefix_stays_converted", NEED_HUGE | NEED_IN_PLACE,
 	  prefix_stays_converted },
+	{ "9.4 conversion ioctls", "first_ioctls", NEED_HUGE | NEED_IN_PLACE,
+	  first_ioctls },
 	{ 0 },
 };

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/*
+ * random [SEQUENCES [FIRST-SEED]]
+ *
+ * The same random calls on the real kernel and on the model of it, one after
+ * the other; results, memory, contents and policies must agree.  A sequence
+ * is its seed: a failing one is cut down to the calls that are needed and
+ * printed.  77 if there is no usable /dev/kvm, or no profile for this kernel.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "side.h"
+
+#define LENGTH_MIN 16
+#define LENGTH_SPREAD 48 /* mean 40 with what is skipped */
+#define LENGTH_MAX (LENGTH_MIN + LENGTH_SPREAD)
+
+struct pair {
+	struct side model, real;
+	const char *profile;
+};
+
+struct tally {
+	uint64_t calls[64], good[64], sequences;
+};
+
+static uint64_t next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static unsigned int generate(uint64_t seed, struct op *ops)
+{
+	/* something to work on */
+	static const char *const first[] = { "create",	    "mmap",
+					     "gmem_create", "gmem_mmap",
+					     "set_region2", "gmem_bind" };
+	uint64_t state = seed;
+	unsigned int n =
+		LENGTH_MIN + (unsigned int)(next(&state) % (LENGTH_SPREAD + 1));
+
+	for (unsigned int i = 0; i < n; i++) {
+		ops[i].kind = i < ARRAY_SIZE(first)
+				      ? (uint8_t)op_find(first[i])
+				      : (uint8_t)op_kind(next(&state));
+		for (unsigned int b = 0; b < OP_BYTES; b++)
+			ops[i].a[b] = (uint8_t)next(&state);
+	}
+	return n;
+}
+
+static int open_pair(struct pair *p)
+{
+	const char *why = "";
+
+	if (side_open(&p->real, NULL, &why) < 0) {
+		printf("1..0 # SKIP the real kernel: %s\n", why);
+		return -1;
+	}
+	if (side_open(&p->model, p->profile, &why) < 0) {
+		printf("1..0 # SKIP the model of it: %s\n", why);
+		side_close(&p->real);
+		return -1;
+	}
+	return 0;
+}
+
+static void close_pair(struct pair *p)
+{
+	side_close(&p->model);
+	side_close(&p->real);
+}
+
+static void print_op(const struct op *op, const struct result *m,
+		     const struct result *k)
+{
+	printf("#   %-22s", op_type(op->kind)->name);
+	for (int i = 0; i < OP_BYTES; i++)
+		printf(" %02x", op->a[i]);
+	printf(" model %lld kernel %lld", (long long)m->ret, (long long)k->ret);
+	for (int i = 0; i < 4; i++)
+		if (m->x[i] || k->x[i])
+			printf(" [%llx %llx]", (unsigned long long)m->x[i],
+			       (unsigned long long)k->x[i]);
+	printf("\n");
+}
+
+static void count(struct tally *t, const struct op *op, const struct result *r)
+{
+	if (!t || r->ret == SKIPPED)
+		return;
+	t->calls[op->kind]++;
+	t->good[op->kind] += r->ret >= 0;
+}
+
+/* -1: no difference; else the index of the call that shows one. */
+static int compare(struct pair *p, const struct op *ops, unsigned int n,
+		   struct tally *t, bool print)
+{
+	struct result m, k;
+
+	for (unsigned int i = 0; i < n; i++) {
+		side_run(&p->model, &ops[i], &m);
+		side_run(&p->real, &ops[i], &k);
+		count(t, &ops[i], &m);
+		if (print && m.ret != SKIPPED)
+			print_op(&ops[i], &m, &k);
+		if (memcmp(&m, &k, sizeof(m)) != 0 ||
+		    side_digest(&p->model) != side_digest(&p->real))
+			return (int)i;
+	}
+	return side_contents(&p->model) == side_contents(&p->real) ? -1
+								   : (int)n;
+}
+
+/* The same in a world that nothing has touched. */
+static int compare_afresh(const char *profile, const struct op *ops,
+			  unsigned int n, bool print)
+{
+	struct pair p = { .profile = profile };
+	int at;
+
+	if (open_pair(&p) < 0)
+		return -1;
+	at = compare(&p, ops, n, NULL, print);
+	close_pair(&p);
+	return at;
+}
+
+/* Leaves out each call without which the difference stays. */
+static unsigned int shrink(const char *profile, struct op *ops, unsigned int n)
+{
+	struct op fewer[LENGTH_MAX];
+
+	for (unsigned int i = n; i-- > 0;) {
+		memcpy(fewer, ops, i * sizeof(*ops));
+		memcpy(fewer + i, ops + i + 1, (n - i - 1) * sizeof(*ops));
+		if (compare_afresh(profile, fewer, n - 1, false) < 0)
+			continue;
+		memcpy(ops, fewer, --n * sizeof(*ops));
+	}
+	return n;
+}
+
+static void explain(const char *profile, uint64_t seed, struct op *ops,
+		    unsigned int n, int at)
+{
+	printf("# seed %llu differs at call %d; random 1 %llu repeats it\n",
+	       (unsigned long long)seed, at, (unsigned long long)seed);
+	if (compare_afresh(profile, ops, n, false) < 0) {
+		printf("# not by itself: it takes what came before\n");
+		return;
+	}
+	n = shrink(profile, ops, n);
+	printf("# cut down to %u calls, the last shows it or, if they agree, "
+	       "memory, contents or policies:\n",
+	       n);
+	(void)compare_afresh(profile, ops, n, true);
+}
+
+static int histogram(const struct tally *t)
+{
+	uint64_t calls = 0, good = 0;
+
+	for (unsigned int i = 0; i < op_count(); i++) {
+		printf("# %-22s %9llu calls, %3llu %% succeed\n",
+		       op_type(i)->name, (unsigned long long)t->calls[i],
+		       (unsigned long long)(t->calls[i] ? 100 * t->good[i] /
+								  t->calls[i]
+							: 0));
+		calls += t->calls[i];
+		good += t->good[i];
+	}
+	printf("# %llu sequences, %.1f calls each, %.1f %% succeed\n",
+	       (unsigned long long)t->sequences,
+	       (double)calls / (double)t->sequences,
+	       100.0 * (double)good / (double)calls);
+	return calls >= 20 * t->sequences && 10 * good >= 3 * calls;
+}
+
+static const char *profile_of_this_kernel(void)
+{
+	static const char *const known[] = { "6.12", "6.18", "6.19", "7.2",
+					     "7.3" };
+	struct utsname u;
+
+	(void)uname(&u);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		size_t n = strlen(known[i]);
+
+		if (!strncmp(u.release, known[i], n) &&
+		    (u.release[n] == '.' || u.release[n] == '-'))
+			return known[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	struct pair p = { .profile = profile_of_this_kernel() };
+	static struct tally t;
+	struct op ops[LENGTH_MAX];
+	bool good = true, enough;
+
+	if (!p.profile) {
+		printf("1..0 # SKIP no profile for this kernel\n");
+		return 77;
+	}
+	if (open_pair(&p) < 0)
+		return 77;
+	for (; n && good; n--, seed++) {
+		unsigned int len = generate(seed, ops);
+		int at = compare(&p, ops, len, &t, false);
+		bool clean = side_reset(&p.model);
+
+		good = at < 0;
+		t.sequences++;
+		if (!side_reset(&p.real) || !clean || !good) {
+			close_pair(&p);
+			if (!good)
+				explain(p.profile, seed, ops, len, at);
+			else if (open_pair(&p) < 0)
+				return 1;
+		}
+	}
+	if (good)
+		close_pair(&p);
+	enough = histogram(&t) || !good || t.sequences < 100;
+	printf("1..2\n%sok 1 - model %s and the kernel agree\n",
+	       good ? "" : "not ", p.profile);
+	printf("%sok 2 - sequences are long and succeed often enough\n",
+	       enough ? "" : "not ");
+	return !good || !enough;
+}

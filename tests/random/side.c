@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+/* One kernel with what a sequence has made there. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "side.h"
+
+#define PICK(table, b) ((table)[(b) % ARRAY_SIZE(table)])
+
+unsigned int op_count(void)
+{
+	unsigned int n = 0;
+
+	while (raw_ops[n].name)
+		n++;
+	for (unsigned int i = 0; lib_ops[i].name; i++)
+		n++;
+	return n;
+}
+
+const struct op_type *op_type(unsigned int kind)
+{
+	unsigned int i = 0;
+
+	kind %= op_count();
+	for (; raw_ops[i].name; i++)
+		if (i == kind)
+			return &raw_ops[i];
+	return &lib_ops[kind - i];
+}
+
+unsigned int op_kind(uint64_t random)
+{
+	unsigned int total = 0, n = op_count(), i;
+
+	for (i = 0; i < n; i++)
+		total += op_type(i)->weight;
+	random %= total;
+	for (i = 0; random >= op_type(i)->weight; i++)
+		random -= op_type(i)->weight;
+	return i;
+}
+
+unsigned int op_find(const char *name)
+{
+	unsigned int i = 0;
+
+	while (strcmp(op_type(i)->name, name) != 0)
+		i++;
+	return i;
+}
+
+uint64_t side_hash(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
+	return h ^ h >> 32;
+}
+
+uint64_t pick_len(const struct side *s, uint8_t b)
+{
+	const uint64_t p = s->page;
+	const uint64_t good[] = {
+		p,     2 * p, 4 * p, p,		2 * p, 3 * p,
+		8 * p, 4 * p, p,     PAGES * p, 2 * p, 6 * p
+	};
+	const uint64_t odd[] = { 0, p / 2, 17 * p, p + 1, -p, 1 };
+
+	return b < 224 ? PICK(good, b) : PICK(odd, b);
+}
+
+uint64_t pick_offset(const struct side *s, uint8_t b)
+{
+	const uint64_t p = s->page;
+	const uint64_t odd[] = { PAGES * p,	   1,	       p / 2,
+				 (1ULL << 63) - p, 1ULL << 63, -p,
+				 (PAGES - 1) * p,  64 * p };
+
+	return b < 232 ? b % PAGES / 4 * 4 * p : PICK(odd, b);
+}
+
+uint64_t pick_gpa(const struct side *s, uint8_t b)
+{
+	const uint64_t p = s->page;
+	const uint64_t odd[] = {
+		p / 2, 1,	   (1ULL << 52) - p, 1ULL << 52,
+		-p,    1ULL << 63, 1ULL << 40,	     (1ULL << 52) - 2 * p
+	};
+
+	return b < 240 ? b % 16 * 4 * p : PICK(odd, b);
+}
+
+uint64_t pick_flags(uint8_t b)
+{
+	static const uint64_t flags[] = { 3, 3, 3, 3, 3, 3, 3, 3,
+					  3, 3, 1, 1, 0, 2, 4, 1ULL << 63 };
+
+	return PICK(flags, b);
+}
+
+int pick_fd(const struct side *s, uint8_t b)
+{
+	int fds[FILES + LIB_FILES], n = 0;
+
+	for (int i = 0; i < FILES; i++)
+		if (s->files[i] >= 0)
+			fds[n++] = s->files[i];
+	for (int i = 0; i < LIB_FILES; i++)
+		if (s->lib_files[i])
+			fds[n++] = gmem_fd(s->lib_files[i]);
+	if (n == 0 || b == 255)
+		return -1;
+	return b == 254 ? s->vm : fds[b % n];
+}
+
+struct side_map *pick_map(struct side *s, uint8_t b)
+{
+	for (int i = 0; i < MAPS; i++) {
+		struct side_map *m = &s->maps[(b + i) % MAPS];
+
+		if (m->addr)
+			return m;
+	}
+	return NULL;
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t signal_code;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	signal_code = 256 * sig + info->si_code;
+	siglongjmp(back, 1);
+}
+
+int side_touch(volatile unsigned char *at, int store)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault,
+				.sa_flags = SA_SIGINFO };
+	struct sigaction bus, segv;
+	volatile int r = 0;
+
+	(void)sigaction(SIGBUS, &sa, &bus);
+	(void)sigaction(SIGSEGV, &sa, &segv);
+	if (sigsetjmp(back, 1))
+		r = signal_code;
+	else if (store < 0)
+		r = *at;
+	else
+		*at = (unsigned char)store;
+	(void)sigaction(SIGBUS, &bus, NULL);
+	(void)sigaction(SIGSEGV, &segv, NULL);
+	return r;
+}
+
+static int raw_vm(const struct side *s)
+{
+	int fd;
+
+	do {
+		fd = s->sys->ioctl(s->priv, s->device, GMEM__KVM_CREATE_VM,
+				   NULL);
+	} while (fd == -EINTR);
+	return fd;
+}
+
+int side_open(struct side *s, const char *profile, const char **why)
+{
+	struct gmem_model_opts o = { .sz = sizeof(o),
+				     .machine = GMEM_MODEL_X86_SOFTWARE };
+	static struct gmem_error err;
+	int r;
+
+	err.sz = sizeof(err);
+	memset(s, 0, sizeof(*s));
+	memset(s->files, 0xff, sizeof(s->files));
+	if (profile && !strcmp(profile, "inplace"))
+		o.machine = GMEM_MODEL_X86;
+	r = profile ? gmem_model_vm_open(profile, &o, &s->lib_vm, &err)
+		    : gmem_vm_open(NULL, &s->lib_vm, &err);
+	if (r < 0) {
+		*why = err.msg;
+		return r;
+	}
+	s->sys = s->lib_vm->ctx.sys;
+	s->priv = s->lib_vm->ctx.priv;
+	s->page = s->sys->page_size(s->priv);
+	s->vm = gmem_vm_fd(s->lib_vm);
+	s->device = s->sys->open(s->priv, "/dev/kvm", O_RDWR | O_CLOEXEC);
+	s->other_vm = raw_vm(s);
+	*why = "making the second VM";
+	return s->other_vm < 0 ? s->other_vm : 0;
+}
+
+void side_run(struct side *s, const struct op *op, struct result *r)
+{
+	memset(r, 0, sizeof(*r));
+	op_type(op->kind)->run(s, op->a, r);
+}
+
+static uint64_t digest_policy(struct side *s, uint64_t h,
+			      const unsigned char *p, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += s->page) {
+		unsigned long nodes[16] = { 0 };
+		int mode = -1;
+		int r = s->sys->get_mempolicy(s->priv, &mode, nodes, 1024,
+					      (void *)(uintptr_t)(p + at), 2);
+
+		h = side_hash(h, (uint64_t)r + 3 * (uint64_t)mode + nodes[0]);
+	}
+	return h;
+}
+
+uint64_t side_digest(struct side *s)
+{
+	uint64_t h = 0, n;
+
+	for (int i = 0; i < FILES; i++) {
+		n = 0;
+		if (s->files[i] >= 0)
+			(void)s->sys->cachestat(s->priv, s->files[i], 0, 0, &n);
+		h = side_hash(h, n);
+	}
+	for (int i = 0; i < LIB_FILES; i++) {
+		n = 0;
+		if (s->lib_files[i])
+			(void)s->sys->cachestat(
+				s->priv, gmem_fd(s->lib_files[i]), 0, 0, &n);
+		h = side_hash(h, n);
+	}
+	return h;
+}
+
+/* A file by a mapping of its own: policy, residency, contents. */
+static uint64_t file_contents(struct side *s, int fd)
+{
+	uint64_t h = 0, n, len = PAGES * s->page;
+	void *p;
+
+	for (uint64_t at = 0; at < len; at += s->page) {
+		n = 0;
+		(void)s->sys->cachestat(s->priv, fd, at, s->page, &n);
+		h = side_hash(h, n);
+	}
+	if (s->sys->mmap(s->priv, &p, len, PROT_READ, MAP_SHARED, fd, 0) < 0)
+		return h;
+	h = digest_policy(s, h, p, len);
+	for (uint64_t at = 0; at < len; at += s->page / 4)
+		h = side_hash(
+			h, (uint64_t)side_touch((unsigned char *)p + at, -1));
+	(void)s->sys->munmap(s->priv, p, len);
+	return h;
+}
+
+uint64_t side_contents(struct side *s)
+{
+	uint64_t h = side_digest(s);
+
+	for (int i = 0; i < MAPS; i++)
+		if (s->maps[i].addr)
+			h = digest_policy(s, h, s->maps[i].addr,
+					  s->maps[i].len);
+	for (int i = 0; i < FILES; i++)
+		if (s->files[i] >= 0)
+			h = side_hash(h, file_contents(s, s->files[i]));
+	for (int i = 0; i < LIB_FILES; i++)
+		if (s->lib_files[i])
+			h = side_hash(
+				h, file_contents(s, gmem_fd(s->lib_files[i])));
+	return h;
+}
+
+static void drop_slots(struct side *s)
+{
+	struct gmem__region r = { 0 };
+
+	for (uint32_t i = 0; i < RAW_SLOTS; i++) {
+		r.slot = i;
+		(void)s->sys->ioctl(s->priv, s->vm,
+				    GMEM__KVM_SET_USER_MEMORY_REGION, &r);
+		(void)s->sys->ioctl(s->priv, s->other_vm,
+				    GMEM__KVM_SET_USER_MEMORY_REGION, &r);
+	}
+}
+
+/* Most are bound nowhere: gmem_close() notices what is left. */
+static void unbind_all(struct gmem *g)
+{
+	static const uint32_t slots[] = { LIB_SLOT, LIB_SLOT + 1, LIB_SLOT + 2,
+					  1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+		if (gmem_unbind(g, slots[i], NULL, NULL) < 0)
+			continue;
+}
+
+bool side_reset(struct side *s)
+{
+	bool clean = true;
+
+	(void)s->sys->set_mempolicy(s->priv, 0, NULL, 0);
+	for (int i = 0; i < LIB_MAPS; i++)
+		if (s->lib_maps[i].addr &&
+		    gmem_munmap(s->lib_maps[i].g, s->lib_maps[i].addr, NULL) <
+			    0)
+			clean = false;
+	memset(s->lib_maps, 0, sizeof(s->lib_maps));
+	for (int i = 0; i < LIB_FILES; i++) {
+		unbind_all(s->lib_files[i]);
+		if (gmem_close(s->lib_files[i], NULL) < 0)
+			clean = false;
+		s->lib_files[i] = NULL;
+	}
+	for (int i = 0; i < MAPS; i++)
+		if (s->maps[i].addr)
+			(void)s->sys->munmap(s->priv, s->maps[i].addr,
+					     s->maps[i].len);
+	memset(s->maps, 0, sizeof(s->maps));
+	for (int i = 0; i < FILES; i++)
+		if (s->files[i] >= 0)
+			(void)s->sys->close(s->priv, s->files[i]);
+	memset(s->files, 0xff, sizeof(s->files));
+	drop_slots(s);
+	return clean;
+}
+
+void side_close(struct side *s)
+{
+	(void)side_reset(s);
+	(void)s->sys->close(s->priv, s->other_vm);
+	(void)s->sys->close(s->priv, s->device);
+	(void)gmem_vm_destroy(s->lib_vm, NULL);
+}

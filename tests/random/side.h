@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sequences of calls, made from bytes, on one kernel: the model's or the
+ * real one.  The same bytes make the same calls as long as both kernels
+ * answer alike, which is what is being tested.
+ */
+#ifndef GMEM_TESTS_SIDE_H
+#define GMEM_TESTS_SIDE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmem_model.h>
+
+#include "internal.h"
+
+#define OP_BYTES 10
+#define FILES 6
+#define MAPS 6
+#define LIB_FILES 3
+#define LIB_MAPS 4
+#define PAGES 16    /* of the usual file */
+#define RAW_SLOTS 4 /* ids below this; the library's are above */
+#define LIB_SLOT 16
+
+#define SKIPPED INT64_MIN /* there was nothing to call it on */
+
+struct op {
+	uint8_t kind;
+	uint8_t a[OP_BYTES];
+};
+
+struct result {
+	int64_t ret;
+	uint64_t x[4];
+};
+
+struct side_map {
+	unsigned char *addr;
+	uint64_t len;
+};
+
+struct side {
+	const struct gmem_sys *sys;
+	void *priv;
+	uint64_t page;
+	struct gmem_vm *lib_vm;
+	int device, vm, other_vm; /* .vm is the library's too */
+	int files[FILES];	  /* -1: none */
+	struct side_map maps[MAPS];
+	struct gmem *lib_files[LIB_FILES];
+	struct {
+		struct gmem *g;
+		unsigned char *addr;
+		uint64_t len;
+	} lib_maps[LIB_MAPS];
+};
+
+struct op_type {
+	const char *name;
+	unsigned int weight;
+	void (*run)(struct side *s, const uint8_t *a, struct result *r);
+};
+
+extern const struct op_type raw_ops[], lib_ops[];
+unsigned int op_count(void);
+const struct op_type *op_type(unsigned int kind);
+unsigned int op_find(const char *name);
+/* The kind that the random number stands for, by weight. */
+unsigned int op_kind(uint64_t random);
+
+/* @profile NULL: the real kernel.  0 or -errno. */
+int side_open(struct side *s, const char *profile, const char **why);
+void side_run(struct side *s, const struct op *op, struct result *r);
+/* A number for all that can be seen of the state without changing it. */
+uint64_t side_digest(struct side *s);
+/* The same with contents, which allocates. */
+uint64_t side_contents(struct side *s);
+/* As after side_open(): false if it has to be opened afresh. */
+bool side_reset(struct side *s);
+void side_close(struct side *s);
+
+/* For the operations: values and handles by byte. */
+uint64_t pick_len(const struct side *s, uint8_t b);
+uint64_t pick_offset(const struct side *s, uint8_t b);
+uint64_t pick_gpa(const struct side *s, uint8_t b);
+uint64_t pick_flags(uint8_t b);
+int pick_fd(const struct side *s, uint8_t b);
+struct side_map *pick_map(struct side *s, uint8_t b);
+/* What a touch of @at gives: a byte, or 256 + si_code. */
+int side_touch(volatile unsigned char *at, int store);
+uint64_t side_hash(uint64_t h, uint64_t v);
+
+#endif
