@@ -626,7 +626,7 @@ struct gmem_placement {
 
 /*
  * Where the resident pages are, held against @policy or, if that is NULL,
- * against the file's own.
+ * against the file's own policy at @offset.
  * Return: GMEM_YES all as the policy says, GMEM_NO some are not,
  * GMEM_UNKNOWN could not be found out, or -errno.
  */

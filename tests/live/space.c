@@ -200,14 +200,16 @@ static void *pour(void *arg)
 	struct source *s = arg;
 	unsigned char buf[1021];
 	uint64_t n, pos = 0;
+	ssize_t w;
 
 	while (pos < s->len) {
 		n = s->len - pos < sizeof(buf) ? s->len - pos : sizeof(buf);
 		for (uint64_t i = 0; i < n; i++)
 			buf[i] = (unsigned char)((pos + i) * 7 >> 3);
-		if (write(s->fd[1], buf, n) != (ssize_t)n)
+		w = write(s->fd[1], buf, n);
+		if (w < 0 && errno != EINTR)
 			break;
-		pos += n;
+		pos += w > 0 ? (uint64_t)w : 0;
 	}
 	(void)close(s->fd[1]);
 	return NULL;
