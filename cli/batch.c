@@ -189,7 +189,7 @@ static void do_line(struct batch *b, char *line, size_t len,
 	struct field fields[BATCH_FIELDS];
 	char text[BATCH_PROBLEM];
 	const char *problem;
-	struct op op;
+	struct op op = { .verb = NULL };
 	int n, r;
 
 	n = batch_split(line, len, fields, &problem);

@@ -220,7 +220,7 @@ const char *priv_explain(const char *path, char buf[PRIV_TEXT]);
 /* ----------------------------------------------------------- commands -- */
 
 extern const struct opt probe_opts[], why_file_opts[], why_bind_opts[],
-	why_attributes_opts[], run_opts[], batch_opts[], ps_opts[], stat_opts[],
+	why_attributes_opts[], run_opts[], batch_opts[], ps_opts[],
 	populate_opts[], discard_opts[], load_opts[], policy_opts[], map_opts[],
 	doctor_opts[], target_opts[];
 int cmd_commands(struct ctl *ctl, int argc, char **argv);

@@ -45,11 +45,26 @@ const struct opt policy_opts[] = {
 	{ .name = NULL },
 };
 
+static const struct {
+	const char *name;
+	uint32_t flag;
+} flags[] = {
+	{ "static-nodes", GMEM_MPOL_F_STATIC_NODES },
+	{ "relative-nodes", GMEM_MPOL_F_RELATIVE_NODES },
+	{ "numa-balancing", GMEM_MPOL_F_NUMA_BALANCING },
+};
+
 static void json_policy(json_object *o, const struct gmem_mempolicy *p,
 			const char *nodes)
 {
+	json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (p->flags & flags[i].flag)
+			json_object_array_add(
+				list, json_object_new_string(flags[i].name));
 	json_text(o, "mode", policy_names[p->mode], "");
-	json_u64(o, "flags", p->flags);
+	json_object_object_add(o, "flags", list);
 	json_text(o, "nodes", nodes, "this policy has none");
 }
 
@@ -67,8 +82,12 @@ static int get(struct ctl *ctl, const struct args *a, const struct target *t)
 		json_policy(o, &p, *nodes ? nodes : NULL);
 		out_json(ctl, o);
 	} else {
-		printf("%s%s%s\n", policy_names[p.mode], *nodes ? " " : "",
+		printf("%s%s%s", policy_names[p.mode], *nodes ? " " : "",
 		       nodes);
+		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+			if (p.flags & flags[i].flag)
+				printf(" %s", flags[i].name);
+		putchar('\n');
 	}
 	return CTL_OK;
 }

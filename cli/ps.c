@@ -307,11 +307,14 @@ static void tell_unseen(struct ctl *ctl, const struct scan *s,
 			"%d (%s): %s",
 			n, s->processes, (int)s->hidden->pid,
 			s->hidden->command, s->hidden->why);
-	if (s->lates)
+	if (s->proc_hides)
+		message(ctl, "/proc is mounted so that it hides processes of "
+			     "other users (hidepid)");
+	if (s->late_n)
 		message(ctl,
 			"%zu processes were not reached in the %" PRIu32
 			" ms of --budget",
-			s->lates, a->budget.value);
+			s->late_n, a->budget.value);
 }
 
 /* ----------------------------------------------------------------- JSON -- */
@@ -387,11 +390,13 @@ static void print_json(struct ctl *ctl, const struct scan *s,
 		json_null(p, "files", h->why);
 		json_object_array_add(hidden, p);
 	}
-	for (size_t i = 0; i < s->lates; i++)
+	for (size_t i = 0; i < s->late_n; i++)
 		json_object_array_add(late, json_object_new_int(s->late[i]));
 	json_object_object_add(o, "complete",
 			       json_object_new_boolean(complete));
 	json_u64(o, "processes", s->processes);
+	json_object_object_add(o, "proc_hides",
+			       json_object_new_boolean(s->proc_hides));
 	json_u64(o, "budget_ms", a->budget.value);
 	json_object_object_add(o, "files", files);
 	json_object_object_add(o, "hidden", hidden);
@@ -403,7 +408,7 @@ static void print_json(struct ctl *ctl, const struct scan *s,
 
 static bool is_complete(const struct scan *s)
 {
-	bool complete = !s->hidden && !s->lates;
+	bool complete = !s->hidden && !s->late_n && !s->proc_hides;
 
 	for (const struct mem *m = s->files; m; m = m->next)
 		complete &= !m->no_resident.partial && !m->no_nodes.partial;

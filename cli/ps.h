@@ -55,10 +55,11 @@ struct scan {
 	int64_t budget; /* milliseconds */
 	bool nodes;	/* look for these too */
 	size_t processes;
+	bool proc_hides; /* processes are there that /proc does not list */
 	struct mem *files;
 	struct hidden *hidden, **hidden_end;
 	pid_t *late; /* processes not reached in time */
-	size_t lates;
+	size_t late_n;
 };
 
 /* Looks at every process.  Return: 0 or -errno. */

@@ -34,14 +34,13 @@ static void out_of_time(struct unknown *u)
 }
 
 /* The first copy that can be had; its holder may have closed it since. */
-static int copy_of(struct mem *m)
+static int copy_of(const struct mem *m, struct unknown *u)
 {
 	char why[TARGET_WHY];
 	struct stat st;
 	int fd;
 
-	unknown(&m->no_resident, false,
-		"its holders closed it while it was looked at");
+	unknown(u, false, "its holders closed it while it was looked at");
 	for (const struct holder *h = m->holders; h; h = h->next) {
 		for (size_t i = 0; i < h->fds; i++) {
 			fd = target_copy(h->pid, h->fd[i], why);
@@ -51,7 +50,7 @@ static int copy_of(struct mem *m)
 			if (fd >= 0)
 				(void)close(fd);
 			else if (fd != -ESRCH && fd != -EBADF)
-				unknown(&m->no_resident, true, "%s%s%s", why,
+				unknown(u, true, "%s%s%s", why,
 					fd == -EPERM ? "" : ": ",
 					fd == -EPERM ? "" : strerror(-fd));
 		}
@@ -111,8 +110,14 @@ static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_placement p = { .sz = sizeof(p), .node_count = NODES };
 	uint64_t pos = 0, step = STEP, *part, no = 0, n;
-	uint64_t *all = calloc(NODES, 2 * sizeof(*all));
+	uint64_t *all;
 
+	if (!(gmem_flags(g) & GMEM_CREATE_MMAP)) {
+		unknown(&m->no_nodes, false,
+			"it was made without MMAP: no page can be looked at");
+		return;
+	}
+	all = calloc(NODES, 2 * sizeof(*all));
 	if (!all) {
 		unknown(&m->no_nodes, true, "no memory");
 		return;
@@ -145,40 +150,38 @@ out:
 	free(all);
 }
 
-static void ask(const struct scan *s, struct mem *m)
+/* Has @count find out, through a copy, what @u says is not known. */
+static void ask(const struct scan *s, struct mem *m, struct unknown *u,
+		void (*count)(const struct scan *s, struct mem *m,
+			      struct gmem *g))
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem *g;
-	int fd = copy_of(m);
+	int fd;
 
-	m->no_nodes = m->no_resident;
+	if (m->no_size.text[0])
+		return;
+	if (late(s)) {
+		out_of_time(u);
+		return;
+	}
+	fd = copy_of(m, u);
 	if (fd < 0)
 		return;
 	if (adopt(fd, &g, &err) < 0) {
 		(void)close(fd);
-		unknown(&m->no_resident, true, "%s", err.msg);
-		m->no_nodes = m->no_resident;
+		unknown(u, true, "%s", err.msg);
 		return;
 	}
-	count_resident(s, m, g);
-	if (!(gmem_flags(g) & GMEM_CREATE_MMAP))
-		unknown(&m->no_nodes, false,
-			"it was made without MMAP: no page can be looked at");
-	else if (s->nodes)
-		count_nodes(s, m, g);
+	count(s, m, g);
 	(void)gmem_close(g, NULL);
 }
 
+/* The nodes last: they take by far the longest. */
 void scan_files(struct scan *s)
 {
-	for (struct mem *m = s->files; m; m = m->next) {
-		if (m->no_size.text[0])
-			continue;
-		if (!late(s)) {
-			ask(s, m);
-			continue;
-		}
-		out_of_time(&m->no_resident);
-		out_of_time(&m->no_nodes);
-	}
+	for (struct mem *m = s->files; m; m = m->next)
+		ask(s, m, &m->no_resident, count_resident);
+	for (struct mem *m = s->files; m && s->nodes; m = m->next)
+		ask(s, m, &m->no_nodes, count_nodes);
 }

@@ -118,12 +118,12 @@ static int add_fd(struct holder *h, int fd)
 
 static int add_late(struct scan *s, pid_t pid)
 {
-	pid_t *more = realloc(s->late, (s->lates + 1) * sizeof(*more));
+	pid_t *more = realloc(s->late, (s->late_n + 1) * sizeof(*more));
 
 	if (!more)
 		return -ENOMEM;
 	s->late = more;
-	s->late[s->lates++] = pid;
+	s->late[s->late_n++] = pid;
 	return 0;
 }
 
@@ -385,6 +385,8 @@ int scan_processes(struct scan *s)
 
 	if (!d)
 		return -errno;
+	/* Every PID namespace has a process 1; see hidepid of proc(5). */
+	s->proc_hides = faccessat(dirfd(d), "1", F_OK, 0) < 0;
 	s->hidden_end = &s->hidden;
 	while (!r && (e = readdir(d))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')

@@ -12,14 +12,6 @@
 
 /* ----------------------------------------------------------------- stat -- */
 
-struct stat_args {
-	struct target_args target;
-};
-
-const struct opt stat_opts[] = {
-	{ .name = NULL },
-};
-
 static void stat_json(struct ctl *ctl, const struct target_args *a,
 		      const struct target *t, const struct stat *st,
 		      const struct gmem_residency *in)
@@ -67,14 +59,14 @@ int cmd_stat(struct ctl *ctl, int argc, char **argv)
 {
 	struct gmem_residency in = { .sz = sizeof(in) };
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct stat_args a = { .target = { .shared = false } };
+	struct target_args a = { .shared = false };
 	struct target t;
 	struct stat st;
 	int status;
 
 	if (opts_parse(ctl, argc, argv, &a) < 0)
 		return ctl->status;
-	status = target_open(ctl, &a.target, &t);
+	status = target_open(ctl, &a, &t);
 	if (status)
 		return status;
 	status = priv_drop(ctl);
@@ -85,7 +77,7 @@ int cmd_stat(struct ctl *ctl, int argc, char **argv)
 	else if (fstat(gmem_fd(t.g), &st) < 0)
 		status = system_error(ctl, errno, "fstat");
 	else if (ctl->json)
-		stat_json(ctl, &a.target, &t, &st, &in);
+		stat_json(ctl, &a, &t, &st, &in);
 	else
 		stat_text(&t, &st, &in);
 out:
@@ -259,10 +251,6 @@ int cmd_discard(struct ctl *ctl, int argc, char **argv)
 
 /* ----------------------------------------------------------------- load -- */
 
-struct load_args {
-	struct target_args target;
-};
-
 const struct opt load_opts[] = {
 	TARGET_SHARED,
 	{ .name = NULL },
@@ -305,7 +293,7 @@ int load_all(struct gmem *g, uint64_t offset, uint64_t len, int fd,
 	return r;
 }
 
-static int load(struct ctl *ctl, const struct load_args *a,
+static int load(struct ctl *ctl, const struct target_args *a,
 		const struct target *t, int fd)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -318,18 +306,18 @@ static int load(struct ctl *ctl, const struct load_args *a,
 	int r;
 
 	/* A range that was asked for is to be filled, the file need not be. */
-	if (!a->target.len.given)
+	if (!a->len.given)
 		opts.flags = GMEM_LOAD_UNTIL_EOF;
 	progress_start(&bar, "load");
 	opts.progress_arg = &bar;
 	r = load_all(t->g, t->offset, t->len, fd, &opts, &err);
 	progress_end(&bar);
-	return work_end(ctl, &a->target, t, "loaded", r, &err);
+	return work_end(ctl, a, t, "loaded", r, &err);
 }
 
 int cmd_load(struct ctl *ctl, int argc, char **argv)
 {
-	struct load_args a = { .target = { .shared = false } };
+	struct target_args a = { .shared = false };
 	int n = opts_parse(ctl, argc, argv, &a);
 	int status, fd = STDIN_FILENO;
 	struct target t;
@@ -339,7 +327,7 @@ int cmd_load(struct ctl *ctl, int argc, char **argv)
 	if (n != 1)
 		return usage_error(ctl, "one file is needed, or - for standard "
 					"input");
-	status = target_open(ctl, &a.target, &t);
+	status = target_open(ctl, &a, &t);
 	if (status)
 		return status;
 	if (strcmp(argv[0], "-"))

@@ -17,10 +17,10 @@ Commands:
   run           run a program that is handed a guest_memfd
   ps            every guest_memfd on this machine that can be seen
   stat          size and residency of a guest_memfd
-  populate      allocate its memory before a guest needs it
-  discard       free its memory, which reads as zero afterwards
-  load          read a file or pipe into its memory
-  policy        show, set or verify its NUMA policy
+  populate      allocate a file's memory before a guest needs it
+  discard       free a file's memory, which then reads as zero
+  load          read an image or a pipe into guest memory
+  policy        show, set or verify a file's NUMA policy
   map           a picture of what is private, shared and resident
   doctor        is this host fit for guest memory, and what to do
   batch         run many commands against one VM

@@ -27,7 +27,7 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask),
 			      out = unit_policy(GMEM_MPOL_LOCAL, &got);
 	unsigned int maps = fake_mappings(&u->f);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	p.flags = GMEM_MPOL_F_STATIC_NODES;
 	err = (struct gmem_error){ .sz = sizeof(err) };
@@ -73,7 +73,7 @@ static void a_kernel_that_would_ignore_it_is_named(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_IGNORED, err);
@@ -86,7 +86,7 @@ static void a_file_without_a_vm_tells_by_its_magic(void **state)
 	struct unit *u = *state;
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem *g = NULL;
 
 	for (int own = 0; own < 2; own++) {
@@ -114,7 +114,7 @@ static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
 	struct gmem *g = unit_create(u, MiB, GMEM_CREATE_UNBOUND);
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_UNMAPPABLE, err);
@@ -130,7 +130,7 @@ static void a_kernel_without_numa_is_named(void **state)
 	struct unit *u = *state;
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem *g;
 
 	u->f.no_numa = true;
@@ -178,7 +178,7 @@ static void each_mode_takes_the_nodes_it_needs_and_no_others(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		unsigned long mask = rows[i].mask;
@@ -204,7 +204,7 @@ static void bits_beyond_max_node_do_not_count(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	unsigned long mask = 1UL << 40;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	p.max_node = 40;
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
@@ -219,7 +219,7 @@ static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
 	unsigned long mask = 1UL << 40;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	unsigned int maps = fake_mappings(&u->f);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
@@ -235,7 +235,7 @@ static void more_nodes_than_the_kernel_reads_are_refused(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	mask[0] = 1;
 	p.max_node = 32769;
@@ -259,7 +259,7 @@ static void room_for_too_few_nodes_is_refused(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	unsigned long mask = 5;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	u->f.nodes = 1UL << 40 | 1;
 	p.max_node = 8;
@@ -281,7 +281,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_refused(gmem_set_mempolicy(NULL, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
@@ -309,7 +309,7 @@ static void older_and_newer_policies_are_told_apart(void **state)
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	union unit_newer n = unit_newer(&p, sizeof(p), 0);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_code(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err),
 	       GMEM_PLACED_BY_FILE);
@@ -337,7 +337,7 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
 	fake_allocate(&u->f, gmem_fd(g), 128 * KiB, 8 * KiB, 0);
@@ -358,7 +358,7 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	struct gmem_error err;
+	struct gmem_error err = { .sz = sizeof(err) };
 
 	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
 	fake_fail(&u->f, FAKE_MOVE_PAGES, 0, 1, 1, -EPERM);
