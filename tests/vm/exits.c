@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/* What a vCPU shows to its VMM, and conversion as a guest asks for it. */
+#include <linux/kvm.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vcpu.h"
+
+#define RAM (16 * l->page) /* at guest address 0; the code is in page 0 */
+#define PAGE (8 * l->page) /* the one that is converted */
+
+#define ENOSYS_OF_KVM 1000
+
+static void enable_map_gpa_range(struct live *l)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = { GMEM__HC_MAP_GPA_RANGE_BIT },
+	};
+
+	t_code(raw_ioctl(gmem_vm_fd(l->vm), KVM_ENABLE_CAP, &cap), 0);
+}
+
+/* Ordinary memory of a VM of @type; what a host keeps for shared pages. */
+static unsigned char *start(struct live *l, uint32_t type)
+{
+	unsigned char *ram;
+
+	live_vm(l, type);
+	ram = live_memory(l, RAM, 0);
+	vcpu_copy(ram);
+	return ram;
+}
+
+/* Half of a file behind the guest's RAM, all of it shared so far. */
+static unsigned char *start_private(struct live *l)
+{
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR |
+			 GMEM_BIND_LEAVE_SHARED,
+	};
+	unsigned char *ram;
+
+	live_need("private-memory");
+	ram = start(l, GMEM_VM_SW_PROTECTED);
+	live_ok(l, gmem_create(l->vm, 2 * RAM, NULL, &l->g, &l->err));
+	opts.userspace_addr = (uintptr_t)ram;
+	live_ok(l, gmem_bind(l->g, 0, 0, RAM, RAM, &opts, &l->err));
+	return ram;
+}
+
+static uint32_t word(const unsigned char *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static uint32_t load(struct live *l, uint64_t gpa)
+{
+	uint32_t value;
+
+	t_code(vcpu_load(l, gpa, &value), 0);
+	return value;
+}
+
+/* The guest asks, the VMM does it by the library, the guest goes on. */
+static void convert(struct live *l, bool private)
+{
+	struct vcpu_hypercall *call;
+	uint64_t offset, len;
+
+	t_code(vcpu_map_gpa_range(l, PAGE, l->page / 4096, private),
+	       VCPU_EXIT_HYPERCALL);
+	call = vcpu_hypercall(l);
+	assert_int_equal(call->nr, 12);
+	assert_int_equal(call->args[2], private ? 1 << 4 : 0);
+	offset = RAM + call->args[0];
+	len = call->args[1] * 4096;
+	if (private)
+		live_ok(l, gmem_set_private(l->g, offset, len, &l->err));
+	else
+		live_ok(l, gmem_set_shared(l->g, offset, len, &l->err));
+	call->ret = 0;
+	t_code(vcpu_continue(l), 0);
+}
+
+/* Only the page at @offset has memory in the file; -1 for none. */
+static void assert_resident(struct live *l, int64_t offset)
+{
+	int fd = gmem_fd(l->g);
+
+	if (!live_has("residency"))
+		return;
+	assert_int_equal(raw_resident(fd, 0, 2 * RAM), offset < 0 ? 0 : 1);
+	if (offset >= 0)
+		assert_int_equal(raw_resident(fd, offset, l->page), 1);
+}
+
+static void a_guest_converts_its_memory_both_ways(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start_private(l);
+
+	enable_map_gpa_range(l);
+	t_code(vcpu_store(l, PAGE, 0x11), 0);
+	assert_int_equal(word(ram + PAGE), 0x11);
+	assert_resident(l, -1);
+
+	convert(l, true);
+	t_code(vcpu_store(l, PAGE, 0x22), 0);
+	assert_int_equal(word(ram + PAGE), 0x11);
+	assert_int_equal(load(l, PAGE), 0x22);
+	assert_resident(l, (int64_t)(RAM + PAGE));
+
+	convert(l, false);
+	assert_int_equal(load(l, PAGE), 0x11);
+	t_code(vcpu_store(l, PAGE, 0x33), 0);
+	assert_int_equal(word(ram + PAGE), 0x33);
+
+	/* this VM type keeps what was in the file */
+	convert(l, true);
+	assert_int_equal(load(l, PAGE), 0x22);
+}
+
+/*
+ * 8.5: a shared access that userspace_addr has no memory for is EFAULT too,
+ * but without an exit that says where.
+ */
+static void a_shared_fault_has_no_exit_and_goes_on_when_private(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start_private(l);
+
+	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_NONE), 0);
+	t_code(vcpu_store(l, PAGE + 8, 0x44), -EFAULT);
+	assert_int_equal(vcpu_exit_reason(l), KVM_EXIT_UNKNOWN);
+
+	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
+	t_code(vcpu_continue(l), 0);
+	assert_int_equal(load(l, PAGE + 8), 0x44);
+	assert_resident(l, (int64_t)(RAM + PAGE));
+}
+
+/* 8.4, 8.5: attributes that outlived a slot hit the next one there. */
+static void a_private_fault_goes_on_when_made_shared(void **state)
+{
+	struct live *l = *state;
+	struct gmem_unbind_opts keep = {
+		.sz = sizeof(keep),
+		.flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
+	};
+	unsigned char *ram = start_private(l);
+	int vm = gmem_vm_fd(l->vm);
+	uint64_t flags, gpa, size;
+
+	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
+	live_ok(l, gmem_unbind(l->g, 0, &keep, &l->err));
+	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
+	t_code(vcpu_store(l, PAGE + 8, 0x55), -EFAULT);
+	assert_true(guest_fault(l, &flags, &gpa, &size));
+	assert_int_equal(flags, GMEM__ATTRIBUTE_PRIVATE);
+	assert_int_equal(gpa, PAGE);
+	assert_int_equal(size, l->page);
+	assert_int_equal(word(ram + PAGE + 8), 0);
+
+	t_code(raw_attributes(vm, gpa, size, 0), 0);
+	t_code(vcpu_continue(l), 0);
+	assert_int_equal(word(ram + PAGE + 8), 0x55);
+	t_code(raw_delete(vm, 1), 0);
+}
+
+static void unbind_leaves_no_attributes_to_the_next_slot(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start_private(l);
+	int vm = gmem_vm_fd(l->vm);
+
+	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
+	t_code(vcpu_store(l, PAGE, 0x66), 0);
+	assert_int_equal(word(ram + PAGE), 0x66);
+	t_code(raw_delete(vm, 1), 0);
+}
+
+/* 8.5: what is in exit_reason counts after EFAULT and EHWPOISON only. */
+static void exit_reason_is_stale_after_eintr(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start_private(l);
+	uint64_t flags, gpa, size;
+	int vm = gmem_vm_fd(l->vm);
+
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
+	t_code(raw_attributes(vm, PAGE, l->page, GMEM__ATTRIBUTE_PRIVATE), 0);
+	t_code(vcpu_store(l, PAGE, 1), -EFAULT);
+	assert_true(guest_fault(l, &flags, &gpa, &size));
+	vcpu_interrupt(l, true);
+	t_code(vcpu_continue(l), -EINTR);
+	assert_true(guest_fault(l, &flags, &gpa, &size));
+
+	/* but not after an EFAULT that has no exit */
+	vcpu_interrupt(l, false);
+	t_code(raw_attributes(vm, PAGE, l->page, 0), 0);
+	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_NONE), 0);
+	t_code(vcpu_continue(l), -EFAULT);
+	assert_int_equal(vcpu_exit_reason(l), KVM_EXIT_UNKNOWN);
+	t_code(raw_delete(vm, 1), 0);
+}
+
+/* 8.6: the numbers of the exit, and the way back of the answer. */
+static void map_gpa_range_comes_with_its_numbers(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start(l, GMEM_VM_DEFAULT);
+	struct vcpu_hypercall *call;
+
+	t_code(raw_plain(gmem_vm_fd(l->vm), 0, 0, RAM, ram), 0);
+	enable_map_gpa_range(l);
+	t_code(vcpu_map_gpa_range(l, 0x123000, 7, true), VCPU_EXIT_HYPERCALL);
+	call = vcpu_hypercall(l);
+	assert_int_equal(call->nr, 12);
+	assert_int_equal(call->args[0], 0x123000);
+	assert_int_equal(call->args[1], 7);
+	assert_int_equal(call->args[2], 1 << 4);
+	assert_int_equal(call->flags & 1, 0);
+	call->ret = EAGAIN;
+	t_code(vcpu_continue(l), 0);
+	assert_int_equal(vcpu_answer(l), EAGAIN);
+	t_code(vcpu_map_gpa_range(l, 0, 1, false), VCPU_EXIT_HYPERCALL);
+	call->ret = 0;
+	t_code(vcpu_continue(l), 0);
+	assert_int_equal(vcpu_answer(l), 0);
+}
+
+/* 8.6: KVM checks first, and answers itself unless told otherwise. */
+static void map_gpa_range_is_refused_by_kvm(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start(l, GMEM_VM_DEFAULT);
+
+	t_code(raw_plain(gmem_vm_fd(l->vm), 0, 0, RAM, ram), 0);
+	t_code(vcpu_map_gpa_range(l, PAGE, 1, true), 0);
+	assert_int_equal(vcpu_answer(l), -ENOSYS_OF_KVM);
+	enable_map_gpa_range(l);
+	t_code(vcpu_map_gpa_range(l, PAGE + 1, 1, true), 0);
+	assert_int_equal(vcpu_answer(l), -EINVAL);
+	t_code(vcpu_map_gpa_range(l, PAGE, 0, true), 0);
+	assert_int_equal(vcpu_answer(l), -EINVAL);
+}
+
+/* 8.7: private pages come from the file, shared ones from elsewhere. */
+static void pre_fault_takes_each_page_from_its_side(void **state)
+{
+	struct live *l = *state;
+	uint64_t gpa = 4 * l->page, size = 8 * l->page;
+	unsigned char *ram = start_private(l);
+
+	live_need("pre-fault");
+	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
+	t_code(vcpu_pre_fault(l, &gpa, &size), 0);
+	assert_int_equal(gpa, 12 * l->page);
+	assert_int_equal(size, 0);
+	assert_resident(l, (int64_t)(RAM + PAGE));
+	t_code(vcpu_store(l, PAGE, 0x77), 0);
+	assert_int_equal(word(ram + PAGE), 0);
+}
+
+/* 8.7: 0 says that there was progress, not that all is done. */
+static void pre_fault_stops_where_the_slot_ends(void **state)
+{
+	struct live *l = *state;
+	uint64_t gpa = RAM - 2 * l->page, size = 4 * l->page;
+
+	live_need("pre-fault");
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, 16, LIVE_SHARED);
+	live_ok(l, gmem_bind(l->g, 0, 0, 0, RAM, NULL, &l->err));
+	t_code(vcpu_pre_fault(l, &gpa, &size), 0);
+	assert_int_equal(gpa, RAM);
+	assert_int_equal(size, 2 * l->page);
+	if (live_has("residency"))
+		assert_int_equal(raw_resident(gmem_fd(l->g), 0, RAM), 2);
+	t_code(vcpu_pre_fault(l, &gpa, &size), -ENOENT);
+	assert_int_equal(gpa, RAM);
+	assert_int_equal(size, 2 * l->page);
+	gpa = 0;
+	size = 0;
+	t_code(vcpu_pre_fault(l, &gpa, &size), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest exits[] = {
+		live_test(a_guest_converts_its_memory_both_ways),
+		live_test(a_shared_fault_has_no_exit_and_goes_on_when_private),
+		live_test(a_private_fault_goes_on_when_made_shared),
+		live_test(unbind_leaves_no_attributes_to_the_next_slot),
+		live_test(exit_reason_is_stale_after_eintr),
+		live_test(map_gpa_range_comes_with_its_numbers),
+		live_test(map_gpa_range_is_refused_by_kvm),
+		live_test(pre_fault_takes_each_page_from_its_side),
+		live_test(pre_fault_stops_where_the_slot_ends),
+	};
+
+	return t_main(exits);
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Prints docs/kernels.md from what tests/vm/suite printed.
+
+table.py DIR KERNEL...: DIR has a file KERNEL.log for each, and KERNEL.status
+with the exit status of the suite.
+"""
+import collections
+import pathlib
+import re
+import sys
+
+HEAD = """# Kernels
+
+Made by `scripts/matrix`. Each cell was measured inside the kernel of its row,
+by software emulation on two NUMA nodes, never taken from a version number:
+`tests/vm/facts.c` measures, without the library, and fails where a kernel is
+not as expected. The kernels are Debian's, except that `-private` are built
+here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
+"""
+
+ANSWERS = """
+## What KVM answers
+
+`KVM_CHECK_EXTENSION` on `/dev/kvm` / on a default VM / on a sw-protected VM;
+`-` where there is no such VM.
+"""
+
+FILES = """
+## What the files do
+
+*create* and *bind*: the flags that a VM takes (1 is `MMAP`, 2 is
+`INIT_SHARED`, 3 both), on a default VM / on a sw-protected VM, or the errno
+of the last try. *twice*: binding a range that is bound. *overflow*: binding
+at an offset at which offset + size overflows; it must not be accepted, so
+libgmem does not leave it to the kernel. *residency*: what `cachestat`
+tells of memory never touched. *policy*: whether a page lands on the node that
+`mbind` names. *guest RAM*: what a vCPU runs from when something else is at
+`userspace_addr`.
+"""
+
+RESULTS = """
+## Tests
+
+The live tests, those of `tests/vm`, and what else `tests/vm/inside` runs:
+examples and gmemctl. What is skipped needs what the tables above say is not
+there, and `tests/vm/suite` has the list of what may not be skipped.
+"""
+
+
+def shared(*facts):
+    """Joins the facts of a default and of a sw-protected VM."""
+    return lambda got: " / ".join(got.get(fact, "?") for fact in facts)
+
+
+def plain(fact):
+    return lambda got: got.get(fact, "?")
+
+
+def code(fact):
+    return lambda got: f"`{got[fact]}`" if fact in got else "?"
+
+
+ANSWER_COLUMNS = [
+    ("release", plain("release")),
+    ("page", plain("page")),
+    ("VM types (235)", plain("vm-types")),
+    ("user memory 2 (231)", plain("user-memory2")),
+    ("fault info (232)", plain("memory-fault-info")),
+    ("attributes (233)", plain("memory-attributes")),
+    ("guest_memfd (234)", plain("guest-memfd")),
+    ("pre-fault (236)", plain("pre-fault")),
+    ("flags (244)", plain("guest-memfd-flags")),
+    ("unknown ioctl", plain("unknown-ioctl")),
+]
+
+FILE_COLUMNS = [
+    ("create", shared("create", "create-private")),
+    ("bind", shared("bind", "bind-private")),
+    ("twice", plain("bound-twice")),
+    ("overflow", plain("offset-overflow")),
+    ("link", code("link")),
+    ("magic", plain("magic")),
+    ("residency", plain("residency")),
+    ("policy", plain("policy")),
+    ("guest RAM", plain("guest-ram")),
+]
+
+RESULT_COLUMNS = [
+    ("passed", plain("passed")),
+    ("failed", plain("failed")),
+    ("skipped", plain("skipped")),
+    ("skipped for want of", plain("lack")),
+]
+
+
+def count(lines):
+    """Counts the cases that cmocka and TAP tell of."""
+    result = collections.Counter()
+    lack = collections.Counter()
+    running = None
+    for line in lines:
+        m = re.match(r"\[ +(RUN|REASON|OK|FAILED|SKIPPED) +\] ([\w-]+)", line)
+        if m and m[1] == "RUN":
+            running = m[2]
+        elif m and m[1] == "REASON":
+            lack[m[2]] += 1
+        elif m and m[2] == running:  # cmocka lists some again at the end
+            result[m[1]] += 1
+            running = None
+        m = re.match(r"(not )?ok\b(?:.* # SKIP (.*))?", line)
+        if m and m[2]:
+            result["SKIPPED"] += 1
+            lack[m[2]] += 1
+        elif m:
+            result["FAILED" if m[1] else "OK"] += 1
+    return {
+        "passed": str(result["OK"]),
+        "failed": str(result["FAILED"]),
+        "skipped": str(result["SKIPPED"]),
+        "lack": ", ".join(f"{name} {n}" for name, n in lack.most_common()),
+    }
+
+
+def read(directory, kernel):
+    log = (directory / f"{kernel}.log").read_text(errors="replace")
+    status = (directory / f"{kernel}.status").read_text().strip()
+    lines = log.splitlines()
+    facts = dict(line.split(" ", 2)[1:] for line in lines
+                 if re.match(r"fact \S+ \S", line))
+    facts.update(count(lines))
+    if not facts.get("release"):
+        return {"why": lines[-1] if lines else "no output"}
+    if status != "0" and facts["failed"] == "0":
+        facts["failed"] = f"ended with {status}"
+    return facts
+
+
+def table(columns, rows):
+    print()
+    print("| kernel |", " | ".join(name for name, _ in columns), "|")
+    print("|---" * (len(columns) + 1) + "|")
+    for kernel, facts in rows:
+        cells = [cell(facts) for _, cell in columns]
+        print(f"| {kernel} |", " | ".join(cells), "|")
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    found = [(kernel, read(directory, kernel)) for kernel in sys.argv[2:]]
+    rows = [(kernel, facts) for kernel, facts in found if "why" not in facts]
+    print(HEAD, end="")
+    for kernel, facts in found:
+        if "why" in facts:
+            print(f"\nNot measured: {kernel}: {facts['why']}")
+    print(ANSWERS, end="")
+    table(ANSWER_COLUMNS, rows)
+    print(FILES, end="")
+    table(FILE_COLUMNS, rows)
+    print(RESULTS, end="")
+    table(RESULT_COLUMNS, rows)
+
+
+main()
