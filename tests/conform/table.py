@@ -19,7 +19,7 @@ HEAD = """\
 
 # What conform shows, and where
 
-Each line is a case of `tests/conform`, one list for every kernel.
+Each line is a case of `cli/conform`, one list for every kernel.
 **x**: it ran there and the kernel behaved as the case says.
 **d**: it is documented to behave differently there, and did.
 **F**: it failed.  Blank: that kernel has not what the case is about.

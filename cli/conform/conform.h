@@ -8,8 +8,8 @@
  * known to differ, differences.c says so with its source, and the case must
  * then fail there.
  */
-#ifndef GMEM_TESTS_CONFORM_H
-#define GMEM_TESTS_CONFORM_H
+#ifndef GMEMCTL_CONFORM_H
+#define GMEMCTL_CONFORM_H
 
 #include <errno.h>
 #include <stdbool.h>
