@@ -229,6 +229,8 @@ static int do_lines(struct batch *b, FILE *f, const char *vm_type)
 	if (b->ctl->json) {
 		o = json_new(b->ctl);
 		results = json_object_new_array();
+	} else if (b->vm) {
+		model_note(b->ctl);
 	}
 	while (!end.status && batch_read_line(f, line, &len)) {
 		b->line++;
@@ -244,6 +246,7 @@ static int do_lines(struct batch *b, FILE *f, const char *vm_type)
 	if (o) {
 		json_text(o, "file", b->file, "");
 		json_text(o, "vm_type", vm_type, "");
+		model_json(b->ctl, o);
 		json_object_object_add(o, "dry_run",
 				       json_object_new_boolean(!b->vm));
 		json_object_object_add(o, "results", results);

@@ -12,6 +12,8 @@
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
+/* The word nodes behind map. */
+#define BATCH_MAP_NODES 1
 
 /* A named guest_memfd. */
 struct object {
@@ -103,6 +105,7 @@ int call_close(struct batch *b, struct op *op);
 int call_populate(struct batch *b, struct op *op);
 int call_discard(struct batch *b, struct op *op);
 int call_resident(struct batch *b, struct op *op);
+int call_map(struct batch *b, struct op *op);
 int call_load(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);

@@ -83,13 +83,6 @@ int call_close(struct batch *b, struct op *op)
 
 /* ----------------------------------------------------------- attributes -- */
 
-static const char *state_name(uint64_t attributes)
-{
-	if (attributes == GMEM_ATTRIBUTE_SHARED)
-		return "shared";
-	return attributes == GMEM_ATTRIBUTE_UNSET ? "unset" : "private";
-}
-
 static void show_run(const char *name, uint64_t offset, uint64_t len,
 		     const char *state, json_object *runs)
 {

@@ -51,6 +51,10 @@ static const struct batch_flag placement_words[] = {
 	{ "nodes=", 0 },
 	{ NULL, 0 },
 };
+static const struct batch_flag map_words[] = {
+	{ "nodes", BATCH_MAP_NODES },
+	{ NULL, 0 },
+};
 static const struct batch_flag policy_words[] = {
 	{ "set=", 0 },
 	{ "nodes=", 0 },
@@ -138,6 +142,12 @@ static const struct verb verbs[] = {
 		    "show how much of it is allocated" },
 	  .takes = "O[ol]",
 	  .call = call_resident,
+	  .check = check_pages },
+	{ .word = { "map", "NAME [OFFSET LEN] [nodes]",
+		    "show a picture of it: private, shared, resident" },
+	  .takes = "O[ol]",
+	  .flags = map_words,
+	  .call = call_map,
 	  .check = check_pages },
 	{ .word = { "load", "NAME OFFSET FILE|\"FILE\"",
 		    "read all of a file into it" },

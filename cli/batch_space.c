@@ -20,7 +20,7 @@ int call_populate(struct batch *b, struct op *op)
 	int r = 0;
 
 	if (op->policy.mode) {
-		r = policy_make(&op->policy, &policy, &mask, &b->err);
+		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
 		opts.policy = &policy;
 	}
 	if (!r)
@@ -77,13 +77,34 @@ int call_load(struct batch *b, struct op *op)
 	return r;
 }
 
+int call_map(struct batch *b, struct op *op)
+{
+	const struct picture p = {
+		.g = op->object->g,
+		.offset = op->offset,
+		.len = op->len,
+		.recorded = true,
+		.nodes = op->flags & BATCH_MAP_NODES,
+	};
+	struct gmem_residency in = { .sz = sizeof(in) };
+	json_object *runs;
+	/* The range, before a picture of it is begun. */
+	int r = gmem_resident(p.g, p.offset, p.len, &in, &b->err);
+
+	if (r < 0 || !b->result)
+		return r < 0 ? r : picture_print(&p, &b->err);
+	runs = json_object_new_array();
+	json_object_object_add(b->result, "runs", runs);
+	return picture_runs(&p, runs, &b->err);
+}
+
 /* ------------------------------------------------------------ placement -- */
 
 static int set_policy(struct batch *b, struct op *op)
 {
 	struct gmem_mempolicy policy;
 	struct bitmask *mask;
-	int r = policy_make(&op->policy, &policy, &mask, &b->err);
+	int r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
 
 	if (!r)
 		r = gmem_set_mempolicy(op->object->g, op->offset, op->len,
@@ -129,7 +150,7 @@ int call_placement(struct batch *b, struct op *op)
 	int r = 0;
 
 	if (op->policy.mode)
-		r = policy_make(&op->policy, &policy, &mask, &b->err);
+		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
 	if (!r)
 		r = gmem_verify_placement(op->object->g, op->offset, op->len,
 					  op->policy.mode ? &policy : NULL, &p,

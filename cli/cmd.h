@@ -10,10 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <json.h>
-
 #include <gmem.h>
 
+#include "jsonc.h"
 #include "parse.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -35,12 +34,13 @@ enum {
 /* ------------------------------------------------- options, commands -- */
 
 enum opt_kind {
-	OPT_BOOL, /* bool: true when given */
-	OPT_BITS, /* uint64_t: .bits are added */
-	OPT_SIZE, /* struct opt_size */
-	OPT_U32,  /* struct opt_u32 */
-	OPT_TEXT, /* const char *: one of .values if there are any */
-	OPT_LIST, /* struct opt_list: may be given many times */
+	OPT_BOOL,  /* bool: true when given */
+	OPT_BITS,  /* uint64_t: .bits are added */
+	OPT_SIZE,  /* struct opt_size */
+	OPT_U32,   /* struct opt_u32 */
+	OPT_TEXT,  /* const char *: one of .values if there are any */
+	OPT_LIST,  /* struct opt_list: may be given many times */
+	OPT_MODEL, /* struct model */
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -61,6 +61,15 @@ struct opt_list {
 	size_t n;
 };
 
+/* --model: which kernel stands in for that of this machine. */
+#define MODEL_NAME 32
+struct model {
+	char name[MODEL_NAME]; /* as it can be given again; "" = none */
+	char profile[MODEL_NAME];
+	uint32_t machine; /* enum gmem_model_machine */
+	bool help;	  /* only list them */
+};
+
 struct opt {
 	const char *name; /* without the dashes */
 	const char *arg;  /* "SIZE"; NULL = takes none */
@@ -69,6 +78,7 @@ struct opt {
 	const char *help;
 	uint64_t bits;		   /* OPT_BITS */
 	const char *const *values; /* what OPT_TEXT may be; NULL ends it */
+	const char *without;	   /* its value where none follows with '=' */
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */
 };
@@ -82,10 +92,12 @@ struct cmd_word {
 
 /* struct cmd.flags */
 #define CMD_JSON (1U << 0)     /* takes --json */
-#define CMD_KVM (1U << 1)      /* makes VMs: takes --device, --verbose */
+#define CMD_KVM (1U << 1)      /* makes VMs: takes --device */
 #define CMD_OPERANDS (1U << 2) /* takes operands */
 /* Runs a program: operands end the options, failures are told as by env(1). */
 #define CMD_WRAPS (1U << 3)
+#define CMD_TRACE (1U << 4) /* makes them with the library: --verbose */
+#define CMD_MODEL (1U << 5) /* takes --model */
 
 struct cmd {
 	const char *name;
@@ -110,6 +122,7 @@ struct ctl {
 	const struct cmd *cmd; /* "why"; NULL before it is known */
 	const struct cmd *sub; /* "create"; NULL if it has none */
 	const char *device;    /* --device */
+	struct model model;    /* --model */
 	bool json;	       /* --json */
 	bool verbose;	       /* --verbose */
 	bool replied;	       /* the one JSON object is out */
@@ -203,9 +216,31 @@ int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out);
 /* Ends a command whose vm_open() failed: says which right is missing. */
 int vm_failed(struct ctl *ctl, const struct gmem_error *err);
 
+/* model.c */
+#define MODEL_DEFAULT "7.3"
+/* Nodes of the model's machine. */
+#define MODEL_NODES 2
+/* The @index-th word that --model takes; NULL past the last. */
+const char *model_word(uint32_t index);
+/* Reads "PROFILE[,MACHINE]" or "help".  Return: 0, or the exit status. */
+int model_parse(struct ctl *ctl, const char *value, struct model *out);
+/* What --model=help prints. */
+void model_help(struct ctl *ctl);
+int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
+		  struct gmem_vm **out, struct gmem_error *err);
+/* As uname(1) calls it. */
+const char *model_machine(const struct ctl *ctl);
+/* A first line that says so where it is the model. */
+void model_note(const struct ctl *ctl);
+/* The member "model"; and why what is this machine's is absent with it. */
+#define MODEL_STANDS_IN "a model stands in for it"
+void model_json(const struct ctl *ctl, json_object *to);
+
 /* priv.c */
 /* Whether this process has CAP_@cap in force. */
 bool priv_has(int cap);
+/* What it lacks to see the files of all processes, in words; NULL = nothing. */
+const char *priv_lacks_sight(void);
 /* Keeps of its capabilities only CAP_@a and CAP_@b. */
 int priv_only(struct ctl *ctl, int a, int b);
 /*
@@ -222,7 +257,7 @@ const char *priv_explain(const char *path, char buf[PRIV_TEXT]);
 extern const struct opt probe_opts[], why_file_opts[], why_bind_opts[],
 	why_attributes_opts[], run_opts[], batch_opts[], ps_opts[],
 	populate_opts[], discard_opts[], load_opts[], policy_opts[], map_opts[],
-	doctor_opts[], target_opts[];
+	doctor_opts[], conform_opts[], target_opts[];
 int cmd_commands(struct ctl *ctl, int argc, char **argv);
 int cmd_probe(struct ctl *ctl, int argc, char **argv);
 int cmd_why_create(struct ctl *ctl, int argc, char **argv);
@@ -238,6 +273,7 @@ int cmd_load(struct ctl *ctl, int argc, char **argv);
 int cmd_policy(struct ctl *ctl, int argc, char **argv);
 int cmd_map(struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(struct ctl *ctl, int argc, char **argv);
+int cmd_conform(struct ctl *ctl, int argc, char **argv);
 const struct cmd_word *batch_word(size_t index);
 
 #endif

@@ -4,20 +4,27 @@
 
 #include "cmd.h"
 
+static const char *value(const struct opt *o, uint32_t index)
+{
+	return o->values ? o->values[index] : model_word(index);
+}
+
 static json_object *json_opt(const struct opt *o)
 {
 	json_object *to = json_object_new_object(), *values = NULL;
 	char letter[] = { '-', o->letter, '\0' }, name[40];
+	const char *word;
 
 	(void)snprintf(name, sizeof(name), "--%s", o->name);
 	json_object_object_add(to, "name", json_object_new_string(name));
 	json_text(to, "short", o->letter ? letter : NULL, "has none");
 	json_text(to, "argument", o->arg, "takes none");
-	if (o->values)
+	json_object_object_add(to, "argument_optional",
+			       json_object_new_boolean(!!o->without));
+	if (o->values || o->kind == OPT_MODEL)
 		values = json_object_new_array();
-	for (size_t i = 0; o->values && o->values[i]; i++)
-		json_object_array_add(values,
-				      json_object_new_string(o->values[i]));
+	for (uint32_t i = 0; values && (word = value(o, i)); i++)
+		json_object_array_add(values, json_object_new_string(word));
 	json_object_object_add(to, "values", values);
 	if (!values)
 		json_object_object_add(

@@ -23,7 +23,8 @@ VALUES = r"""	*) return 1 ;;
 }
 
 # What may follow an option, in "$1" = "COMMAND OPTION"; <> stands for files.
-# Fails if the option takes no value.
+# Fails if the option takes no value.  An option that need not have one is
+# here with the "=" that its value needs.
 _gmemctl_values()
 {
 	case $1 in
@@ -43,10 +44,19 @@ TAIL = r"""	*) _gmemctl_words "$1" ;;
 	esac
 }
 
+# How the lists above name option $2 of command $1, which "=" follows: bash
+# makes three words of --option=value.
+_gmemctl_option()
+{
+	if _gmemctl_values "$1 $2=" >/dev/null; then
+		echo "$2="
+	else
+		echo "$2"
+	fi
+}
+
 _gmemctl_complete()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]}
-
 	if [[ $1 == '<program>' ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	elif [[ $1 == '<>' ]]; then
@@ -59,11 +69,13 @@ _gmemctl_complete()
 
 _gmemctl()
 {
-	local i word last='' cmd=''
+	local i word last='' cmd='' cur=${COMP_WORDS[COMP_CWORD]}
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
-		if [[ $last ]]; then	# the value of the option before it
+		if [[ $word == = && ${COMP_WORDS[i-1]} == -* ]]; then
+			last=$(_gmemctl_option "$cmd" "${COMP_WORDS[i-1]}")
+		elif [[ $last ]]; then	# the value of the option before it
 			last=''
 		elif _gmemctl_values "$cmd $word" >/dev/null; then
 			last=$word
@@ -77,9 +89,13 @@ _gmemctl()
 			cmd=${cmd:+$cmd }$word
 		fi
 	done
+	if [[ $cur == = && ${COMP_WORDS[COMP_CWORD-1]} == -* ]]; then
+		last=$(_gmemctl_option "$cmd" "${COMP_WORDS[COMP_CWORD-1]}")
+		cur=''
+	fi
 	if [[ $last ]]; then
 		_gmemctl_complete "$(_gmemctl_values "$cmd $last")"
-	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+	elif [[ $cur == -* ]]; then
 		_gmemctl_complete "$(_gmemctl_words "$cmd")"
 	else
 		_gmemctl_complete "$(_gmemctl_operands "$cmd")"
@@ -112,7 +128,8 @@ def main():
             if o["argument"]:
                 files = "<>" if o["argument"] == "PATH" else ""
                 text = " ".join(o["values"] or []) or files
-                out.append(arm(f"{name} {o['name']}", text))
+                end = "=" if o["argument_optional"] else ""
+                out.append(arm(f"{name} {o['name']}{end}", text))
     out.append(OPERANDS)
     top = " ".join(c["name"] for c in commands[0][1]["commands"])
     kinds = {"CMD": "<program>", "FILE": "<>", "COMMAND": top}

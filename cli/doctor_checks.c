@@ -119,16 +119,19 @@ static void check_guest_memfd(const struct patient *p, struct finding *f)
 
 static void check_rights(const struct patient *p, struct finding *f)
 {
+	const char *lacks = priv_lacks_sight();
+
 	(void)p;
-	if (priv_has(CAP_SYS_PTRACE))
+	if (!lacks)
 		say(f, VERDICT_OK, "",
-		    "cap_sys_ptrace: gmemctl ps sees every process");
+		    "cap_sys_ptrace, cap_dac_read_search: gmemctl ps sees "
+		    "every process");
 	else
 		say(f, VERDICT_WARN,
-		    "run gmemctl ps with cap_sys_ptrace to see all of the "
-		    "machine",
-		    "no cap_sys_ptrace: gmemctl ps sees only processes of "
-		    "this user");
+		    "run gmemctl ps with cap_sys_ptrace and "
+		    "cap_dac_read_search to see all of the machine",
+		    "no %s: gmemctl ps sees only processes of this user",
+		    lacks);
 }
 
 static void check_seccomp(const struct patient *p, struct finding *f)

@@ -5,13 +5,13 @@
 _gmemctl_words()
 {
 	case $1 in
-	'') echo 'help probe why run ps stat populate discard load policy map doctor batch commands --help --version --json --device --verbose' ;;
+	'') echo 'help probe why run ps stat populate discard load policy map doctor batch conform commands --help --version --json --device --model --verbose' ;;
 	'help') echo '--help --version' ;;
-	'probe') echo '--vm-type --require --format --help --version --json --device --verbose' ;;
-	'why') echo 'create bind attributes --help --version --json --device --verbose' ;;
-	'why create') echo '--size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
-	'why bind') echo '--slot --gpa --offset --len --with --fd --hva --dirty-log --readonly --alias --leave-shared --address-space --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
-	'why attributes') echo '--to --offset --len --with --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --verbose' ;;
+	'probe') echo '--vm-type --require --format --help --version --json --device --model --verbose' ;;
+	'why') echo 'create bind attributes --help --version --json --device --model --verbose' ;;
+	'why create') echo '--size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --model --verbose' ;;
+	'why bind') echo '--slot --gpa --offset --len --with --fd --hva --dirty-log --readonly --alias --leave-shared --address-space --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --model --verbose' ;;
+	'why attributes') echo '--to --offset --len --with --size --hugetlb --shared --mmap --init-shared --guest-only --unbound --vm-type --help --version --json --device --model --verbose' ;;
 	'run') echo '--size --hugetlb --shared --vm-type --help --version --device --verbose' ;;
 	'ps') echo '--output --bytes --noheadings --nodes --budget --help --version --json' ;;
 	'stat') echo '--fd --pid --offset --len --help --version --json' ;;
@@ -21,27 +21,33 @@ _gmemctl_words()
 	'policy') echo '--get --set --verify --against --nodes --static-nodes --relative-nodes --numa-balancing --strict --shared --fd --pid --offset --len --help --version --json' ;;
 	'map') echo '--shared --nodes --width --fd --pid --offset --len --help --version --json' ;;
 	'doctor') echo '--format --help --version --json --device --verbose' ;;
-	'batch') echo '--vm-type --dry-run --help --version --json --device --verbose' ;;
+	'batch') echo '--vm-type --dry-run --help --version --json --device --model --verbose' ;;
+	'conform') echo '--list --help --version --json --device --model' ;;
 	'commands') echo '--help --version --json' ;;
 	*) return 1 ;;
 	esac
 }
 
 # What may follow an option, in "$1" = "COMMAND OPTION"; <> stands for files.
-# Fails if the option takes no value.
+# Fails if the option takes no value.  An option that need not have one is
+# here with the "=" that its value needs.
 _gmemctl_values()
 {
 	case $1 in
 	' --device') echo '<>' ;;
+	' --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'probe --vm-type') echo 'default sw-protected sev sev-es snp tdx all' ;;
 	'probe --require') echo '' ;;
 	'probe --format') echo 'text json env seccomp' ;;
 	'probe --device') echo '<>' ;;
+	'probe --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'why --device') echo '<>' ;;
+	'why --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'why create --size') echo '' ;;
 	'why create --hugetlb') echo '' ;;
 	'why create --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'why create --device') echo '<>' ;;
+	'why create --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'why bind --slot') echo '' ;;
 	'why bind --gpa') echo '' ;;
 	'why bind --offset') echo '' ;;
@@ -52,6 +58,7 @@ _gmemctl_values()
 	'why bind --hugetlb') echo '' ;;
 	'why bind --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'why bind --device') echo '<>' ;;
+	'why bind --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'why attributes --to') echo 'private shared' ;;
 	'why attributes --offset') echo '' ;;
 	'why attributes --len') echo '' ;;
@@ -60,6 +67,7 @@ _gmemctl_values()
 	'why attributes --hugetlb') echo '' ;;
 	'why attributes --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'why attributes --device') echo '<>' ;;
+	'why attributes --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	'run --size') echo '' ;;
 	'run --hugetlb') echo '' ;;
 	'run --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
@@ -101,6 +109,9 @@ _gmemctl_values()
 	'doctor --device') echo '<>' ;;
 	'batch --vm-type') echo 'default sw-protected sev sev-es snp tdx' ;;
 	'batch --device') echo '<>' ;;
+	'batch --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
+	'conform --device') echo '<>' ;;
+	'conform --model=') echo '6.12 6.18 6.19 7.2 7.3 inplace hugetlb-rfc1 hugetlb-rfc2 help' ;;
 	*) return 1 ;;
 	esac
 }
@@ -109,7 +120,7 @@ _gmemctl_values()
 _gmemctl_operands()
 {
 	case $1 in
-	'help') echo 'help probe why run ps stat populate discard load policy map doctor batch commands' ;;
+	'help') echo 'help probe why run ps stat populate discard load policy map doctor batch conform commands' ;;
 	'run') echo '<program>' ;;
 	'load') echo '<>' ;;
 	'batch') echo '<>' ;;
@@ -117,10 +128,19 @@ _gmemctl_operands()
 	esac
 }
 
+# How the lists above name option $2 of command $1, which "=" follows: bash
+# makes three words of --option=value.
+_gmemctl_option()
+{
+	if _gmemctl_values "$1 $2=" >/dev/null; then
+		echo "$2="
+	else
+		echo "$2"
+	fi
+}
+
 _gmemctl_complete()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]}
-
 	if [[ $1 == '<program>' ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	elif [[ $1 == '<>' ]]; then
@@ -133,11 +153,13 @@ _gmemctl_complete()
 
 _gmemctl()
 {
-	local i word last='' cmd=''
+	local i word last='' cmd='' cur=${COMP_WORDS[COMP_CWORD]}
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
-		if [[ $last ]]; then	# the value of the option before it
+		if [[ $word == = && ${COMP_WORDS[i-1]} == -* ]]; then
+			last=$(_gmemctl_option "$cmd" "${COMP_WORDS[i-1]}")
+		elif [[ $last ]]; then	# the value of the option before it
 			last=''
 		elif _gmemctl_values "$cmd $word" >/dev/null; then
 			last=$word
@@ -151,9 +173,13 @@ _gmemctl()
 			cmd=${cmd:+$cmd }$word
 		fi
 	done
+	if [[ $cur == = && ${COMP_WORDS[COMP_CWORD-1]} == -* ]]; then
+		last=$(_gmemctl_option "$cmd" "${COMP_WORDS[COMP_CWORD-1]}")
+		cur=''
+	fi
 	if [[ $last ]]; then
 		_gmemctl_complete "$(_gmemctl_values "$cmd $last")"
-	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+	elif [[ $cur == -* ]]; then
 		_gmemctl_complete "$(_gmemctl_words "$cmd")"
 	else
 		_gmemctl_complete "$(_gmemctl_operands "$cmd")"

@@ -64,10 +64,13 @@ static void print_opt(const struct opt *o)
 	char left[64], help[256];
 	size_t n;
 
-	(void)snprintf(left, sizeof(left), "  %c%c%c --%s%s%s",
+	(void)snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s",
 		       o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		       o->letter ? ',' : ' ', o->name, o->arg ? " " : "",
-		       o->arg ? o->arg : "");
+		       o->letter ? ',' : ' ', o->name,
+		       o->without ? "[="
+		       : o->arg	  ? " "
+				  : "",
+		       o->arg ? o->arg : "", o->without ? "]" : "");
 	n = (size_t)snprintf(help, sizeof(help), "%s", o->help);
 	for (size_t i = 0; o->values && o->values[i]; i++)
 		n += (size_t)snprintf(help + n, sizeof(help) - n, "%s%s%s",

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <gmem_numa.h>
 
 #include "target.h"
+
+#define ALL_MODEL_NODES "0-1"
 
 /* What libnuma finds wrong it would print itself: this is ours to say. */
 void numa_warn(int num, char *fmt, ...)
@@ -23,23 +26,59 @@ const char *policy_problem(const struct policy_args *a)
 	return a->nodes ? parse_nodes(a->nodes) : NULL;
 }
 
-int policy_make(const struct policy_args *a, struct gmem_mempolicy *out,
-		struct bitmask **mask, struct gmem_error *err)
+/* The model's nodes are not this host's, of which libnuma knows. */
+static struct bitmask *model_nodes(const char *s)
 {
+	struct bitmask *mask = numa_bitmask_alloc(MODEL_NODES);
+	bool invert = *s == '!';
+	unsigned long n, last;
+	char *end;
+
+	s += invert;
+	s += *s == '+';
+	if (!strcmp(s, "all"))
+		s = ALL_MODEL_NODES;
+	for (; *s; s = end + (*end == ',')) {
+		n = strtoul(s, &end, 10);
+		last = *end == '-' ? strtoul(end + 1, &end, 10) : n;
+		if (last >= MODEL_NODES) {
+			numa_bitmask_free(mask);
+			return NULL;
+		}
+		while (n <= last)
+			numa_bitmask_setbit(mask, (unsigned int)n++);
+	}
+	for (unsigned int i = 0; invert && i < MODEL_NODES; i++) {
+		if (numa_bitmask_isbitset(mask, i))
+			numa_bitmask_clearbit(mask, i);
+		else
+			numa_bitmask_setbit(mask, i);
+	}
+	return mask;
+}
+
+int policy_make(const struct ctl *ctl, const struct policy_args *a,
+		struct gmem_mempolicy *out, struct bitmask **mask,
+		struct gmem_error *err)
+{
+	bool model = *ctl->model.name;
 	uint32_t mode = GMEM_MPOL_DEFAULT;
 
 	*mask = NULL;
 	if (a->nodes) {
-		if (numa_available() < 0)
+		if (!model && numa_available() < 0)
 			return refuse(err, -EOPNOTSUPP,
 				      GMEM_REASON_NUMA_UNSUPPORTED,
 				      "this kernel is built without NUMA");
-		*mask = numa_parse_nodestring(a->nodes);
+		*mask = model ? model_nodes(a->nodes)
+			      : numa_parse_nodestring(a->nodes);
 		if (!*mask)
 			return refuse(err, -EINVAL, GMEM_REASON_POLICY_NODES,
 				      "'%.80s' names a node that this host or "
 				      "process does not have (it has 0 to %d)",
-				      a->nodes, numa_max_node());
+				      a->nodes,
+				      model ? MODEL_NODES - 1
+					    : numa_max_node());
 	}
 	(void)parse_policy(a->mode, &mode);
 	gmem_mempolicy_from_bitmask(out, mode, *mask);

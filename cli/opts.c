@@ -17,8 +17,12 @@ const struct opt common_opts[] = {
 	  .need = CMD_JSON, .help = "print one JSON object" },
 	{ "device", "PATH", OPT_TEXT, offsetof(struct ctl, device),
 	  .need = CMD_KVM, .help = "the KVM device (/dev/kvm)" },
+	{ "model", "PROFILE", OPT_MODEL, offsetof(struct ctl, model),
+	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
+	  .help = "a model of that kernel (" MODEL_DEFAULT ") in the place of "
+		  "this machine's; help: list them" },
 	{ "verbose", NULL, OPT_BOOL, offsetof(struct ctl, verbose),
-	  .letter = 'v', .need = CMD_KVM,
+	  .letter = 'v', .need = CMD_TRACE,
 	  .help = "tell of each system call on standard error" },
 	{ .name = NULL },
 };
@@ -139,6 +143,8 @@ static int set(struct ctl *ctl, const struct where *w, const char *value)
 		return set_text(ctl, w, value);
 	case OPT_LIST:
 		return set_list(ctl, w, value);
+	case OPT_MODEL:
+		return model_parse(ctl, value, at);
 	}
 	return problem ? bad_value(ctl, w, value, problem) : 0;
 }
@@ -171,7 +177,8 @@ static int long_option(struct ctl *ctl, int argc, char **argv, int *i,
 	if (!w.opt->arg)
 		return set(ctl, &w, "");
 	if (!value)
-		value = next_word(ctl, &w, argc, argv, i, &r);
+		value = w.opt->without ? w.opt->without
+				       : next_word(ctl, &w, argc, argv, i, &r);
 	return value ? set(ctl, &w, value) : r;
 }
 
@@ -219,12 +226,18 @@ int opts_parse(struct ctl *ctl, int argc, char **argv, void *args)
 			r = short_options(ctl, argc, argv, &i, args);
 		}
 	}
+	while (!r && i < argc)
+		argv[n++] = argv[i++];
+	if (!r && ctl->model.help && (!n || (leaf && !leaf->subs))) {
+		model_help(ctl);
+		r = -1;
+	}
+	if (!r && *ctl->model.name && ctl->device)
+		r = usage_error(ctl, "--model and --device exclude each other");
 	if (r) {
 		ctl->status = r < 0 ? CTL_OK : r;
 		return -1;
 	}
-	while (i < argc)
-		argv[n++] = argv[i++];
 	if (n && leaf && !leaf->subs && !(leaf->flags & CMD_OPERANDS)) {
 		ctl->status =
 			usage_error(ctl, "unexpected operand '%s'", argv[0]);

@@ -58,6 +58,20 @@ bool out_colour(void)
 
 /* --------------------------------------------------------------- JSON -- */
 
+void json_done(int failed)
+{
+	if (!failed)
+		return;
+	(void)fputs("gmemctl: out of memory\n", stderr);
+	exit(CTL_FAILED);
+}
+
+void *json_made(const void *value)
+{
+	json_done(!value);
+	return (void *)(uintptr_t)value;
+}
+
 void json_u64(json_object *to, const char *key, uint64_t value)
 {
 	json_object_object_add(to, key, json_object_new_uint64(value));
@@ -118,9 +132,15 @@ json_object *json_new(const struct ctl *ctl)
 
 void out_json(struct ctl *ctl, json_object *result)
 {
-	puts(json_object_to_json_string_ext(
+	const char *text;
+
+	/* Without memory parts of it are missing, and errno alone tells. */
+	errno = 0;
+	text = json_object_to_json_string_ext(
 		result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-				JSON_C_TO_STRING_NOSLASHESCAPE));
+				JSON_C_TO_STRING_NOSLASHESCAPE);
+	json_done(!text || errno == ENOMEM);
+	puts(text);
 	json_object_put(result);
 	ctl->replied = true;
 }

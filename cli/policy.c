@@ -102,7 +102,7 @@ static int set(struct ctl *ctl, const struct args *a, const struct target *t)
 	int r;
 
 	words.mode = a->set;
-	r = policy_make(&words, &p, &mask, &err);
+	r = policy_make(ctl, &words, &p, &mask, &err);
 	if (!r)
 		r = gmem_set_mempolicy(t->g, t->offset, t->len, &p,
 				       a->set_flags, &err);
@@ -170,7 +170,7 @@ static int verify(struct ctl *ctl, const struct args *a, const struct target *t)
 	l.p.misplaced_run = misplaced;
 	l.p.arg = &l;
 	if (a->policy.mode)
-		r = policy_make(&a->policy, &p, &mask, &err);
+		r = policy_make(ctl, &a->policy, &p, &mask, &err);
 	if (!r)
 		r = gmem_verify_placement(t->g, t->offset, t->len,
 					  a->policy.mode ? &p : NULL, &l.p,

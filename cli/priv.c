@@ -53,6 +53,18 @@ bool priv_has(int cap)
 	return v == CAP_SET;
 }
 
+const char *priv_lacks_sight(void)
+{
+	bool trace = priv_has(CAP_SYS_PTRACE);
+	bool search = priv_has(CAP_DAC_READ_SEARCH);
+
+	if (!trace && !search)
+		return "cap_sys_ptrace or cap_dac_read_search";
+	if (!trace)
+		return "cap_sys_ptrace";
+	return search ? NULL : "cap_dac_read_search";
+}
+
 #define ID_TEXT 40
 
 static const char *user(uid_t id, char buf[ID_TEXT])

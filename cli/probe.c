@@ -130,14 +130,18 @@ static void print_text(const struct host *h, const char *list)
 	bool more = false;
 
 	uname(&u);
+	model_note(h->ctl);
 	for (uint32_t t = 0; t < TYPES; t++) {
 		const struct gmem_vm *vm = h->type[t].vm;
 
 		if (!vm)
 			continue;
-		printf("%sVM type %s of %s on Linux %s (%s)\n",
-		       more ? "\n" : "", vm_type_name(t), device(h->ctl),
-		       u.release, u.machine);
+		printf("%sVM type %s of ", more ? "\n" : "", vm_type_name(t));
+		if (*h->ctl->model.name)
+			printf("model %s\n", h->ctl->model.name);
+		else
+			printf("%s on Linux %s (%s)\n", device(h->ctl),
+			       u.release, u.machine);
 		printf("%-19s %-8s%-7s%-8s%s\n", "FEATURE", "SUPPORT", "SINCE",
 		       "ANSWER", "HOW KNOWN");
 		for (uint32_t i = 0; feature(vm, i, &f); i++)
@@ -147,15 +151,17 @@ static void print_text(const struct host *h, const char *list)
 	}
 }
 
-static void print_env(const struct gmem_vm *vm)
+static void print_env(const struct host *h)
 {
 	static const char *const values[] = {
 		[GMEM_UNKNOWN] = "",
 		[GMEM_NO] = "0",
 		[GMEM_YES] = "1",
 	};
+	const struct gmem_vm *vm = first_vm(h);
 	struct gmem_feature_info f;
 
+	model_note(h->ctl);
 	for (uint32_t i = 0; feature(vm, i, &f); i++) {
 		printf("GMEM_HAS_");
 		for (const char *c = f.name; *c; c++)
@@ -200,13 +206,15 @@ static void print_json(const struct host *h, json_object *missing)
 {
 	json_object *o = json_new(h->ctl);
 	json_object *list = json_object_new_object();
+	bool model = *h->ctl->model.name;
 	struct utsname u;
 
 	uname(&u);
 	json_text(o, "version", gmem_version(), "");
-	json_text(o, "kernel", u.release, "");
-	json_text(o, "machine", u.machine, "");
-	json_text(o, "device", device(h->ctl), "");
+	model_json(h->ctl, o);
+	json_text(o, "kernel", model ? NULL : u.release, MODEL_STANDS_IN);
+	json_text(o, "machine", model ? model_machine(h->ctl) : u.machine, "");
+	json_text(o, "device", model ? NULL : device(h->ctl), MODEL_STANDS_IN);
 	for (uint32_t t = 0; t < TYPES; t++)
 		if (h->type[t].vm || h->type[t].err.code)
 			json_object_object_add(
@@ -349,7 +357,7 @@ static int report(const struct host *h, const struct args *a)
 	if (h->ctl->json)
 		print_json(h, missing);
 	else if (a->format && !strcmp(a->format, "env"))
-		print_env(first_vm(h));
+		print_env(h);
 	else
 		print_text(h, a->require);
 	if (tell_failed(h))
@@ -371,10 +379,11 @@ static int check_args(struct ctl *ctl, const struct args *a)
 				   "--json and --format %s exclude each "
 				   "other",
 				   format);
-	if (!strcmp(format, "seccomp") && (a->vm_type || a->require))
-		return usage_error(ctl,
-				   "--format seccomp looks at no VM: it "
-				   "goes with neither --vm-type nor --require");
+	if (!strcmp(format, "seccomp") &&
+	    (a->vm_type || a->require || *ctl->model.name))
+		return usage_error(ctl, "--format seccomp looks at no VM: it "
+					"goes with none of --vm-type, "
+					"--require and --model");
 	if (!strcmp(format, "env") && a->vm_type && !strcmp(a->vm_type, "all"))
 		return usage_error(ctl, "--format env is for one VM type, not "
 					"for all");

@@ -47,7 +47,7 @@ struct hidden {
 	struct hidden *next;
 	pid_t pid;
 	char command[COMMAND_TEXT];
-	const char *why;
+	char why[128];
 };
 
 struct scan {

@@ -130,15 +130,19 @@ static int add_late(struct scan *s, pid_t pid)
 static int add_hidden(struct scan *s, const struct process *p)
 {
 	struct hidden *h = calloc(1, sizeof(*h));
+	const char *lacks = priv_lacks_sight();
 
 	if (!h)
 		return -ENOMEM;
 	h->pid = p->pid;
 	memcpy(h->command, p->command, sizeof(h->command));
-	h->why = priv_has(CAP_SYS_PTRACE)
-			 ? "its files are kept even from cap_sys_ptrace"
-			 : "it is another user's or not dumpable, and "
-			   "cap_sys_ptrace is missing";
+	if (lacks)
+		(void)snprintf(h->why, sizeof(h->why),
+			       "no %s: it is another user's or not dumpable",
+			       lacks);
+	else
+		(void)snprintf(h->why, sizeof(h->why),
+			       "its files are kept even from cap_sys_ptrace");
 	*s->hidden_end = h;
 	s->hidden_end = &h->next;
 	return 0;

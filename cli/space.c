@@ -179,7 +179,7 @@ static int populate(struct ctl *ctl, const struct populate_args *a,
 	int r = 0;
 
 	if (a->policy.mode) {
-		r = policy_make(&a->policy, &policy, &mask, &err);
+		r = policy_make(ctl, &a->policy, &policy, &mask, &err);
 		opts.policy = &policy;
 	}
 	progress_start(&bar, "populate");

@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #define TARGET_ARGS "--fd N [--pid PID] "
+#define ON_A_VM (CMD_JSON | CMD_KVM | CMD_TRACE | CMD_MODEL)
 #define PARTIAL "Exit status: 4 if only a part was done."
 
 static const struct cmd why_cmds[] = {
@@ -11,7 +12,7 @@ static const struct cmd why_cmds[] = {
 	  .summary = "would gmem_create(3) make this file",
 	  .more_opts = why_file_opts,
 	  .run = cmd_why_create,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = ON_A_VM },
 	{ .name = "bind",
 	  .args = "--slot N --gpa ADDRESS [--offset OFFSET] [--len LEN] "
 		  "[OPTIONS]",
@@ -23,7 +24,7 @@ static const struct cmd why_cmds[] = {
 	  .opts = why_bind_opts,
 	  .more_opts = why_file_opts,
 	  .run = cmd_why_bind,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = ON_A_VM },
 	{ .name = "attributes",
 	  .args = "--to private|shared [--offset OFFSET] [--len LEN] "
 		  "[OPTIONS]",
@@ -36,7 +37,7 @@ static const struct cmd why_cmds[] = {
 	  .opts = why_attributes_opts,
 	  .more_opts = why_file_opts,
 	  .run = cmd_why_attributes,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = ON_A_VM },
 	{ .name = NULL },
 };
 
@@ -53,7 +54,7 @@ const struct cmd commands[] = {
 		  "no, or unknown.",
 	  .opts = probe_opts,
 	  .run = cmd_probe,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = ON_A_VM },
 	{ .name = "why",
 	  .args = "CALL [OPTIONS]",
 	  .summary = "which rule a call would break, before it is made",
@@ -61,7 +62,7 @@ const struct cmd commands[] = {
 		  "Exit status: 0 the call would be accepted, 4 it breaks a "
 		  "rule, 3 this host does not support it.",
 	  .subs = why_cmds,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = ON_A_VM },
 	{ .name = "run",
 	  .args = "--size SIZE [OPTIONS] [--] CMD [ARG...]",
 	  .summary = "run a program that is handed a guest_memfd",
@@ -72,7 +73,7 @@ const struct cmd commands[] = {
 		  "127 if not found.",
 	  .opts = run_opts,
 	  .run = cmd_run,
-	  .flags = CMD_KVM | CMD_WRAPS | CMD_OPERANDS },
+	  .flags = CMD_KVM | CMD_TRACE | CMD_WRAPS | CMD_OPERANDS },
 	{ .name = "ps",
 	  .args = "[OPTIONS]",
 	  .summary = "every guest_memfd on this machine that can be seen",
@@ -137,7 +138,7 @@ const struct cmd commands[] = {
 		  "failure.",
 	  .opts = doctor_opts,
 	  .run = cmd_doctor,
-	  .flags = CMD_JSON | CMD_KVM },
+	  .flags = CMD_JSON | CMD_KVM | CMD_TRACE },
 	{ .name = "batch",
 	  .args = "[OPTIONS] FILE|-",
 	  .summary = "run many commands against one VM",
@@ -148,7 +149,16 @@ const struct cmd commands[] = {
 	  .opts = batch_opts,
 	  .word = batch_word,
 	  .run = cmd_batch,
-	  .flags = CMD_JSON | CMD_KVM | CMD_OPERANDS },
+	  .flags = ON_A_VM | CMD_OPERANDS },
+	{ .name = "conform",
+	  .args = "[OPTIONS] [CASE...]",
+	  .summary = "does this kernel's guest_memfd behave as documented",
+	  .text = "Prints a line of TAP for each case.  CASE is a name of "
+		  "--list, or how the words in brackets begin.  Exit status: "
+		  "4 if the kernel behaves otherwise in one of them.",
+	  .opts = conform_opts,
+	  .run = cmd_conform,
+	  .flags = CMD_JSON | CMD_KVM | CMD_OPERANDS | CMD_MODEL },
 	{ .name = "commands",
 	  .args = "[OPTIONS]",
 	  .summary = "list the commands, with --json also all their options",

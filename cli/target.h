@@ -72,6 +72,24 @@ int64_t ms_since(const struct timespec *from);
 int load_all(struct gmem *g, uint64_t offset, uint64_t len, int fd,
 	     const struct gmem_load_opts *opts, struct gmem_error *err);
 
+/* picture.c */
+struct picture {
+	struct gmem *g;
+	uint64_t offset, len;
+	bool recorded;	   /* what is private and what shared is known ... */
+	const char *state; /* ... or the same in all of it; NULL: not known */
+	bool nodes;	   /* also show where it lies */
+	uint32_t width;	   /* columns; 0: those of the terminal */
+};
+
+/* Both: 0, or -errno in @err. */
+int picture_print(const struct picture *p, struct gmem_error *err);
+/* Adds an object for each run to @list. */
+int picture_runs(const struct picture *p, json_object *list,
+		 struct gmem_error *err);
+/* "private", "shared", "unset" */
+const char *state_name(uint64_t attributes);
+
 /* ---------------------------------------------------------------- NUMA -- */
 
 /* nodes.c */
@@ -87,8 +105,9 @@ struct policy_args {
  * *@mask holds the nodes until policy_free().  Fills @err on failure.
  * Return: 0 or -errno.
  */
-int policy_make(const struct policy_args *a, struct gmem_mempolicy *out,
-		struct bitmask **mask, struct gmem_error *err);
+int policy_make(const struct ctl *ctl, const struct policy_args *a,
+		struct gmem_mempolicy *out, struct bitmask **mask,
+		struct gmem_error *err);
 void policy_free(struct bitmask *mask);
 /* What is wrong with the words, for a usage error; NULL if nothing. */
 const char *policy_problem(const struct policy_args *a);

@@ -32,6 +32,8 @@ int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 		.type = type,
 	};
 
+	if (*ctl->model.name)
+		return model_vm_open(ctl, &opts, out, err);
 	return gmem_vm_open(&opts, out, err);
 }
 

@@ -123,6 +123,7 @@ static void answer_json(const struct why *w, const char *verdict)
 	json_object *o = json_new(w->ctl);
 	bool ok = !w->err.code;
 
+	model_json(w->ctl, o);
 	json_text(o, "call", w->ctl->sub->name, "");
 	json_text(o, "vm_type",
 		  w->args.vm_type ? w->args.vm_type : vm_type_names[0], "");
@@ -140,6 +141,7 @@ static void answer_text(const struct why *w, const char *verdict)
 {
 	const char *mode = mode_name(w->mode);
 
+	model_note(w->ctl);
 	if (!w->err.code) {
 		printf("ok: would be accepted%s%s%s\n", mode ? " in " : "",
 		       mode ? mode : "", mode ? " mode" : "");

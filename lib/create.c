@@ -102,6 +102,12 @@ static int check_hugetlb(const struct gmem_vm *vm, uint64_t hugetlb_size,
 				  " bytes: no released kernel has huge pages "
 				  "in guest_memfd",
 				  hugetlb_size);
+	if (!GMEM__HUGETLB_BUILT)
+		return gmem__fail(err, GMEM_REASON_HUGETLB_UNSUPPORTED,
+				  hugetlb_size, 0,
+				  "huge page encoding RFC v%u was left out of "
+				  "this build of libgmem",
+				  vm->encoding);
 	if (gmem__hugetlb_contradicted(vm->encoding, vm->flags_cap))
 		return gmem__fail(err, GMEM_REASON_ENCODING_CONTRADICTED,
 				  vm->encoding, (uint64_t)vm->flags_cap,
@@ -195,7 +201,7 @@ int gmem_create(struct gmem_vm *vm, uint64_t size,
 		const struct gmem_create_opts *opts, struct gmem **out,
 		struct gmem_error *err)
 {
-	uint64_t kernel_flags;
+	uint64_t kernel_flags = 0;
 	struct gmem_create_opts o;
 	struct gmem *g;
 	int r = gmem__vm_enter(vm, err);

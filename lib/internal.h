@@ -18,7 +18,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* In the map's node LIBGMEM_PRIVATE: for libgmem-model and nobody else. */
+/* In the map's node LIBGMEM_PRIVATE: for libgmem-model, gmemctl conform. */
 #define GMEM__SEAM __attribute__((visibility("default")))
 
 /* VM ioctls and long walks go in steps of this many bytes. */
@@ -71,7 +71,6 @@ struct gmem_vm {
 	struct gmem__ctx ctx;
 	int fd;
 	bool owns_fd;
-	uint32_t type;	     /* enum gmem_vm_type */
 	uint32_t encoding;   /* enum gmem_hugetlb_encoding */
 	int flags_cap;	     /* KVM_CAP_GUEST_MEMFD_FLAGS: mask or -errno */
 	uint32_t slot_limit; /* ids below this; 0 = unknown */
@@ -231,6 +230,12 @@ static inline bool gmem__may_convert(const struct gmem_vm *vm)
 int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
 			uint64_t *kernel_flags);
 bool gmem__hugetlb_known(uint64_t size);
+/* Whether this build has the unmerged encodings. */
+#ifdef GMEM_WITHOUT_PROPOSED_UAPI
+#define GMEM__HUGETLB_BUILT false
+#else
+#define GMEM__HUGETLB_BUILT true
+#endif
 /* Whether the kernel's own flag mask rules the encoding out. */
 bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap);
 
@@ -241,6 +246,11 @@ GMEM__SEAM int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 /* What @vm was opened with if it runs on @sys, else NULL. */
 GMEM__SEAM void *gmem__vm_priv(const struct gmem_vm *vm,
 			       const struct gmem_sys *sys);
+/* What @vm runs on, for who makes the system calls himself. */
+GMEM__SEAM const struct gmem_sys *gmem__vm_sys(const struct gmem_vm *vm,
+					       void **priv);
+/* Lets @vm stand for another VM of its kernel.  Return: its own descriptor. */
+GMEM__SEAM int gmem__vm_swap_fd(struct gmem_vm *vm, int fd);
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
 		      struct gmem_error *err);

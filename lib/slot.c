@@ -107,7 +107,6 @@ void gmem__slot_pending(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	(void)pthread_mutex_lock(&vm->lock);
 	s->deleted = true;
-	s->busy = false;
 	if (s->s.gmem)
 		s->s.gmem->slots--;
 	s->s.gmem = NULL;

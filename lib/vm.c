@@ -67,7 +67,6 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 	(void)pthread_mutex_init(&vm->lock, NULL);
 	(void)pthread_cond_init(&vm->idle, NULL);
 	vm->fd = -1;
-	vm->type = o->type;
 	vm->encoding = o->hugetlb_encoding;
 	*out = vm;
 	return 0;
@@ -125,6 +124,9 @@ static int open_device(struct gmem_vm *vm, const char *path,
 	if (r == GMEM__KVM_API_VERSION)
 		return fd;
 	(void)gmem__close(&vm->ctx, fd);
+	/* A device that does not know the call is another; not a filter. */
+	if (r < 0 && r != -ENOTTY && r != -EINVAL)
+		return gmem__fail_call(err, r, "KVM_GET_API_VERSION");
 	return gmem__fail_sys(err, GMEM_REASON_NOT_KVM, -EINVAL, r < 0 ? r : 0,
 			      r < 0 ? 0 : (uint64_t)r, GMEM__KVM_API_VERSION,
 			      "%s is not a KVM device with API version %d",
@@ -134,7 +136,7 @@ static int open_device(struct gmem_vm *vm, const char *path,
 static const char *const type_names[] = { "default", "sw-protected", "sev",
 					  "sev-es",  "snp",	     "tdx" };
 
-static int refuse_type(const struct gmem_vm *vm, int sys, int types,
+static int refuse_type(uint32_t type, int sys, int types,
 		       struct gmem_error *err)
 {
 	char offered[64] = "";
@@ -146,17 +148,19 @@ static int refuse_type(const struct gmem_vm *vm, int sys, int types,
 					      "%s%s", n ? ", " : "",
 					      type_names[i]);
 	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
-			      sys, vm->type, (uint64_t)types,
+			      sys, type, (uint64_t)types,
 			      "this host has no VM type %s%s%s",
-			      type_names[vm->type ? vm->type - 1 : 0],
+			      type_names[type ? type - GMEM_VM_DEFAULT : 0],
 			      n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
-static int create_arg(struct gmem_vm *vm, int device, uint32_t ipa_bits,
-		      unsigned long *arg, struct gmem_error *err)
+static int create_arg(struct gmem_vm *vm, int device,
+		      const struct gmem_vm_opts *o, unsigned long *arg,
+		      struct gmem_error *err)
 {
-	uint32_t index = vm->type ? vm->type - GMEM_VM_DEFAULT : 0;
+	uint32_t index = o->type ? o->type - GMEM_VM_DEFAULT : 0;
+	uint32_t ipa_bits = o->ipa_bits;
 	int types;
 
 	if (vm->ctx.arm64) {
@@ -166,7 +170,7 @@ static int create_arg(struct gmem_vm *vm, int device, uint32_t ipa_bits,
 					  "ipa_bits %u is above %d", ipa_bits,
 					  GMEM__ARM_IPA_BITS_MAX);
 		if (index)
-			return refuse_type(vm, 0, 1, err);
+			return refuse_type(o->type, 0, 1, err);
 		*arg = ipa_bits;
 		return 0;
 	}
@@ -178,16 +182,16 @@ static int create_arg(struct gmem_vm *vm, int device, uint32_t ipa_bits,
 	if (types == 0)
 		types = 1; /* before 6.8 */
 	if (types > 0 && !(types & 1 << index))
-		return refuse_type(vm, 0, types, err);
+		return refuse_type(o->type, 0, types, err);
 	*arg = index;
 	return 0;
 }
 
-static int create_vm(struct gmem_vm *vm, int device, uint32_t ipa_bits,
-		     struct gmem_error *err)
+static int create_vm(struct gmem_vm *vm, int device,
+		     const struct gmem_vm_opts *o, struct gmem_error *err)
 {
 	unsigned long arg = 0;
-	int r = create_arg(vm, device, ipa_bits, &arg, err);
+	int r = create_arg(vm, device, o, &arg, err);
 
 	if (r < 0)
 		return r;
@@ -198,11 +202,11 @@ static int create_vm(struct gmem_vm *vm, int device, uint32_t ipa_bits,
 	if (r == -EINVAL && vm->ctx.arm64)
 		return gmem__diagnosed(
 			err, gmem__fail_sys(err, GMEM_REASON_IPA_BITS, 0, r,
-					    ipa_bits, 0,
+					    o->ipa_bits, 0,
 					    "this host refuses ipa_bits %u",
-					    ipa_bits));
+					    o->ipa_bits));
 	if (r == -EINVAL)
-		return gmem__diagnosed(err, refuse_type(vm, r, 0, err));
+		return gmem__diagnosed(err, refuse_type(o->type, r, 0, err));
 	if (r < 0)
 		return gmem__fail_call(err, r, "KVM_CREATE_VM");
 	vm->fd = r;
@@ -234,12 +238,10 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 		r = device;
 		goto err_free;
 	}
-	r = create_vm(vm, device, o.ipa_bits, err);
+	r = create_vm(vm, device, &o, err);
 	(void)gmem__close(&vm->ctx, device);
 	if (r < 0)
 		goto err_free;
-	if (vm->type == GMEM_VM_UNSET)
-		vm->type = GMEM_VM_DEFAULT;
 	learn_limits(vm);
 	*out = vm;
 	return 0;
@@ -364,6 +366,20 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 void *gmem__vm_priv(const struct gmem_vm *vm, const struct gmem_sys *sys)
 {
 	return vm->ctx.sys == sys ? vm->ctx.priv : NULL;
+}
+
+const struct gmem_sys *gmem__vm_sys(const struct gmem_vm *vm, void **priv)
+{
+	*priv = vm->ctx.priv;
+	return vm->ctx.sys;
+}
+
+int gmem__vm_swap_fd(struct gmem_vm *vm, int fd)
+{
+	int own = vm->fd;
+
+	vm->fd = fd;
+	return own;
 }
 
 int gmem_vm_fd(const struct gmem_vm *vm)

@@ -7,6 +7,7 @@
 
 #define TYPE_SW_PROTECTED 1
 
+#define EXIT_UNKNOWN 0
 #define EXIT_HLT 5
 #define EXIT_MMIO 6
 #define EXIT_MEMORY_FAULT 39
@@ -77,14 +78,19 @@ static bool is_private(const struct access *a, const struct slot *s)
 				    s->offset + (a->gpa - s->gpa), &end);
 }
 
-/* Through the VMM's address space, as its own accesses would go. */
+/*
+ * Through the VMM's address space, as its own accesses would go: a failure is
+ * the VMM's mistake, no exit that asks it for anything.
+ */
 static int by_address(const struct access *a, const struct slot *s, size_t n)
 {
 	void *at = (void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->gpa));
-	int64_t r = a->write ? gmem__sys_linux.vm_write(NULL, at, a->buf, n)
-			     : gmem__sys_linux.vm_read(NULL, a->buf, at, n);
+	int r = a->write ? model__copy_out(at, a->buf, n)
+			 : model__copy_in(a->buf, at, n);
 
-	return r == (int64_t)n ? 0 : memory_fault(a, false, -EFAULT);
+	if (r < 0)
+		put_reason(a, EXIT_UNKNOWN);
+	return r;
 }
 
 /* One page at most. */

@@ -72,28 +72,34 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 	return r;
 }
 
-/* One more or less use of each page of the range. */
+/* One more or less use of each page of the range, or of none. */
 static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
 	       struct gmem_error *err)
 {
+	struct ranges pins = { 0 };
 	uint64_t pos, stop, n;
-	int r = 0;
+	int r;
 
 	for (pos = offset; by < 0 && pos < end; pos = stop)
 		if (!model__ranges_get(&i->pins, pos, &stop))
 			return gmem__fail(err, GMEM_REASON_NOT_MAPPED, pos, 0,
 					  "offset 0x%" PRIx64 " is not pinned",
 					  pos);
+	r = model__ranges_copy(&pins, &i->pins);
 	for (pos = offset; r == 0 && pos < end; pos = stop) {
-		n = model__ranges_get(&i->pins, pos, &stop);
+		n = model__ranges_get(&pins, pos, &stop);
 		if (stop > end)
 			stop = end;
-		r = model__ranges_set(&i->pins, pos, stop,
-				      by < 0 ? n - 1 : n + 1);
+		r = model__ranges_set(&pins, pos, stop, by < 0 ? n - 1 : n + 1);
 	}
-	return r < 0 ? gmem__fail(err, GMEM_REASON_NO_MEMORY, 0, 0,
-				  "no memory for the pin")
-		     : 0;
+	if (r < 0) {
+		model__ranges_free(&pins);
+		return gmem__fail_sys(err, GMEM_REASON_NO_MEMORY, 0, r, 0, 0,
+				      "no memory for the pin");
+	}
+	model__ranges_free(&i->pins);
+	i->pins = pins;
+	return 0;
 }
 
 static int pin_file(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,

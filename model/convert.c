@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -145,18 +143,6 @@ static int pinned(const struct inode *i, uint64_t offset, uint64_t end,
 	return 0;
 }
 
-static int copy_ranges(struct ranges *to, const struct ranges *from)
-{
-	to->r = malloc((from->n + 1) * sizeof(*to->r));
-	if (!to->r)
-		return -ENOMEM;
-	if (from->n)
-		memcpy(to->r, from->r, from->n * sizeof(*to->r));
-	to->n = from->n;
-	to->room = from->n + 1;
-	return 0;
-}
-
 /* All of the range or nothing of it. */
 static int convert(struct inode *i, uint64_t offset, uint64_t end, bool private,
 		   uint64_t *at)
@@ -169,7 +155,7 @@ static int convert(struct inode *i, uint64_t offset, uint64_t end, bool private,
 		return 0;
 	r = private ? pinned(i, offset, end, at) : 0;
 	if (r == 0)
-		r = copy_ranges(&old, &i->attributes);
+		r = model__ranges_copy(&old, &i->attributes);
 	if (r < 0)
 		return r;
 	r = model__ranges_set(&i->attributes, offset, end, private);

@@ -228,15 +228,17 @@ static int punch_part(struct inode *i, uint64_t pos, uint64_t end)
 
 static int punch(struct inode *i, uint64_t pos, uint64_t end)
 {
-	int mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, r = 0;
+	int mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, r;
 
 	if (pos >= end)
 		return 0;
-	if (i->shared >= 0)
+	/* First what may lack memory, since contents do not come back. */
+	r = model__ranges_set(&i->nodes, pos, end, 0);
+	if (r == 0 && i->shared >= 0)
 		r = store_fallocate(i->shared, mode, pos, end - pos);
 	if (r == 0 && i->private >= 0)
 		r = store_fallocate(i->private, mode, pos, end - pos);
-	return r < 0 ? r : model__ranges_set(&i->nodes, pos, end, 0);
+	return r;
 }
 
 int model__inode_punch(struct inode *i, uint64_t offset, uint64_t len)

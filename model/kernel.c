@@ -285,26 +285,59 @@ void model__object_put(struct kernel *k, struct object *o)
 	}
 }
 
+/* Those closed: also by the caller's own close(2), which nobody tells us. */
+static void drop_stale(struct kernel *k)
+{
+	struct stat st;
+
+	for (size_t i = k->n_fds; i-- > 0;) {
+		const struct fd_entry *e = &k->fds[i];
+
+		if (fstat(e->fd, &st) < 0 || e->object->dev != st.st_dev ||
+		    e->object->ino != st.st_ino)
+			entry_drop(k, &k->fds[i]);
+	}
+}
+
 int model__close(struct kernel *k, int fd)
 {
-	struct object *o = model__object(k, fd);
 	int r = gmem__sys_linux.close(NULL, fd);
 
-	if (o && entry_of(k, fd))
-		entry_drop(k, entry_of(k, fd));
+	drop_stale(k);
 	return r;
+}
+
+/* As process_vm_readv(2), which a kernel may lack or a filter forbid. */
+static int64_t copy_by_pipe(void *to, const void *from, size_t len)
+{
+	int fd[2], r = gmem__sys_linux.pipe(NULL, fd);
+	int64_t n;
+
+	if (r < 0)
+		return r;
+	n = gmem__sys_linux.write(NULL, fd[1], from, len);
+	if (n > 0)
+		n = gmem__sys_linux.read(NULL, fd[0], to, (size_t)n);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return n;
+}
+
+static int copied(int64_t n, void *to, const void *from, size_t len)
+{
+	if (n == -ENOSYS || n == -EPERM)
+		n = copy_by_pipe(to, from, len);
+	return n == (int64_t)len ? 0 : -EFAULT;
 }
 
 int model__copy_in(void *to, const void *from, size_t len)
 {
-	int64_t n = gmem__sys_linux.vm_read(NULL, to, from, len);
-
-	return n == (int64_t)len ? 0 : -EFAULT;
+	return copied(gmem__sys_linux.vm_read(NULL, to, from, len), to, from,
+		      len);
 }
 
 int model__copy_out(void *to, const void *from, size_t len)
 {
-	int64_t n = gmem__sys_linux.vm_write(NULL, to, from, len);
-
-	return n == (int64_t)len ? 0 : -EFAULT;
+	return copied(gmem__sys_linux.vm_write(NULL, to, from, len), to, from,
+		      len);
 }

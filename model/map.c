@@ -177,6 +177,13 @@ static bool idle_advice(int advice)
 	       advice == MADV_PAGEOUT;
 }
 
+/* What ordinary memory gives, with nothing at stake. */
+static int madvise_plain(const struct kernel *k, int advice)
+{
+	return gmem__sys_linux.madvise(NULL, (void *)(uintptr_t)k->cookie,
+				       k->page_size, advice);
+}
+
 /* Private pages too: they are not in the memfd that was told to. */
 static int remove_pages(struct kernel *k, uint64_t start, uint64_t end)
 {
@@ -202,8 +209,11 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 
 	if (m && (advice == MADV_FREE || advice == MADV_COLLAPSE))
 		return -EINVAL;
+	/* Whether the kernel was built with it: the host's was or was not. */
 	if (m && idle_advice(advice))
-		return (uintptr_t)addr % k->page_size ? -EINVAL : 0;
+		return (uintptr_t)addr % k->page_size
+			       ? -EINVAL
+			       : madvise_plain(k, advice);
 	r = gmem__sys_linux.madvise(NULL, addr, len, advice);
 	if (r == 0 && advice == MADV_REMOVE)
 		r = remove_pages(k, (uintptr_t)addr,

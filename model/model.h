@@ -36,6 +36,7 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 		      uint64_t value);
 /* The value at @at; *@end (may be NULL): where it ends, at most UINT64_MAX. */
 uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
+int model__ranges_copy(struct ranges *to, const struct ranges *from);
 void model__ranges_free(struct ranges *m);
 
 /* profile.c */
@@ -47,6 +48,7 @@ enum {
 	MODEL_IN_PLACE = 1U << 4,     /* attributes are the file's */
 	MODEL_RFC1 = 1U << 5,	      /* huge pages as posted in 2024 */
 	MODEL_RFC2 = 1U << 6,	      /* and in 2025 */
+	MODEL_LIMIT_FIRST = 1U << 7,  /* 7.3: of the machine, then the range */
 };
 
 struct profile {
@@ -104,7 +106,8 @@ struct kernel {
 	struct fd_entry *fds;
 	size_t n_fds;
 	struct mapping *maps;
-	struct ranges vma_policy; /* by address, up to 6.18 */
+	struct ranges vma_policy; /* by address */
+	unsigned int turn;	  /* the node that an interleaved page got last */
 	struct failure failure;
 	bool interrupt;		  /* a signal comes ... */
 	uint64_t interrupt_after; /* ... after so many bytes */
@@ -133,7 +136,7 @@ int model__object_add(struct kernel *k, struct object *o, enum object_type type,
 struct object *model__object(struct kernel *k, int fd);
 void model__object_put(struct kernel *k, struct object *o);
 int model__close(struct kernel *k, int fd);
-/* Copies the argument of an ioctl: -EFAULT for a bad pointer. */
+/* Copies of at most a page: -EFAULT for a bad address, never a signal. */
 int model__copy_in(void *to, const void *from, size_t len);
 int model__copy_out(void *to, const void *from, size_t len);
 

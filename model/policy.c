@@ -161,11 +161,17 @@ static uint64_t meant(const struct kernel *k, uint64_t policy)
 	return nodes ? nodes : 1;
 }
 
-static unsigned int nth_node(uint64_t nodes, uint64_t n)
+static unsigned int first_node(uint64_t nodes)
 {
-	for (n %= (unsigned int)__builtin_popcountll(nodes); n; n--)
-		nodes &= nodes - 1;
 	return (unsigned int)__builtin_ctzll(nodes);
+}
+
+/* After the one whose turn was last: by the order of allocating, not by page. */
+static unsigned int turn_after(const struct kernel *k, uint64_t nodes)
+{
+	uint64_t later = nodes & ~((2ULL << k->turn) - 1);
+
+	return first_node(later ? later : nodes);
 }
 
 static bool spreads(uint64_t policy)
@@ -195,10 +201,11 @@ static int settle_present(struct inode *i, uint64_t pos, uint64_t end)
 			stop = limit;
 		if (stop > end)
 			stop = end;
-		if (!had && spreads(policy))
+		n = first_node(meant(i->k, policy));
+		if (!had && spreads(policy)) {
 			stop = pos + i->page_size;
-		n = nth_node(meant(i->k, policy),
-			     spreads(policy) ? pos / i->page_size : 0);
+			n = i->k->turn = turn_after(i->k, meant(i->k, policy));
+		}
 		if (!had)
 			r = model__ranges_set(&i->nodes, pos, stop, n + 1);
 		pos = stop;
@@ -269,20 +276,44 @@ struct wish {
 	unsigned int flags;
 };
 
+/*
+ * Mappings keep their policy, and from 6.19 on the file has it too: it is told
+ * what is new to the mapping, whatever came through others.
+ */
+static int set_policy(struct kernel *k, const struct mapping *m, uint64_t from,
+		      uint64_t to, uint64_t policy)
+{
+	uint64_t offset = m->offset + (from - m->start), stop;
+	int r = 0;
+
+	for (; r == 0 && from < to; offset += stop - from, from = stop) {
+		uint64_t had = model__ranges_get(&k->vma_policy, from, &stop);
+
+		if (stop > to)
+			stop = to;
+		if (had == policy)
+			continue;
+		r = model__ranges_set(&k->vma_policy, from, stop, policy);
+		if (r == 0 && model__has(k, MODEL_OWN_INODE))
+			r = model__ranges_set(&m->file->inode->policy, offset,
+					      offset + (stop - from), policy);
+	}
+	return r;
+}
+
 /* One mapping's part of an mbind(2). */
 static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
 		     uint64_t end, const struct wish *w)
 {
-	struct inode *i = m->file->inode;
 	uint64_t from = start > m->start ? start : m->start;
 	uint64_t to = end < m->end ? end : m->end;
-	uint64_t offset = m->offset + (from - m->start);
 	bool wrong;
 	int r;
 
 	if (from >= to)
 		return 0;
-	r = model__settle(i, offset, to - from);
+	r = model__settle(m->file->inode, m->offset + (from - m->start),
+			  to - from);
 	if (r < 0)
 		return r;
 	/* Nothing moves; without asking for that nothing is set either. */
@@ -290,11 +321,7 @@ static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
 		misplaced(m, from, to, w->nodes);
 	if (wrong && !(w->flags & (MF_MOVE | MF_MOVE_ALL)))
 		return -EIO;
-	if (model__has(k, MODEL_OWN_INODE))
-		r = model__ranges_set(&i->policy, offset, offset + (to - from),
-				      w->policy);
-	else
-		r = model__ranges_set(&k->vma_policy, from, to, w->policy);
+	r = set_policy(k, m, from, to, w->policy);
 	return r < 0 ? r : wrong ? -EIO : 0;
 }
 
@@ -371,7 +398,7 @@ static int node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
 /* Of the next page that the task allocates; told only where they spread. */
 static int next_node(const struct kernel *k, uint64_t policy)
 {
-	return spreads(policy) ? (int)nth_node(meant(k, policy), 0) : -EINVAL;
+	return spreads(policy) ? (int)turn_after(k, meant(k, policy)) : -EINVAL;
 }
 
 static uint64_t policy_of(const struct kernel *k, const struct mapping *m,
@@ -444,6 +471,8 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 		}
 	}
 	*task = policy;
+	if (spreads(policy))
+		k->turn = MODEL_NODES - 1;
 	return 0;
 }
 

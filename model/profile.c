@@ -8,6 +8,7 @@
 #define RULES_6_18 MODEL_MMAP
 #define RULES_6_19 (RULES_6_18 | MODEL_OWN_INODE)
 #define RULES_7_2 (RULES_6_19 | MODEL_RANGE_EEXIST | MODEL_OFFSET_CHECK)
+#define RULES_7_3 (RULES_7_2 | MODEL_LIMIT_FIRST)
 
 static const struct profile profiles[] = {
 	{ "6.12", NULL, "private files on VMs with private memory", 0,
@@ -18,10 +19,11 @@ static const struct profile profiles[] = {
 	{ "6.19", NULL, "its own inodes; policies are obeyed", RULES_6_19,
 	  TYPES(5) },
 	{ "7.2", NULL, "EEXIST for a range bound twice", RULES_7_2, TYPES(5) },
-	{ "7.3", NULL, "as 7.2 to user space", RULES_7_2, TYPES(5) },
+	{ "7.3", NULL, "a limit of the machine wins over a range bound twice",
+	  RULES_7_3, TYPES(5) },
 	{ "inplace", NULL,
 	  "7.3 with KVM_SET_MEMORY_ATTRIBUTES2 as queued in 2026",
-	  RULES_7_2 | MODEL_IN_PLACE, TYPES(5) },
+	  RULES_7_3 | MODEL_IN_PLACE, TYPES(5) },
 	{ "hugetlb-rfc1", NULL, "6.12 with huge pages as posted 2024-09-11",
 	  MODEL_RFC1, TYPES(4) },
 	{ "hugetlb-rfc2", NULL,

@@ -96,6 +96,18 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 	return 0;
 }
 
+int model__ranges_copy(struct ranges *to, const struct ranges *from)
+{
+	to->r = malloc((from->n + 1) * sizeof(*to->r));
+	if (!to->r)
+		return -ENOMEM;
+	if (from->n)
+		memcpy(to->r, from->r, from->n * sizeof(*to->r));
+	to->n = from->n;
+	to->room = from->n + 1;
+	return 0;
+}
+
 void model__ranges_free(struct ranges *m)
 {
 	free(m->r);

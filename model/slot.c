@@ -75,7 +75,7 @@ static bool overlaps(const struct vm *vm, const struct gmem__region2 *r)
 	return false;
 }
 
-/* Whether the file may be bound there; *@out: the file. */
+/* Whether the file may be bound to @vm at all; *@out: the file. */
 static int check_file(struct kernel *k, struct vm *vm,
 		      const struct gmem__region2 *r, struct file **out)
 {
@@ -83,7 +83,6 @@ static int check_file(struct kernel *k, struct vm *vm,
 	uint64_t size = r->region.memory_size;
 	struct object *o = model__object(k, (int)r->guest_memfd);
 	bool all = model__has(k, MODEL_OFFSET_CHECK);
-	const struct slot *s;
 	struct gmem__stat st;
 	struct file *f;
 
@@ -97,12 +96,23 @@ static int check_file(struct kernel *k, struct vm *vm,
 	if (offset > INT64_MAX || (offset + size > f->inode->size &&
 				   (all || offset + size <= INT64_MAX)))
 		return -EINVAL;
-	for (s = vm->slots; s; s = s->next)
-		if (s->file == f && s->offset < offset + size &&
-		    offset < s->offset + s->len)
+	*out = f;
+	return 0;
+}
+
+/* Whether that range of it is free. */
+static int check_range(const struct kernel *k, const struct vm *vm,
+		       const struct gmem__region2 *r, const struct file *f)
+{
+	uint64_t start = r->guest_memfd_offset;
+	uint64_t end = start + r->region.memory_size;
+	const struct slot *s;
+
+	for (s = f ? vm->slots : NULL; s; s = s->next)
+		if (s->file == f && s->offset < end &&
+		    start < s->offset + s->len)
 			return model__has(k, MODEL_RANGE_EEXIST) ? -EEXIST
 								 : -EINVAL;
-	*out = f;
 	return 0;
 }
 
@@ -165,6 +175,7 @@ static int slot_change(const struct kernel *k, struct vm *vm, struct slot *old,
 static int slot_create(struct kernel *k, struct vm *vm,
 		       const struct gmem__region2 *r)
 {
+	bool limit_first = model__has(k, MODEL_LIMIT_FIRST);
 	struct file *f = NULL;
 	struct slot *s;
 	int e = 0;
@@ -175,8 +186,12 @@ static int slot_create(struct kernel *k, struct vm *vm,
 		return -EEXIST;
 	if (r->region.flags & GMEM__MEM_GUEST_MEMFD)
 		e = check_file(k, vm, r, &f);
+	if (e == 0 && !limit_first)
+		e = check_range(k, vm, r, f);
 	if (e == 0)
 		e = check_machine(k, vm, r, f);
+	if (e == 0 && limit_first)
+		e = check_range(k, vm, r, f);
 	if (e < 0)
 		return e;
 	s = calloc(1, sizeof(*s));

@@ -68,10 +68,16 @@ void t_reason_at(const struct gmem_error *err, uint32_t reason,
 void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	     const char *file, int line)
 {
-	if (got >= 0)
+	if (got < 0)
+		print_error("%s\n  gave %lld (%s): [%s] %s\n", what, got,
+			    code_name(got), gmem_reason_str(err->reason),
+			    err->msg);
+	else if (err->code || err->reason || err->sys_errno || err->flags ||
+		 err->msg[0] || !err->remedy || err->remedy[0])
+		print_error("%s\n  succeeded, and left %d [%s] %s\n", what,
+			    err->code, gmem_reason_str(err->reason), err->msg);
+	else
 		return;
-	print_error("%s\n  gave %lld (%s): [%s] %s\n", what, got,
-		    code_name(got), gmem_reason_str(err->reason), err->msg);
 	_fail(file, line);
 }
 

@@ -55,10 +55,15 @@ void t_reason_at(const struct gmem_error *err, uint32_t reason,
 		assert_true((err).remedy[0] != '\0');             \
 	} while (0)
 
-/* @call succeeds; prints the whole error otherwise. */
+/* @call succeeds and clears @err; prints the whole error otherwise. */
 #define t_ok(call, err)                                             \
 	do {                                                        \
-		(err) = (struct gmem_error){ .sz = sizeof(err) };   \
+		(err) = (struct gmem_error){ .sz = sizeof(err),     \
+					     .code = INT32_MIN,     \
+					     .reason = UINT32_MAX,  \
+					     .sys_errno = 4095,     \
+					     .flags = UINT32_MAX,   \
+					     .msg = "stale" };      \
 		t_ok_at((call), &(err), #call, __FILE__, __LINE__); \
 	} while (0)
 void t_ok_at(long long got, const struct gmem_error *err, const char *what,

@@ -78,14 +78,15 @@ static void other_process(struct conform *c)
 }
 
 const struct conform_case attr_cases[] = {
-	{ "8.4 checks", "attribute_refusals", NEED_PRIVATE | NEED_BY_GPA,
-	  refusals },
-	{ "8.4 without memslots; 10 gap", "attributes_without_slots",
+	{ "attributes: EINVAL, EFAULT", "attribute_refusals",
+	  NEED_PRIVATE | NEED_BY_GPA, refusals },
+	{ "attributes: without slots; trap: gaps", "attributes_without_slots",
 	  NEED_PRIVATE | NEED_BY_GPA, without_slots },
-	{ "8.4 VM type without private memory", "attributes_of_a_default_vm",
-	  NEED_PRIVATE, default_vm },
-	{ "8.4 ENOTTY", "attributes_not_built", NEED_GMEM, not_built },
-	{ "8.4 EIO", "attributes_in_another_process",
+	{ "attributes: VM type without private memory",
+	  "attributes_of_a_default_vm", NEED_PRIVATE, default_vm },
+	{ "attributes: ENOTTY where not built", "attributes_not_built",
+	  NEED_GMEM, not_built },
+	{ "attributes: EIO in another process", "attributes_in_another_process",
 	  NEED_PRIVATE | NEED_BY_GPA, other_process },
 	{ 0 },
 };

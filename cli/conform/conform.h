@@ -3,10 +3,10 @@
  * Whether a kernel behaves as documented: one list of cases, run through
  * struct gmem_sys on the real kernel and on each profile of the model.
  *
- * A case is named after what it proves and carries the place in the list of
- * kernel facts.  It states the kernel's behaviour once; where one kernel is
- * known to differ, differences.c says so with its source, and the case must
- * then fail there.
+ * A case is named after what it proves and has a row: the call or object that
+ * it is about and the rule of the kernel's, or several of these.  It states the
+ * kernel's behaviour once; where one kernel is known to differ, differences.c
+ * says so with its source, and the case must then fail there.
  */
 #ifndef GMEMCTL_CONFORM_H
 #define GMEMCTL_CONFORM_H
@@ -20,7 +20,7 @@
 #include "internal.h"
 
 #define SHARED (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED)
-#define PAGES 16
+#define PAGES 16UL
 
 /* What a case needs of the kernel it runs on. */
 enum {
@@ -37,11 +37,13 @@ enum {
 	NEED_NODES = 1U << 10, /* two of them */
 	NEED_HUGE = 1U << 11,
 	NEED_MERGED = 1U << 12, /* no unmerged flags */
+	NEED_RESIDENCY = 1U << 13,
 };
 
 struct conform {
 	const struct gmem_sys *sys;
 	void *priv;
+	int device;
 	const char *where;     /* "model 6.18", "kernel 6.18.44" */
 	struct gmem_vm *model; /* NULL: the real kernel */
 	unsigned int version;  /* 618 */
@@ -57,17 +59,16 @@ struct conform {
 		uint64_t len;
 	} maps[32];
 	unsigned int n_maps;
-	/* made afresh for each case */
-	int device;
-	int vm; /* of the type that can bind */
-	uint32_t type;
+	uint32_t type;	/* of a VM that can bind */
 	uint64_t flags; /* of a file that it can use */
+	/* made afresh for each case */
+	int vm;
 	struct guest *guest;
 	unsigned char run[4096]; /* the model's struct kvm_run */
 };
 
 struct conform_case {
-	const char *row; /* "4 size" */
+	const char *row; /* "create: size; trap: size" */
 	const char *name;
 	unsigned int needs;
 	void (*run)(struct conform *c);
@@ -77,7 +78,17 @@ extern const struct conform_case create_cases[], fd_cases[], map_cases[],
 	policy_cases[], space_cases[], slot_cases[], attr_cases[],
 	access_cases[], place_cases[];
 
-/* Why the case must fail there, or NULL. */
+/* run.c */
+/* The @index-th case; NULL past the last. */
+const struct conform_case *conform_case_at(size_t index);
+/* From .sys, .priv, .device and .where: what there is to run the cases on. */
+void conform_learn(struct conform *c);
+/* What @t needs and is not there, or NULL. */
+const char *conform_lack(const struct conform *c, const struct conform_case *t);
+/* Leaves what the kernel did otherwise in .failure. */
+void conform_run(struct conform *c, const struct conform_case *t);
+
+/* differences.c: why the case must fail there, or NULL. */
 const char *conform_difference(const struct conform *c, const char *name);
 
 /* Ends the case unless @call gives @want. */
@@ -117,8 +128,20 @@ int c_mmap(struct conform *c, void **addr, uint64_t len, int prot, int flags,
 /* The whole of a file of PAGES. */
 int c_view(struct conform *c, int fd, unsigned char **p);
 void c_unmap(struct conform *c, void *addr);
-/* Pages that have memory. */
+/* Pages that have memory; -ENOSYS without cachestat(2). */
 int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len);
+/* Ends the case unless the whole of @fd has @want of them, if that is told. */
+#define PAGES_ARE(fd, want)                                \
+	do {                                               \
+		if (c->have & NEED_RESIDENCY)              \
+			IS(c_resident(c, fd, 0, 0), want); \
+	} while (0)
+/*
+ * A copy by the kernel, which a fault makes -EFAULT: @len or -errno.  Within
+ * a page, or a kernel without process_vm_readv(2) copies a part.
+ */
+int64_t c_read(struct conform *c, void *to, const void *from, size_t len);
+int64_t c_write(struct conform *c, void *to, const void *from, size_t len);
 int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
 		uint64_t len);
 /* 0, or si_code of the SIGBUS; the fault must be at that very address. */

@@ -102,7 +102,7 @@ static void file_in_other_process(struct conform *c)
 	int fd = c_file(c);
 
 	IS(c_child(c, allocate_in_child, fd), 0);
-	IS(c_resident(c, fd, 0, PAGES * c->page), 2);
+	PAGES_ARE(fd, 2);
 }
 
 static void bad_pointer(struct conform *c)
@@ -138,7 +138,7 @@ static void size_largest(struct conform *c)
 	IS(fd >= 0, 1);
 	IS(c->sys->fstat(c->priv, fd, &st), 0);
 	IS(st.size == size, 1);
-	IS(c_resident(c, fd, 0, 0), 0);
+	PAGES_ARE(fd, 0);
 }
 
 static void on_the_device(struct conform *c)
@@ -219,7 +219,7 @@ static void file_outlives_the_vm_fd(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	p[c->page] = 0x5a;
 	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 4 * c->page, c->page), 0);
-	IS(c_resident(c, fd, 0, 0), 2);
+	PAGES_ARE(fd, 2);
 	IS(p[c->page], 0x5a);
 }
 
@@ -252,43 +252,50 @@ static void before_6_18_default_vm(struct conform *c)
 }
 
 const struct conform_case create_cases[] = {
-	{ "3 unknown ioctl", "unknown_ioctls", NEED_GMEM, unknown_ioctls },
-	{ "3 GUEST_MEMFD", "guest_memfd_capability", NEED_GMEM,
+	{ "capability: unknown ioctl", "unknown_ioctls", NEED_GMEM,
+	  unknown_ioctls },
+	{ "capability: GUEST_MEMFD", "guest_memfd_capability", NEED_GMEM,
 	  guest_memfd_capability },
-	{ "3 MEMORY_FAULT_INFO", "fault_info_capability", 0,
+	{ "capability: MEMORY_FAULT_INFO", "fault_info_capability", 0,
 	  fault_info_capability },
-	{ "3 GUEST_MEMFD_FLAGS; 4 unknown flag", "flags_capability",
-	  NEED_GMEM | NEED_MERGED, flags_capability },
-	{ "8.1 flags by VM type", "private_vm_flags",
+	{ "capability: GUEST_MEMFD_FLAGS; create: EINVAL unknown flag",
+	  "flags_capability", NEED_GMEM | NEED_MERGED, flags_capability },
+	{ "VM type: flags that each accepts", "private_vm_flags",
 	  NEED_PRIVATE | NEED_MERGED, private_vm_flags },
-	{ "3 MEMORY_ATTRIBUTES", "attributes_capability",
+	{ "capability: MEMORY_ATTRIBUTES", "attributes_capability",
 	  NEED_PRIVATE | NEED_BY_GPA, attributes_capability },
-	{ "3 EIO; 4 EIO; 10 fork", "other_process", NEED_GMEM, other_process },
-	{ "5 no mm check; 7 any process", "file_in_other_process", NEED_GMEM,
-	  file_in_other_process },
-	{ "4 EFAULT", "bad_pointer", NEED_GMEM, bad_pointer },
-	{ "4 EINVAL size 0", "size_zero", NEED_GMEM, size_zero },
-	{ "4 EINVAL size negative", "size_negative", NEED_GMEM, size_negative },
-	{ "4 EINVAL size unaligned", "size_unaligned", NEED_GMEM,
+	{ "capability: EIO in another process; create: EIO in another process; "
+	  "trap: a VM after fork",
+	  "other_process", NEED_GMEM, other_process },
+	{ "fd: works in any process; fallocate: in any process",
+	  "file_in_other_process", NEED_GMEM, file_in_other_process },
+	{ "create: EFAULT", "bad_pointer", NEED_GMEM, bad_pointer },
+	{ "create: EINVAL size 0", "size_zero", NEED_GMEM, size_zero },
+	{ "create: EINVAL size negative", "size_negative", NEED_GMEM,
+	  size_negative },
+	{ "create: EINVAL size unaligned", "size_unaligned", NEED_GMEM,
 	  size_unaligned },
-	{ "4 any size; nothing reserved", "size_largest", NEED_GMEM,
+	{ "create: any size, nothing reserved", "size_largest", NEED_GMEM,
 	  size_largest },
-	{ "4 EINVAL on /dev/kvm", "on_the_device", NEED_GMEM, on_the_device },
-	{ "2.3 reserved; 10 reserved", "reserved_ignored", NEED_GMEM,
-	  reserved_ignored },
-	{ "2.3 nothing written back", "nothing_written_back", NEED_GMEM,
+	{ "create: EINVAL on /dev/kvm", "on_the_device", NEED_GMEM,
+	  on_the_device },
+	{ "create: reserved fields are ignored; trap: reserved fields",
+	  "reserved_ignored", NEED_GMEM, reserved_ignored },
+	{ "create: nothing is written back", "nothing_written_back", NEED_GMEM,
 	  nothing_written_back },
-	{ "4 close-on-exec; 10 CLOEXEC", "never_close_on_exec", NEED_GMEM,
-	  never_close_on_exec },
-	{ "4 EMFILE", "table_full", NEED_GMEM, table_full },
-	{ "4 RLIMIT_FSIZE", "file_size_limit_ignored", NEED_GMEM,
-	  file_size_limit_ignored },
-	{ "4 reference on the VM; 10 closing the VM fd",
+	{ "create: the fd is not close-on-exec; trap: no close-on-exec",
+	  "never_close_on_exec", NEED_GMEM, never_close_on_exec },
+	{ "create: EMFILE", "table_full", NEED_GMEM, table_full },
+	{ "create: RLIMIT_FSIZE is ignored", "file_size_limit_ignored",
+	  NEED_GMEM, file_size_limit_ignored },
+	{ "create: a file holds its VM; trap: closing the VM fd",
 	  "file_outlives_the_vm_fd", NEED_MMAP, file_outlives_the_vm_fd },
-	{ "4 zero-filled", "starts_zeroed", NEED_MMAP, starts_zeroed },
-	{ "4 combinations; 10 INIT_SHARED without MMAP",
+	{ "create: pages are zero", "starts_zeroed", NEED_MMAP, starts_zeroed },
+	{ "create: combinations of flags; trap: INIT_SHARED without MMAP",
 	  "combinations_not_checked", NEED_MMAP, combinations_not_checked },
-	{ "4 6.8-6.17; 10 6.8-6.17", "before_6_18_default_vm",
-	  NEED_OLD | NEED_PRIVATE | NEED_MERGED, before_6_18_default_vm },
+	{ "create: up to 6.17 on a default VM; trap: up to 6.17 only binding "
+	  "fails",
+	  "before_6_18_default_vm", NEED_OLD | NEED_PRIVATE | NEED_MERGED,
+	  before_6_18_default_vm },
 	{ 0 },
 };

@@ -30,8 +30,10 @@ static const struct {
 	{ "no_msync", "model", BODY },
 	{ "file_size_limit_ignored", "model", BODY },
 	{ "from_userspace_addr", "model inplace",
-	  "9.1: with conversion in place every slot of a guest_memfd faults "
+	  "with conversion in place every slot of a guest_memfd faults "
 	  "from the file" },
+	{ "no_readahead", "kernel 6.12",
+	  "accepted without effect on the anonymous inodes of then" },
 	{ NULL, NULL, NULL },
 };
 

@@ -109,11 +109,11 @@ static void resident_exact(struct conform *c)
 {
 	int fd = c_file(c);
 
-	IS(c_resident(c, fd, 0, 0), 0);
+	PAGES_ARE(fd, 0);
 	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 2 * c->page, 3 * c->page),
 	   0);
 	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 9 * c->page, c->page), 0);
-	IS(c_resident(c, fd, 0, 0), 4);
+	PAGES_ARE(fd, 4);
 	IS(c_resident(c, fd, 0, 2 * c->page), 0);
 	IS(c_resident(c, fd, 2 * c->page, c->page), 1);
 	IS(c_resident(c, fd, 4 * c->page, 6 * c->page), 2);
@@ -181,7 +181,7 @@ static void advice_ignored(struct conform *c)
 	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 4 * c->page), 0);
 	IS(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 	IS(posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED), 0);
-	IS(c_resident(c, fd, 0, 0), 4);
+	PAGES_ARE(fd, 4);
 }
 
 static void no_readahead(struct conform *c)
@@ -199,28 +199,32 @@ static void no_xattrs(struct conform *c)
 }
 
 const struct conform_case fd_cases[] = {
-	{ "5 read", "no_read", NEED_GMEM, no_read },
-	{ "5 write", "no_write", NEED_GMEM, no_write },
-	{ "5 pread, pwrite, lseek", "no_position", NEED_GMEM, no_position },
-	{ "5 sendfile, copy_file_range", "no_copying", NEED_GMEM, no_copying },
-	{ "5 ftruncate, fchmod, futimens; 4 size", "no_attributes", NEED_GMEM,
-	  no_attributes },
-	{ "5 fsync", "no_sync", NEED_GMEM, no_sync },
-	{ "5 fstat", "size_and_mode", NEED_GMEM, size_and_mode },
-	{ "5 st_blocks; 10 st_blocks", "no_block_count", NEED_MMAP,
+	{ "fd: read", "no_read", NEED_GMEM, no_read },
+	{ "fd: write", "no_write", NEED_GMEM, no_write },
+	{ "fd: pread, pwrite, lseek", "no_position", NEED_GMEM, no_position },
+	{ "fd: sendfile, copy_file_range", "no_copying", NEED_GMEM,
+	  no_copying },
+	{ "fd: ftruncate, fchmod, futimens; create: the size is fixed",
+	  "no_attributes", NEED_GMEM, no_attributes },
+	{ "fd: fsync", "no_sync", NEED_GMEM, no_sync },
+	{ "fd: fstat", "size_and_mode", NEED_GMEM, size_and_mode },
+	{ "fd: st_blocks; trap: st_blocks", "no_block_count", NEED_MMAP,
 	  no_block_count },
-	{ "5 distinct inode", "inode_of_its_own", NEED_GMEM, inode_of_its_own },
-	{ "5 fstatfs", "magic", NEED_GMEM, magic },
-	{ "5 cachestat", "resident_exact", NEED_GMEM, resident_exact },
-	{ "5 readlink", "link_text", NEED_GMEM, link_text },
-	{ "5 reopen", "no_second_open", NEED_GMEM, no_second_open },
-	{ "5 dup", "duplicate_is_the_same", NEED_GMEM, duplicate_is_the_same },
-	{ "5 seals", "no_seals", NEED_GMEM, no_seals },
-	{ "5 flock", "locks", NEED_GMEM, locks },
-	{ "5 epoll", "no_polling", NEED_GMEM, no_polling },
-	{ "5 posix_fadvise; 10 posix_fadvise", "advice_ignored", NEED_GMEM,
-	  advice_ignored },
-	{ "5 readahead", "no_readahead", NEED_GMEM, no_readahead },
-	{ "5 xattr", "no_xattrs", NEED_GMEM, no_xattrs },
+	{ "fd: distinct inode", "inode_of_its_own", NEED_GMEM,
+	  inode_of_its_own },
+	{ "fd: fstatfs", "magic", NEED_GMEM, magic },
+	{ "fd: cachestat", "resident_exact", NEED_GMEM | NEED_RESIDENCY,
+	  resident_exact },
+	{ "fd: readlink", "link_text", NEED_GMEM, link_text },
+	{ "fd: reopen", "no_second_open", NEED_GMEM, no_second_open },
+	{ "fd: dup", "duplicate_is_the_same", NEED_GMEM,
+	  duplicate_is_the_same },
+	{ "fd: seals", "no_seals", NEED_GMEM, no_seals },
+	{ "fd: flock", "locks", NEED_GMEM, locks },
+	{ "fd: epoll", "no_polling", NEED_GMEM, no_polling },
+	{ "fd: posix_fadvise; trap: posix_fadvise", "advice_ignored",
+	  NEED_GMEM | NEED_RESIDENCY, advice_ignored },
+	{ "fd: readahead", "no_readahead", NEED_GMEM, no_readahead },
+	{ "fd: xattr", "no_xattrs", NEED_GMEM, no_xattrs },
 	{ 0 },
 };

@@ -86,6 +86,8 @@ static int real_access(struct conform *c, int vm, uint64_t gpa,
 	if (r < 0)
 		return r;
 	g = c->guest;
+	if (!g->code) /* an earlier access could not start it */
+		return -EBADF;
 	memcpy(g->code, write ? "\x88\x07\xf4" : "\x8a\x07\xf4", 3);
 	if (ioctl(g->vcpu, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
@@ -128,16 +130,15 @@ static int access_byte(struct conform *c, int vm, uint64_t gpa,
 		       unsigned char *byte, bool write)
 {
 	uint32_t flags = write ? GMEM_MODEL_WRITE : 0;
-	struct gmem_vm by_fd;
-	int r;
+	int own, r;
 
 	if (!c->model)
 		return real_access(c, vm, gpa, byte, write);
 	/* The case's VM was made without the library: borrow its handle. */
-	by_fd = *c->model;
-	by_fd.fd = vm;
-	r = gmem_model_access(&by_fd, gpa, byte, 1, flags, c->run,
+	own = gmem__vm_swap_fd(c->model, vm);
+	r = gmem_model_access(c->model, gpa, byte, 1, flags, c->run,
 			      sizeof(c->run), NULL);
+	(void)gmem__vm_swap_fd(c->model, own);
 	return r == 0 && c_exit_reason(c) != EXIT_HLT ? -EPROTO : r;
 }
 

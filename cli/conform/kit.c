@@ -165,6 +165,36 @@ int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len)
 	return r < 0 ? r : (int64_t)n;
 }
 
+static int64_t copy_by_pipe(struct conform *c, void *to, const void *from,
+			    size_t len)
+{
+	int ends[2], r = c->sys->pipe(c->priv, ends);
+	int64_t n;
+
+	if (r < 0)
+		return r;
+	n = c->sys->write(c->priv, ends[1], from, len);
+	if (n > 0)
+		n = c->sys->read(c->priv, ends[0], to, (size_t)n);
+	(void)c->sys->close(c->priv, ends[0]);
+	(void)c->sys->close(c->priv, ends[1]);
+	return n;
+}
+
+int64_t c_read(struct conform *c, void *to, const void *from, size_t len)
+{
+	int64_t n = c->sys->vm_read(c->priv, to, from, len);
+
+	return n == -ENOSYS ? copy_by_pipe(c, to, from, len) : n;
+}
+
+int64_t c_write(struct conform *c, void *to, const void *from, size_t len)
+{
+	int64_t n = c->sys->vm_write(c->priv, to, from, len);
+
+	return n == -ENOSYS ? copy_by_pipe(c, to, from, len) : n;
+}
+
 int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
 		uint64_t len)
 {

@@ -99,7 +99,7 @@ static void later_mappings(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	IS(c_touch(p + c->page, false), 2);
 	IS(c_touch(p + 2 * c->page, false), 0);
-	IS(c->sys->vm_read(c->priv, &(char){ 0 }, p, 1), -EFAULT);
+	IS(c_read(c, &(char){ 0 }, p, 1), -EFAULT);
 }
 
 static void starts_as_flags_say(struct conform *c)
@@ -263,28 +263,32 @@ static void first_ioctls(struct conform *c)
 }
 
 const struct conform_case place_cases[] = {
-	{ "9.1 ENOTTY", "in_place_absent", NEED_GMEM, absent },
-	{ "9.1 errors", "in_place_refusals", NEED_IN_PLACE, refusals },
-	{ "9.1 VM without private memory", "in_place_default_vm", NEED_IN_PLACE,
-	  default_vm },
-	{ "9.1 mutually exclusive; 10 7.4", "vm_ioctl_is_off", NEED_IN_PLACE,
-	  vm_ioctl_is_off },
-	{ "9.1 host touch of private", "page_by_page", NEED_IN_PLACE,
-	  page_by_page },
-	{ "9.1 host touch of private", "later_mappings", NEED_IN_PLACE,
-	  later_mappings },
-	{ "9.1 initial state", "starts_as_flags_say",
+	{ "in place: ENOTTY where there is none", "in_place_absent", NEED_GMEM,
+	  absent },
+	{ "in place: its errors", "in_place_refusals", NEED_IN_PLACE,
+	  refusals },
+	{ "in place: VM without private memory", "in_place_default_vm",
+	  NEED_IN_PLACE, default_vm },
+	{ "in place: the VM's ioctl is off; trap: the VM's ioctl is off",
+	  "vm_ioctl_is_off", NEED_IN_PLACE, vm_ioctl_is_off },
+	{ "in place: the host touches private pages", "page_by_page",
+	  NEED_IN_PLACE, page_by_page },
+	{ "in place: the host touches them in later mappings", "later_mappings",
+	  NEED_IN_PLACE, later_mappings },
+	{ "in place: initial state", "starts_as_flags_say",
 	  NEED_IN_PLACE | NEED_MERGED, starts_as_flags_say },
-	{ "9.1 no-op", "in_place_no_op", NEED_IN_PLACE, no_op },
-	{ "9.1 EAGAIN; 10 EAGAIN", "in_use", NEED_IN_PLACE, in_use },
-	{ "9.1 punch does not change state", "punch_keeps_it_private",
+	{ "in place: converting to what it is", "in_place_no_op", NEED_IN_PLACE,
+	  no_op },
+	{ "in place: EAGAIN; trap: EAGAIN", "in_use", NEED_IN_PLACE, in_use },
+	{ "in place: punching keeps attributes", "punch_keeps_it_private",
 	  NEED_IN_PLACE, punch_keeps_it_private },
-	{ "9.3, 9.4 reservation", "reservation", NEED_HUGE, reservation },
-	{ "9.3, 9.4 sizes", "huge_sizes", NEED_HUGE, huge_sizes },
-	{ "9.3, 9.4 discard", "whole_huge_pages", NEED_HUGE, whole_huge_pages },
-	{ "9.4 prefix", "prefix_stays_converted", NEED_HUGE | NEED_IN_PLACE,
-	  prefix_stays_converted },
-	{ "9.4 conversion ioctls", "first_ioctls", NEED_HUGE | NEED_IN_PLACE,
-	  first_ioctls },
+	{ "huge pages: reservation", "reservation", NEED_HUGE, reservation },
+	{ "huge pages: sizes", "huge_sizes", NEED_HUGE, huge_sizes },
+	{ "huge pages: discarded whole", "whole_huge_pages", NEED_HUGE,
+	  whole_huge_pages },
+	{ "huge pages: a prefix stays converted", "prefix_stays_converted",
+	  NEED_HUGE | NEED_IN_PLACE, prefix_stays_converted },
+	{ "huge pages: their conversion ioctls", "first_ioctls",
+	  NEED_HUGE | NEED_IN_PLACE, first_ioctls },
 	{ 0 },
 };

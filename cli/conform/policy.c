@@ -17,6 +17,11 @@ enum {
 	LOCAL
 };
 
+enum {
+	STRICT = 1,
+	MOVE = 2
+};
+
 static int bind(struct conform *c, void *p, uint64_t len, int mode,
 		unsigned long node, unsigned int flags)
 {
@@ -104,14 +109,43 @@ static void bad_policies(struct conform *c)
 	IS(policy(c, p, NULL), DEFAULT);
 }
 
+/* The node of a touched page. */
+static int node_of(struct conform *c, void *p)
+{
+	int node = -1;
+	int r = c->sys->move_pages(c->priv, 1, &p, &node);
+
+	return r < 0 ? r : node;
+}
+
 static void present_pages_stay(struct conform *c)
 {
 	unsigned char *p;
 
+	int node;
+
 	IS(c_view(c, file(c, SHARED), &p), 0);
 	p[0] = 7;
-	IS(bind(c, p, c->page, BIND, 1, 1), 0);
-	IS(bind(c, p, c->page, BIND, 1, 2), 0);
+	node = node_of(c, p);
+	IS(node >= 0, 1);
+	IS(bind(c, p, c->page, BIND, 1UL << node, STRICT), 0);
+	IS(bind(c, p, c->page, BIND, 1UL << node, MOVE), 0);
+	IS(p[0], 7);
+}
+
+static void misplaced_pages_stay(struct conform *c)
+{
+	unsigned char *p;
+	int node;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	p[0] = 7;
+	node = node_of(c, p);
+	IS(node == 0 || node == 1, 1);
+	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT), -EIO);
+	IS(bind(c, p, c->page, BIND, 2UL >> node, MOVE), 0);
+	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT | MOVE), -EIO);
+	IS(node_of(c, p), node);
 	IS(p[0], 7);
 }
 
@@ -142,15 +176,6 @@ static void of_the_task(struct conform *c)
 	IS(task(c, BIND, 0), -EINVAL);
 	IS(task(c, 99, 1), -EINVAL);
 	IS(task_mode(c), DEFAULT);
-}
-
-/* The node of a touched page. */
-static int node_of(struct conform *c, void *p)
-{
-	int node = -1;
-	int r = c->sys->move_pages(c->priv, 1, &p, &node);
-
-	return r < 0 ? r : node;
 }
 
 static void not_there(struct conform *c)
@@ -197,20 +222,26 @@ static void task_policy_of_fallocate(struct conform *c)
 }
 
 const struct conform_case policy_cases[] = {
-	{ "6.1 mbind is echoed", "echoed", NEED_MMAP | NEED_NUMA, echoed },
-	{ "6.1 ignored or honoured; 10 6.18; 10 6.19", "in_the_file",
-	  NEED_MMAP | NEED_NUMA, in_the_file },
-	{ "6.1 needs MMAP, not INIT_SHARED", "through_an_untouchable_mapping",
-	  NEED_MMAP | NEED_NUMA, through_an_untouchable_mapping },
-	{ "6.1 errors", "bad_policies", NEED_MMAP | NEED_NUMA, bad_policies },
-	{ "6.1 present pages", "present_pages_stay", NEED_MMAP | NEED_NUMA,
-	  present_pages_stay },
-	{ "6.1 the task's policy", "of_the_task", NEED_NUMA, of_the_task },
-	{ "6.1 a page that is not there", "not_there", NEED_MMAP | NEED_NUMA,
-	  not_there },
-	{ "6.1 honoured: pages; 14 STRICT", "obeyed",
+	{ "policy: mbind is echoed by its mapping", "echoed",
+	  NEED_MMAP | NEED_NUMA, echoed },
+	{ "policy: ignored, or kept by the file; trap: ignored on 6.18; trap: "
+	  "obeyed from 6.19",
+	  "in_the_file", NEED_MMAP | NEED_NUMA, in_the_file },
+	{ "policy: needs MMAP, not INIT_SHARED",
+	  "through_an_untouchable_mapping", NEED_MMAP | NEED_NUMA,
+	  through_an_untouchable_mapping },
+	{ "policy: errors", "bad_policies", NEED_MMAP | NEED_NUMA,
+	  bad_policies },
+	{ "policy: pages that are there already", "present_pages_stay",
+	  NEED_MMAP | NEED_NUMA, present_pages_stay },
+	{ "policy: misplaced pages stay; arm64: STRICT", "misplaced_pages_stay",
+	  NEED_MMAP | NEED_NUMA | NEED_NODES, misplaced_pages_stay },
+	{ "policy: the task's own", "of_the_task", NEED_NUMA, of_the_task },
+	{ "policy: a page that is not there", "not_there",
+	  NEED_MMAP | NEED_NUMA, not_there },
+	{ "policy: obeyed, page by page; arm64: STRICT", "obeyed",
 	  NEED_MMAP | NEED_NUMA | NEED_NODES, obeyed },
-	{ "6.1 no policy: the task's", "task_policy_of_fallocate",
+	{ "policy: fallocate under the task's", "task_policy_of_fallocate",
 	  NEED_MMAP | NEED_NUMA | NEED_NODES, task_policy_of_fallocate },
 	{ 0 },
 };

@@ -24,7 +24,7 @@ static void other_modes(struct conform *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		IS(c_fallocate(c, fd, modes[i], 0, c->page), -EOPNOTSUPP);
-	IS(c_resident(c, fd, 0, 0), 0);
+	PAGES_ARE(fd, 0);
 }
 
 static void unaligned(struct conform *c)
@@ -64,9 +64,9 @@ static void allocate_beyond_the_end(struct conform *c)
 
 	IS(c_fallocate(c, fd, KEEP, 0, (PAGES + 1) * c->page), -EINVAL);
 	IS(c_fallocate(c, fd, KEEP, PAGES * c->page, c->page), -EINVAL);
-	IS(c_resident(c, fd, 0, 0), 0);
+	PAGES_ARE(fd, 0);
 	IS(c_fallocate(c, fd, KEEP, 0, PAGES * c->page), 0);
-	IS(c_resident(c, fd, 0, 0), PAGES);
+	PAGES_ARE(fd, PAGES);
 }
 
 static void punch_beyond_the_end(struct conform *c)
@@ -75,11 +75,11 @@ static void punch_beyond_the_end(struct conform *c)
 
 	IS(c_fallocate(c, fd, KEEP, 0, 4 * c->page), 0);
 	IS(c_fallocate(c, fd, PUNCH, 2 * PAGES * c->page, c->page), 0);
-	IS(c_resident(c, fd, 0, 0), 4);
+	PAGES_ARE(fd, 4);
 	IS(c_fallocate(c, fd, PUNCH, 2 * c->page, 2 * PAGES * c->page), 0);
-	IS(c_resident(c, fd, 0, 0), 2);
+	PAGES_ARE(fd, 2);
 	IS(c_fallocate(c, fd, PUNCH, 0, INT64_MAX - c->page + 1), 0);
-	IS(c_resident(c, fd, 0, 0), 0);
+	PAGES_ARE(fd, 0);
 }
 
 static void allocate_twice(struct conform *c)
@@ -88,7 +88,7 @@ static void allocate_twice(struct conform *c)
 
 	IS(c_fallocate(c, fd, KEEP, 0, 4 * c->page), 0);
 	IS(c_fallocate(c, fd, KEEP, 2 * c->page, 4 * c->page), 0);
-	IS(c_resident(c, fd, 0, 0), 6);
+	PAGES_ARE(fd, 6);
 }
 
 static void punch_under_a_mapping(struct conform *c)
@@ -149,7 +149,7 @@ static void not_in_page_tables(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	IS(c_fallocate(c, fd, KEEP, 0, PAGES * c->page), 0);
 	IS(c->sys->mincore(c->priv, p, PAGES * c->page, vec), 0);
-	for (int i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		IS(vec[i] & 1, 0);
 }
 
@@ -161,25 +161,31 @@ static void on_other_descriptors(struct conform *c)
 }
 
 const struct conform_case space_cases[] = {
-	{ "7 EOPNOTSUPP", "other_modes", NEED_GMEM, other_modes },
-	{ "7 EINVAL alignment", "unaligned", NEED_GMEM, unaligned },
-	{ "7 EINVAL length, offset", "bad_length", NEED_GMEM, bad_length },
-	{ "7 beyond the VFS's limit", "too_far", NEED_GMEM, too_far },
-	{ "7 EINVAL beyond EOF", "allocate_beyond_the_end", NEED_GMEM,
-	  allocate_beyond_the_end },
-	{ "7 punch beyond EOF; 10 punch", "punch_beyond_the_end", NEED_GMEM,
+	{ "fallocate: EOPNOTSUPP for other modes", "other_modes", NEED_GMEM,
+	  other_modes },
+	{ "fallocate: EINVAL alignment", "unaligned", NEED_GMEM, unaligned },
+	{ "fallocate: EINVAL length, offset", "bad_length", NEED_GMEM,
+	  bad_length },
+	{ "fallocate: EFBIG beyond the VFS's limit", "too_far", NEED_GMEM,
+	  too_far },
+	{ "fallocate: EINVAL beyond the end", "allocate_beyond_the_end",
+	  NEED_GMEM, allocate_beyond_the_end },
+	{ "fallocate: punching beyond the end; trap: punch",
+	  "punch_beyond_the_end", NEED_GMEM | NEED_RESIDENCY,
 	  punch_beyond_the_end },
-	{ "7 allocate", "allocate_twice", NEED_GMEM, allocate_twice },
-	{ "7 punch under a mapping", "punch_under_a_mapping", NEED_MMAP,
-	  punch_under_a_mapping },
-	{ "7 punch and bindings", "punch_keeps_the_binding", NEED_GMEM,
-	  punch_keeps_the_binding },
-	{ "7 punch and attributes", "punch_keeps_it_shared", NEED_MMAP,
-	  punch_keeps_it_shared },
-	{ "7 EINTR; 10 EINTR", "interrupted", NEED_GMEM, interrupted },
-	{ "7 no page tables", "not_in_page_tables", NEED_MMAP,
+	{ "fallocate: allocating", "allocate_twice", NEED_GMEM | NEED_RESIDENCY,
+	  allocate_twice },
+	{ "fallocate: punching under a mapping", "punch_under_a_mapping",
+	  NEED_MMAP, punch_under_a_mapping },
+	{ "fallocate: punching keeps bindings", "punch_keeps_the_binding",
+	  NEED_GMEM, punch_keeps_the_binding },
+	{ "fallocate: punching keeps attributes", "punch_keeps_it_shared",
+	  NEED_MMAP, punch_keeps_it_shared },
+	{ "fallocate: EINTR; trap: EINTR", "interrupted",
+	  NEED_GMEM | NEED_RESIDENCY, interrupted },
+	{ "fallocate: fills no page tables", "not_in_page_tables", NEED_MMAP,
 	  not_in_page_tables },
-	{ "7 other descriptors", "on_other_descriptors", NEED_GMEM,
+	{ "fallocate: on other descriptors", "on_other_descriptors", NEED_GMEM,
 	  on_other_descriptors },
 	{ 0 },
 };

@@ -22,6 +22,7 @@ stat ram
 attributes ram
 attributes ram 4K 8K
 resident ram
+map ram 1M 8K nodes
 populate ram 2M 1M threads=2 policy=bind nodes=0
 placement ram 2M 1M policy=bind nodes=0
 populate ram 3M 4K policy=local
@@ -54,6 +55,11 @@ ram: slot 1 at gpa 0x1000000, offset 0x200000, 2M, hva
 ram: 0x0 4M shared
 ram: 0x1000 8K shared
 ram: 0x0 4M, resident 12K
+4K per mark: '.' hole, 'p' private, 's' shared, 'u' unset, 'm' several;
+in part resident, as a capital all
+node: '+' several, '*' one beyond 9, '?' not known
+0x0000000000100000 ..
+node
 ram: 0x200000 resident 1M, nodes 0:1M, placed yes
 ram: 0x200000 2M, resident 1028K
 ram: 0x200000 2M, resident 0
@@ -205,7 +211,7 @@ class DryRun(Batch):
         r = self.ended(self.batch(GOOD, "--dry-run", "--json"), OK)
         value = self.valid(r.stdout, "batch")
         self.assertTrue(value["dry_run"])
-        self.assertEqual(len(value["results"]), 32)
+        self.assertEqual(len(value["results"]), 33)
 
     def test_without_a_device(self):
         r = self.batch(GOOD, "--dry-run", "--device", "/nonexistent")
@@ -283,10 +289,13 @@ class Real(Batch):
             done[14]["runs"], [{"offset": 4096, "len": 8192, "state": "shared"}]
         )
         self.assertEqual(done[15]["resident"], 3 * 4096)
-        self.assertEqual(done[17]["placed"], "yes")
-        self.assertEqual(done[19]["resident"], 257 * 4096)
-        self.assertEqual(done[22]["done"], 0)
-        self.assertEqual((done[24]["mode"], done[24]["nodes"]), ("default", None))
+        hole = {"offset": 1 << 20, "len": 8192, "state": "shared"}
+        self.assertEqual([{**done[16]["runs"][0], **hole}], done[16]["runs"])
+        self.assertFalse(done[16]["runs"][0]["resident"])
+        self.assertEqual(done[18]["placed"], "yes")
+        self.assertEqual(done[20]["resident"], 257 * 4096)
+        self.assertEqual(done[23]["done"], 0)
+        self.assertEqual((done[25]["mode"], done[25]["nodes"]), ("default", None))
 
     def test_load(self):
         with tempfile.NamedTemporaryFile() as f:

@@ -7,6 +7,7 @@ import sys
 
 from ctl import Case, SOURCE, ctl, main
 
+HUGE = ["hugetlb-rfc1", "hugetlb-rfc2"]
 SCRIPT = SOURCE / "cli" / "gmemctl.bash"
 TRY = """
 source "$1"; shift
@@ -51,6 +52,13 @@ class Completion(Case):
         self.assertEqual(complete("policy", "--set", "in"), ["interleave"])
         self.assertEqual(complete("why", "bind", "--slot", ""), [])
         self.assertEqual(complete("--device", "/dev/nul"), ["/dev/null"])
+
+    def test_values_behind_an_equals_sign(self):
+        self.assertEqual(complete("probe", "--format", "=", "j"), ["json"])
+        self.assertEqual(complete("probe", "--model", "=", "h"), HUGE + ["help"])
+        self.assertIn("inplace", complete("--model", "="))
+        self.assertEqual(complete("--model", "=", "7.3", "conf"), ["conform"])
+        self.assertEqual(complete("--model", "conf"), ["conform"])
 
     def test_operands(self):
         self.assertEqual(complete("batch", "/dev/nul"), ["/dev/null"])

@@ -83,8 +83,17 @@ def missing_kvm():
         os.close(kvm)
 
 
+def missing_user_namespaces():
+    """Why a user cannot have a root of its own; None if it can."""
+    r = subprocess.run(
+        ["unshare", "-Urm", "true"], capture_output=True, text=True, check=False
+    )
+    return r.stderr.strip() or None
+
+
 MISSING = {
     "kvm": missing_kvm(),
+    "userns": missing_user_namespaces(),
     "root": None if os.geteuid() == 0 else "not root",
 }
 

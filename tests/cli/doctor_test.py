@@ -71,15 +71,20 @@ class Doctor(Case):
 
     def test_rights(self):
         self.require("root")
-        r = subprocess.run(
-            ["setpriv", "--bounding-set=-sys_ptrace,-ipc_lock"]
-            + ["--", GMEMCTL, "doctor", "--format=tap"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        self.assertIn("# warn: no cap_sys_ptrace", r.stdout)
+        for lost, says in (
+            ("-sys_ptrace,-ipc_lock", "no cap_sys_ptrace: "),
+            ("-dac_read_search", "no cap_dac_read_search: "),
+            ("-all", "no cap_sys_ptrace or cap_dac_read_search: "),
+        ):
+            r = subprocess.run(
+                ["setpriv", f"--bounding-set={lost}"]
+                + ["--", GMEMCTL, "doctor", "--format=tap"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            self.assertIn(f"# warn: {says}", r.stdout)
         self.assertIn("cap_sys_ptrace", self.doctor()["rights"]["message"])
 
     def test_nodes(self):

@@ -176,7 +176,7 @@ class Seen(Ps):
         self.assertFalse(value["complete"])
         (h,) = [h for h in value["hidden"] if h["pid"] == held.pid]
         self.assertIn("not dumpable", h["files_reason"])
-        self.assertIn("cap_sys_ptrace is missing", h["files_reason"])
+        self.assertIn("no cap_sys_ptrace: it is", h["files_reason"])
 
     def test_what_one_holder_hides_another_shows(self):
         foreign = Foreign(self, "half", *NO_PTRACE)

@@ -302,6 +302,24 @@ static void populating_survives_an_interrupt(void **state)
 	assert_int_equal(n.bytes, PAGES * w->page);
 }
 
+static void an_interrupt_comes_when_so_much_is_allocated(void **state)
+{
+	struct world *w = *state;
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_CREATE_UNBOUND };
+	const uint64_t size = 32ULL << 20;
+	struct gmem_residency n = { .sz = sizeof(n) };
+
+	vm(w, "7.3", GMEM_VM_DEFAULT);
+	t_ok(gmem_create(w->vm, size, &o, &w->g, &w->err), w->err);
+	t_ok(gmem_model_interrupt(w->vm, size + w->page, &w->err), w->err);
+	t_ok(gmem_populate(w->g, 0, size, NULL, &w->err), w->err);
+	t_ok(gmem_resident(w->g, 0, size, &n, &w->err), w->err);
+	assert_int_equal(n.bytes, size);
+	/* it is still to come */
+	t_code(gmem_model_access(w->vm, 0, &n, 1, 0, NULL, 0, &w->err), -EINTR);
+}
+
 static void a_dead_vm_answers_nothing(void **state)
 {
 	struct world *w = *state;
@@ -405,6 +423,32 @@ static void policies_choose_the_node(void **state)
 	assert_int_equal(out.misplaced, 8 * w->page);
 }
 
+static void interleaving_goes_round_the_nodes(void **state)
+{
+	struct world *w = *state;
+	struct gmem_model_opts m = { .sz = sizeof(m), .nodes = 4 };
+	unsigned long nodes = 1UL << 1 | 1UL << 3;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_INTERLEAVE,
+				    .nodes = &nodes,
+				    .max_node = 8 };
+	struct gmem_placement out = { .sz = sizeof(out) };
+	uint64_t bytes[4] = { 0 };
+
+	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
+	file(w, SHARED);
+	t_code(gmem_set_mempolicy(w->g, 0, 16 * w->page, &p, 0, &w->err),
+	       GMEM_PLACED_BY_FILE);
+	t_ok(gmem_populate(w->g, 0, 16 * w->page, NULL, &w->err), w->err);
+	out.node_bytes = bytes;
+	out.node_count = 4;
+	t_code(gmem_verify_placement(w->g, 0, 16 * w->page, NULL, &out,
+				     &w->err),
+	       GMEM_YES);
+	assert_int_equal(bytes[1], 8 * w->page);
+	assert_int_equal(bytes[3], 8 * w->page);
+}
+
 struct worker {
 	struct world *w;
 	uint64_t offset;
@@ -466,10 +510,12 @@ static const struct CMUnitTest model_tests[] = {
 	model_test(a_pinned_page_stays_shared),
 	model_test(the_nth_call_fails_once),
 	model_test(populating_survives_an_interrupt),
+	model_test(an_interrupt_comes_when_so_much_is_allocated),
 	model_test(a_dead_vm_answers_nothing),
 	model_test(huge_pages_come_from_a_pool),
 	model_test(arm64_has_limits_of_its_own),
 	model_test(policies_choose_the_node),
+	model_test(interleaving_goes_round_the_nodes),
 	model_test(threads_convert_side_by_side),
 };
 

@@ -5,60 +5,69 @@ import re
 import meta
 
 
-# Not for users: the seam between the library and its model.
-PRIVATE = "PRIVATE"
+# Not for users: the seam between the library, its model and gmemctl.
+PRIVATE = "LIBGMEM_PRIVATE"
+
+# Both libraries: map, shared, static, prototypes.
+LIBRARIES = [
+    ("lib/libgmem.map", meta.SHARED, meta.STATIC, meta.api(model=False)),
+    ("model/libgmem-model.map", meta.MODEL, meta.MODEL_STATIC,
+     meta.api(model=True)),
+]
 
 
-def map_nodes():
-    """{version: names} of each node of the map."""
-    script = meta.text("lib/libgmem.map")
+def map_nodes(path):
+    """{node: names} of a map."""
     return {m[1]: set(re.findall(r"\bgmem_\w+(?=;)", m[2])) for m in
-            re.finditer(r"^LIBGMEM_(\S+) \{(.*?)^\}", script, re.M | re.S)}
+            re.finditer(r"^(LIBGMEM_\S+) \{(.*?)^\}", meta.text(path),
+                        re.M | re.S)}
 
 
-def seam():
-    return map_nodes().get(PRIVATE, set())
-
-
-def exported():
+def exported(shared):
     """Names with their nodes, as the linker sees the shared library."""
-    lines = meta.output("nm", "-D", "--defined-only", meta.SHARED)
+    lines = meta.output("nm", "-D", "--defined-only", shared)
     return {tuple(line.split()[-1].split("@@")) for line in lines.splitlines()
             if " A " not in line}
 
 
 def map_is_what_is_exported():
-    want = {(name, f"LIBGMEM_{version}") for version, names in
-            map_nodes().items() for name in names}
-    return meta.differ("the map", want, "libgmem.so", exported())
+    for path, shared, _, _ in LIBRARIES:
+        want = {(name, node) for node, names in map_nodes(path).items()
+                for name in names}
+        yield from meta.differ(path, want, shared.name, exported(shared))
 
 
 def exports_are_the_prototypes_of_the_headers():
-    names = {name for name, _ in exported()} - seam()
-    return meta.differ("libgmem.so", names, "include/*.h", meta.api())
+    for _, shared, _, prototypes in LIBRARIES:
+        names = {name for name, node in exported(shared) if node != PRIVATE}
+        yield from meta.differ(shared.name, names, "include/*.h", prototypes)
 
 
 def only_the_seam_has_inner_names():
-    for version, names in map_nodes().items():
-        for name in sorted(names):
-            if name.startswith("gmem__") != (version == PRIVATE):
-                yield f"{name} in LIBGMEM_{version}"
+    for path, _, _, _ in LIBRARIES:
+        for node, names in map_nodes(path).items():
+            for name in sorted(names):
+                if name.startswith("gmem__") != (node == PRIVATE):
+                    yield f"{name} in {node}"
 
 
 def static_library_defines_the_same_names():
-    lines = meta.output("nm", "--extern-only", "--defined-only", meta.STATIC)
-    names = {line.split()[2] for line in lines.splitlines()
-             if re.match(r"[0-9a-f]+ \w ", line)}
-    return meta.differ("libgmem.a", names, "libgmem.so",
-                       {name for name, _ in exported()})
+    for _, shared, static, _ in LIBRARIES:
+        lines = meta.output("nm", "--extern-only", "--defined-only", static)
+        names = {line.split()[2] for line in lines.splitlines()
+                 if re.match(r"[0-9a-f]+ \w ", line)}
+        yield from meta.differ(static.name, names, shared.name,
+                               {name for name, _ in exported(shared)})
 
 
 def newest_node_is_not_newer_than_the_version():
     project = re.search(r"VERSION (\d+)\.(\d+)", meta.text("CMakeLists.txt"))
     version = tuple(int(part) for part in project.groups())
-    for node in set(map_nodes()) - {PRIVATE}:
-        if tuple(int(part) for part in node.split(".")) > version:
-            yield f"LIBGMEM_{node} is newer than {project[1]}.{project[2]}"
+    for path, _, _, _ in LIBRARIES:
+        for node in set(map_nodes(path)) - {PRIVATE}:
+            number = node.split("_")[-1]
+            if tuple(int(part) for part in number.split(".")) > version:
+                yield f"{node} is newer than {project[1]}.{project[2]}"
 
 
 def pages():

@@ -111,7 +111,9 @@ def completion_knows_the_values_of_options():
             if option["values"]:
                 yield from meta.differ(
                     f"completion of {' '.join(words)} {option['name']}",
-                    complete(*words, option["name"], ""),
+                    complete(*words, option["name"],
+                             *(["="] if option["argument_optional"] else []),
+                             ""),
                     "the table", option["values"])
 
 

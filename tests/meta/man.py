@@ -85,7 +85,7 @@ def manual_s_calls():
 
 def kernel_calls_are_those_of_gmem_syscall_info():
     library, manual = library_s_calls(), manual_s_calls()
-    for caller in meta.api():
+    for caller in meta.api(model=False):
         if caller not in manual:
             yield f"{caller} is in no KERNEL CALLS section"
             continue

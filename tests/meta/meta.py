@@ -19,6 +19,7 @@ CFLAGS = ["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
 SHARED = BUILD / "lib/libgmem.so"
 MODEL = BUILD / "model/libgmem-model.so"
 STATIC = BUILD / "lib/libgmem.a"
+MODEL_STATIC = BUILD / "model/libgmem-model.a"
 
 
 def text(path):
@@ -63,11 +64,11 @@ def section(page, name):
     return m[1] if m else ""
 
 
-def api():
-    """The functions that the headers of libgmem declare as GMEM_API; the
-    model is a library of its own."""
+def api(model=None):
+    """The functions that the headers declare as GMEM_API; with @model true or
+    false only those of the model, a library of its own, or of libgmem."""
     headers = [path for path in files("include/*.h")
-               if path.name != "gmem_model.h"]
+               if model in (None, path.name == "gmem_model.h")]
     return re.findall(r"^GMEM_API\b[^;]*?\b(gmem_\w+)\(",
                       "\n".join(text(path) for path in headers), re.M | re.S)
 

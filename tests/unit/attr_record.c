@@ -188,6 +188,23 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	assert_int_equal(u->f.n_calls, 0);
 }
 
+/* As from a callback of a conversion there. */
+static void an_import_into_the_threads_own_conversion_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	size_t len = export(g);
+	struct gmem__busy busy;
+	struct gmem_error err;
+
+	assert_int_equal(
+		gmem__busy_begin(u->vm, &busy, g, 1 * MiB, 2 * MiB, NULL), 0);
+	t_refused(gmem_attributes_import(g, buf, len, 0, &err), -EDEADLK,
+		  GMEM_REASON_DEADLOCK, err);
+	gmem__busy_end(u->vm, &busy);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
 #define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
@@ -204,6 +221,8 @@ int main(void)
 		TEST(an_import_that_fails_says_how_far_it_came, unit_sw),
 		TEST(a_file_that_never_converts_exports_what_it_is,
 		     unit_default),
+		TEST(an_import_into_the_threads_own_conversion_is_refused,
+		     unit_sw),
 	};
 
 	return t_main(tests);

@@ -20,6 +20,8 @@ static int create_vm(struct fake *f, uintptr_t arg)
 {
 	int types = f->cap_sys[235], fd;
 
+	if (types == 0)
+		types = 1; /* before 6.8 */
 	if (f->arm64 ? arg & ~0xffUL || (arg && (arg < 32 || arg > 48))
 		     : arg > 30 || types < 0 || !(types >> arg & 1))
 		return -EINVAL;

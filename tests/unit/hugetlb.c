@@ -207,6 +207,23 @@ static void built_without_them_every_encoding_is_denied(void **state)
 	assert_true(gmem__hugetlb_contradicted(GMEM_HUGETLB_RFC1, 0));
 	assert_true(gmem__hugetlb_contradicted(GMEM_HUGETLB_RFC2, 0));
 }
+
+static void built_without_them_create_says_so(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	fake_fini(&u->f);
+	fake_init_sw(&u->f, false);
+	u->f.encoding = GMEM_HUGETLB_RFC1;
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	t_refused(make(u, 2 * MiB, 2 * MiB, 0, &g, &err), -EOPNOTSUPP,
+		  GMEM_REASON_HUGETLB_UNSUPPORTED, err);
+	assert_non_null(strstr(err.msg, "left out of this build"));
+	assert_null(g);
+	assert_int_equal(u->f.n_calls, 0);
+}
 #endif
 
 static void create_refuses_a_contradicted_encoding(void **state)
@@ -215,6 +232,7 @@ static void create_refuses_a_contradicted_encoding(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
+	unit_need_encodings();
 	fake_fini(&u->f);
 	fake_init_sw(&u->f, true);
 	u->f.encoding = GMEM_HUGETLB_RFC1;
@@ -247,6 +265,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 		TEST(built_without_them_every_encoding_is_denied),
+		TEST(built_without_them_create_says_so),
 #endif
 		TEST(every_size_has_its_number_in_rfc1),
 		TEST(every_size_has_its_number_in_rfc2),

@@ -104,6 +104,9 @@ static void a_file_without_a_vm_tells_by_its_magic(void **state)
 			t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
 				  -EOPNOTSUPP, GMEM_REASON_POLICY_IGNORED, err);
 		assert_int_equal(fake_count(&u->f, FAKE_FSTATFS, 0), 1);
+		fake_fail(&u->f, FAKE_FSTATFS, 0, 1, 1, -ENOMEM);
+		t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, err);
 		t_ok(gmem_close(g, &err), err);
 	}
 }
@@ -120,6 +123,8 @@ static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
 		  GMEM_REASON_POLICY_UNMAPPABLE, err);
 	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_UNMAPPABLE, err);
+	t_refused(gmem_get_mempolicy(NULL, 0, &p, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
 	assert_int_equal(mask, 1);
 	assert_int_equal(u->f.n_calls, 0);

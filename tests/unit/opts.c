@@ -67,11 +67,16 @@ static int run_bind(struct unit *u, struct gmem *g, void *o,
 static int run_unbind(struct unit *u, struct gmem *g, void *o,
 		      struct gmem_error *err)
 {
-	int r = gmem_unbind(g, 9, o, err);
+	int r;
 
-	(void)u;
-	/* the slot is not there: the opts themselves were in order */
-	return r == -EINVAL && err->reason == GMEM_REASON_NOT_BOUND ? 0 : r;
+	unit_bind(u, g, 9, 0);
+	r = gmem_unbind(g, 9, o, err);
+	if (r) {
+		assert_int_equal(fake_count(&u->f, FAKE_ANY, 0), 0);
+		assert_int_equal(gmem_unbind(g, 9, NULL, NULL), 0);
+		fake_reset(&u->f);
+	}
+	return r;
 }
 
 static int run_set(struct unit *u, struct gmem *g, void *o,

@@ -276,6 +276,39 @@ static void cancel_ends_it_with_done_exact(void **state)
 	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
 }
 
+static void cancel_after_calls(void *arg, const struct gmem_trace *event)
+{
+	struct told *t = arg;
+
+	if (!strcmp(event->call, "fallocate") && ++t->calls == 100)
+		__atomic_store_n(&t->cancel, 1, __ATOMIC_RELAXED);
+}
+
+/* Not even the least piece fits between two signals. */
+static void cancel_ends_what_a_storm_would_make_endless(void **state)
+{
+	struct unit *u = *state;
+	struct told t = { .cancel = 0 };
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .trace = cancel_after_calls,
+				  .trace_arg = &t };
+	struct gmem_populate_opts o = { .sz = sizeof(o), .cancel = &t.cancel };
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &v, &u->vm, &err), err);
+	g = unit_create(u, GiB, SHARED_FLAGS);
+	u->f.storm = 4096;
+	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(t.calls, 100);
+	u->f.storm = 0;
+	/* before @t, which the trace writes to, goes */
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+}
+
 static void progress_comes_in_the_callers_thread_up_to_all(void **state)
 {
 	struct unit *u = *state;
@@ -507,6 +540,7 @@ int main(void)
 		TEST(again_is_tried_again, unit_default),
 		TEST(each_failure_ends_it_with_what_is_done, unit_default),
 		TEST(cancel_ends_it_with_done_exact, unit_default),
+		TEST(cancel_ends_what_a_storm_would_make_endless, unit_bare),
 		TEST(progress_comes_in_the_callers_thread_up_to_all,
 		     unit_default),
 		TEST(cancel_stops_the_workers_with_done_exact, unit_default),

@@ -325,6 +325,97 @@ static void unbind_waits_for_conversions_in_its_slot(void **state)
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 }
 
+/* ---- a slot that moved in the file while its unbind was waiting -- */
+
+static struct job late;
+
+static void *unbind_late(void *arg)
+{
+	struct meet *m = arg;
+
+	(void)unbind(&late);
+	(void)pthread_mutex_lock(&m->lock);
+	m->done = true;
+	(void)pthread_cond_broadcast(&m->cond);
+	(void)pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+enum {
+	CONVERTS_FIRST,
+	MOVES,
+	CONVERTS_AGAIN
+};
+
+static void phase(struct meet *m, unsigned int now)
+{
+	(void)pthread_mutex_lock(&m->lock);
+	m->most = now;
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+/*
+ * The first conversion starts an unbind, which has to wait for it.  No slot
+ * may go during the second one, which gives that unbind time.
+ */
+static void unbind_between(struct fake *f, int fd, unsigned long request,
+			   void *arg)
+{
+	struct meet *m = f->hook_arg;
+	bool mine = pthread_equal(m->now[0].who, pthread_self());
+
+	(void)fd;
+	(void)arg;
+	(void)pthread_mutex_lock(&m->lock);
+	if (request == REGION1) {
+		m->overlapped |= m->inside;
+	} else if (request == ATTRIBUTES && mine && m->most != MOVES) {
+		m->inside = m->most == CONVERTS_AGAIN;
+		if (!m->inside)
+			(void)pthread_create(&m->helper, NULL, unbind_late, m);
+		(void)pthread_mutex_unlock(&m->lock);
+		for (int i = 0; i < 1000; i++)
+			(void)sched_yield();
+		(void)pthread_mutex_lock(&m->lock);
+		if (m->inside)
+			wait_for(m, 1, is_done); /* or it waits for this one */
+		m->inside = 0;
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * MiB, 0);
+	struct gmem_error err;
+
+	for (int i = 0; i < 10; i++) {
+		struct meet m;
+		int r;
+
+		meet_init(&m);
+		m.now[0].who = pthread_self();
+		late = (struct job){ .g = g };
+		t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+		u->f.hook = unbind_between;
+		u->f.hook_arg = &m;
+		t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+		phase(&m, MOVES);
+		r = gmem_unbind(g, 0, NULL, NULL);
+		assert_true(r == 0 || r == -EINVAL);
+		t_ok(gmem_bind(g, 0, 0, 1 * MiB, 1 * MiB, NULL, &err), err);
+		phase(&m, CONVERTS_AGAIN);
+		t_ok(gmem_set_shared(g, 1 * MiB, 1 * MiB, &err), err);
+		assert_int_equal(pthread_join(m.helper, NULL), 0);
+		u->f.hook = NULL;
+		assert_false(m.overlapped);
+		/* it is still there unless its own unbind came late */
+		assert_int_equal(gmem_unbind(g, 0, NULL, NULL),
+				 r == 0 && late.result == 0 ? -EINVAL : 0);
+	}
+}
+
 static struct job rivals[2];
 
 /* Starts two unbinds of one slot from within a conversion there. */
@@ -544,6 +635,7 @@ int main(void)
 		TEST(overlapping_conversions_are_never_in_the_kernel_at_once,
 		     unit_inplace),
 		TEST(unbind_waits_for_conversions_in_its_slot, unit_sw),
+		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),
 		TEST(of_two_unbinds_of_one_slot_one_wins, unit_sw),
 		TEST(of_two_binds_of_one_slot_one_wins, unit_default),
 		TEST(a_retried_reset_does_not_undo_another_bind, unit_sw),

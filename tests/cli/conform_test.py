@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gmemctl conform: its output; what the cases find is the tier conform."""
+
+import re
+
+from ctl import Case, OK, UNSUPPORTED, ctl, main
+
+LINE = (
+    r"ok (\d+) - ([a-z0-9_]+) \[([A-Za-z0-9 ]+: [^][]+)\]"
+    r"( # SKIP .+| # differs: .+)?"
+)
+
+
+def listed(*words):
+    """(name, row) of each case that --list shows."""
+    lines = ctl("conform", "--list", *words).stdout.splitlines()
+    return [re.fullmatch(r"(\S+) +\[(.*)\]", line).groups() for line in lines]
+
+
+class Cases(Case):
+    def test_list(self):
+        cases = listed()
+        names = [name for name, _ in cases]
+        self.assertGreater(len(names), 140)
+        self.assertEqual(len(set(names)), len(names))
+        value = self.valid(ctl("conform", "--list", "--json").stdout, "conform")
+        self.assertEqual([(c["name"], c["shows"]) for c in value["cases"]], cases)
+
+    def test_rows_are_words(self):
+        for _, row in listed():
+            for part in row.split("; "):
+                self.assertRegex(part, r"^[A-Za-z][A-Za-z0-9 ]*: \S")
+
+    def test_choice(self):
+        cases = listed()
+        self.assertEqual(listed("size_zero"), [c for c in cases if c[0] == "size_zero"])
+        self.assertEqual(
+            listed("huge pages", "size_zero"),
+            [c for c in cases if c[0] == "size_zero" or "huge pages" in c[1]],
+        )
+        traps = listed("trap")
+        self.assertEqual(traps, [c for c in cases if "; trap: " in c[1]])
+        self.assertGreater(len(traps), 20)
+
+    def test_no_such_case(self):
+        for word in ("size", "Create", "", "size_zero "):
+            self.usage(
+                "conform",
+                "--model",
+                "size_zero",
+                word,
+                says=f"'{word}' is the name of no case and the beginning of no row",
+                command="conform",
+            )
+
+
+class Model(Case):
+    def test_tap(self):
+        r = self.ended(ctl("conform", "--model"), OK)
+        first, where, plan, *lines, end = r.stdout.splitlines()
+        self.assertEqual(first, "TAP version 13")
+        self.assertTrue(where.startswith("# model 7.3: "), where)
+        self.assertEqual(plan, f"1..{len(lines)}")
+        found = [re.fullmatch(LINE, line).groups() for line in lines]
+        self.assertEqual([(name, row) for _, name, row, _ in found], listed())
+        self.assertEqual([int(n) for n, *_ in found], [*range(1, len(found) + 1)])
+        skipped = sum(bool(note) and "# SKIP" in note for *_, note in found)
+        self.assertEqual(
+            end,
+            f"# {len(found) - skipped} as documented, 0 otherwise, "
+            f"{skipped} skipped",
+        )
+
+    def test_chosen_cases(self):
+        r = self.ended(ctl("conform", "--model=inplace", "in_use", "size_zero"), OK)
+        self.assertRegex(
+            r.stdout,
+            r"(?s)\n1\.\.2\nok 1 - size_zero \[.*\nok 2 - in_use \[[^\n]*\]\n# 2 as",
+        )
+
+    def test_json(self):
+        r = self.ended(ctl("conform", "--model=7.3,arm64", "--json"), OK)
+        value = self.valid(r.stdout, "conform")
+        self.assertEqual(value["model"], "7.3,arm64")
+        cases = value["cases"]
+        self.assertEqual([(c["name"], c["shows"]) for c in cases], listed())
+        for result in ("ok", "skipped", "failed"):
+            of = [c for c in cases if c["result"] == result]
+            self.assertEqual(len(of), value[result])
+        by_name = {c["name"]: c for c in cases}
+        self.assertIn("memfd", by_name["no_write"]["difference"])
+        self.assertEqual(by_name["from_the_file"]["result"], "skipped")
+
+
+class Device(Case):
+    def test_none(self):
+        r = ctl("conform", "--device", "/nonexistent")
+        self.ended(r, UNSUPPORTED, "[no-device]")
+        self.assertEqual(
+            r.stdout,
+            "TAP version 13\n1..0 # SKIP there is no KVM device at /nonexistent\n",
+        )
+        r = ctl("conform", "--device", "/nonexistent", "--json")
+        self.assertEqual(r.returncode, UNSUPPORTED)
+        error = self.valid(r.stdout, "conform")["error"]
+        self.assertEqual(error["reason"], "no-device")
+
+    def test_something_else(self):
+        r = ctl("conform", "--device", "/dev/null")
+        self.ended(r, 1, "[not-kvm]")
+        self.assertTrue(r.stdout.startswith("TAP version 13\nBail out! "))
+
+
+class Kernel(Case):
+    need = ("kvm",)
+
+    def test_kernel(self):
+        r = self.ended(ctl("conform", "size_zero"), OK)
+        self.assertRegex(r.stdout, r"^TAP version 13\n# kernel \d+\.\d+\S*\n1\.\.1\nok 1")
+        value = self.valid(ctl("conform", "--json", "size_zero").stdout, "conform")
+        self.assertIsNone(value["model"])
+        self.assertRegex(value["kernel"], r"^\d+\.\d+")
+
+
+main()

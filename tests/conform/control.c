@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/* What the calls of gmem_model.h refuse. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gmem_model.h>
+
+#include "unit.h"
+
+#define HUGE (2ULL << 20)
+
+struct world {
+	struct fake f;
+	struct gmem_vm *vm, *other; /* the other is none of the model's */
+	uint64_t page;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	fake_init(&w->f);
+	w->other = fake_vm(&w->f, GMEM_VM_DEFAULT);
+	w->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	*state = w;
+	return gmem_model_vm_open("7.3", NULL, &w->vm, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	int r = gmem_vm_destroy(w->vm, NULL);
+
+	r |= gmem_vm_destroy(w->other, NULL);
+	fake_fini(&w->f);
+	free(w);
+	return r;
+}
+
+#define CALLS 8
+
+/* Each call that acts on a VM of the model. */
+static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
+		struct gmem_error *err)
+{
+	uint64_t pages = 4711;
+	char byte = 0;
+
+	switch (which) {
+	case 0:
+		return gmem_model_access(vm, 0, &byte, 1, 0, NULL, 0, err);
+	case 1:
+		return gmem_model_pin(vm, -1, 0, page, err);
+	case 2:
+		return gmem_model_unpin(vm, -1, 0, page, err);
+	case 3:
+		return gmem_model_fail(vm, NULL, 1, EIO, err);
+	case 4:
+		return gmem_model_interrupt(vm, 0, err);
+	case 5:
+		return gmem_model_kill(vm, err);
+	case 6:
+		return gmem_model_set_pool(vm, HUGE, 1, err);
+	default:
+		return gmem_model_get_pool(vm, HUGE, &pages, err);
+	}
+}
+
+static void they_need_a_vm_of_the_model(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+
+	for (unsigned int i = 0; i < CALLS; i++) {
+		err = (struct gmem_error){ .sz = sizeof(err) };
+		t_code(call(i, NULL, w->page, &err), -EINVAL);
+		assert_true(err.reason == GMEM_REASON_NULL_ARGUMENT ||
+			    err.reason == GMEM_REASON_NOT_A_VM);
+		t_refused(call(i, w->other, w->page, &err), -EINVAL,
+			  GMEM_REASON_NOT_A_VM, err);
+	}
+}
+
+static void they_need_an_error_that_was_set_up(void **state)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	struct gmem_error bad = { .sz = 1 };
+	struct gmem_vm *vm = NULL;
+	struct world *w = *state;
+
+	for (unsigned int i = 0; i < CALLS; i++)
+		t_code(call(i, w->vm, w->page, &bad), -EINVAL);
+	t_code(gmem_model_profile_info(0, &p, &bad), -EINVAL);
+	assert_null(p.name);
+	t_code(gmem_model_vm_open("7.3", NULL, &vm, &bad), -EINVAL);
+	assert_null(vm);
+}
+
+static void a_vm_whose_descriptor_was_closed_is_told(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	int fd = gmem_vm_fd(w->vm), kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	assert_true(kept >= 0);
+	assert_int_equal(close(fd), 0);
+	t_refused(gmem_model_kill(w->vm, &err), -EBADF, GMEM_REASON_BAD_FD,
+		  err);
+	/* for who closes the VM afterwards */
+	assert_int_equal(dup3(kept, fd, O_CLOEXEC), fd);
+	assert_int_equal(close(kept), 0);
+}
+
+static void beside_is_a_vm_of_the_model(void **state)
+{
+	struct world *w = *state;
+	struct gmem_model_opts o = { .sz = sizeof(o), .beside = w->other };
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	t_refused(gmem_model_vm_open("7.3", &o, &vm, &err), -EINVAL,
+		  GMEM_REASON_NOT_A_VM, err);
+	assert_null(vm);
+}
+
+static void a_failure_has_a_call_and_an_errno(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	char name[300];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	t_refused(gmem_model_fail(w->vm, name, 1, EIO, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem_model_fail(w->vm, "mmap", 1, 0, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem_model_fail(w->vm, "mmap", 1, -EIO, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	t_ok(gmem_model_fail(w->vm, "mmap", 0, 0, &err), err);
+}
+
+static void a_dead_vm_runs_no_guest(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	char byte = 0;
+
+	t_ok(gmem_model_kill(w->vm, &err), err);
+	t_code(gmem_model_access(w->vm, 0, &byte, 1, 0, NULL, 0, &err), -EIO);
+}
+
+static void a_store_where_nothing_is_leaves_with_its_bytes(void **state)
+{
+	enum {
+		EXIT_REASON = 8,
+		PHYS_ADDR = 32,
+		DATA = 40,
+		LEN = 48,
+		IS_WRITE = 52
+	};
+	struct world *w = *state;
+	unsigned char run[256] = { 0 };
+	struct gmem_error err;
+	char word[] = "stored";
+
+	t_ok(gmem_model_access(w->vm, 0x1000, word, sizeof(word),
+			       GMEM_MODEL_WRITE, run, sizeof(run), &err),
+	     err);
+	assert_int_equal(run[EXIT_REASON], 6); /* KVM_EXIT_MMIO */
+	assert_int_equal(run[PHYS_ADDR + 1], 0x10);
+	assert_memory_equal(run + DATA, word, sizeof(word));
+	assert_int_equal(run[LEN], sizeof(word));
+	assert_int_equal(run[IS_WRITE], 1);
+}
+
+static void a_pool_is_asked_with_room_for_the_answer(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+
+	t_ok(gmem_model_set_pool(w->vm, HUGE, 3, &err), err);
+	t_refused(gmem_model_get_pool(w->vm, HUGE, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+/* By close(2), as the caller of an adoption that was refused may do. */
+static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
+{
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
+	struct gmem_create_opts o = { .sz = sizeof(o), .hugetlb_size = HUGE };
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+	uint64_t n;
+	int fd;
+
+	unit_need_encodings();
+	t_ok(gmem_vm_destroy(w->vm, &err), err);
+	w->vm = NULL;
+	t_ok(gmem_model_vm_open("hugetlb-rfc2", &m, &w->vm, &err), err);
+	t_ok(gmem_model_set_pool(w->vm, HUGE, 1, &err), err);
+	t_ok(gmem_create(w->vm, HUGE, &o, &g, &err), err);
+	fd = fcntl(gmem_fd(g), F_DUPFD_CLOEXEC, 0);
+	t_ok(gmem_model_pin(w->vm, fd, 0, HUGE, &err), err);
+	t_ok(gmem_model_unpin(w->vm, fd, 0, HUGE, &err), err);
+	assert_int_equal(close(fd), 0);
+	t_ok(gmem_close(g, &err), err);
+	t_ok(gmem_model_get_pool(w->vm, HUGE, &n, &err), err);
+	assert_int_equal(n, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(they_need_a_vm_of_the_model),
+		TEST(they_need_an_error_that_was_set_up),
+		TEST(a_vm_whose_descriptor_was_closed_is_told),
+		TEST(beside_is_a_vm_of_the_model),
+		TEST(a_failure_has_a_call_and_an_errno),
+		TEST(a_dead_vm_runs_no_guest),
+		TEST(a_store_where_nothing_is_leaves_with_its_bytes),
+		TEST(a_pool_is_asked_with_room_for_the_answer),
+		TEST(a_descriptor_that_nobody_told_of_keeps_no_file),
+	};
+
+	return t_main(tests);
+}

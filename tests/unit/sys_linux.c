@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+/* The real system calls, as far as they need neither KVM nor a right. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "t.h"
+#include "internal.h"
+
+static const struct gmem_sys *const sys = &gmem__sys_linux;
+
+static bool cloexec(int fd)
+{
+	return fcntl(fd, F_GETFD) == FD_CLOEXEC;
+}
+
+static void it_tells_what_the_host_is(void **state)
+{
+	struct utsname u;
+	unsigned int bits = sys->phys_bits(NULL);
+
+	(void)state;
+	assert_int_equal(uname(&u), 0);
+	assert_int_equal(sys->is_arm64(NULL), !strcmp(u.machine, "aarch64"));
+	assert_int_equal(sys->page_size(NULL), sysconf(_SC_PAGESIZE));
+	assert_int_equal(sys->euid(NULL), geteuid());
+	assert_true(bits == 0 || (bits >= 32 && bits <= 64));
+}
+
+static void time_passes(void **state)
+{
+	uint64_t before = sys->now(NULL);
+
+	(void)state;
+	sys->sleep(NULL, 1000000);
+	assert_true(sys->now(NULL) >= before + 1000000);
+}
+
+static void a_failure_is_minus_errno(void **state)
+{
+	struct gmem__stat st;
+	uint64_t magic;
+	char byte = 0;
+	void *p;
+
+	(void)state;
+	t_code(sys->open(NULL, "/nonexistent", O_RDONLY), -ENOENT);
+	t_code(sys->close(NULL, -1), -EBADF);
+	t_code(sys->set_cloexec(NULL, -1), -EBADF);
+	t_code(sys->ioctl(NULL, -1, 0xae00, NULL), -EBADF);
+	t_code(sys->fstat(NULL, -1, &st), -EBADF);
+	t_code(sys->fstatfs(NULL, -1, &magic), -EBADF);
+	t_code(sys->mmap(NULL, &p, 0, PROT_READ, MAP_SHARED, -1, 0), -EBADF);
+	t_code(sys->munmap(NULL, &byte, 1), -EINVAL);
+	t_code(sys->madvise(NULL, NULL, 4096, 9999), -EINVAL);
+	t_code(sys->mincore(NULL, &byte + 1, 1, NULL), -EINVAL);
+	t_code(sys->fallocate(NULL, -1, 0, 0, 1), -EBADF);
+	t_code(sys->read(NULL, -1, &byte, 1), -EBADF);
+	t_code(sys->write(NULL, -1, &byte, 1), -EBADF);
+	t_code(sys->vm_read(NULL, &byte, NULL, 1), -EFAULT);
+	t_code(sys->vm_write(NULL, NULL, &byte, 1), -EFAULT);
+}
+
+/* ENOSYS: a kernel without NUMA. */
+static void a_policy_that_is_none_is_refused(void **state)
+{
+	int r;
+
+	(void)state;
+	r = sys->set_mempolicy(NULL, 4711, NULL, 0);
+	assert_true(r == -EINVAL || r == -ENOSYS);
+	r = sys->mbind(NULL, NULL, 4096, 4711, NULL, 0, 0);
+	assert_true(r == -EINVAL || r == -ENOSYS);
+	r = sys->get_mempolicy(NULL, NULL, NULL, 0, NULL, 4711);
+	assert_true(r == -EINVAL || r == -ENOSYS);
+}
+
+static void what_is_opened_closes_on_exec(void **state)
+{
+	int fd = sys->open(NULL, "/dev/null", O_RDWR), ends[2];
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(cloexec(fd));
+	t_code(sys->ioctl(NULL, fd, 0xae00, NULL), -ENOTTY);
+	assert_int_equal(fcntl(fd, F_SETFD, 0), 0);
+	t_code(sys->set_cloexec(NULL, fd), 0);
+	assert_true(cloexec(fd));
+	t_code(sys->close(NULL, fd), 0);
+
+	t_code(sys->pipe(NULL, ends), 0);
+	assert_true(cloexec(ends[0]) && cloexec(ends[1]));
+	t_code(sys->close(NULL, ends[0]), 0);
+	t_code(sys->close(NULL, ends[1]), 0);
+}
+
+static void a_pipe_never_blocks(void **state)
+{
+	char buf[4] = "";
+	int ends[2];
+
+	(void)state;
+	t_code(sys->pipe(NULL, ends), 0);
+	t_code(sys->read(NULL, ends[0], buf, sizeof(buf)), -EAGAIN);
+	t_code(sys->write(NULL, ends[1], "abc", 3), 3);
+	t_code(sys->read(NULL, ends[0], buf, sizeof(buf)), 3);
+	assert_string_equal(buf, "abc");
+	t_code(sys->close(NULL, ends[0]), 0);
+	t_code(sys->close(NULL, ends[1]), 0);
+}
+
+static void *mask_of(void *arg)
+{
+	(void)pthread_sigmask(SIG_SETMASK, NULL, arg);
+	return NULL;
+}
+
+static void a_thread_takes_no_signal_of_the_callers(void **state)
+{
+	sigset_t before, in_thread, after;
+	pthread_t t;
+
+	(void)state;
+	(void)sigemptyset(&in_thread);
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &before);
+	t_code(sys->thread_start(NULL, &t, mask_of, &in_thread), 0);
+	sys->thread_join(NULL, t);
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &after);
+	for (int sig = 1; sig < 32; sig++) {
+		bool never = sig == SIGKILL || sig == SIGSTOP;
+
+		assert_int_equal(sigismember(&in_thread, sig), !never);
+		assert_int_equal(sigismember(&after, sig),
+				 sigismember(&before, sig));
+	}
+}
+
+static void no_device_is_taken_for_kvm(void **state)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o), .device = "/dev/null" };
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	(void)state;
+	t_refused(gmem_vm_open(&o, &vm, &err), -EINVAL, GMEM_REASON_NOT_KVM,
+		  err);
+	o.device = "/nonexistent";
+	t_refused(gmem_vm_open(&o, &vm, &err), -ENOENT, GMEM_REASON_NO_DEVICE,
+		  err);
+	assert_null(vm);
+}
+
+static void no_file_is_taken_for_a_vm(void **state)
+{
+	int fd = sys->open(NULL, "/dev/null", O_RDWR);
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	(void)state;
+	t_refused(gmem_vm_adopt(-1, NULL, &vm, &err), -EBADF,
+		  GMEM_REASON_BAD_FD, err);
+	t_refused(gmem_vm_adopt(fd, NULL, &vm, &err), -EINVAL,
+		  GMEM_REASON_NOT_A_VM, err);
+	assert_null(vm);
+	t_code(sys->close(NULL, fd), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_tells_what_the_host_is),
+		cmocka_unit_test(time_passes),
+		cmocka_unit_test(a_failure_is_minus_errno),
+		cmocka_unit_test(a_policy_that_is_none_is_refused),
+		cmocka_unit_test(what_is_opened_closes_on_exec),
+		cmocka_unit_test(a_pipe_never_blocks),
+		cmocka_unit_test(a_thread_takes_no_signal_of_the_callers),
+		cmocka_unit_test(no_device_is_taken_for_kvm),
+		cmocka_unit_test(no_file_is_taken_for_a_vm),
+	};
+
+	return t_main(tests);
+}
