@@ -2,13 +2,6 @@
 /* Copying, each call failing in turn. */
 #include "fault.h"
 
-/* Without process_vm_readv() the copies go through a pipe. */
-static void piped(struct fake *f)
-{
-	fake_init(f);
-	f->no_vm_copy = true;
-}
-
 static int read_it(struct fault *t, struct gmem_error *err)
 {
 	int r;
@@ -27,14 +20,15 @@ static int write_it(struct fault *t, struct gmem_error *err)
 	return gmem_write(t->g, 100, t->buf, sizeof(t->buf), err);
 }
 
-static void copy(void (*profile)(struct fake *f),
+static void copy(const struct fault_kernel *const *kernels,
 		 int (*fn)(struct fault *t, struct gmem_error *err),
 		 const char *caller)
 {
-	struct scenario s = { .profile = profile,
+	struct scenario s = { .kernels = kernels,
 			      .type = GMEM_VM_DEFAULT,
 			      .prepare = fault_shared,
 			      .run = fn,
+			      .flags = FAULT_PARTLY,
 			      .caller = caller,
 			      .views = 1 };
 
@@ -44,25 +38,25 @@ static void copy(void (*profile)(struct fake *f),
 static void a_failed_read_can_be_tried_again(void **state)
 {
 	(void)state;
-	copy(fake_init, read_it, "gmem_read");
+	copy(fault_default, read_it, "gmem_read");
 }
 
 static void a_failed_read_by_pipe_can_be_tried_again(void **state)
 {
 	(void)state;
-	copy(piped, read_it, "gmem_read");
+	copy(fault_piped, read_it, "gmem_read");
 }
 
 static void a_failed_write_can_be_tried_again(void **state)
 {
 	(void)state;
-	copy(fake_init, write_it, "gmem_write");
+	copy(fault_default, write_it, "gmem_write");
 }
 
 static void a_failed_write_by_pipe_can_be_tried_again(void **state)
 {
 	(void)state;
-	copy(piped, write_it, "gmem_write");
+	copy(fault_piped, write_it, "gmem_write");
 }
 
 int main(void)

@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+
 #include "fault.h"
 
 static const int codes[] = { EINVAL, ENOMEM, EINTR, EAGAIN, EMFILE,
 			     EIO,    ENOTTY, EPERM, EFAULT, EEXIST,
 			     ENOENT, EBADF,  ENODEV };
-
-/* What was there before the call. */
-struct count {
-	unsigned int fds, maps, allocs;
-};
-
-static struct count count(const struct fake *f)
-{
-	struct count c = { .allocs = f->live_allocs };
-
-	for (size_t i = 0; i < FAKE_FDS; i++)
-		c.fds += f->fds[i].type != FAKE_FD_FREE;
-	for (size_t i = 0; i < FAKE_MAPS; i++)
-		c.maps += f->maps[i].addr != NULL;
-	return c;
-}
-
-/* One failing call or allocation; for the message of a failed check. */
-struct shot {
-	const struct scenario *s;
-	unsigned int call, times, alloc;
-	int code;
-};
 
 #define check(shot, condition)                                  \
 	do {                                                    \
@@ -34,191 +13,333 @@ struct shot {
 			complain((shot), #condition, __LINE__); \
 	} while (0)
 
+static const char *kernel_name(const struct fault_kernel *k)
+{
+	return k->profile ? k->profile : "the scripted kernel";
+}
+
 static void complain(const struct shot *shot, const char *what, int line)
 {
 	if (shot->alloc)
-		print_error("%s, allocation %u failing: !(%s)\n",
-			    shot->s->caller, shot->alloc, what);
+		print_error("%s on %s, allocation %u failing: !(%s)\n",
+			    shot->s->caller, kernel_name(shot->k), shot->alloc,
+			    what);
 	else
-		print_error("%s, call %u%s failing with %s: !(%s)\n",
-			    shot->s->caller, shot->call,
+		print_error("%s on %s, call %u%s failing with %s: !(%s)\n",
+			    shot->s->caller, kernel_name(shot->k), shot->call,
 			    shot->times > 1 ? " and all after it" : "",
 			    strerrorname_np(shot->code), what);
 	_fail(__FILE__, line);
 }
 
-static struct fault *set_up(const struct scenario *s)
+static struct fault *set_up(const struct shot *shot)
 {
+	const struct scenario *s = shot->s;
 	struct fault *t = calloc(1, sizeof(*t));
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = s->type,
+				  .hugetlb_encoding = shot->k->encoding };
+	struct gmem_error err;
 
 	assert_non_null(t);
 	t->fd = -1;
-	s->profile(&t->u.f);
+	t->gpa = GiB;
+	t->k = shot->k;
+	t->k->ops->start(t);
+	t->page = t->k->huge ? t->k->huge : t->sys->page_size(t->priv);
 	if (s->type)
-		t->u.vm = fake_vm(&t->u.f, s->type);
+		t_ok(gmem__vm_open_on(t->sys, t->priv, &o, &t->u.vm, &err),
+		     err);
 	if (s->prepare)
 		s->prepare(t);
-	fake_reset(&t->u.f);
 	return t;
 }
 
 static void tear_down(struct fault *t, const struct shot *shot)
 {
-	int r;
+	int r = t->u.vm ? gmem_vm_destroy(t->u.vm, NULL)
+			: gmem_close(t->g, NULL);
 
-	fake_reset(&t->u.f);
-	r = t->u.vm ? gmem_vm_destroy(t->u.vm, NULL) : gmem_close(t->g, NULL);
 	check(shot, r == 0);
 	if (t->fd >= 0)
-		(void)fake_sys.close(&t->u.f, t->fd);
-	check(shot, fake_balanced(&t->u.f));
-	fake_fini(&t->u.f);
+		(void)t->sys->close(t->priv, t->fd);
+	check(shot, t->k->ops->stop(t));
 	free(t);
 }
 
 /* The record against the attributes, the slot table against the slots. */
 static void compare(struct fault *t, const struct shot *shot)
 {
+	const struct fault_ops *ops = t->k->ops;
 	struct gmem_slot s = { .sz = sizeof(s) };
-	struct fake *f = &t->u.f;
 
 	if (!t->u.vm)
 		return;
 	for (uint32_t i = 0; i < 4; i++)
 		check(shot, (gmem_slot_get(t->u.vm, i, 0, &s, NULL) == 0) ==
-				    (fake_slot(f, i) != NULL));
-	if (!t->g || !(f->inplace || f->cap_vm[233]))
+				    ops->slot(t, i));
+	if (!t->g || shot->s->type != GMEM_VM_SW_PROTECTED)
 		return;
-	for (uint64_t at = 0; at < gmem_size(t->g); at += 4096) {
-		bool kernel = f->inplace
-				      ? fake_file_private(f, gmem_fd(t->g), at)
-				      : fake_gpa_private(f, t->gpa + at);
+	for (uint64_t at = 0; at < gmem_size(t->g); at += t->page) {
 		uint64_t a = 0;
 
-		check(shot,
-		      gmem_get_attributes(t->g, at, 4096, &a, NULL, NULL) == 0);
+		check(shot, gmem_get_attributes(t->g, at, t->page, &a, NULL,
+						NULL) == 0);
 		if (a != GMEM_ATTRIBUTE_UNSET)
-			check(shot, (a == GMEM_ATTRIBUTE_PRIVATE) == kernel);
+			check(shot, (a == GMEM_ATTRIBUTE_PRIVATE) ==
+					    ops->private(t, at));
 	}
 }
 
 static void check_error(const struct shot *shot, const struct fault *t, int r,
 			const struct gmem_error *err)
 {
+	int code = shot->alloc ? ENOMEM : shot->code;
+	bool memory = shot->alloc && r == -ENOMEM &&
+		      err->reason == GMEM_REASON_NO_MEMORY;
+
+	/* What could not be looked at has no errno of its own to tell. */
+	if (err->reason == GMEM_REASON_PLACEMENT_UNKNOWN)
+		code = 0;
 	check(shot, err->code == r);
 	check(shot, err->reason != GMEM_REASON_NONE);
 	check(shot, err->msg[0] && err->remedy[0]);
 	check(shot, !t->touched);
-	if (shot->alloc) {
-		check(shot, r == -ENOMEM);
-		check(shot, err->reason == GMEM_REASON_NO_MEMORY);
-	} else {
-		check(shot, err->sys_errno == shot->code);
-	}
+	check(shot,
+	      memory || err->sys_errno == code ||
+		      (shot->s->instead && err->sys_errno == shot->s->instead));
+}
+
+static void check_counts(const struct shot *shot, struct fault *t,
+			 const struct count *was)
+{
+	struct count is = t->k->ops->count(t);
+
+	check(shot, is.fds == was->fds);
+	check(shot,
+	      is.maps >= was->maps && is.maps <= was->maps + shot->s->views);
+	if (shot->s->flags & FAULT_FREES)
+		check(shot, is.allocs <= was->allocs);
+	else
+		check(shot, is.allocs == was->allocs);
 }
 
 /* Everything after a failure that can be repaired. */
-static void recover(const struct shot *shot, struct fault *t,
-		    const struct count *was)
+static void recover(const struct shot *shot, struct fault *t)
 {
 	const struct scenario *s = shot->s;
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct count is = count(&t->u.f);
-	int r;
+	int r = s->again ? s->again(t, &err) : s->run(t, &err);
 
-	check(shot, is.fds == was->fds);
-	check(shot, is.maps >= was->maps && is.maps <= was->maps + s->views);
-	check(shot, is.allocs == was->allocs);
-	compare(t, shot);
-	fake_reset(&t->u.f);
-	r = s->again ? s->again(t, &err) : s->run(t, &err);
 	if (r < 0)
 		print_error("%s\n", err.msg);
 	check(shot, r >= 0);
 	compare(t, shot);
 }
 
+struct before {
+	struct count count;
+	char state[STATE_LEN], after[STATE_LEN];
+};
+
+static void check_state(const struct shot *shot, struct fault *t,
+			struct before *b)
+{
+	t->k->ops->state(t, b->after, sizeof(b->after));
+	if (strcmp(b->state, b->after) != 0)
+		print_error("before:\n%safter:\n%s", b->state, b->after);
+	check(shot, !strcmp(b->state, b->after));
+}
+
 /* Returns whether there was such a call or allocation. */
 static bool shoot(const struct shot *shot)
 {
 	const struct scenario *s = shot->s;
-	struct fault *t = set_up(s);
-	struct fake *f = &t->u.f;
+	const struct fault_ops *ops = shot->k->ops;
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct count was = count(f);
-	bool met;
+	struct fault *t = set_up(shot);
+	static struct before was;
+	bool came;
 	int r;
 
-	f->fail_alloc = shot->alloc;
-	if (shot->call)
-		fake_fail(f, FAKE_ANY, 0, shot->call, shot->times, -shot->code);
+	was.count = ops->count(t);
+	ops->state(t, was.state, sizeof(was.state));
+	ops->arm(t, shot);
 	r = s->run(t, &err);
-	met = shot->alloc ? f->n_allocs >= shot->alloc
-			  : fake_count(f, FAKE_ANY, 0) >= shot->call;
-	unit_listed(f, s->caller);
-	if (r < 0) {
-		check_error(shot, t, r, &err);
-		/* EIO is a dead VM, and after two faults anything goes */
-		if (shot->times == 1 && shot->code != EIO)
-			recover(shot, t, &was);
-	} else {
+	ops->listed(t, s->caller);
+	came = ops->met(t, shot);
+	if (r >= 0) {
 		check(shot, err.code == 0 && err.reason == GMEM_REASON_NONE);
 		check(shot, !err.msg[0] && !err.remedy[0]);
+	} else {
+		check_error(shot, t, r, &err);
+		/* EIO is a dead VM, and after two faults anything goes */
+		if (shot->times > 1 || shot->code == EIO ||
+		    (s->flags & FAULT_GONE))
+			goto out;
+		check_counts(shot, t, &was.count);
+		compare(t, shot);
+		if (!(s->flags & (FAULT_PARTLY | FAULT_FREES)) &&
+		    !((s->flags & FAULT_PROGRESS) && err.done))
+			check_state(shot, t, &was);
+		recover(shot, t);
 	}
-	if (r >= 0 && s->undo) {
-		fake_reset(f);
+	if (s->undo)
 		s->undo(t);
-	}
+out:
 	tear_down(t, shot);
-	return met;
+	return came;
+}
+
+static void run_on(const struct scenario *s, const struct fault_kernel *k)
+{
+	struct shot shot = { .s = s, .k = k, .times = 1 };
+	unsigned int calls = 0;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		shot.code = codes[i];
+		for (shot.call = 1; shoot(&shot); shot.call++)
+			;
+		calls = shot.call - 1;
+		if (codes[i] == EINTR || !k->ops->for_ever)
+			continue; /* for ever, it is retried for ever */
+		shot.times = UINT32_MAX;
+		for (shot.call = 1; shoot(&shot); shot.call++)
+			;
+		shot.times = 1;
+	}
+	shot.call = 0;
+	shot.code = 0;
+	for (shot.alloc = 1; shoot(&shot); shot.alloc++)
+		;
+	print_message("%s on %s: %u calls, %u allocations\n", s->caller,
+		      kernel_name(k), calls, shot.alloc - 1);
+	assert_true(calls + shot.alloc > 1);
 }
 
 void fault_run(const struct scenario *s)
 {
-	unsigned int calls = 0, allocs = 0;
-
-	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
-		struct shot shot = { .s = s, .times = 1, .code = codes[i] };
-
-		do
-			shot.call++;
-		while (shoot(&shot));
-		calls = shot.call - 1;
-		shot.call = 0;
-		if (codes[i] == EINTR) /* for ever, it is retried for ever */
-			continue;
-		shot.times = UINT32_MAX;
-		do
-			shot.call++;
-		while (shoot(&shot));
-	}
-	for (struct shot shot = { .s = s, .times = 1, .alloc = 1 };
-	     shoot(&shot); shot.alloc++)
-		allocs++;
-	print_message("%s: %u calls, %u allocations\n", s->caller, calls,
-		      allocs);
-	assert_true(calls > 0);
+	for (size_t i = 0; s->kernels[i]; i++)
+		run_on(s, s->kernels[i]);
 }
 
-void fault_sw(struct fake *f)
+/* -------------------------------------------------------------- kernels -- */
+
+static void sw(struct fake *f)
 {
 	fake_init_sw(f, true);
 }
 
+/* Without process_vm_readv() the copies go through a pipe. */
+static void piped(struct fake *f)
+{
+	fake_init(f);
+	f->no_vm_copy = true;
+}
+
+/* A kernel that keeps policies, with two nodes. */
+static void numa(struct fake *f)
+{
+	fake_init(f);
+	f->policy_obeyed = true;
+	f->own_inode = true;
+	f->nodes = 3;
+}
+
+/* As if mincore() were all there is. */
+static void no_cachestat(struct fake *f)
+{
+	numa(f);
+	f->no_cachestat = true;
+}
+
+#define FAKE(fn) (&(const struct fault_kernel){ &fault_on_fake, .init = (fn) })
+#define MODEL(...)                                      \
+	(&(const struct fault_kernel){ &fault_on_model, \
+				       .profile = __VA_ARGS__ })
+
+const struct fault_kernel *const fault_by_gpa[] = { FAKE(sw), MODEL("6.12"),
+						    MODEL("7.3"), NULL };
+const struct fault_kernel *const fault_in_place[] = {
+	FAKE(fake_init_inplace), MODEL("inplace"),
+#ifndef GMEM_WITHOUT_PROPOSED_UAPI
+	MODEL("hugetlb-rfc2", .encoding = GMEM_HUGETLB_RFC2, .huge = 64 * KiB),
+#endif
+	NULL
+};
+const struct fault_kernel *const fault_default[] = { FAKE(fake_init),
+						     MODEL("6.18"),
+						     MODEL("7.3"), NULL };
+const struct fault_kernel *const fault_piped[] = { FAKE(piped), NULL };
+const struct fault_kernel *const fault_numa[] = { FAKE(numa),
+						  MODEL("7.3", .nodes = 2),
+						  NULL };
+const struct fault_kernel *const fault_no_cachestat[] = { FAKE(no_cachestat),
+							  NULL };
+const struct fault_kernel *const fault_model[] = { MODEL("inplace"), NULL };
+
+/* ---------------------------------------------------------------- files -- */
+
+uint64_t fault_size(const struct fault *t)
+{
+	return FAULT_PAGES * t->page;
+}
+
+static void file(struct fault *t, uint64_t flags)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = flags,
+				      .hugetlb_size = t->k->huge };
+	struct gmem_error err;
+
+	t_ok(gmem_create(t->u.vm, fault_size(t), &o, &t->g, &err), err);
+}
+
 void fault_private(struct fault *t)
 {
-	t->g = unit_create(&t->u, 64 * KiB, 0);
-	t->gpa = GiB;
+	file(t, 0);
 }
 
 void fault_shared(struct fault *t)
 {
-	t->g = unit_create(&t->u, 64 * KiB, SHARED_FLAGS);
-	t->gpa = GiB;
+	file(t, SHARED_FLAGS);
+}
+
+void fault_unmappable(struct fault *t)
+{
+	file(t, GMEM_CREATE_UNBOUND);
+}
+
+void fault_bind(struct fault *t, uint32_t slot, uint64_t gpa)
+{
+	struct gmem_error err;
+
+	t_ok(gmem_bind(t->g, slot, gpa, 0, fault_size(t), NULL, &err), err);
 }
 
 void fault_bound(struct fault *t)
 {
 	fault_private(t);
-	unit_bind(&t->u, t->g, 0, t->gpa);
+	fault_bind(t, 0, t->gpa);
+}
+
+int fault_vm_fd(struct fault *t, unsigned long type)
+{
+	int device = t->sys->open(t->priv, "/dev/kvm", O_RDWR | O_CLOEXEC);
+	int fd;
+
+	assert_true(device >= 0);
+	fd = t->sys->ioctl(t->priv, device, GMEM__KVM_CREATE_VM, (void *)type);
+	assert_true(fd >= 0);
+	assert_int_equal(t->sys->close(t->priv, device), 0);
+	return fd;
+}
+
+int fault_file_fd(struct fault *t, int vm, uint64_t flags)
+{
+	struct gmem__create c = { .size = fault_size(t), .flags = flags };
+	int fd = t->sys->ioctl(t->priv, vm, GMEM__KVM_CREATE_GUEST_MEMFD, &c);
+
+	assert_true(fd >= 0);
+	return fd;
 }

@@ -5,29 +5,113 @@
  *
  * - the error is the first one, with a reason, and *out is untouched;
  * - descriptors, mappings and memory are as before;
- * - the record and the slot table say what the kernel has;
+ * - the kernel's own state is as before, or has come as far as was said, and
+ *   the record and the slot table say what the kernel has;
  * - the same thing works when tried again, and destroying the VM leaves
  *   nothing behind;
  * - each system call is listed for seccomp filters.
+ *
+ * All of that on each kernel that the scenario lists: the scripted one, which
+ * can fail for ever and knows every call made, and the model, whose own
+ * allocations fail too and whose whole state is compared.
  */
 #ifndef GMEM_TESTS_FAULT_H
 #define GMEM_TESTS_FAULT_H
 
 #include "unit.h"
 
+struct kernel;
+struct shot;
+
 /* What a scenario works on. */
 struct fault {
-	struct unit u;
+	const struct fault_kernel *k;
+	const struct gmem_sys *sys; /* of the kernel */
+	void *priv;
+	struct unit u;		/* .f: the scripted kernel; .vm: in both */
+	struct kernel *model;	/* the other one, and */
+	struct gmem_vm *keeper; /* a VM by which the test reaches it */
+	unsigned int heap;	/* allocations before all that */
 	struct gmem *g;
-	uint64_t gpa; /* where @g is bound, if it is */
-	int fd;	      /* made by the test, borrowed or given away */
-	bool touched; /* run() saw its *out change on failure */
+	uint64_t page; /* of the file */
+	uint64_t gpa;  /* where @g is bound, if it is */
+	int fd;	       /* made by the test, borrowed or given away */
+	bool touched;  /* run() saw its *out change on failure */
 	size_t len;
 	unsigned char buf[4096];
 };
 
+/* What may be there more or less after a call. */
+struct count {
+	unsigned int fds, maps, allocs;
+};
+
+#define STATE_LEN 16384
+
+/* How a test sees and steers a kernel. */
+struct fault_ops {
+	void (*start)(struct fault *t);
+	/* Frees it; whether nothing was left in it. */
+	bool (*stop)(struct fault *t);
+	/* Makes the failure due; then whether it came, and none is due. */
+	void (*arm)(struct fault *t, const struct shot *shot);
+	bool (*met)(struct fault *t, const struct shot *shot);
+	/* The next KVM_SET_MEMORY_ATTRIBUTES fails. */
+	void (*fail_attributes)(struct fault *t, int code);
+	/* The calls made since arm() are ones that @caller may make. */
+	void (*listed)(struct fault *t, const char *caller);
+	struct count (*count)(struct fault *t);
+	/* All that no call may change that fails, as text. */
+	void (*state)(struct fault *t, char *buf, size_t len);
+	bool (*slot)(struct fault *t, uint32_t id);
+	bool (*private)(struct fault *t, uint64_t offset);
+	/* Memory in the file as if it had always been there. */
+	void (*allocate)(struct fault *t, uint64_t offset, uint64_t len,
+			 int node);
+	uint64_t (*resident)(struct fault *t);
+	uint64_t (*policy_nodes)(struct fault *t); /* at offset 0 */
+	/* A descriptor with the @len bytes of t->buf to read. */
+	int (*input)(struct fault *t, size_t len);
+	bool for_ever; /* shot.times may be more than 1 */
+};
+
+struct fault_kernel {
+	const struct fault_ops *ops;
+	void (*init)(struct fake *f); /* the scripted one: its profile */
+	const char *profile;	      /* the model: its profile */
+	uint32_t nodes;
+	uint32_t encoding;
+	uint64_t huge; /* page size of files; 0 = the host's */
+};
+
+/* Kernels by what they have; NULL ends a list. */
+extern const struct fault_kernel *const fault_by_gpa[]; /* sw-protected */
+extern const struct fault_kernel *const fault_in_place[];
+extern const struct fault_kernel *const fault_default[]; /* shared, default */
+extern const struct fault_kernel *const fault_piped[];	 /* no vm_read() */
+extern const struct fault_kernel *const fault_numa[];	 /* two nodes */
+extern const struct fault_kernel *const fault_no_cachestat[];
+extern const struct fault_kernel *const fault_model[]; /* the model alone */
+extern const struct fault_ops fault_on_fake, fault_on_model;
+
+/* One failing call or allocation; for the message of a failed check. */
+struct shot {
+	const struct scenario *s;
+	const struct fault_kernel *k;
+	unsigned int call, times, alloc;
+	int code;
+};
+
+/* What is not as before when run() failed. */
+enum {
+	FAULT_GONE = 1U << 0,	  /* what it worked on is gone, as documented */
+	FAULT_PROGRESS = 1U << 1, /* as far as err->done says */
+	FAULT_PARTLY = 1U << 2,	  /* run() checks what */
+	FAULT_FREES = 1U << 3,	  /* what an earlier failure kept may go */
+};
+
 struct scenario {
-	void (*profile)(struct fake *f);
+	const struct fault_kernel *const *kernels;
 	/* Makes what run() needs; never fails. */
 	void (*prepare)(struct fault *t);
 	/* The call under test. */
@@ -38,19 +122,26 @@ struct scenario {
 	int (*again)(struct fault *t, struct gmem_error *err);
 	const char *caller; /* in gmem_syscall_info() */
 	uint32_t type;	    /* of the VM; prepare() makes it if 0 */
+	uint32_t flags;	    /* FAULT_* */
 	unsigned int views; /* mappings that a file may keep for later */
+	bool patient;	    /* asks again for ever on EAGAIN */
+	int instead;	    /* errno that it may report as well, or 0 */
 };
 
 /* Every single failure, and from the k-th call on all of them. */
 void fault_run(const struct scenario *s);
 
-/* Profiles as one function each. */
-void fault_sw(struct fake *f);
-
-/* The file of most scenarios: 64 KiB, private; or shared. */
+/* The file of most scenarios: 16 pages, private; or shared; or no MMAP. */
+#define FAULT_PAGES 16
+uint64_t fault_size(const struct fault *t);
 void fault_private(struct fault *t);
 void fault_shared(struct fault *t);
+void fault_unmappable(struct fault *t);
 /* The private one bound as slot 0 at 1 GiB. */
 void fault_bound(struct fault *t);
+void fault_bind(struct fault *t, uint32_t slot, uint64_t gpa);
+/* Descriptors as another library would make them. */
+int fault_vm_fd(struct fault *t, unsigned long type);
+int fault_file_fd(struct fault *t, int vm, uint64_t flags);
 
 #endif

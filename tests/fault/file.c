@@ -4,8 +4,10 @@
 
 static int create(struct fault *t, struct gmem_error *err)
 {
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .hugetlb_size = t->k->huge };
 	struct gmem *sentinel = (struct gmem *)t, *g = sentinel;
-	int r = gmem_create(t->u.vm, 64 * KiB, NULL, &g, err);
+	int r = gmem_create(t->u.vm, fault_size(t), &o, &g, err);
 
 	t->touched = r < 0 && g != sentinel;
 	if (r == 0)
@@ -21,41 +23,47 @@ static void close_it(struct fault *t)
 	t->g = NULL;
 }
 
+static void create_on(const struct fault_kernel *const *kernels)
+{
+	struct scenario s = { .kernels = kernels,
+			      .type = GMEM_VM_SW_PROTECTED,
+			      .run = create,
+			      .undo = close_it,
+			      .caller = "gmem_create" };
+
+	fault_run(&s);
+}
+
 static void create_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
-					   .type = GMEM_VM_SW_PROTECTED,
-					   .run = create,
-					   .undo = close_it,
-					   .caller = "gmem_create" };
-
 	(void)state;
-	fault_run(&s);
+	create_on(fault_by_gpa);
 }
 
 static void in_place_create_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fake_init_inplace,
-					   .type = GMEM_VM_SW_PROTECTED,
-					   .run = create,
-					   .undo = close_it,
-					   .caller = "gmem_create" };
-
 	(void)state;
-	fault_run(&s);
+	create_on(fault_in_place);
 }
 
 static void file_fd(struct fault *t)
 {
-	t->fd = fake_fd(&t->u.f, FAKE_FD_GMEM, 64 * KiB, 1);
+	t->fd = fault_file_fd(t, gmem_vm_fd(t->u.vm), 0);
+}
+
+static void file_fd_alone(struct fault *t)
+{
+	int vm = fault_vm_fd(t, 1);
+
+	t->fd = fault_file_fd(t, vm, 0);
+	assert_int_equal(t->sys->close(t->priv, vm), 0);
 }
 
 /* On failure the descriptor stays the caller's, which closes it. */
 static int adopt(struct fault *t, struct gmem_error *err)
 {
 	struct gmem *sentinel = (struct gmem *)t, *g = sentinel;
-	int r = gmem__adopt_on(&fake_sys, &t->u.f, t->u.vm, t->fd, NULL, &g,
-			       err);
+	int r = gmem__adopt_on(t->sys, t->priv, t->u.vm, t->fd, NULL, &g, err);
 
 	t->touched = r < 0 && g != sentinel;
 	if (r < 0)
@@ -67,7 +75,7 @@ static int adopt(struct fault *t, struct gmem_error *err)
 
 static void adopt_leaves_the_fd_to_the_caller(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
+	static const struct scenario s = { .kernels = fault_by_gpa,
 					   .type = GMEM_VM_SW_PROTECTED,
 					   .prepare = file_fd,
 					   .run = adopt,
@@ -79,8 +87,8 @@ static void adopt_leaves_the_fd_to_the_caller(void **state)
 
 static void adopt_without_a_vm_leaves_the_fd_to_the_caller(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
-					   .prepare = file_fd,
+	static const struct scenario s = { .kernels = fault_by_gpa,
+					   .prepare = file_fd_alone,
 					   .run = adopt,
 					   .caller = "gmem_adopt" };
 
@@ -98,10 +106,11 @@ static int close_file(struct fault *t, struct gmem_error *err)
 
 static void a_failed_close_closes(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
+	static const struct scenario s = { .kernels = fault_by_gpa,
 					   .type = GMEM_VM_SW_PROTECTED,
 					   .prepare = fault_private,
 					   .run = close_file,
+					   .flags = FAULT_GONE,
 					   .caller = "gmem_close" };
 
 	(void)state;

@@ -19,31 +19,37 @@ static void must_unbind(struct fault *t)
 	t_ok(unbind_it(t, &err), err);
 }
 
+static void bind_on(const struct fault_kernel *const *kernels, uint32_t type,
+		    void (*prepare)(struct fault *t), unsigned int views,
+		    int (*run)(struct fault *t, struct gmem_error *err))
+{
+	struct scenario s = { .kernels = kernels,
+			      .type = type,
+			      .prepare = prepare,
+			      .run = run,
+			      .undo = must_unbind,
+			      .views = views,
+			      .caller = "gmem_bind" };
+
+	fault_run(&s);
+}
+
 static void a_private_bind_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
-					   .type = GMEM_VM_SW_PROTECTED,
-					   .prepare = fault_private,
-					   .run = bind_it,
-					   .undo = must_unbind,
-					   .caller = "gmem_bind" };
-
 	(void)state;
-	fault_run(&s);
+	bind_on(fault_by_gpa, GMEM_VM_SW_PROTECTED, fault_private, 0, bind_it);
 }
 
 static void a_shared_bind_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fake_init,
-					   .type = GMEM_VM_DEFAULT,
-					   .prepare = fault_shared,
-					   .run = bind_it,
-					   .undo = must_unbind,
-					   .caller = "gmem_bind",
-					   .views = 1 };
-
 	(void)state;
-	fault_run(&s);
+	bind_on(fault_default, GMEM_VM_DEFAULT, fault_shared, 1, bind_it);
+}
+
+static void a_bind_of_an_in_place_file_undoes_what_it_did(void **state)
+{
+	(void)state;
+	bind_on(fault_in_place, GMEM_VM_SW_PROTECTED, fault_shared, 1, bind_it);
 }
 
 static int bind_hva(struct fault *t, struct gmem_error *err)
@@ -55,16 +61,8 @@ static int bind_hva(struct fault *t, struct gmem_error *err)
 
 static void an_hva_bind_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fake_init,
-					   .type = GMEM_VM_DEFAULT,
-					   .prepare = fault_shared,
-					   .run = bind_hva,
-					   .undo = must_unbind,
-					   .caller = "gmem_bind",
-					   .views = 1 };
-
 	(void)state;
-	fault_run(&s);
+	bind_on(fault_default, GMEM_VM_DEFAULT, fault_shared, 1, bind_hva);
 }
 
 /* A slot was here whose attributes are still to be reset. */
@@ -73,56 +71,43 @@ static void pending(struct fault *t)
 	struct gmem_error err;
 
 	fault_bound(t);
-	fake_fail(&t->u.f, FAKE_IOCTL, 0x4020aed2, 1, 1, -ENOMEM);
+	t->k->ops->fail_attributes(t, ENOMEM);
 	t_refused(unbind_it(t, &err), -EIO, GMEM_REASON_RESET_PENDING, err);
 }
 
-/* The pending reset's memory goes with its success, before the failure. */
 static int bind_pending(struct fault *t, struct gmem_error *err)
 {
 	int r = bind_it(t, err);
 
-	if (r < 0 && !fake_gpa_private(&t->u.f, t->gpa))
-		assert_true(t->u.f.live_allocs <= 3);
+	if (r >= 0)
+		assert_true(t->k->ops->private(t, 0));
 	return r;
+}
+
+static void unbind_all(struct fault *t)
+{
+	must_unbind(t);
+	assert_false(t->k->ops->private(t, 0));
 }
 
 static void a_bind_over_a_pending_reset_loses_nothing(void **state)
 {
-	(void)state;
-	for (int code = 1; code < 40; code++)
-		for (unsigned int k = 1, n = 1; k <= n; k++) {
-			struct fault *t = calloc(1, sizeof(*t));
-			struct gmem_error err = { .sz = sizeof(err) };
+	static const struct scenario s = { .kernels = fault_by_gpa,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .prepare = pending,
+					   .run = bind_pending,
+					   .undo = unbind_all,
+					   .flags = FAULT_FREES,
+					   .caller = "gmem_bind" };
 
-			assert_non_null(t);
-			fault_sw(&t->u.f);
-			t->u.vm = fake_vm(&t->u.f, GMEM_VM_SW_PROTECTED);
-			pending(t);
-			fake_reset(&t->u.f);
-			fake_fail(&t->u.f, FAKE_ANY, 0, k, 1, -code);
-			(void)!bind_pending(t, &err);
-			n = fake_count(&t->u.f, FAKE_ANY, 0);
-			if (err.code) {
-				assert_int_equal(err.sys_errno, code);
-				assert_null(fake_slot(&t->u.f, 0));
-				fake_reset(&t->u.f);
-				t_ok(bind_it(t, &err), err);
-			}
-			assert_true(fake_gpa_private(&t->u.f, t->gpa));
-			t_ok(unbind_it(t, &err), err);
-			assert_false(fake_gpa_private(&t->u.f, t->gpa));
-			t_ok(gmem_vm_destroy(t->u.vm, &err), err);
-			assert_true(fake_balanced(&t->u.f));
-			fake_fini(&t->u.f);
-			free(t);
-		}
+	(void)state;
+	fault_run(&s);
 }
 
 /* Bound or unbound, the next bind works and finds nothing old. */
 static int bind_again(struct fault *t, struct gmem_error *err)
 {
-	if (fake_slot(&t->u.f, 0)) {
+	if (t->k->ops->slot(t, 0)) {
 		int r = unbind_it(t, err);
 
 		if (r < 0)
@@ -131,22 +116,29 @@ static int bind_again(struct fault *t, struct gmem_error *err)
 	return bind_it(t, err);
 }
 
+static void unbind_on(const struct fault_kernel *const *kernels)
+{
+	struct scenario s = { .kernels = kernels,
+			      .type = GMEM_VM_SW_PROTECTED,
+			      .prepare = fault_bound,
+			      .run = unbind_it,
+			      .again = bind_again,
+			      .flags = FAULT_PARTLY,
+			      .caller = "gmem_unbind" };
+
+	fault_run(&s);
+}
+
 static void an_unbind_that_fails_can_be_finished(void **state)
 {
-	static const struct scenario s = { .profile = fault_sw,
-					   .type = GMEM_VM_SW_PROTECTED,
-					   .prepare = fault_bound,
-					   .run = unbind_it,
-					   .again = bind_again,
-					   .caller = "gmem_unbind" };
-
 	(void)state;
-	fault_run(&s);
+	unbind_on(fault_by_gpa);
+	unbind_on(fault_in_place);
 }
 
 static void note_fd(struct fault *t)
 {
-	t->fd = fake_fd(&t->u.f, FAKE_FD_GMEM, 64 * KiB, 3);
+	t->fd = fault_file_fd(t, gmem_vm_fd(t->u.vm), 3);
 }
 
 static int note(struct fault *t, struct gmem_error *err)
@@ -154,7 +146,7 @@ static int note(struct fault *t, struct gmem_error *err)
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = 9,
 			       .gpa = 4 * GiB,
-			       .len = 64 * KiB,
+			       .len = fault_size(t),
 			       .flags = GMEM_SLOT_FD,
 			       .fd = t->fd };
 
@@ -163,7 +155,7 @@ static int note(struct fault *t, struct gmem_error *err)
 
 static void a_note_that_fails_is_not_there(void **state)
 {
-	static const struct scenario s = { .profile = fake_init,
+	static const struct scenario s = { .kernels = fault_default,
 					   .type = GMEM_VM_DEFAULT,
 					   .prepare = note_fd,
 					   .run = note,
@@ -178,6 +170,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_private_bind_undoes_what_it_did),
 		cmocka_unit_test(a_shared_bind_undoes_what_it_did),
+		cmocka_unit_test(a_bind_of_an_in_place_file_undoes_what_it_did),
 		cmocka_unit_test(an_hva_bind_undoes_what_it_did),
 		cmocka_unit_test(a_bind_over_a_pending_reset_loses_nothing),
 		cmocka_unit_test(an_unbind_that_fails_can_be_finished),

@@ -7,7 +7,7 @@ static int open_vm(struct fault *t, struct gmem_error *err)
 	struct gmem_vm_opts o = { .sz = sizeof(o),
 				  .type = GMEM_VM_SW_PROTECTED };
 	struct gmem_vm *sentinel = (struct gmem_vm *)t, *vm = sentinel;
-	int r = gmem__vm_open_on(&fake_sys, &t->u.f, &o, &vm, err);
+	int r = gmem__vm_open_on(t->sys, t->priv, &o, &vm, err);
 
 	t->touched = r < 0 && vm != sentinel;
 	if (r == 0)
@@ -25,7 +25,7 @@ static void close_vm(struct fault *t)
 
 static void open_undoes_what_it_did(void **state)
 {
-	static const struct scenario s = { .profile = fake_init_inplace,
+	static const struct scenario s = { .kernels = fault_in_place,
 					   .run = open_vm,
 					   .undo = close_vm,
 					   .caller = "gmem_vm_open" };
@@ -36,14 +36,13 @@ static void open_undoes_what_it_did(void **state)
 
 static void vm_fd(struct fault *t)
 {
-	t->fd = fake_fd(&t->u.f, FAKE_FD_VM, 0, 0);
-	fake_file(&t->u.f, t->fd)->vm_type = 1;
+	t->fd = fault_vm_fd(t, 1);
 }
 
 static int adopt_vm(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_vm *sentinel = (struct gmem_vm *)t, *vm = sentinel;
-	int r = gmem__vm_adopt_on(&fake_sys, &t->u.f, t->fd, NULL, &vm, err);
+	int r = gmem__vm_adopt_on(t->sys, t->priv, t->fd, NULL, &vm, err);
 
 	t->touched = r < 0 && vm != sentinel;
 	if (r == 0)
@@ -53,7 +52,7 @@ static int adopt_vm(struct fault *t, struct gmem_error *err)
 
 static void adopt_undoes_what_it_did_and_keeps_the_fd(void **state)
 {
-	static const struct scenario s = { .profile = fake_init_inplace,
+	static const struct scenario s = { .kernels = fault_in_place,
 					   .prepare = vm_fd,
 					   .run = adopt_vm,
 					   .undo = close_vm,
@@ -66,59 +65,46 @@ static void adopt_undoes_what_it_did_and_keeps_the_fd(void **state)
 /* A tree with everything in it. */
 static void tree(struct fault *t)
 {
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_CREATE_MMAP |
+					       GMEM_CREATE_GUEST_ONLY };
+	struct gmem_mmap_opts m = { .sz = sizeof(m),
+				    .flags = GMEM_MMAP_ALLOW_PRIVATE };
 	struct gmem_error err;
+	struct gmem *g = NULL;
 	void *p = NULL;
 
 	fault_bound(t);
-	t->g = unit_create(&t->u, 64 * KiB,
-			   GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
-	unit_bind(&t->u, t->g, 1, 2 * GiB);
-	t_ok(gmem_mmap(t->g, 0, 4096,
-		       &(struct gmem_mmap_opts){
-			       .sz = sizeof(struct gmem_mmap_opts),
-			       .flags = GMEM_MMAP_ALLOW_PRIVATE },
-		       &p, &err),
-	     err);
+	if (gmem_vm_features(t->u.vm, GMEM_FEATURE_MMAP, NULL, NULL) !=
+	    GMEM_YES)
+		return;
+	t_ok(gmem_create(t->u.vm, fault_size(t), &o, &g, &err), err);
+	t->g = g;
+	fault_bind(t, 1, 2 * GiB);
+	t_ok(gmem_mmap(g, 0, t->page, &m, &p, &err), err);
 }
 
+/* After a failure nothing is as before: the tree is gone then too. */
 static int destroy_vm(struct fault *t, struct gmem_error *err)
 {
 	int r = gmem_vm_destroy(t->u.vm, err);
 
 	t->u.vm = NULL;
 	t->g = NULL;
-	assert_true(fake_balanced(&t->u.f));
 	return r;
 }
 
-/* After a failure nothing is as before: the tree is gone then too. */
 static void destroy_leaves_nothing_whatever_fails(void **state)
 {
-	static const int codes[] = { EINVAL, ENOMEM, EIO, EPERM, EBADF };
+	static const struct scenario s = { .kernels = fault_by_gpa,
+					   .type = GMEM_VM_SW_PROTECTED,
+					   .prepare = tree,
+					   .run = destroy_vm,
+					   .flags = FAULT_GONE,
+					   .caller = "gmem_vm_destroy" };
+
 	(void)state;
-
-	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++)
-		for (unsigned int k = 1, n = 1; k <= n; k++) {
-			struct fault *t = calloc(1, sizeof(*t));
-			struct gmem_error err = { .sz = sizeof(err) };
-			int r;
-
-			assert_non_null(t);
-			fault_sw(&t->u.f);
-			t->u.vm = fake_vm(&t->u.f, GMEM_VM_SW_PROTECTED);
-			tree(t);
-			fake_reset(&t->u.f);
-			fake_fail(&t->u.f, FAKE_ANY, 0, k, 1, -codes[i]);
-			r = destroy_vm(t, &err);
-			n = fake_count(&t->u.f, FAKE_ANY, 0);
-			unit_listed(&t->u.f, "gmem_vm_destroy");
-			assert_int_equal(err.code, r);
-			if (r < 0)
-				assert_int_equal(err.sys_errno, codes[i]);
-			assert_true(n >= 5); /* 2 slots, 2 files, the VM */
-			fake_fini(&t->u.f);
-			free(t);
-		}
+	fault_run(&s);
 }
 
 int main(void)

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The model under a scenario.  Allocations are counted and made to fail below
+ * everything, at the C library, so that the model's own fail as well; the
+ * linker leads them here (--wrap).
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#include "model.h"
+#include "model_sys.h"
+
+#define FDS 256
+
+void *__real_malloc(size_t len);
+void *__real_calloc(size_t n, size_t len);
+void *__real_realloc(void *p, size_t len);
+void __real_free(void *p);
+void *__real_mmap(void *at, size_t len, int prot, int flags, int fd,
+		  off_t offset);
+int __real_munmap(void *p, size_t len);
+int __real_model__due(struct kernel *k, const char *call);
+void *__wrap_malloc(size_t len);
+void *__wrap_calloc(size_t n, size_t len);
+void *__wrap_realloc(void *p, size_t len);
+void __wrap_free(void *p);
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
+		  off_t offset);
+int __wrap_munmap(void *p, size_t len);
+int __wrap_model__due(struct kernel *k, const char *call);
+
+static atomic_uint blocks, mappings;
+static atomic_uint left; /* this many more allocations, and one fails */
+
+static void *made(void *p)
+{
+	blocks += p != NULL;
+	return p;
+}
+
+static bool fails(void)
+{
+	unsigned int n = left;
+
+	while (n && !atomic_compare_exchange_weak(&left, &n, n - 1))
+		;
+	return n == 1;
+}
+
+void *__wrap_malloc(size_t len)
+{
+	return fails() ? NULL : made(__real_malloc(len));
+}
+
+void *__wrap_calloc(size_t n, size_t len)
+{
+	return fails() ? NULL : made(__real_calloc(n, len));
+}
+
+void *__wrap_realloc(void *p, size_t len)
+{
+	if (fails())
+		return NULL;
+	return p ? __real_realloc(p, len) : made(__real_realloc(p, len));
+}
+
+void __wrap_free(void *p)
+{
+	blocks -= p != NULL;
+	__real_free(p);
+}
+
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
+		  off_t offset)
+{
+	void *p = __real_mmap(at, len, prot, flags, fd, offset);
+
+	mappings += p != MAP_FAILED;
+	return p;
+}
+
+int __wrap_munmap(void *p, size_t len)
+{
+	int r = __real_munmap(p, len);
+
+	mappings -= r == 0;
+	return r;
+}
+
+/*
+ * As in the scripted kernel: an unmapping that fails leaves a caller nothing
+ * to do.  Allocations have their own turn.
+ */
+int __wrap_model__due(struct kernel *k, const char *call)
+{
+	if (!strcmp(call, "munmap") || !strcmp(call, "alloc"))
+		return 0;
+	return __real_model__due(k, call);
+}
+
+static void start(struct fault *t)
+{
+	struct gmem_model_opts o = { .sz = sizeof(o), .nodes = t->k->nodes };
+	struct gmem_error err;
+
+	t->heap = blocks;
+	t_ok(gmem_model_vm_open(t->k->profile, &o, &t->keeper, &err), err);
+	if (t->k->huge)
+		t_ok(gmem_model_set_pool(t->keeper, t->k->huge, 64, &err), err);
+	t->model = gmem__vm_priv(t->keeper, &model__sys);
+	t->sys = &model__sys;
+	t->priv = t->model;
+}
+
+/* What the scenario had is gone: there is the keeper, and its allocation. */
+static bool stop(struct fault *t)
+{
+	const struct kernel *k = t->model;
+	bool left_over = k->maps || k->n_fds != 1 || k->holds != 2 ||
+			 !k->objects || k->objects->next;
+
+	for (size_t i = 0; i < MODEL_POOLS; i++)
+		left_over |= k->pools[i].used != 0;
+	if (left_over)
+		print_error("left in the model: %zu fds, %u holds\n", k->n_fds,
+			    k->holds);
+	if (gmem_vm_destroy(t->keeper, NULL) < 0)
+		return false;
+	if (blocks != t->heap)
+		print_error("left behind: %u allocations\n", blocks - t->heap);
+	return !left_over && blocks == t->heap;
+}
+
+/* No list of ranges has room to grow: the next change allocates. */
+static void tighten(struct kernel *k)
+{
+	k->vma_policy.room = k->vma_policy.n;
+	for (struct object *o = k->objects; o; o = o->next) {
+		if (o->type == OBJECT_VM) {
+			struct ranges *m = &((struct vm *)o)->attributes;
+
+			m->room = m->n;
+		} else if (o->type == OBJECT_FILE) {
+			struct inode *i = ((struct file *)o)->inode;
+
+			i->attributes.room = i->attributes.n;
+			i->policy.room = i->policy.n;
+			i->nodes.room = i->nodes.n;
+			i->pins.room = i->pins.n;
+		}
+	}
+}
+
+static void arm(struct fault *t, const struct shot *shot)
+{
+	struct gmem_error err;
+
+	tighten(t->model);
+	t_ok(gmem_model_fail(t->keeper, NULL, shot->call, shot->code, &err),
+	     err);
+	left = shot->alloc;
+}
+
+static bool met(struct fault *t, const struct shot *shot)
+{
+	bool came = shot->alloc ? left == 0 : t->model->failure.left == 0;
+	struct gmem_error err;
+
+	left = 0;
+	t_ok(gmem_model_fail(t->keeper, NULL, 0, 0, &err), err);
+	return came;
+}
+
+static void fail_attributes(struct fault *t, int code)
+{
+	struct gmem_error err;
+
+	t_ok(gmem_model_fail(t->keeper, "KVM_SET_MEMORY_ATTRIBUTES", 1, code,
+			     &err),
+	     err);
+}
+
+/* The model does not keep the calls: the scripted kernel does. */
+static void listed(struct fault *t, const char *caller)
+{
+	(void)t;
+	(void)caller;
+}
+
+static struct count count(struct fault *t)
+{
+	struct count c = { .maps = mappings };
+
+	for (int fd = 0; fd < FDS; fd++)
+		c.fds += fcntl(fd, F_GETFD) >= 0;
+	c.allocs = t->model->holds - (unsigned int)t->model->n_fds;
+	for (const struct mapping *m = t->model->maps; m; m = m->next)
+		c.allocs--;
+	return c;
+}
+
+static struct file *file_of(struct fault *t)
+{
+	return (struct file *)model__object(t->model, gmem_fd(t->g));
+}
+
+static bool slot(struct fault *t, uint32_t id)
+{
+	const struct vm *vm =
+		(const struct vm *)model__object(t->model, gmem_vm_fd(t->u.vm));
+
+	for (const struct slot *s = vm->slots; s; s = s->next)
+		if (s->id == id && s->address_space == 0)
+			return true;
+	return false;
+}
+
+static bool private(struct fault *t, uint64_t offset)
+{
+	const struct file *f = file_of(t);
+	uint64_t end;
+
+	return model__has(t->model, MODEL_IN_PLACE)
+		       ? model__inode_private(f->inode, offset, &end)
+		       : model__ranges_get(&f->vm->attributes, t->gpa + offset,
+					   &end);
+}
+
+static void allocate(struct fault *t, uint64_t offset, uint64_t len, int node)
+{
+	struct inode *i = file_of(t)->inode;
+
+	assert_int_equal(model__inode_allocate(i, offset, len), 0);
+	assert_int_equal(model__ranges_set(&i->nodes, offset, offset + len,
+					   (uint64_t)node + 1),
+			 0);
+}
+
+static uint64_t resident(struct fault *t)
+{
+	uint64_t pages;
+
+	assert_int_equal(model__inode_resident(file_of(t)->inode, 0,
+					       gmem_size(t->g), &pages),
+			 0);
+	return pages * t->model->page_size;
+}
+
+/* A policy is 16 bits mode and flags, 32 bits nodes. */
+static uint64_t policy_nodes(struct fault *t)
+{
+	return model__ranges_get(&file_of(t)->inode->policy, 0, NULL) >> 16 &
+	       UINT32_MAX;
+}
+
+/* ---------------------------------------------------------------- state -- */
+
+struct text {
+	char *at, *end;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct text *x,
+						      const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(x->at, (size_t)(x->end - x->at), fmt, ap);
+	va_end(ap);
+	assert_true(n >= 0 && n < x->end - x->at);
+	x->at += n;
+}
+
+static void say_ranges(struct text *x, const char *what, const struct ranges *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		say(x, "  %s %#" PRIx64 "-%#" PRIx64 " %#" PRIx64 "\n", what,
+		    m->r[i].start, m->r[i].end, m->r[i].value);
+}
+
+static void say_vm(struct text *x, const struct vm *vm)
+{
+	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
+	    (uintmax_t)vm->o.ino, vm->type, vm->dead, vm->bytes);
+	for (const struct slot *s = vm->slots; s; s = s->next)
+		say(x,
+		    "  slot %u.%u flags %#x gpa %#" PRIx64 " + %#" PRIx64
+		    " at %#" PRIx64 ", file %ju + %#" PRIx64 "\n",
+		    s->address_space, s->id, s->flags, s->gpa, s->len,
+		    s->userspace_addr, s->file ? (uintmax_t)s->file->o.ino : 0,
+		    s->offset);
+	say_ranges(x, "attributes", &vm->attributes);
+}
+
+static void say_file(struct text *x, const struct file *f)
+{
+	struct inode *i = f->inode;
+	uint64_t pages = 0;
+
+	assert_int_equal(model__inode_resident(i, 0, i->size, &pages), 0);
+	say(x, "file %ju of vm %ju: %#" PRIx64 " bytes, %ju pages\n",
+	    (uintmax_t)f->o.ino, (uintmax_t)f->vm->o.ino, i->size,
+	    (uintmax_t)pages);
+	say_ranges(x, "attributes", &i->attributes);
+	say_ranges(x, "policy", &i->policy);
+	say_ranges(x, "nodes", &i->nodes);
+	say_ranges(x, "pins", &i->pins);
+}
+
+static void state(struct fault *t, char *buf, size_t len)
+{
+	const struct kernel *k = t->model;
+	struct text x = { buf, buf + len };
+
+	buf[0] = '\0';
+	for (const struct object *o = k->objects; o; o = o->next) {
+		if (o->type == OBJECT_VM)
+			say_vm(&x, (const struct vm *)o);
+		else if (o->type == OBJECT_FILE)
+			say_file(&x, (const struct file *)o);
+		else
+			say(&x, "device\n");
+	}
+	for (size_t i = 0; i < MODEL_POOLS && k->pools[i].page_size; i++)
+		say(&x, "pool %#" PRIx64 ": %" PRIu64 " of %" PRIu64 "\n",
+		    k->pools[i].page_size, k->pools[i].used, k->pools[i].total);
+	say_ranges(&x, "by address", &k->vma_policy);
+	say(&x, "task %d, interrupt %d\n",
+	    pthread_getspecific(k->task_policy) != NULL, k->interrupt);
+}
+
+static int input(struct fault *t, size_t len)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, t->buf, len, 0), len);
+	return fd;
+}
+
+const struct fault_ops fault_on_model = {
+	.start = start,
+	.stop = stop,
+	.arm = arm,
+	.met = met,
+	.fail_attributes = fail_attributes,
+	.listed = listed,
+	.count = count,
+	.state = state,
+	.slot = slot,
+	.private = private,
+	.allocate = allocate,
+	.resident = resident,
+	.policy_nodes = policy_nodes,
+	.input = input,
+};
