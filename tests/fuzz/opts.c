@@ -1,59 +1,265 @@
 // SPDX-License-Identifier: MIT
 /*
- * Options from anywhere: each call takes its struct from the input, as long
- * as the input says it is.  What is refused must leave nothing behind.
+ * Options and results from anywhere: a call takes its struct from the input,
+ * as long as the input says it is.  What is refused says why and leaves
+ * nothing behind; nothing beyond what is said is read or written.
  */
-#include <stdlib.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gmem_model.h>
 
 #include "fuzz.h"
 
-#define CALLS 8
 #define PAGE 65536ULL /* a multiple of every host's */
+#define SIZE (4 * PAGE)
 
-/* The input after the first two bytes, as a struct that starts with .sz. */
-static void *opts_of(const uint8_t *data, size_t size, size_t claimed)
+struct world {
+	struct gmem_vm *vm;
+	struct gmem *g;
+	int zero; /* a file to load from */
+};
+
+/* The struct of a call. */
+struct input {
+	char *at;
+	size_t claimed, room; /* .sz, and what there is: no less */
+};
+
+/* Pointers are not for the input to make. */
+static void point(const struct input *in, size_t offset, const void *to)
 {
-	size_t room = claimed > size ? claimed : size;
-	char *p = calloc(1, room + sizeof(size_t));
-
-	if (!p)
-		abort();
-	memcpy(p + sizeof(size_t), data, size);
-	memcpy(p, &claimed, sizeof(claimed));
-	return p;
+	if (offset + sizeof(to) <= in->room)
+		memcpy(in->at + offset, &to, sizeof(to));
 }
 
-static int try_one(struct gmem_vm *vm, struct gmem *g, unsigned int which,
-		   void *opts, struct gmem_error *err)
+static int try_create(struct world *w, const struct input *in,
+		      struct gmem_error *err)
 {
 	struct gmem *made = NULL;
-	void *p = NULL;
+	int r = gmem_create(w->vm, SIZE, (void *)in->at, &made, err);
+
+	HOLDS(r == 0 || !made);
+	HOLDS(gmem_close(made, NULL) == 0);
+	return r;
+}
+
+static int try_adopt(struct world *w, const struct input *in,
+		     struct gmem_error *err)
+{
+	struct gmem *made = NULL;
+	int fd = fcntl(gmem_fd(w->g), F_DUPFD_CLOEXEC, 0);
+	int r = gmem_adopt(w->vm, fd, (void *)in->at, &made, err);
+
+	HOLDS(r == 0 || !made);
+	HOLDS(made ? gmem_close(made, NULL) == 0 : close(fd) == 0);
+	return r;
+}
+
+static int try_bind(struct world *w, const struct input *in,
+		    struct gmem_error *err)
+{
+	struct gmem_unbind_opts u = { .sz = sizeof(u) };
+	struct gmem_bind_opts o = { .sz = 0 };
+	int r = gmem_bind(w->g, 1, 0, 0, PAGE, (void *)in->at, err);
+
+	memcpy(&o, in->at, in->room < sizeof(o) ? in->room : sizeof(o));
+	if (in->claimed >= sizeof(o))
+		u.address_space = o.address_space;
+	if (r >= 0 && !(o.flags & GMEM_BIND_CHECK_ONLY))
+		HOLDS(gmem_unbind(w->g, 1, &u, NULL) == 0);
+	return r;
+}
+
+static int try_unbind(struct world *w, const struct input *in,
+		      struct gmem_error *err)
+{
 	int r;
 
-	switch (which % CALLS) {
-	case 0:
-		r = gmem_create(vm, 4 * PAGE, opts, &made, err);
-		return made && gmem_close(made, NULL) < 0 ? 1 : r;
-	case 1:
-		r = gmem_bind(g, 1, 0, 0, PAGE, opts, err);
-		return r > 0 && gmem_unbind(g, 1, NULL, NULL) < 0 ? r : 0;
-	case 2:
-		return gmem_unbind(g, 0, opts, err);
-	case 3:
-		r = gmem_mmap(g, 0, PAGE, opts, &p, err);
-		return p && gmem_munmap(g, p, NULL) < 0 ? 1 : r;
-	case 4:
-		return gmem_vm_features(vm, 1, opts, err);
-	case 5:
-		return gmem_syscall_info(1, opts, err);
-	case 6:
-		return gmem_adopt(vm, gmem_vm_fd(vm), opts, &made, err);
-	default:
-		return gmem_slot_get(vm, 0, 0, opts, err);
-	}
+	HOLDS(gmem_bind(w->g, 0, 0, 0, PAGE, NULL, NULL) >= 0);
+	r = gmem_unbind(w->g, 0, (void *)in->at, err);
+	if (r < 0)
+		HOLDS(gmem_unbind(w->g, 0, NULL, NULL) == 0);
+	return r;
+}
+
+static int try_mmap(struct world *w, const struct input *in,
+		    struct gmem_error *err)
+{
+	void *p = NULL;
+	int r = gmem_mmap(w->g, 0, PAGE, (void *)in->at, &p, err);
+
+	HOLDS((r == 0) == (p != NULL));
+	HOLDS(!p || gmem_munmap(w->g, p, NULL) == 0);
+	return r;
+}
+
+static int try_set_attributes(struct world *w, const struct input *in,
+			      struct gmem_error *err)
+{
+	static const int cancel;
+
+	point(in, offsetof(struct gmem_attributes_opts, cancel), &cancel);
+	return gmem_set_attributes(w->g, 0, PAGE, GMEM_ATTRIBUTE_SHARED,
+				   (void *)in->at, err);
+}
+
+static int try_populate(struct world *w, const struct input *in,
+			struct gmem_error *err)
+{
+	static const int cancel = 1;
+	struct gmem_populate_opts *o = (void *)in->at;
+
+	point(in, offsetof(struct gmem_populate_opts, policy), NULL);
+	point(in, offsetof(struct gmem_populate_opts, progress), NULL);
+	point(in, offsetof(struct gmem_populate_opts, cancel),
+	      in->claimed % 2 ? &cancel : NULL);
+	return gmem_populate(w->g, 0, PAGE, o, err);
+}
+
+static int try_load(struct world *w, const struct input *in,
+		    struct gmem_error *err)
+{
+	point(in, offsetof(struct gmem_load_opts, progress), NULL);
+	point(in, offsetof(struct gmem_load_opts, cancel), NULL);
+	return gmem_load(w->g, 0, w->zero, PAGE, (void *)in->at, err);
+}
+
+static int try_mempolicy(struct world *w, const struct input *in,
+			 struct gmem_error *err)
+{
+	static unsigned long nodes[1024 / (8 * sizeof(unsigned long))] = { 1 };
+	struct gmem_mempolicy *p = (void *)in->at;
+
+	point(in, offsetof(struct gmem_mempolicy, nodes), nodes);
+	if (in->room >= sizeof(*p) && p->max_node > 1024)
+		p->max_node %= 1024;
+	return gmem_set_mempolicy(w->g, 0, PAGE, p, 0, err);
+}
+
+static int try_note(struct world *w, const struct input *in,
+		    struct gmem_error *err)
+{
+	struct gmem_slot s = { .sz = 0 };
+	int r;
+
+	point(in, offsetof(struct gmem_slot, gmem), NULL);
+	r = gmem_slot_note(w->vm, (void *)in->at, err);
+	memcpy(&s, in->at, in->room < sizeof(s) ? in->room : sizeof(s));
+	HOLDS(r < 0 ||
+	      gmem_slot_forget(w->vm, s.slot, s.address_space, NULL) == 0);
+	return r;
+}
+
+static int try_model(struct world *w, const struct input *in,
+		     struct gmem_error *err)
+{
+	struct gmem_vm *made = NULL;
+	int r;
+
+	point(in, offsetof(struct gmem_model_opts, vm), NULL);
+	point(in, offsetof(struct gmem_model_opts, beside),
+	      in->claimed % 2 ? w->vm : NULL);
+	r = gmem_model_vm_open("7.3", (void *)in->at, &made, err);
+	HOLDS((r == 0) == (made != NULL));
+	HOLDS(gmem_vm_close(made, NULL) == 0);
+	return r;
+}
+
+static int try_features(struct world *w, const struct input *in,
+			struct gmem_error *err)
+{
+	return gmem_vm_features(w->vm, 1, (void *)in->at, err);
+}
+
+static int try_syscall(struct world *w, const struct input *in,
+		       struct gmem_error *err)
+{
+	(void)w;
+	return gmem_syscall_info(1, (void *)in->at, err);
+}
+
+static int try_resident(struct world *w, const struct input *in,
+			struct gmem_error *err)
+{
+	return gmem_resident(w->g, 0, SIZE, (void *)in->at, err);
+}
+
+static int try_slot_get(struct world *w, const struct input *in,
+			struct gmem_error *err)
+{
+	int r;
+
+	HOLDS(gmem_bind(w->g, 0, 0, 0, PAGE, NULL, NULL) >= 0);
+	r = gmem_slot_get(w->vm, 0, 0, (void *)in->at, err);
+	HOLDS(gmem_unbind(w->g, 0, NULL, NULL) == 0);
+	return r;
+}
+
+static const struct {
+	int (*call)(struct world *w, const struct input *in,
+		    struct gmem_error *err);
+	size_t known; /* bytes of the struct */
+	bool result;
+} calls[] = {
+	{ try_create, sizeof(struct gmem_create_opts), false },
+	{ try_bind, sizeof(struct gmem_bind_opts), false },
+	{ try_unbind, sizeof(struct gmem_unbind_opts), false },
+	{ try_mmap, sizeof(struct gmem_mmap_opts), false },
+	{ try_features, sizeof(struct gmem_feature_info), true },
+	{ try_syscall, sizeof(struct gmem_syscall), true },
+	{ try_adopt, sizeof(struct gmem_adopt_opts), false },
+	{ try_slot_get, sizeof(struct gmem_slot), true },
+	{ try_set_attributes, sizeof(struct gmem_attributes_opts), false },
+	{ try_populate, sizeof(struct gmem_populate_opts), false },
+	{ try_load, sizeof(struct gmem_load_opts), false },
+	{ try_mempolicy, sizeof(struct gmem_mempolicy), false },
+	{ try_note, sizeof(struct gmem_slot), false },
+	{ try_model, sizeof(struct gmem_model_opts), false },
+	{ try_resident, sizeof(struct gmem_residency), true },
+};
+
+#define CLAIM_MAX 4096 /* beyond it .sz was never set */
+
+/* Whether it asks for what no version known here has. */
+static bool newer(const struct input *in, size_t known)
+{
+	for (size_t i = known; i < in->claimed; i++)
+		if (in->at[i])
+			return true;
+	return false;
+}
+
+static void one_call(struct world *w, unsigned int which, struct input *in)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	size_t known = calls[which].known;
+	char *before = malloc(in->room);
+	int r;
+
+	HOLDS(before);
+	memcpy(before, in->at, in->room);
+	r = calls[which].call(w, in, &err);
+	HOLDS(err.code == (r < 0 ? r : 0));
+	HOLDS((r < 0) == (err.reason != GMEM_REASON_NONE));
+	HOLDS((r < 0) == (err.msg[0] != '\0'));
+	if (in->claimed < sizeof(size_t) || in->claimed > CLAIM_MAX)
+		HOLDS(r == -EINVAL && err.reason == GMEM_REASON_OPTS_SIZE);
+	else if (!calls[which].result && newer(in, known))
+		HOLDS(r == -E2BIG && err.reason == GMEM_REASON_OPTS_NEWER);
+	if (calls[which].result && r < 0)
+		HOLDS(!memcmp(before, in->at, in->room));
+	HOLDS(!memcmp(before + in->claimed, in->at + in->claimed,
+		      in->room - in->claimed) ||
+	      !calls[which].result);
+	/* Nothing is left behind: the same again gives the same. */
+	memcpy(before, in->at, in->room);
+	HOLDS(calls[which].call(w, in, &err) == r);
+	HOLDS(!memcmp(before, in->at, in->room));
+	free(before);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -61,24 +267,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gmem_create_opts o = { .sz = sizeof(o),
 				      .flags = GMEM_CREATE_MMAP |
 					       GMEM_CREATE_INIT_SHARED };
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_vm *vm;
-	struct gmem *g;
-	void *opts;
-	int r;
+	struct world w;
+	struct input in;
 
 	if (size < 3)
 		return 0;
-	if (gmem_model_vm_open("7.3", NULL, &vm, NULL) < 0 ||
-	    gmem_create(vm, 4 * PAGE, &o, &g, NULL) < 0)
-		abort();
-	opts = opts_of(data + 3, size - 3, data[1] | (size_t)data[2] << 8);
-	r = try_one(vm, g, data[0], opts, &err);
-	/* A refusal says which rule it was. */
-	if (r < 0 && (err.code != r || err.reason == 0 || !err.msg[0]))
-		abort();
-	free(opts);
-	if (gmem_vm_destroy(vm, NULL) < 0)
-		abort();
+	in.claimed = data[1] | (size_t)data[2] << 8;
+	in.room = size - 3 + sizeof(size_t);
+	if (in.room < in.claimed)
+		in.room = in.claimed;
+	in.at = calloc(1, in.room);
+	HOLDS(in.at);
+	memcpy(in.at + sizeof(size_t), data + 3, size - 3);
+	memcpy(in.at, &in.claimed, sizeof(in.claimed));
+
+	w.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	HOLDS(w.zero >= 0);
+	HOLDS(gmem_model_vm_open(data[0] & 0x80 ? "inplace" : "7.3", NULL,
+				 &w.vm, NULL) == 0);
+	HOLDS(gmem_create(w.vm, SIZE, &o, &w.g, NULL) == 0);
+	one_call(&w, (data[0] & 0x7f) % (sizeof(calls) / sizeof(calls[0])),
+		 &in);
+	HOLDS(gmem_close(w.g, NULL) == 0);
+	HOLDS(gmem_vm_close(w.vm, NULL) == 0);
+	HOLDS(close(w.zero) == 0);
+	free(in.at);
 	return 0;
 }

@@ -435,6 +435,7 @@ static void unbind_before_close_leaves_no_dead_slot(void **state)
 	live_ok(l, gmem_close(l->g, &l->err));
 	t_code(raw_delete(vm, 5), -EINVAL);
 	t_code(raw_plain(vm, 5, 0, l->page, NULL), 0);
+	t_code(raw_delete(vm, 5), 0);
 }
 
 /* What exec_does_not_pass_the_fd_on() runs: are these descriptors closed? */

@@ -186,6 +186,10 @@ static void note_call(void *arg, const struct gmem_trace *event)
 	struct live *l = arg;
 	unsigned int i = __atomic_fetch_add(&l->n_calls, 1, __ATOMIC_RELAXED);
 
+	if (strstr(event->call, "USER_MEMORY_REGION") && event->result == 0 &&
+	    event->arg[1] < LIVE_SLOTS)
+		__atomic_fetch_or(&l->slots, 1U << event->arg[1],
+				  __ATOMIC_RELAXED);
 	if (i >= LIVE_CALLS)
 		return;
 	l->calls[i].name = event->call;
@@ -207,11 +211,32 @@ int live_setup(void **state)
 }
 
 /*
+ * That no page of the slot's range is private any more: some are looked at,
+ * at both ends and between them.  The vCPU that this takes is the last VM's.
+ */
+static void check_attributes(struct live *l, const struct gmem_slot *s)
+{
+	for (uint64_t at = 0; at < s->len; at = at ? 2 * at : l->page)
+		assert_false(guest_private(l, s->gpa + at));
+	assert_false(guest_private(l, s->gpa + s->len - l->page));
+}
+
+/* That the slot's range of its file gives all its memory back. */
+static void check_residency(const struct gmem_slot *s)
+{
+	assert_int_equal(fallocate(s->fd,
+				   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				   (off_t)s->offset, (off_t)s->len),
+			 0);
+	t_code((int)raw_resident(s->fd, s->offset, s->len), 0);
+}
+
+/*
  * Unbinds what the library still has bound, then binds the same guest and
  * file range again without the library: the kernel refuses that if anything
  * of the slot is left.
  */
-static void check_slots_come_back(struct live *l, struct gmem_vm *vm)
+static void check_bound_slots(struct live *l, struct gmem_vm *vm)
 {
 	bool converts = gmem_vm_features(vm, GMEM_FEATURE_VM_ATTRIBUTES, NULL,
 					 NULL) == GMEM_YES;
@@ -231,10 +256,47 @@ static void check_slots_come_back(struct live *l, struct gmem_vm *vm)
 		else
 			t_code(raw_plain(fd, id, s.gpa, s.len, NULL), 0);
 		t_code(raw_delete(fd, id), 0);
-		/* the vCPU that this takes is the last VM's */
 		if (converts && vm == l->vm && live_has("pre-fault"))
-			assert_false(guest_private(l, s.gpa));
+			check_attributes(l, &s);
+		if (s.flags & GMEM_SLOT_FD && live_has("residency"))
+			check_residency(&s);
 	}
+}
+
+/* That slots which the test unbound itself are as good as new, too. */
+static void check_slots_come_back(struct live *l, struct gmem_vm *vm)
+{
+	uint32_t used = __atomic_load_n(&l->slots, __ATOMIC_RELAXED);
+	int fd = gmem_vm_fd(vm);
+
+	check_bound_slots(l, vm);
+	for (uint32_t id = 0; id < LIVE_SLOTS; id++) {
+		if (!(used & 1U << id))
+			continue;
+		/* no test has a slot like this, so it can only be new */
+		t_code(raw_plain(fd, id, 5 * l->page, 5 * l->page, NULL), 0);
+		t_code(raw_delete(fd, id), 0);
+	}
+}
+
+/* The guest memory on all nodes. */
+static int64_t guest_memory(void)
+{
+	int64_t sum = 0, of_node;
+
+	for (int node = 0; (of_node = live_guest_memory(node)) >= 0; node++)
+		sum += of_node;
+	return sum;
+}
+
+/* In a machine of tests/vm nobody else has any. */
+static void check_machine(void)
+{
+	if (!getenv("GMEM_VM_KERNEL"))
+		return;
+	for (int i = 0; guest_memory() > 0 && i < 1000; i++)
+		usleep(10000); /* the kernel may free later */
+	assert_int_equal(guest_memory(), 0);
 }
 
 int live_teardown(void **state)
@@ -257,6 +319,7 @@ int live_teardown(void **state)
 		close(l->fds[i]);
 	assert_int_equal(live_fds(), l->fds_before);
 	assert_int_equal(live_guest_maps(), 0);
+	check_machine();
 	free(l);
 	return 0;
 }
@@ -327,6 +390,30 @@ unsigned char *live_memory(struct live *l, size_t len, int byte)
 
 	live_keep_map(l, p, len);
 	return memset(p, byte, len);
+}
+
+int64_t live_guest_memory(int node)
+{
+	char path[64], line[128];
+	long long kib = -1;
+	FILE *f;
+
+	/* makes CPUs tell what they have counted; as root */
+	f = fopen("/proc/sys/vm/stat_refresh", "re");
+	if (f) {
+		(void)fgets(line, sizeof(line), f);
+		fclose(f);
+	}
+	(void)snprintf(path, sizeof(path),
+		       "/sys/devices/system/node/node%d/meminfo", node);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "Node %*d Unevictable: %lld kB", &kib);
+	fclose(f);
+	assert_true(kib >= 0);
+	return kib * 1024;
 }
 
 /* -------------------------------------------------------- the process -- */

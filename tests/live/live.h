@@ -40,6 +40,7 @@ struct live {
 	unsigned int fds_before;
 	struct live_call calls[LIVE_CALLS]; /* the library's system calls */
 	unsigned int n_calls;		    /* all of them, kept or not */
+	uint32_t slots;			    /* bits: what the library bound */
 	int vcpu;			    /* guest.c */
 	unsigned char *run;
 	size_t run_size;
@@ -94,6 +95,12 @@ int raw_attributes(int vm, uint64_t gpa, uint64_t len, uint64_t attributes);
 void *raw_map(struct live *l, int fd, uint64_t len, int prot);
 /* Pages of @fd that have memory, by cachestat(2); needs "residency". */
 int64_t raw_resident(int fd, uint64_t offset, uint64_t len);
+
+/*
+ * Bytes on @node that cannot be swapped out, which guest memory is and next to
+ * nothing else; -ENOENT if there is no such node.
+ */
+int64_t live_guest_memory(int node);
 
 /* How many descriptors are open, and lines of /proc/self/maps there are. */
 unsigned int live_fds(void);

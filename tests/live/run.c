@@ -8,12 +8,16 @@
 
 #define GET_DIRTY_LOG GMEM__IOW(0x42, 16)
 
-/* A file of twice the RAM whose second half holds the program. */
+/*
+ * A file of twice the RAM whose second half holds the program; in the first
+ * one, which no guest should see, it prints something else.
+ */
 static void start(struct live *l, const char *text)
 {
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 2 * LIVE_RAM / l->page, LIVE_SHARED);
+	guest_load(l, l->g, 0, "elsewhere");
 	guest_load(l, l->g, LIVE_RAM, text);
 }
 

@@ -50,8 +50,9 @@ static void op_create(struct side *s, const uint8_t *a, struct result *r)
 	const uint64_t p = s->page,
 		       sizes[] = { PAGES * p, PAGES * p, 64 * p,     PAGES * p,
 				   0,	      p / 2,	 1ULL << 63, p };
-	static const uint64_t flags[] = { 3,	   3, 3, 3, 0x200,     0x101,
-					  0x10003, 0, 1, 2, 1ULL << 40 };
+	const uint64_t f = s->flags;
+	const uint64_t flags[] = { f,	    f, f, f, 0x200,     0x101,
+				   0x10003, 0, 1, 2, 1ULL << 40 };
 	struct gmem_create_opts o = { .sz = sizeof(o),
 				      .flags = PICK(flags, a[1]) };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -282,6 +283,8 @@ static void op_set_mempolicy(struct side *s, const uint8_t *a, struct result *r)
 		   gmem_set_mempolicy(g, pick_offset(s, a[1]),
 				      pick_len(s, a[2]), &p, a[5] % 2, &err),
 		   r);
+	if (r->ret >= 0)
+		side_policy(s, (int)p.mode, nodes);
 }
 
 static void op_verify(struct side *s, const uint8_t *a, struct result *r)
@@ -295,6 +298,10 @@ static void op_verify(struct side *s, const uint8_t *a, struct result *r)
 				    .max_node = 2 };
 	FILE_OR_SKIP(g, a[0])
 
+	if (s->spread) {
+		r->ret = SKIPPED;
+		return;
+	}
 	keep_error(&err,
 		   gmem_verify_placement(g, pick_offset(s, a[1]),
 					 pick_len(s, a[2]),

@@ -10,18 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
-
+#include "host.h"
 #include "side.h"
 
 #define LENGTH_MIN 16
 #define LENGTH_SPREAD 48 /* mean 40 with what is skipped */
 #define LENGTH_MAX (LENGTH_MIN + LENGTH_SPREAD)
 
+/* So many seeds in a row have the same VM type: VMs take time to make. */
+#define SEEDS_OF_A_TYPE 25
+
 struct pair {
 	struct side model, real;
-	const char *profile;
+	const struct host *host;
+	uint32_t type; /* of the VMs */
 };
 
 struct tally {
@@ -59,17 +61,21 @@ static unsigned int generate(uint64_t seed, struct op *ops)
 
 static int open_pair(struct pair *p)
 {
+	struct gmem_vm_opts vm = { .sz = sizeof(vm), .type = p->type };
+	struct gmem_model_opts o = p->host->opts;
 	const char *why = "";
 
-	if (side_open(&p->real, NULL, &why) < 0) {
-		printf("1..0 # SKIP the real kernel: %s\n", why);
+	o.vm = &vm;
+	if (side_open(&p->real, NULL, &o, &why) < 0) {
+		printf("# the real kernel: %s\n", why);
 		return -1;
 	}
-	if (side_open(&p->model, p->profile, &why) < 0) {
-		printf("1..0 # SKIP the model of it: %s\n", why);
+	if (side_open(&p->model, p->host->profile, &o, &why) < 0) {
+		printf("# the model of it: %s\n", why);
 		side_close(&p->real);
 		return -1;
 	}
+	p->model.limits = p->real.limits = p->host->limits;
 	return 0;
 }
 
@@ -122,48 +128,47 @@ static int compare(struct pair *p, const struct op *ops, unsigned int n,
 }
 
 /* The same in a world that nothing has touched. */
-static int compare_afresh(const char *profile, const struct op *ops,
-			  unsigned int n, bool print)
+static int compare_afresh(struct pair *p, const struct op *ops, unsigned int n,
+			  bool print)
 {
-	struct pair p = { .profile = profile };
 	int at;
 
-	if (open_pair(&p) < 0)
+	if (open_pair(p) < 0)
 		return -1;
-	at = compare(&p, ops, n, NULL, print);
-	close_pair(&p);
+	at = compare(p, ops, n, NULL, print);
+	close_pair(p);
 	return at;
 }
 
 /* Leaves out each call without which the difference stays. */
-static unsigned int shrink(const char *profile, struct op *ops, unsigned int n)
+static unsigned int shrink(struct pair *p, struct op *ops, unsigned int n)
 {
 	struct op fewer[LENGTH_MAX];
 
 	for (unsigned int i = n; i-- > 0;) {
 		memcpy(fewer, ops, i * sizeof(*ops));
 		memcpy(fewer + i, ops + i + 1, (n - i - 1) * sizeof(*ops));
-		if (compare_afresh(profile, fewer, n - 1, false) < 0)
+		if (compare_afresh(p, fewer, n - 1, false) < 0)
 			continue;
 		memcpy(ops, fewer, --n * sizeof(*ops));
 	}
 	return n;
 }
 
-static void explain(const char *profile, uint64_t seed, struct op *ops,
+static void explain(struct pair *p, uint64_t seed, struct op *ops,
 		    unsigned int n, int at)
 {
 	printf("# seed %llu differs at call %d; random 1 %llu repeats it\n",
 	       (unsigned long long)seed, at, (unsigned long long)seed);
-	if (compare_afresh(profile, ops, n, false) < 0) {
+	if (compare_afresh(p, ops, n, false) < 0) {
 		printf("# not by itself: it takes what came before\n");
 		return;
 	}
-	n = shrink(profile, ops, n);
+	n = shrink(p, ops, n);
 	printf("# cut down to %u calls, the last shows it or, if they agree, "
 	       "memory, contents or policies:\n",
 	       n);
-	(void)compare_afresh(profile, ops, n, true);
+	(void)compare_afresh(p, ops, n, true);
 }
 
 static int histogram(const struct tally *t)
@@ -186,58 +191,64 @@ static int histogram(const struct tally *t)
 	return calls >= 20 * t->sequences && 10 * good >= 3 * calls;
 }
 
-static const char *profile_of_this_kernel(void)
+static uint32_t type_of(const struct host *h, uint64_t seed)
 {
-	static const char *const known[] = { "6.12", "6.18", "6.19", "7.2",
-					     "7.3" };
-	struct utsname u;
+	return h->types[seed / SEEDS_OF_A_TYPE % h->n_types];
+}
 
-	(void)uname(&u);
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		size_t n = strlen(known[i]);
+/* @n sequences from @seed on; false at the first that differs. */
+static bool run(const struct host *h, uint64_t n, uint64_t seed,
+		struct tally *t)
+{
+	struct pair p = { .host = h };
+	struct op ops[LENGTH_MAX];
+	bool open = false, good = true;
 
-		if (!strncmp(u.release, known[i], n) &&
-		    (u.release[n] == '.' || u.release[n] == '-'))
-			return known[i];
+	for (; n && good; n--, seed++) {
+		unsigned int len = generate(seed, ops);
+		int at;
+
+		if (open && p.type != type_of(h, seed)) {
+			close_pair(&p);
+			open = false;
+		}
+		p.type = type_of(h, seed);
+		if (!open && open_pair(&p) < 0)
+			return false;
+		at = compare(&p, ops, len, t, false);
+		t->sequences++;
+		good = at < 0;
+		/* What a sequence could not undo goes with the VMs. */
+		open = side_reset(&p.model) && good;
+		open = side_reset(&p.real) && open;
+		if (!open)
+			close_pair(&p);
+		if (!good)
+			explain(&p, seed, ops, len, at);
 	}
-	return NULL;
+	if (open)
+		close_pair(&p);
+	return good;
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	struct pair p = { .profile = profile_of_this_kernel() };
 	static struct tally t;
-	struct op ops[LENGTH_MAX];
-	bool good = true, enough;
+	const char *why = "";
+	struct host h;
+	bool good, enough;
 
-	if (!p.profile) {
-		printf("1..0 # SKIP no profile for this kernel\n");
+	if (host_learn(&h, &why) < 0) {
+		printf("1..0 # SKIP %s\n", why);
 		return 77;
 	}
-	if (open_pair(&p) < 0)
-		return 77;
-	for (; n && good; n--, seed++) {
-		unsigned int len = generate(seed, ops);
-		int at = compare(&p, ops, len, &t, false);
-		bool clean = side_reset(&p.model);
-
-		good = at < 0;
-		t.sequences++;
-		if (!side_reset(&p.real) || !clean || !good) {
-			close_pair(&p);
-			if (!good)
-				explain(p.profile, seed, ops, len, at);
-			else if (open_pair(&p) < 0)
-				return 1;
-		}
-	}
-	if (good)
-		close_pair(&p);
+	host_print(&h);
+	good = run(&h, n, seed, &t);
 	enough = histogram(&t) || !good || t.sequences < 100;
 	printf("1..2\n%sok 1 - model %s and the kernel agree\n",
-	       good ? "" : "not ", p.profile);
+	       good ? "" : "not ", h.profile);
 	printf("%sok 2 - sequences are long and succeed often enough\n",
 	       enough ? "" : "not ");
 	return !good || !enough;

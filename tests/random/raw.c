@@ -21,7 +21,7 @@ static void op_create(struct side *s, const uint8_t *a, struct result *r)
 	const uint64_t odd[] = { 0, p / 2, p + 1, 1ULL << 63, -p };
 	struct gmem__create args = {
 		.size = a[0] < 216 ? PICK(good, a[0]) : PICK(odd, a[0]),
-		.flags = pick_flags(a[1]),
+		.flags = pick_flags(s, a[1]),
 	};
 	int *f = &s->files[a[2] % FILES];
 
@@ -108,6 +108,11 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 		.guest_memfd = (uint32_t)pick_fd(s, a[6]),
 	};
 
+	if (s->limits.offset_overflow && m.guest_memfd_offset <= INT64_MAX &&
+	    m.guest_memfd_offset + m.region.memory_size > INT64_MAX) {
+		r->ret = SKIPPED;
+		return;
+	}
 	if (a[7] % 8 == 7)
 		memset(m.pad2, a[8], sizeof(m.pad2));
 	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[9]),
@@ -378,14 +383,19 @@ static void op_mbind(struct side *s, const uint8_t *a, struct result *r)
 {
 	static const unsigned long max[] = { 1024, 1024, 1024, 2, 1, 0, 65 };
 	unsigned long nodes[16] = { pick_nodes(a[4]) };
+	unsigned int flags = a[6] % 8 == 7 ? a[8] % 16 : 0;
 	uint64_t n = 0;
 	unsigned char *p = part_of(s, a[0], a[1], a[2], &n);
 
 	r->ret = SKIPPED;
-	if (p)
-		r->ret = s->sys->mbind(s->priv, p + (a[7] % 32 == 31), n,
-				       pick_mode(a[3]), nodes, PICK(max, a[5]),
-				       a[6] % 8 == 7 ? a[8] % 16 : 0);
+	if (!p)
+		return;
+	if (s->spread)
+		flags &= ~1U; /* strict: looks where pages are */
+	r->ret = s->sys->mbind(s->priv, p + (a[7] % 32 == 31), n,
+			       pick_mode(a[3]), nodes, PICK(max, a[5]), flags);
+	if (r->ret == 0)
+		side_policy(s, pick_mode(a[3]), nodes[0]);
 }
 
 static void op_get_mempolicy(struct side *s, const uint8_t *a, struct result *r)
@@ -397,7 +407,7 @@ static void op_get_mempolicy(struct side *s, const uint8_t *a, struct result *r)
 	int mode = -1;
 
 	r->ret = SKIPPED;
-	if (!p)
+	if (!p || (s->spread && (f & 1)))
 		return;
 	if (f != 2 && f != 3 && a[3] % 8)
 		p = NULL;
@@ -411,6 +421,8 @@ static void op_set_mempolicy(struct side *s, const uint8_t *a, struct result *r)
 	unsigned long nodes[16] = { pick_nodes(a[1]) };
 
 	r->ret = s->sys->set_mempolicy(s->priv, pick_mode(a[0]), nodes, 1024);
+	if (r->ret == 0)
+		side_policy(s, pick_mode(a[0]), nodes[0]);
 }
 
 static void op_move_pages(struct side *s, const uint8_t *a, struct result *r)
@@ -428,8 +440,8 @@ static void op_move_pages(struct side *s, const uint8_t *a, struct result *r)
 	pages[0] = p;
 	pages[1] = p + 7;
 	r->ret = s->sys->move_pages(s->priv, 2, pages, node);
-	r->x[0] = (uint64_t)node[0];
-	r->x[1] = (uint64_t)node[1];
+	r->x[0] = s->spread ? node[0] >= 0 : (uint64_t)node[0];
+	r->x[1] = s->spread ? node[1] >= 0 : (uint64_t)node[1];
 }
 
 const struct op_type raw_ops[] = {

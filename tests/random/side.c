@@ -84,18 +84,18 @@ uint64_t pick_offset(const struct side *s, uint8_t b)
 uint64_t pick_gpa(const struct side *s, uint8_t b)
 {
 	const uint64_t p = s->page;
-	const uint64_t odd[] = {
-		p / 2, 1,	   (1ULL << 52) - p, 1ULL << 52,
-		-p,    1ULL << 63, 1ULL << 40,	     (1ULL << 52) - 2 * p
-	};
+	const uint64_t limit = 1ULL << s->limits.gpa_bits;
+	const uint64_t odd[] = { p / 2, 1,	    limit - p,	limit,
+				 -p,	1ULL << 63, 1ULL << 36, limit - 2 * p };
 
 	return b < 240 ? b % 16 * 4 * p : PICK(odd, b);
 }
 
-uint64_t pick_flags(uint8_t b)
+uint64_t pick_flags(const struct side *s, uint8_t b)
 {
-	static const uint64_t flags[] = { 3, 3, 3, 3, 3, 3, 3, 3,
-					  3, 3, 1, 1, 0, 2, 4, 1ULL << 63 };
+	const uint64_t f = s->flags;
+	const uint64_t flags[] = { f, f, f,	f,     f, f, f, f,
+				   f, f, f & 1, f & 1, 0, 2, 4, 1ULL << 63 };
 
 	return PICK(flags, b);
 }
@@ -156,31 +156,34 @@ int side_touch(volatile unsigned char *at, int store)
 	return r;
 }
 
-static int raw_vm(const struct side *s)
+/* Of the other type where there are two, of the usual one elsewhere. */
+static int raw_vm(const struct side *s, uint32_t other_than)
 {
+	int types = s->sys->ioctl(s->priv, s->device, GMEM__KVM_CHECK_EXTENSION,
+				  (void *)GMEM__CAP_VM_TYPES);
+	uintptr_t type = types > 0 && types >> 1 & 1 &&
+			 other_than != GMEM_VM_SW_PROTECTED;
 	int fd;
 
 	do {
 		fd = s->sys->ioctl(s->priv, s->device, GMEM__KVM_CREATE_VM,
-				   NULL);
+				   (void *)type);
 	} while (fd == -EINTR);
 	return fd;
 }
 
-int side_open(struct side *s, const char *profile, const char **why)
+int side_open(struct side *s, const char *profile,
+	      const struct gmem_model_opts *o, const char **why)
 {
-	struct gmem_model_opts o = { .sz = sizeof(o),
-				     .machine = GMEM_MODEL_X86_SOFTWARE };
 	static struct gmem_error err;
 	int r;
 
 	err.sz = sizeof(err);
 	memset(s, 0, sizeof(*s));
 	memset(s->files, 0xff, sizeof(s->files));
-	if (profile && !strcmp(profile, "inplace"))
-		o.machine = GMEM_MODEL_X86;
-	r = profile ? gmem_model_vm_open(profile, &o, &s->lib_vm, &err)
-		    : gmem_vm_open(NULL, &s->lib_vm, &err);
+	s->limits.gpa_bits = GPA_BITS;
+	r = profile ? gmem_model_vm_open(profile, o, &s->lib_vm, &err)
+		    : gmem_vm_open(o->vm, &s->lib_vm, &err);
 	if (r < 0) {
 		*why = err.msg;
 		return r;
@@ -190,7 +193,10 @@ int side_open(struct side *s, const char *profile, const char **why)
 	s->page = s->sys->page_size(s->priv);
 	s->vm = gmem_vm_fd(s->lib_vm);
 	s->device = s->sys->open(s->priv, "/dev/kvm", O_RDWR | O_CLOEXEC);
-	s->other_vm = raw_vm(s);
+	r = s->sys->ioctl(s->priv, s->vm, GMEM__KVM_CHECK_EXTENSION,
+			  (void *)GMEM__CAP_GUEST_MEMFD_FLAGS);
+	s->flags = r > 0 ? (uint64_t)r : 0;
+	s->other_vm = raw_vm(s, o->vm ? o->vm->type : GMEM_VM_DEFAULT);
 	*why = "making the second VM";
 	return s->other_vm < 0 ? s->other_vm : 0;
 }
@@ -199,6 +205,14 @@ void side_run(struct side *s, const struct op *op, struct result *r)
 {
 	memset(r, 0, sizeof(*r));
 	op_type(op->kind)->run(s, op->a, r);
+}
+
+void side_policy(struct side *s, int mode, unsigned long nodes)
+{
+	static const unsigned int spreading = 1U << 3 | 1U << 6;
+
+	s->spread |= s->limits.spread && spreading >> (mode & 7) & 1 &&
+		     (nodes & (nodes - 1));
 }
 
 static uint64_t digest_policy(struct side *s, uint64_t h,
@@ -302,6 +316,7 @@ bool side_reset(struct side *s)
 {
 	bool clean = true;
 
+	s->spread = false;
 	(void)s->sys->set_mempolicy(s->priv, 0, NULL, 0);
 	for (int i = 0; i < LIB_MAPS; i++)
 		if (s->lib_maps[i].addr &&

@@ -24,6 +24,9 @@
 #define RAW_SLOTS 4 /* ids below this; the library's are above */
 #define LIB_SLOT 16
 
+/* No x86 machine has more, nor any VM without two-dimensional paging. */
+#define GPA_BITS 52
+
 #define SKIPPED INT64_MIN /* there was nothing to call it on */
 
 struct op {
@@ -41,12 +44,22 @@ struct side_map {
 	uint64_t len;
 };
 
+/* Where the model can not follow the kernel, so that no call may go. */
+struct limits {
+	unsigned int gpa_bits; /* guest addresses are below 2^these */
+	bool offset_overflow;  /* of bindings */
+	bool spread;	       /* the node of an interleaved page */
+};
+
 struct side {
 	const struct gmem_sys *sys;
 	void *priv;
 	uint64_t page;
 	struct gmem_vm *lib_vm;
 	int device, vm, other_vm; /* .vm is the library's too */
+	uint64_t flags;		  /* the create flags that .vm knows */
+	struct limits limits;
+	bool spread; /* pages may lie anywhere from now on */
 	int files[FILES];	  /* -1: none */
 	struct side_map maps[MAPS];
 	struct gmem *lib_files[LIB_FILES];
@@ -70,8 +83,9 @@ unsigned int op_find(const char *name);
 /* The kind that the random number stands for, by weight. */
 unsigned int op_kind(uint64_t random);
 
-/* @profile NULL: the real kernel.  0 or -errno. */
-int side_open(struct side *s, const char *profile, const char **why);
+/* @profile NULL: the real kernel, of which @o->vm alone counts.  0 or -errno */
+int side_open(struct side *s, const char *profile,
+	      const struct gmem_model_opts *o, const char **why);
 void side_run(struct side *s, const struct op *op, struct result *r);
 /* A number for all that can be seen of the state without changing it. */
 uint64_t side_digest(struct side *s);
@@ -85,11 +99,13 @@ void side_close(struct side *s);
 uint64_t pick_len(const struct side *s, uint8_t b);
 uint64_t pick_offset(const struct side *s, uint8_t b);
 uint64_t pick_gpa(const struct side *s, uint8_t b);
-uint64_t pick_flags(uint8_t b);
+uint64_t pick_flags(const struct side *s, uint8_t b);
 int pick_fd(const struct side *s, uint8_t b);
 struct side_map *pick_map(struct side *s, uint8_t b);
 /* What a touch of @at gives: a byte, or 256 + si_code. */
 int side_touch(volatile unsigned char *at, int store);
 uint64_t side_hash(uint64_t h, uint64_t v);
+/* After a policy of @mode for @nodes was set. */
+void side_policy(struct side *s, int mode, unsigned long nodes);
 
 #endif

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
+
+#define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
+#define ARM64_BITS 40 /* of the usual VM */
+
+#define OVERFLOW_OFFSET ((1ULL << 63) - page)
+
+/* The newest one that is not newer than the kernel. */
+static const char *find_profile(const char *release)
+{
+	static const struct {
+		unsigned int version;
+		const char *name;
+	} known[] = { { 612, "6.12" }, { 618, "6.18" }, { 619, "6.19" },
+		      { 702, "7.2" },  { 703, "7.3" } };
+	unsigned int major = 0, minor = 0;
+	const char *name = NULL;
+
+	if (sscanf(release, "%u.%u", &major, &minor) != 2 || minor > 99)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].version <= 100 * major + minor)
+			name = known[i].name;
+	return 100 * major + minor > 703 ? NULL : name;
+}
+
+static int create_vm(int device, unsigned long type)
+{
+	int fd;
+
+	do {
+		fd = gmem__sys_linux.ioctl(NULL, device, GMEM__KVM_CREATE_VM,
+					   (void *)type);
+	} while (fd == -EINTR);
+	return fd;
+}
+
+static int cap(int fd, unsigned long nr)
+{
+	return gmem__sys_linux.ioctl(NULL, fd, GMEM__KVM_CHECK_EXTENSION,
+				     (void *)nr);
+}
+
+/* Whether a binding whose end overflows is accepted, as it was up to 7.1. */
+static bool accepts_overflow(int vm)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct gmem__create create = { .size = page };
+	struct gmem__region2 r = {
+		.region = { .flags = GMEM__MEM_GUEST_MEMFD,
+			    .memory_size = 2 * page },
+		.guest_memfd_offset = OVERFLOW_OFFSET,
+	};
+	bool yes;
+	int fd;
+
+	if (cap(vm, GMEM__CAP_GUEST_MEMFD_FLAGS) > 0)
+		create.flags = GMEM__FLAG_MMAP;
+	fd = gmem__sys_linux.ioctl(NULL, vm, GMEM__KVM_CREATE_GUEST_MEMFD,
+				   &create);
+	if (fd < 0)
+		return false;
+	r.guest_memfd = (uint32_t)fd;
+	yes = gmem__sys_linux.ioctl(NULL, vm, GMEM__KVM_SET_USER_MEMORY_REGION2,
+				    &r) == 0;
+	(void)close(fd);
+	return yes;
+}
+
+static void learn_type(struct host *h, int device, uint32_t type)
+{
+	int vm = create_vm(device, type);
+
+	if (vm < 0)
+		return;
+	if (cap(vm, GMEM__CAP_GUEST_MEMFD) > 0) {
+		h->types[h->n_types++] = type == TYPE_PRIVATE
+						 ? GMEM_VM_SW_PROTECTED
+						 : GMEM_VM_DEFAULT;
+		h->limits.offset_overflow = accepts_overflow(vm) !=
+				 (strcmp(h->profile, "7.2") < 0);
+	}
+	if (cap(vm, GMEM__CAP_PRE_FAULT_MEMORY) > 0)
+		h->opts.machine = GMEM_MODEL_X86;
+	(void)close(vm);
+}
+
+static int learn_machine(struct host *h, const char **why)
+{
+	bool arm64 = gmem__sys_linux.is_arm64(NULL);
+	int device = gmem__sys_linux.open(NULL, "/dev/kvm",
+					  O_RDWR | O_CLOEXEC);
+	int types;
+
+	*why = "no usable /dev/kvm";
+	if (device < 0)
+		return -1;
+	types = cap(device, GMEM__CAP_VM_TYPES);
+	h->opts.vm_types = types > 0 ? (uint32_t)types : 1;
+	h->opts.machine = GMEM_MODEL_X86_SOFTWARE;
+	learn_type(h, device, 0);
+	if (h->opts.vm_types >> TYPE_PRIVATE & 1)
+		learn_type(h, device, TYPE_PRIVATE);
+	if (arm64)
+		h->opts.machine = GMEM_MODEL_ARM64;
+	(void)close(device);
+	*why = "no VM type here can bind a guest_memfd";
+	return h->n_types ? 0 : -1;
+}
+
+/*
+ * Where a page comes to lie without a policy is where its thread runs: on the
+ * first node, in the model.
+ */
+static int stay_on_node_0(void)
+{
+	cpu_set_t allowed, one;
+	unsigned int node;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -1;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &allowed))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) == 0 &&
+		    getcpu(NULL, &node) == 0 && node == 0)
+			return 0;
+	}
+	return -1;
+}
+
+static int learn_nodes(struct host *h, const char **why)
+{
+	unsigned long mask[16] = { 1 };
+
+	/* ENOSYS: without NUMA, one */
+	(void)gmem__sys_linux.get_mempolicy(NULL, NULL, mask, 1024, NULL, 4);
+	h->opts.nodes = (uint32_t)__builtin_popcountl(mask[0]);
+	h->limits.spread = h->opts.nodes > 1;
+	*why = "the nodes are not 0, 1, 2 and so on";
+	if ((mask[0] & (mask[0] + 1)) || h->opts.nodes > 32)
+		return -1;
+	*why = "no CPU of node 0";
+	return h->opts.nodes > 1 ? stay_on_node_0() : 0;
+}
+
+/*
+ * With two-dimensional paging the limit is the CPU's.  If it is not that of
+ * the model's, only addresses that are beyond both are.
+ */
+static void learn_limit(struct host *h)
+{
+	unsigned int bits = gmem__sys_linux.phys_bits(NULL);
+
+	h->limits.gpa_bits = GPA_BITS;
+	if (h->opts.machine == GMEM_MODEL_ARM64)
+		h->limits.gpa_bits = ARM64_BITS;
+	else if (h->opts.machine == GMEM_MODEL_X86 && bits == MODEL_BITS)
+		h->limits.gpa_bits = MODEL_BITS;
+	else if (h->opts.machine == GMEM_MODEL_X86)
+		h->cpu_bits = bits;
+}
+
+int host_learn(struct host *h, const char **why)
+{
+	struct utsname u;
+	uint64_t n;
+
+	memset(h, 0, sizeof(*h));
+	(void)uname(&u);
+	h->opts.sz = sizeof(h->opts);
+	h->profile = find_profile(u.release);
+	*why = "no profile for this kernel";
+	if (!h->profile || learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
+		return -1;
+	learn_limit(h);
+	h->residency = gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -EBADF;
+	return 0;
+}
+
+void host_print(const struct host *h)
+{
+	static const char *const machines[] = { "x86-64",
+						"x86-64, software paging",
+						"arm64" };
+	struct utsname u;
+
+	(void)uname(&u);
+	printf("# Linux %s and model %s: %s, pages of %ld bytes, VM types "
+	       "0x%x, %u nodes\n",
+	       u.release, h->profile, machines[h->opts.machine],
+	       sysconf(_SC_PAGESIZE), h->opts.vm_types, h->opts.nodes);
+	if (h->cpu_bits)
+		printf("# not compared: guest addresses from 2^%u to 2^%u; the "
+		       "limit is the CPU's\n",
+		       h->cpu_bits < MODEL_BITS ? h->cpu_bits : MODEL_BITS,
+		       h->cpu_bits < MODEL_BITS ? MODEL_BITS : h->cpu_bits);
+	if (!h->residency)
+		printf("# not compared: residency; there is no cachestat(2)\n");
+	if (h->limits.spread)
+		printf("# not compared: the node of an interleaved page; it is "
+		       "the turn of whatever is allocated next\n");
+	if (h->limits.offset_overflow)
+		printf("# not compared: bindings whose end overflows; this "
+		       "release is not as %s was\n",
+		       h->profile);
+}
