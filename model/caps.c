@@ -15,8 +15,8 @@ bool model__vm_private(const struct vm *vm)
 
 bool model__private_built(const struct kernel *k)
 {
-	return k->types & (1U << TYPE_SW_PROTECTED | 1U << TYPE_SNP |
-			   1U << TYPE_TDX);
+	return k->types &
+	       (1U << TYPE_SW_PROTECTED | 1U << TYPE_SNP | 1U << TYPE_TDX);
 }
 
 /* Whether that kernel has guest_memfd for @vm, or for any VM. */

@@ -24,13 +24,16 @@ _Static_assert(sizeof(struct rfc2_convert) == 64, "UAPI");
 
 #define SIZE_MASK 0x3fULL
 
-/* The huge page that 6 bits at @shift name; the host's page for none. */
-static int huge_size(const struct kernel *k, uint64_t flags, unsigned int shift,
-		     uint64_t *page_size)
+/* With @hugetlb in @flags 6 bits at @shift name the page, and no other is set.
+ */
+static int huge_size(const struct kernel *k, uint64_t flags, uint64_t hugetlb,
+		     unsigned int shift, uint64_t *page_size)
 {
 	uint64_t log2 = flags >> shift & SIZE_MASK;
 
-	if (flags & ~(SIZE_MASK << shift) || log2 >= 63)
+	if (!(flags & hugetlb))
+		return flags ? -EINVAL : 0;
+	if (flags & ~(hugetlb | SIZE_MASK << shift) || log2 >= 63)
 		return -EINVAL;
 	*page_size = 1ULL << log2;
 	return *page_size > k->page_size ? 0 : -EINVAL;
@@ -40,9 +43,7 @@ static int flags_rfc1(const struct kernel *k, uint64_t flags,
 		      struct inode_how *how)
 {
 	how->init_private = true;
-	if (!(flags & GMEM__RFC1_HUGETLB))
-		return flags ? -EINVAL : 0;
-	return huge_size(k, flags & ~GMEM__RFC1_HUGETLB, GMEM__RFC1_SIZE_SHIFT,
+	return huge_size(k, flags, GMEM__RFC1_HUGETLB, GMEM__RFC1_SIZE_SHIFT,
 			 &how->page_size);
 }
 
@@ -56,11 +57,8 @@ static int flags_rfc2(const struct kernel *k, const struct vm *vm,
 	how->converts = model__vm_private(vm);
 	if (how->mappable)
 		known |= GMEM__RFC2_INIT_PRIVATE;
-	flags &= ~known;
-	if (!(flags & GMEM__RFC2_HUGETLB))
-		return flags ? -EINVAL : 0;
-	return huge_size(k, flags & ~GMEM__RFC2_HUGETLB, GMEM__RFC2_SIZE_SHIFT,
-			 &how->page_size);
+	return huge_size(k, flags & ~known, GMEM__RFC2_HUGETLB,
+			 GMEM__RFC2_SIZE_SHIFT, &how->page_size);
 }
 
 static int flags_merged(const struct kernel *k, const struct vm *vm,

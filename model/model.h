@@ -107,7 +107,7 @@ struct kernel {
 	size_t n_fds;
 	struct mapping *maps;
 	struct ranges vma_policy; /* by address */
-	unsigned int turn;	  /* the node that an interleaved page got last */
+	unsigned int turn;	  /* the node of the interleaved page before */
 	struct failure failure;
 	bool interrupt;		  /* a signal comes ... */
 	uint64_t interrupt_after; /* ... after so many bytes */

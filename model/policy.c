@@ -166,7 +166,8 @@ static unsigned int first_node(uint64_t nodes)
 	return (unsigned int)__builtin_ctzll(nodes);
 }
 
-/* After the one whose turn was last: by the order of allocating, not by page. */
+/* After the one whose turn was last: by the order of allocating, not by page.
+ */
 static unsigned int turn_after(const struct kernel *k, uint64_t nodes)
 {
 	uint64_t later = nodes & ~((2ULL << k->turn) - 1);

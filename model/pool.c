@@ -6,12 +6,18 @@
 #include "model.h"
 #include "model_sys.h"
 
-static struct kernel *kernel_of(const struct gmem_vm *vm,
-				struct gmem_error *err)
+/* Clears @err; the VM's kernel, locked.  NULL: -EINVAL, as @err says. */
+static struct kernel *enter(const struct gmem_vm *vm, struct gmem_error *err)
 {
-	struct kernel *k = vm ? gmem__vm_priv(vm, &model__sys) : NULL;
+	struct kernel *k = NULL;
 
-	if (!k)
+	if (gmem__begin(err) < 0)
+		return NULL;
+	if (vm)
+		k = gmem__vm_priv(vm, &model__sys);
+	if (k)
+		model__lock(k);
+	else
 		(void)gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
 				 "the VM is NULL or not one of the model");
 	return k;
@@ -40,16 +46,12 @@ static bool huge(const struct kernel *k, uint64_t page_size)
 int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 			struct gmem_error *err)
 {
-	struct kernel *k;
+	struct kernel *k = enter(vm, err);
 	struct pool *p;
-	int r = gmem__begin(err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	k = kernel_of(vm, err);
 	if (!k)
 		return -EINVAL;
-	model__lock(k);
 	p = huge(k, page_size) ? find(k, page_size, true) : NULL;
 	if (!p) {
 		r = gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
@@ -70,21 +72,17 @@ int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t *pages,
 			struct gmem_error *err)
 {
+	struct kernel *k = enter(vm, err);
 	const struct pool *p;
-	struct kernel *k;
-	int r = gmem__begin(err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	k = kernel_of(vm, err);
 	if (!k)
 		return -EINVAL;
-	if (!pages)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "pages is NULL");
-	model__lock(k);
 	p = page_size ? find(k, page_size, false) : NULL;
-	if (p)
+	if (!pages)
+		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+			       "pages is NULL");
+	else if (p)
 		*pages = p->total - p->used;
 	else
 		r = gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,

@@ -80,6 +80,21 @@ static void in_the_file(struct conform *c)
 	IS(policy(c, p, NULL), kept);
 }
 
+/* What a mapping has already, or has not, changes nothing in the file. */
+static void no_news(struct conform *c)
+{
+	int fd = file(c, SHARED);
+	unsigned char *p, *q;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_view(c, fd, &q), 0);
+	IS(bind(c, p, c->page, BIND, 1, 0), 0);
+	IS(bind(c, q, c->page, DEFAULT, 0, 0), 0);
+	IS(policy(c, p, NULL), BIND);
+	IS(bind(c, p, c->page, DEFAULT, 0, 0), 0);
+	IS(policy(c, p, NULL), DEFAULT);
+}
+
 static void through_an_untouchable_mapping(struct conform *c)
 {
 	unsigned char *p, *q;
@@ -227,6 +242,8 @@ const struct conform_case policy_cases[] = {
 	{ "policy: ignored, or kept by the file; trap: ignored on 6.18; trap: "
 	  "obeyed from 6.19",
 	  "in_the_file", NEED_MMAP | NEED_NUMA, in_the_file },
+	{ "policy: what is no news to the mapping", "no_news",
+	  NEED_MMAP | NEED_NUMA, no_news },
 	{ "policy: needs MMAP, not INIT_SHARED",
 	  "through_an_untouchable_mapping", NEED_MMAP | NEED_NUMA,
 	  through_an_untouchable_mapping },

@@ -278,6 +278,16 @@ static void gpa_limit(struct conform *c)
 	IS(c_bind(c, c->vm, 0, 1ULL << 52, c->page, fd, 0), -EINVAL);
 }
 
+static void limit_before_range(struct conform *c)
+{
+	int fd = c_file(c), limit = c->arm64 ? -EFAULT : -EINVAL;
+	uint64_t beyond = c->arm64 ? 1ULL << 40 : 1ULL << 52;
+
+	IS(c_bind(c, c->vm, 0, 0, c->page, fd, 0), 0);
+	IS(c_bind(c, c->vm, 1, beyond, c->page, fd, 0),
+	   c->version >= 703 ? limit : overlap(c));
+}
+
 static void arm64_needs_mmap(struct conform *c)
 {
 	int fd = c_create(c, c->vm, c->page, 0);
@@ -400,6 +410,8 @@ const struct conform_case slot_cases[] = {
 	  NEED_GMEM | NEED_X86, other_address_space },
 	{ "slot: EINVAL beyond the guest's addresses", "gpa_limit", NEED_GMEM,
 	  gpa_limit },
+	{ "slot: limit or range bound twice, by version", "limit_before_range",
+	  NEED_GMEM, limit_before_range },
 	{ "slot: EINVAL arm64 without MMAP", "arm64_needs_mmap",
 	  NEED_MMAP | NEED_ARM64, arm64_needs_mmap },
 	{ "guest: bound, yet never used; trap: flags 0", "never_used_but_bound",

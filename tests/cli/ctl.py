@@ -91,10 +91,20 @@ def missing_user_namespaces():
     return r.stderr.strip() or None
 
 
+def missing_root():
+    """Why not every right is there; None if all are."""
+    if os.geteuid() != 0:
+        return "not root"
+    with open("/proc/self/uid_map", encoding="ascii") as f:
+        if f.read().split() != ["0", "0", "4294967295"]:
+            return "root of a user namespace only"
+    return None
+
+
 MISSING = {
     "kvm": missing_kvm(),
     "userns": missing_user_namespaces(),
-    "root": None if os.geteuid() == 0 else "not root",
+    "root": missing_root(),
 }
 
 

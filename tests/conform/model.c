@@ -449,6 +449,36 @@ static void interleaving_goes_round_the_nodes(void **state)
 	assert_int_equal(bytes[3], 8 * w->page);
 }
 
+/* As they are allocated, whichever they are. */
+static void interleaved_pages_take_turns(void **state)
+{
+	struct world *w = *state;
+	struct gmem_model_opts m = { .sz = sizeof(m), .nodes = 2 };
+	unsigned long nodes = 3;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_INTERLEAVE,
+				    .nodes = &nodes,
+				    .max_node = 8 };
+	struct gmem_placement out = { .sz = sizeof(out), .node_count = 2 };
+	uint64_t bytes[2][2] = { { 0 } };
+
+	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
+	file(w, SHARED);
+	t_code(gmem_set_mempolicy(w->g, 0, w->page, &p, 0, &w->err),
+	       GMEM_PLACED_BY_FILE);
+	for (int i = 0; i < 2; i++) {
+		t_ok(gmem_populate(w->g, 0, w->page, NULL, &w->err), w->err);
+		out.node_bytes = bytes[i];
+		t_code(gmem_verify_placement(w->g, 0, w->page, NULL, &out,
+					     &w->err),
+		       GMEM_YES);
+		t_ok(gmem_discard(w->g, 0, w->page, &w->err), w->err);
+	}
+	assert_int_equal(bytes[0][0] + bytes[0][1], w->page);
+	assert_int_equal(bytes[0][0], bytes[1][1]);
+	assert_int_equal(bytes[0][1], bytes[1][0]);
+}
+
 struct worker {
 	struct world *w;
 	uint64_t offset;
@@ -515,6 +545,7 @@ static const struct CMUnitTest model_tests[] = {
 	model_test(huge_pages_come_from_a_pool),
 	model_test(arm64_has_limits_of_its_own),
 	model_test(policies_choose_the_node),
+	model_test(interleaved_pages_take_turns),
 	model_test(interleaving_goes_round_the_nodes),
 	model_test(threads_convert_side_by_side),
 };

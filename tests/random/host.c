@@ -2,36 +2,41 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "host.h"
 
+#define NEWEST 703 /* the model knows nothing of later ones */
+
 #define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
 
 #define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
 #define ARM64_BITS 40 /* of the usual VM */
 
-#define OVERFLOW_OFFSET ((1ULL << 63) - page)
-
 /* The newest one that is not newer than the kernel. */
 static const char *find_profile(const char *release)
 {
 	static const struct {
-		unsigned int version;
+		unsigned long version;
 		const char *name;
-	} known[] = { { 612, "6.12" }, { 618, "6.18" }, { 619, "6.19" },
-		      { 702, "7.2" },  { 703, "7.3" } };
-	unsigned int major = 0, minor = 0;
+	} known[] = { { 612, "6.12" },
+		      { 618, "6.18" },
+		      { 619, "6.19" },
+		      { 702, "7.2" },
+		      { 703, "7.3" } };
 	const char *name = NULL;
+	unsigned long version;
+	char *dot;
 
-	if (sscanf(release, "%u.%u", &major, &minor) != 2 || minor > 99)
-		return NULL;
+	version = 100 * strtoul(release, &dot, 10);
+	version += *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (known[i].version <= 100 * major + minor)
+		if (known[i].version <= version)
 			name = known[i].name;
-	return 100 * major + minor > 703 ? NULL : name;
+	return version > NEWEST ? NULL : name;
 }
 
 static int create_vm(int device, unsigned long type)
@@ -59,7 +64,7 @@ static bool accepts_overflow(int vm)
 	struct gmem__region2 r = {
 		.region = { .flags = GMEM__MEM_GUEST_MEMFD,
 			    .memory_size = 2 * page },
-		.guest_memfd_offset = OVERFLOW_OFFSET,
+		.guest_memfd_offset = (1ULL << 63) - page,
 	};
 	bool yes;
 	int fd;
@@ -87,8 +92,8 @@ static void learn_type(struct host *h, int device, uint32_t type)
 		h->types[h->n_types++] = type == TYPE_PRIVATE
 						 ? GMEM_VM_SW_PROTECTED
 						 : GMEM_VM_DEFAULT;
-		h->limits.offset_overflow = accepts_overflow(vm) !=
-				 (strcmp(h->profile, "7.2") < 0);
+		h->limits.offset_overflow =
+			accepts_overflow(vm) != (strcmp(h->profile, "7.2") < 0);
 	}
 	if (cap(vm, GMEM__CAP_PRE_FAULT_MEMORY) > 0)
 		h->opts.machine = GMEM_MODEL_X86;
@@ -98,8 +103,7 @@ static void learn_type(struct host *h, int device, uint32_t type)
 static int learn_machine(struct host *h, const char **why)
 {
 	bool arm64 = gmem__sys_linux.is_arm64(NULL);
-	int device = gmem__sys_linux.open(NULL, "/dev/kvm",
-					  O_RDWR | O_CLOEXEC);
+	int device = gmem__sys_linux.open(NULL, "/dev/kvm", O_RDWR | O_CLOEXEC);
 	int types;
 
 	*why = "no usable /dev/kvm";
@@ -186,7 +190,8 @@ int host_learn(struct host *h, const char **why)
 	if (!h->profile || learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
 		return -1;
 	learn_limit(h);
-	h->residency = gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -EBADF;
+	h->limits.residency =
+		gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -ENOSYS;
 	return 0;
 }
 
@@ -207,7 +212,7 @@ void host_print(const struct host *h)
 		       "limit is the CPU's\n",
 		       h->cpu_bits < MODEL_BITS ? h->cpu_bits : MODEL_BITS,
 		       h->cpu_bits < MODEL_BITS ? MODEL_BITS : h->cpu_bits);
-	if (!h->residency)
+	if (h->limits.residency)
 		printf("# not compared: residency; there is no cachestat(2)\n");
 	if (h->limits.spread)
 		printf("# not compared: the node of an interleaved page; it is "

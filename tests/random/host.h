@@ -15,7 +15,6 @@ struct host {
 	unsigned int n_types;
 	struct limits limits;
 	unsigned int cpu_bits; /* of guest addresses; 0 = as in the model */
-	bool residency;	       /* there is cachestat(2) */
 };
 
 /* 0, or -1 with *@why. */

@@ -76,7 +76,11 @@ static void op_extension(struct side *s, const uint8_t *a, struct result *r)
 			       (void *)PICK(caps, a[0]));
 }
 
-static uint64_t address(struct side *s, uint8_t b)
+/*
+ * For @len bytes, no more than the mapping has: what is behind it depends on
+ * the process, and arm64 refuses what may be there, the vDSO's data.
+ */
+static uint64_t address(struct side *s, uint8_t b, uint64_t len)
 {
 	const struct side_map *m = pick_map(s, b);
 
@@ -88,7 +92,7 @@ static uint64_t address(struct side *s, uint8_t b)
 	case 7:
 		return 1;
 	default:
-		return m ? (uintptr_t)m->addr : 0;
+		return m && len <= m->len ? (uintptr_t)m->addr : 0;
 	}
 }
 
@@ -103,7 +107,8 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 			    .flags = PICK(flags, a[1]),
 			    .guest_phys_addr = pick_gpa(s, a[2]),
 			    .memory_size = pick_len(s, a[3]),
-			    .userspace_addr = address(s, a[4]) },
+			    .userspace_addr =
+				    address(s, a[4], pick_len(s, a[3])) },
 		.guest_memfd_offset = pick_offset(s, a[5]),
 		.guest_memfd = (uint32_t)pick_fd(s, a[6]),
 	};
@@ -126,7 +131,8 @@ static void op_bind1(struct side *s, const uint8_t *a, struct result *r)
 				  .flags = PICK(flags, a[1]),
 				  .guest_phys_addr = pick_gpa(s, a[2]),
 				  .memory_size = pick_len(s, a[3]),
-				  .userspace_addr = address(s, a[4]) };
+				  .userspace_addr =
+					  address(s, a[4], pick_len(s, a[3])) };
 
 	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[5]),
 			       GMEM__KVM_SET_USER_MEMORY_REGION, &m);
@@ -355,7 +361,7 @@ static void op_mincore(struct side *s, const uint8_t *a, struct result *r)
 	unsigned char *p = part_of(s, a[0], a[1], a[2], &n);
 
 	r->ret = SKIPPED;
-	if (!p || n / s->page > sizeof(vec))
+	if (!p || n / s->page > sizeof(vec) || s->limits.residency)
 		return;
 	r->ret = s->sys->mincore(s->priv, p + (a[3] % 32 == 31), n, vec);
 	for (uint64_t i = 0; r->ret == 0 && i < n / s->page; i++)

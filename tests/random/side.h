@@ -48,6 +48,7 @@ struct side_map {
 struct limits {
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
+	bool residency;	       /* without cachestat(2) */
 	bool spread;	       /* the node of an interleaved page */
 };
 
@@ -59,8 +60,8 @@ struct side {
 	int device, vm, other_vm; /* .vm is the library's too */
 	uint64_t flags;		  /* the create flags that .vm knows */
 	struct limits limits;
-	bool spread; /* pages may lie anywhere from now on */
-	int files[FILES];	  /* -1: none */
+	bool spread;	  /* pages may lie anywhere from now on */
+	int files[FILES]; /* -1: none */
 	struct side_map maps[MAPS];
 	struct gmem *lib_files[LIB_FILES];
 	struct {

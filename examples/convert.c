@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+/*
+ * convert: what a VMM does when its guest wants memory private or shared.
+ *
+ *	convert [--model[=PROFILE]]
+ *
+ * The guest says so by an exit.  The VMM checks what it asks for, converts,
+ * gives back the memory that is no longer used, and lets it go on.  The guest
+ * is a vCPU of the VM type that has private memory and needs no measured
+ * launch; with --model, a confidential guest of libgmem-model, which faults on
+ * memory that is not as it wants it.
+ */
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <gmem_model.h>
+
+#define PAGES 16
+#define TRIES 10 /* after those of the library */
+#define SNP 4	 /* KVM's number of that VM type */
+
+/* Of linux/kvm.h and linux/kvm_para.h, where these are new enough. */
+#define EXIT_MEMORY_FAULT 39
+#define HC_MAP_GPA_RANGE 12
+#define HC_PRIVATE (1 << 4)
+
+struct machine {
+	struct gmem_vm *vm;
+	struct gmem *ram;      /* from guest address 0 on */
+	unsigned char *shared; /* has the shared pages; NULL: the file has */
+	uint64_t page;
+	struct kvm_run *run; /* what an exit says */
+	size_t run_size;
+	int vcpu; /* -1: the model */
+};
+
+/* Four bytes that the guest loads or stores. */
+struct access {
+	uint64_t gpa;
+	bool write, private;
+	uint32_t value;
+	bool begun, refused; /* out, of the real vCPU */
+};
+
+/* What an exit asks for. */
+struct request {
+	uint64_t gpa, len;
+	bool private, fault;
+};
+
+#include "convert_vcpu.h"
+
+static int failed(const char *what, const struct gmem_error *err)
+{
+	char text[512];
+
+	gmem_strerror(err, text, sizeof(text));
+	fprintf(stderr, "convert: %s: %s\n", what, text);
+	return -1;
+}
+
+static int sys_failed(const char *what)
+{
+	fprintf(stderr, "convert: %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+/* Begins @a, or goes on with it.  Return: 0 or -errno, as of KVM_RUN. */
+static int run_guest(struct machine *m, struct access *a)
+{
+	uint32_t flags = (a->write ? GMEM_MODEL_WRITE : 0) |
+			 (a->private ? GMEM_MODEL_PRIVATE : 0);
+
+	if (m->vcpu >= 0)
+		return vcpu_run(m, a);
+	return gmem_model_access(m->vm, a->gpa, &a->value, sizeof(a->value),
+				 flags, m->run, m->run_size, NULL);
+}
+
+/* Return: 1 the guest asks for @q, 0 it has halted, -1 anything else. */
+static int decode(int r, const struct kvm_run *run, struct request *q)
+{
+	struct {
+		uint64_t flags, gpa, size;
+	} fault;
+
+	/* A fault comes with this error; else its exit reason is an old one. */
+	if (r == -EFAULT && run->exit_reason == EXIT_MEMORY_FAULT) {
+		memcpy(&fault, &run->hypercall, sizeof(fault));
+		*q = (struct request){
+			.gpa = fault.gpa,
+			.len = fault.size,
+			.private = fault.flags & GMEM_ATTRIBUTE_PRIVATE,
+			.fault = true,
+		};
+		return fault.flags & ~GMEM_ATTRIBUTE_PRIVATE ? -1 : 1;
+	}
+	if (r == 0 && run->exit_reason == KVM_EXIT_HLT)
+		return 0;
+	if (r < 0 || run->exit_reason != KVM_EXIT_HYPERCALL ||
+	    run->hypercall.nr != HC_MAP_GPA_RANGE ||
+	    run->hypercall.args[1] > UINT64_MAX / 4096)
+		return -1;
+	*q = (struct request){
+		.gpa = run->hypercall.args[0],
+		.len = run->hypercall.args[1] * 4096,
+		.private = run->hypercall.args[2] & HC_PRIVATE,
+	};
+	return 1;
+}
+
+static void print_host_view(struct machine *m, uint64_t gpa)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint32_t value;
+
+	if (m->shared)
+		memcpy(&value, m->shared + gpa, sizeof(value));
+	else if (gmem_read(m->ram, gpa, &value, sizeof(value), &err) < 0) {
+		printf("the host may not read it: %s\n",
+		       gmem_reason_str(err.reason));
+		return;
+	}
+	printf("the host reads 0x%x\n", value);
+}
+
+static int host_store(struct machine *m, uint64_t gpa, const void *from,
+		      size_t len)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	if (m->shared)
+		memcpy(m->shared + gpa, from, len);
+	else if (gmem_write(m->ram, gpa, from, len, &err) < 0)
+		return failed("write to shared memory", &err);
+	return 0;
+}
+
+/* What is in the way, DMA say, ends by itself; in the model, like this. */
+static void let_go(struct machine *m, uint64_t gpa)
+{
+	if (m->vcpu >= 0)
+		usleep(10000);
+	else
+		(void)gmem_model_unpin(m->vm, gmem_fd(m->ram), gpa, m->page,
+				       NULL);
+}
+
+/* What is done of a conversion stays done: the rest is tried again. */
+static int set_attributes(struct machine *m, struct request q)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t want =
+		q.private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED;
+	int tries = 0;
+
+	while (gmem_set_attributes(m->ram, q.gpa, q.len, want, NULL, &err)) {
+		if (err.code != -EAGAIN || ++tries == TRIES)
+			return failed("convert", &err);
+		q.gpa += err.done;
+		q.len -= err.done;
+		printf("  %s, 0x%llx bytes are left: once more\n",
+		       gmem_reason_str(err.reason), (unsigned long long)q.len);
+		let_go(m, q.gpa);
+	}
+	return 0;
+}
+
+/* Where each side has memory of its own, that of the other is unused now. */
+static int give_back(struct machine *m, const struct request *q)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	if (!m->shared)
+		return 0;
+	if (q->private)
+		return madvise(m->shared + q->gpa, q->len, MADV_DONTNEED)
+			       ? sys_failed("discard shared memory")
+			       : 0;
+	if (gmem_discard(m->ram, q->gpa, q->len, &err) < 0)
+		return failed("discard private memory", &err);
+	return 0;
+}
+
+/* Return: 0 done, 1 refused (what a guest asks for is input), -1 failed. */
+static int convert(struct machine *m, const struct request *q)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t size = gmem_size(m->ram), is, run;
+
+	printf("  exit: 0x%llx bytes at 0x%llx are to be %s\n",
+	       (unsigned long long)q->len, (unsigned long long)q->gpa,
+	       q->private ? "private" : "shared");
+	if (q->len > size || q->gpa > size - q->len || q->gpa % m->page ||
+	    q->len % m->page || q->len == 0) {
+		printf("  refused: that is not its memory\n");
+		return 1;
+	}
+	if (gmem_get_attributes(m->ram, q->gpa, q->len, &is, &run, &err) < 0)
+		return failed("look up the attributes", &err);
+	if (run == q->len && !!is == q->private) {
+		/* To try again would be to fault again, for ever. */
+		printf("  %s: it is so\n",
+		       q->fault ? "refused" : "nothing to do");
+		return q->fault;
+	}
+	if (set_attributes(m, *q) < 0 || give_back(m, q) < 0)
+		return -1;
+	printf("  converted, and ");
+	print_host_view(m, q->gpa);
+	return 0;
+}
+
+/* Runs the guest until @a is done.  Return: as convert(). */
+static int serve(struct machine *m, struct access *a)
+{
+	struct request q;
+	int r, asks;
+
+	for (;;) {
+		r = run_guest(m, a);
+		if (r == -EINTR)
+			continue;
+		asks = decode(r, m->run, &q);
+		if (asks == 0)
+			return a->refused;
+		if (asks < 0) {
+			fprintf(stderr,
+				"convert: unexpected exit %u, errno %d\n",
+				m->run->exit_reason, -r);
+			return -1;
+		}
+		r = convert(m, &q);
+		if (r < 0 || (r && q.fault))
+			return r;
+		if (!q.fault) /* the guest learns of it, and goes on */
+			m->run->hypercall.ret = r ? (uint64_t)-EINVAL : 0;
+	}
+}
+
+/* One line, and what comes of it.  Return: as convert(). */
+static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
+		     uint32_t value)
+{
+	struct access a = { .gpa = gpa, .write = write, .private = private };
+	int r;
+
+	printf("guest %s %s 0x%llx as %s\n", a.write ? "stores" : "loads",
+	       a.write ? "to" : "from", (unsigned long long)a.gpa,
+	       a.private ? "private" : "shared");
+	if (write)
+		a.value = value;
+	r = serve(m, &a);
+	if (r)
+		return r;
+	if (a.value != value) {
+		fprintf(stderr, "convert: loaded 0x%x, not 0x%x\n", a.value,
+			value);
+		return -1;
+	}
+	printf("  0x%x; ", a.value);
+	print_host_view(m, a.gpa);
+	return 0;
+}
+
+static int play(struct machine *m)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t at = PAGES / 2 * m->page;
+	uint32_t answer = 0x33;
+
+	if (let_guest(m, at, true, true, 0x11) ||
+	    let_guest(m, at, true, false, 0x22))
+		return -1;
+	printf("host stores 0x%x\n", answer);
+	if (host_store(m, at, &answer, sizeof(answer)) < 0 ||
+	    let_guest(m, at, false, false, answer))
+		return -1;
+	/* Pages in use cannot become private in place. */
+	if (m->vcpu < 0 && !m->shared &&
+	    gmem_model_pin(m->vm, gmem_fd(m->ram), at, m->page, &err) < 0)
+		return failed("pin a page", &err);
+	if (let_guest(m, at, true, true, 0x44) ||
+	    let_guest(m, at, false, true, 0x44))
+		return -1;
+	at = gmem_size(m->ram);
+	return let_guest(m, at, false, true, 0) == 1 ? 0 : -1;
+}
+
+/* A VM and its RAM, which starts private. */
+static int make_ram(struct machine *m, const char *profile)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_vm_opts vm = {
+		.sz = sizeof(vm),
+		.type = profile ? GMEM_VM_SNP : GMEM_VM_SW_PROTECTED,
+	};
+	struct gmem_model_opts model = {
+		.sz = sizeof(model),
+		.vm = &vm,
+		.vm_types = 1U << SNP,
+	};
+	struct gmem_create_opts file = { .sz = sizeof(file) };
+	struct gmem_bind_opts bind = { .sz = sizeof(bind) };
+	size_t size = PAGES * m->page;
+	bool in_place;
+
+	if ((profile ? gmem_model_vm_open(profile, &model, &m->vm, &err)
+		     : gmem_vm_open(&vm, &m->vm, &err)) < 0) {
+		failed("make a VM with private memory", &err);
+		if (!profile)
+			fprintf(stderr, "convert: --model needs none\n");
+		return -1;
+	}
+	in_place = gmem_vm_features(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
+				    NULL) == GMEM_YES;
+	if (in_place) {
+		file.flags = GMEM_CREATE_MMAP;
+	} else {
+		m->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (m->shared == MAP_FAILED) {
+			m->shared = NULL;
+			return sys_failed("make the shared side");
+		}
+		bind.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR;
+		bind.userspace_addr = (uintptr_t)m->shared;
+	}
+	if (gmem_create(m->vm, size, &file, &m->ram, &err) < 0 ||
+	    gmem_bind(m->ram, 0, 0, 0, size, &bind, &err) < 0)
+		return failed("make its RAM", &err);
+	printf("%d pages of private RAM; %s\n", PAGES,
+	       in_place ? "shared ones are in the same file"
+			: "shared ones are in other memory");
+	return 0;
+}
+
+/* The guest's program and what runs it. */
+static int make_guest(struct machine *m, bool model)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	void *run;
+
+	if (gmem_set_shared(m->ram, 0, m->page, &err) < 0)
+		return failed("share the first page", &err);
+	if (host_store(m, 0, guest_code, sizeof(guest_code)) < 0)
+		return -1;
+	if (!model)
+		return vcpu_start(m) < 0 ? sys_failed("make a vCPU") : 0;
+	m->run_size = sizeof(*m->run);
+	run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (run == MAP_FAILED)
+		return sys_failed("make the model's kvm_run");
+	m->run = run;
+	return 0;
+}
+
+static int take_down(struct machine *m)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	int r = 0;
+
+	if (m->run)
+		munmap(m->run, m->run_size);
+	if (m->vcpu >= 0)
+		close(m->vcpu);
+	if (gmem_vm_destroy(m->vm, &err) < 0)
+		r = failed("take the VM down", &err);
+	/* It was behind a slot until now. */
+	if (m->shared)
+		munmap(m->shared, PAGES * m->page);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct machine m = { .page = sysconf(_SC_PAGESIZE), .vcpu = -1 };
+	const char *profile = NULL;
+	int status = 1;
+
+	if (argc == 2 && !strcmp(argv[1], "--model"))
+		profile = "7.3";
+	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
+		profile = argv[1] + 8;
+	if (argc > 2 || (argc == 2 && !profile)) {
+		fprintf(stderr, "usage: convert [--model[=PROFILE]]\n");
+		return 2;
+	}
+	if (make_ram(&m, profile) == 0 && make_guest(&m, profile) == 0 &&
+	    play(&m) == 0)
+		status = 0;
+	return take_down(&m) < 0 ? 1 : status;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real guest of convert: a vCPU in real mode.  In a sw-protected VM an
+ * access goes by what the page is, so that it never faults for what the guest
+ * wants; it asks by hypercall, and then makes the access.
+ */
+#ifndef CONVERT_VCPU_H
+#define CONVERT_VCPU_H
+
+#ifdef __x86_64__
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#define GUEST_STORE 0
+#define GUEST_LOAD 12
+
+/* KVM puts vmcall in the place of vmmcall where the processor wants that. */
+static const unsigned char guest_code[] = {
+	0x0f, 0x01, 0xd9, /*    vmmcall: the answer is in %eax */
+	0x66, 0x85, 0xc0, /*    test %eax, %eax */
+	0x75, 0x03,	  /*    jnz 1f */
+	0x66, 0x89, 0x35, /*    mov %esi, (%di) */
+	0xf4,		  /* 1: hlt */
+	/* and the same with mov (%di), %esi */
+	0x0f, 0x01, 0xd9, 0x66, 0x85, 0xc0, 0x75, 0x03, 0x66, 0x8b, 0x35, 0xf4
+};
+
+static int vcpu_start(struct machine *m)
+{
+	/* Else KVM answers the hypercall itself: there is no such thing. */
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = { 1 << HC_MAP_GPA_RANGE },
+	};
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, size, r = -1;
+	struct kvm_sregs sregs;
+	void *run;
+
+	if (kvm < 0)
+		return -1;
+	vm = gmem_vm_fd(m->vm);
+	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < 0 || ioctl(vm, KVM_ENABLE_CAP, &cap) < 0 ||
+	    (m->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0 ||
+	    ioctl(m->vcpu, KVM_GET_SREGS, &sregs) < 0)
+		goto out;
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (ioctl(m->vcpu, KVM_SET_SREGS, &sregs) < 0)
+		goto out;
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (run == MAP_FAILED)
+		goto out;
+	m->run = run;
+	m->run_size = size;
+	r = 0;
+out:
+	(void)close(kvm);
+	return r;
+}
+
+static int vcpu_run(struct machine *m, struct access *a)
+{
+	struct kvm_regs regs = {
+		.rip = a->write ? GUEST_STORE : GUEST_LOAD,
+		.rflags = 2,
+		.rsi = a->value,
+		.rdi = a->gpa,
+		.rax = HC_MAP_GPA_RANGE,
+		.rbx = a->gpa - a->gpa % m->page,
+		.rcx = 1, /* page of 4 KiB */
+		.rdx = a->private ? HC_PRIVATE : 0,
+	};
+
+	if (!a->begun && ioctl(m->vcpu, KVM_SET_REGS, &regs) < 0)
+		return -errno;
+	a->begun = true;
+	if (ioctl(m->vcpu, KVM_RUN, 0) < 0 ||
+	    ioctl(m->vcpu, KVM_GET_REGS, &regs) < 0)
+		return -errno;
+	a->value = (uint32_t)regs.rsi;
+	a->refused = (uint32_t)regs.rax != 0; /* once it has halted */
+	return 0;
+}
+
+#else /* no VM type with private memory can run here */
+static const unsigned char guest_code[1];
+
+static int vcpu_start(struct machine *m)
+{
+	(void)m;
+	errno = ENOSYS;
+	return -1;
+}
+
+static int vcpu_run(struct machine *m, struct access *a)
+{
+	(void)m;
+	(void)a;
+	return -ENOSYS;
+}
+#endif
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hugepages: guest memory of huge pages: what they cost the host's pool, what
+ * has to be aligned, and how they are converted and given back.
+ *
+ *	hugepages [--model[=PROFILE]]
+ *
+ * No released kernel has them.  libgmem-model has the two ways that were
+ * posted, hugetlb-rfc2 and hugetlb-rfc1; each is used only because its
+ * encoding is named.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gmem_model.h>
+
+#define MIB (1ULL << 20)
+#define HUGE (2 * MIB)
+#define GIGANTIC (1024 * MIB)
+#define PAGES 8
+#define BUSY 2 /* the page that something uses */
+
+static int failed(const char *what, const struct gmem_error *err)
+{
+	char text[512];
+
+	gmem_strerror(err, text, sizeof(text));
+	fprintf(stderr, "hugepages: %s: %s\n", what, text);
+	return -1;
+}
+
+/* A refusal that is to be: prints it. */
+static int refused(const char *what, int r, uint32_t reason,
+		   const struct gmem_error *err)
+{
+	char text[512];
+
+	if (r >= 0 || err->reason != reason) {
+		fprintf(stderr, "hugepages: %s: expected %s, got %s\n", what,
+			gmem_reason_str(reason), gmem_reason_str(err->reason));
+		return -1;
+	}
+	gmem_strerror(err, text, sizeof(text));
+	printf("%s: %s\n", what, text);
+	return 0;
+}
+
+/* A real kernel's pools are in /sys/kernel/mm/hugepages. */
+static int print_pool(struct gmem_vm *vm, bool model, uint64_t size,
+		      const char *when)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t pages = 0;
+	char path[96], text[32];
+	FILE *f;
+
+	if (model) {
+		if (gmem_model_get_pool(vm, size, &pages, &err) < 0)
+			return failed("look at the pool", &err);
+	} else {
+		snprintf(path, sizeof(path),
+			 "/sys/kernel/mm/hugepages/hugepages-%llukB/"
+			 "free_hugepages",
+			 (unsigned long long)size / 1024);
+		f = fopen(path, "re");
+		if (f && fgets(text, sizeof(text), f))
+			pages = strtoul(text, NULL, 10);
+		else
+			fprintf(stderr, "hugepages: %s: not read\n", path);
+		if (f)
+			fclose(f);
+	}
+	printf("%s: %lu pages of %llu MiB are free\n", when, pages,
+	       (unsigned long long)(size / MIB));
+	return 0;
+}
+
+/* More than the pool has, and what is no whole number of huge pages. */
+static int try_refusals(struct gmem_vm *vm, struct gmem_create_opts *opts)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem *g;
+	int r;
+
+	r = gmem_create(vm, 3 * MIB, opts, &g, &err);
+	if (refused("a file of 3 MiB", r, GMEM_REASON_UNALIGNED, &err) < 0)
+		return -1;
+	r = gmem_create(vm, 1ULL << 40, opts, &g, &err);
+	return refused("a file of 1 TiB", r, GMEM_REASON_NO_MEMORY, &err);
+}
+
+/* Huge page by huge page: those before the one in use stay converted. */
+static int convert(struct gmem_vm *vm, struct gmem *ram, bool busy)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t done, len = PAGES * HUGE, base = sysconf(_SC_PAGESIZE);
+	int r;
+
+	r = gmem_set_shared(ram, 4096, 4096, &err);
+	if (refused("4 KiB of a huge page made shared", r,
+		    GMEM_REASON_UNALIGNED, &err) < 0)
+		return -1;
+	if (gmem_set_shared(ram, 0, len, &err) < 0)
+		return failed("make all shared", &err);
+	printf("%d huge pages are shared\n", PAGES);
+	if (!busy && gmem_set_private(ram, 0, len, &err) < 0)
+		return failed("make all private", &err);
+	if (!busy) {
+		printf("and private again\n");
+		return 0;
+	}
+	if (gmem_model_pin(vm, gmem_fd(ram), BUSY * HUGE, base, &err) < 0)
+		return failed("use a page", &err);
+	r = gmem_set_private(ram, 0, len, &err);
+	done = err.done;
+	if (refused("all made private", r, GMEM_REASON_PAGE_IN_USE, &err) < 0)
+		return -1;
+	printf("%llu of %d huge pages are private\n",
+	       (unsigned long long)(done / HUGE), PAGES);
+	if (gmem_model_unpin(vm, gmem_fd(ram), BUSY * HUGE, base, &err) < 0)
+		return failed("let go of the page", &err);
+	if (gmem_set_private(ram, done, len - done, &err) < 0)
+		return failed("make the rest private", &err);
+	printf("the rest too, once the page was let go of\n");
+	return 0;
+}
+
+/* Memory comes and goes by whole huge pages. */
+static int give_back(struct gmem *ram)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_residency is = { .sz = sizeof(is) };
+	uint64_t len = PAGES * HUGE;
+	int r;
+
+	if (gmem_populate(ram, 0, len, NULL, &err) < 0)
+		return failed("populate it", &err);
+	r = gmem_discard(ram, HUGE, 4096, &err);
+	if (refused("4 KiB of a huge page discarded", r, GMEM_REASON_UNALIGNED,
+		    &err) < 0)
+		return -1;
+	if (gmem_discard(ram, HUGE, HUGE, &err) < 0)
+		return failed("discard a huge page", &err);
+	if (gmem_resident(ram, 0, len, &is, &err) < 0)
+		return failed("count what is left", &err);
+	printf("one huge page discarded: %s%llu of %llu MiB are resident\n",
+	       is.flags & GMEM_RESIDENT_LOWER_BOUND ? "at least " : "",
+	       (unsigned long long)(is.bytes / MIB),
+	       (unsigned long long)(len / MIB));
+	return 0;
+}
+
+static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_create_opts opts = { .sz = sizeof(opts),
+					 .hugetlb_size = HUGE };
+	struct gmem *ram, *large;
+	bool in_place = gmem_vm_features(vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
+					 NULL) == GMEM_YES;
+
+	/* In the posting of 2024 the host could not map them. */
+	if (encoding != GMEM_HUGETLB_RFC1)
+		opts.flags = GMEM_CREATE_MMAP;
+	if (print_pool(vm, model, HUGE, "before") < 0)
+		return -1;
+	if (gmem_create(vm, PAGES * HUGE, &opts, &ram, &err) < 0)
+		return failed("make a file of huge pages", &err);
+	if (print_pool(vm, model, HUGE, "a file of 16 MiB made") < 0 ||
+	    try_refusals(vm, &opts) < 0)
+		return -1;
+	/* Else attributes are those of a slot, which has to be there. */
+	if (!in_place && gmem_bind(ram, 0, 0, 0, PAGES * HUGE, NULL, &err) < 0)
+		return failed("bind it", &err);
+	if (convert(vm, ram, in_place && model) < 0 || give_back(ram) < 0)
+		return -1;
+	if (!in_place && gmem_unbind(ram, 0, NULL, &err) < 0)
+		return failed("unbind it", &err);
+	if (gmem_close(ram, &err) < 0)
+		return failed("close it", &err);
+	if (print_pool(vm, model, HUGE, "the file closed") < 0)
+		return -1;
+
+	opts.hugetlb_size = GIGANTIC;
+	if (gmem_create(vm, GIGANTIC, &opts, &large, &err) < 0)
+		return err.reason == GMEM_REASON_NO_MEMORY
+			       ? print_pool(vm, model, GIGANTIC, "too few")
+			       : failed("make a file of a 1 GiB page", &err);
+	return print_pool(vm, model, GIGANTIC, "a file of 1 GiB made");
+}
+
+int main(int argc, char **argv)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_vm_opts vm_opts = { .sz = sizeof(vm_opts) };
+	struct gmem_model_opts model = { .sz = sizeof(model), .vm = &vm_opts };
+	const char *profile = NULL;
+	struct gmem_vm *vm = NULL;
+	int status = 1;
+
+	if (argc == 2 && !strcmp(argv[1], "--model"))
+		profile = "hugetlb-rfc2";
+	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
+		profile = argv[1] + 8;
+	if (argc > 2 || (argc == 2 && !profile)) {
+		fprintf(stderr, "usage: hugepages [--model[=PROFILE]]\n");
+		return 2;
+	}
+	if (profile) {
+		vm_opts.type = GMEM_VM_SW_PROTECTED;
+		if (!strcmp(profile, "hugetlb-rfc1"))
+			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC1;
+		if (!strcmp(profile, "hugetlb-rfc2"))
+			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC2;
+	}
+	if ((profile ? gmem_model_vm_open(profile, &model, &vm, &err)
+		     : gmem_vm_open(&vm_opts, &vm, &err)) < 0)
+		failed("make a VM", &err);
+	else if (show(vm, vm_opts.hugetlb_encoding, profile) == 0)
+		status = 0;
+	if (status && !profile)
+		fprintf(stderr, "hugepages: --model shows what is to come\n");
+	if (gmem_vm_destroy(vm, &err) < 0) {
+		failed("take the VM down", &err);
+		status = 1;
+	}
+	return status;
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""The model's profiles: table = manual, and what each was held against."""
+import re
+
+import meta
+
+
+def table():
+    """{profile: the kernels it was held against, or None} of the model."""
+    rows = re.search(r"profiles\[\] = \{(.*?)^\};",
+                     meta.text("model/profile.c"), re.S | re.M)[1]
+    found = {}
+    for row in re.findall(r"^\t\{ (.*?)\},$", rows, re.S | re.M):
+        name, rest = re.match(r'"([^"]+)",(.*)', row, re.S).groups()
+        verified = re.match(r'\s*(NULL|(?:"[^"]*"\s*)+),', rest)[1]
+        found[name] = None if verified == "NULL" else "".join(
+            re.findall(r'"([^"]*)"', verified))
+    return found
+
+
+def entries():
+    """The same of the manual page."""
+    page = meta.text("man/gmem_model.7")
+    items = re.search(r"^\.Ss Profiles$.*?^\.Bl(.*?)^\.El$", page,
+                      re.S | re.M)[1]
+    found = {}
+    for name, text in re.findall(r"^\.It Cm (\S+)$(.*?)(?=^\.It|\Z)", items,
+                                 re.S | re.M):
+        held = re.search(r"^Held against (.*?)\.$", text, re.S | re.M)
+        found[name] = held and " ".join(held[1].split())
+    return found
+
+
+def every_profile_is_in_gmem_model_7():
+    return meta.differ("gmem_model.7", entries(), "model/profile.c", table())
+
+
+def what_was_held_against_what_is_in_gmem_model_7():
+    for name, verified in table().items():
+        said = entries().get(name)
+        if said != verified:
+            yield (f"{name} was held against {verified}, and gmem_model.7 "
+                   f"says {said}")
+
+
+def nothing_that_was_never_released_is_verified():
+    for name, verified in table().items():
+        if verified and not re.fullmatch(r"\d+\.\d+", name):
+            yield f"{name}: there is no such kernel to hold it against"
+
+
+meta.run(every_profile_is_in_gmem_model_7,
+         what_was_held_against_what_is_in_gmem_model_7,
+         nothing_that_was_never_released_is_verified)
