@@ -278,6 +278,7 @@ static void guest_ram(struct live *l)
 	}
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 2 * LIVE_RAM / l->page, LIVE_SHARED);
+	guest_load(l, l->g, 0, "elsewhere");
 	guest_load(l, l->g, LIVE_RAM, "file");
 	decoy = live_memory(l, LIVE_RAM, 0xee);
 	guest_copy(decoy, "poison");

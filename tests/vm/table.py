@@ -19,6 +19,14 @@ not as expected. The kernels are Debian's, except that `-private` are built
 here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
 """
 
+GLANCE = """
+*private memory*: VMs of type sw-protected, which need no special hardware and
+which distributions leave out; SEV-SNP and TDX were not tried. *guest RAM*: what
+a vCPU runs from when something else is at `userspace_addr`. *NUMA policy*:
+whether a page lands on the node that `mbind` names. *residency*: what
+`cachestat` tells of memory never touched. *tests*: passed / failed / skipped.
+"""
+
 ANSWERS = """
 ## What KVM answers
 
@@ -33,18 +41,16 @@ FILES = """
 `INIT_SHARED`, 3 both), on a default VM / on a sw-protected VM, or the errno
 of the last try. *twice*: binding a range that is bound. *overflow*: binding
 at an offset at which offset + size overflows; it must not be accepted, so
-libgmem does not leave it to the kernel. *residency*: what `cachestat`
-tells of memory never touched. *policy*: whether a page lands on the node that
-`mbind` names. *guest RAM*: what a vCPU runs from when something else is at
-`userspace_addr`.
+libgmem does not leave it to the kernel. *link*: where `/proc/PID/fd/N` points.
 """
 
 RESULTS = """
 ## Tests
 
-The live tests, those of `tests/vm`, and what else `tests/vm/inside` runs:
-examples and gmemctl. What is skipped needs what the tables above say is not
-there, and `tests/vm/suite` has the list of what may not be skipped.
+All that `tests/vm/inside` runs: the live tests, those of `tests/vm`, `gmemctl
+conform`, the random calls, examples and gmemctl. What is skipped needs what the
+tables above say is not there, and `tests/vm/suite` has the list of what may not
+be skipped.
 """
 
 
@@ -58,12 +64,37 @@ def plain(fact):
 
 
 def code(fact):
-    return lambda got: f"`{got[fact]}`" if fact in got else "?"
+    return lambda got: f"`{got[fact]}`" if got[fact] != "-" else "-"
+
+
+def bindable(got):
+    """Which VMs take guest memory from a file."""
+    by_type = {"default": got["bind"], "sw-protected": got["bind-private"]}
+    return " and ".join(name for name, flags in by_type.items()
+                        if flags[0].isdigit()) or "no"
+
+
+def private(got):
+    return "no" if got["bind-private"] == "-" else "yes"
+
+
+def tests(got):
+    return f"{got['passed']} / {got['failed']} / {got['skipped']}"
+
+
+GLANCE_COLUMNS = [
+    ("Linux", plain("release")),
+    ("page", plain("page")),
+    ("guest_memfd in VMs", bindable),
+    ("private memory", private),
+    ("guest RAM", plain("guest-ram")),
+    ("NUMA policy", plain("policy")),
+    ("residency", plain("residency")),
+    ("tests", tests),
+]
 
 
 ANSWER_COLUMNS = [
-    ("release", plain("release")),
-    ("page", plain("page")),
     ("VM types (235)", plain("vm-types")),
     ("user memory 2 (231)", plain("user-memory2")),
     ("fault info (232)", plain("memory-fault-info")),
@@ -81,15 +112,9 @@ FILE_COLUMNS = [
     ("overflow", plain("offset-overflow")),
     ("link", code("link")),
     ("magic", plain("magic")),
-    ("residency", plain("residency")),
-    ("policy", plain("policy")),
-    ("guest RAM", plain("guest-ram")),
 ]
 
 RESULT_COLUMNS = [
-    ("passed", plain("passed")),
-    ("failed", plain("failed")),
-    ("skipped", plain("skipped")),
     ("skipped for want of", plain("lack")),
 ]
 
@@ -153,6 +178,8 @@ def main():
     for kernel, facts in found:
         if "why" in facts:
             print(f"\nNot measured: {kernel}: {facts['why']}")
+    print(GLANCE, end="")
+    table(GLANCE_COLUMNS, rows)
     print(ANSWERS, end="")
     table(ANSWER_COLUMNS, rows)
     print(FILES, end="")
