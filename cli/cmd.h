@@ -144,6 +144,8 @@ static inline const struct cmd *ctl_leaf(const struct ctl *ctl)
  * Return: their number, or -1: the command ends with ctl->status.
  */
 int opts_parse(struct ctl *ctl, int argc, char **argv, void *args);
+/* The usage error for a common option, as @text, that the command lacks. */
+int opt_refused(struct ctl *ctl, const struct opt *o, const char *text);
 
 /* help.c */
 const struct cmd *find_cmd(const struct cmd *in, const char *name);

@@ -242,9 +242,7 @@ static const char *name_kernel(const struct ctl *ctl, char *buf, size_t size)
 	if (*ctl->model.name)
 		(void)snprintf(buf, size, "model %s", ctl->model.name);
 	else
-		(void)snprintf(buf, size, "kernel %.*s",
-			       (int)strspn(u.release, ".0123456789"),
-			       u.release);
+		(void)snprintf(buf, size, "kernel %s", u.release);
 	return buf;
 }
 

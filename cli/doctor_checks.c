@@ -75,6 +75,8 @@ static int feature(const struct patient *p, uint32_t number,
 
 static const char no_vm[] = "no VM could be made to find out";
 static const char device_first[] = "see the check of the device first";
+static const char file_first[] = "see the check of guest-memfd first";
+static const char see_probe[] = "see what the kernel said in gmemctl probe";
 
 /* -------------------------------------------------------- device, rights -- */
 
@@ -265,6 +267,7 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 	static const char *const sizes[] = { "2048kB", "1048576kB", "64kB",
 					     "32768kB" };
 	struct gmem_feature_info info;
+	int fd = feature(p, GMEM_FEATURE_GUEST_MEMFD, &info);
 	uint64_t n, pages = 0;
 	char path[96];
 	bool taken = false;
@@ -280,7 +283,7 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 	for (uint32_t i = GMEM_FEATURE_HUGETLB_64K;
 	     i <= GMEM_FEATURE_HUGETLB_16G; i++)
 		taken |= feature(p, i, &info) == GMEM_YES;
-	if (pages && !taken)
+	if (pages && !taken && fd == GMEM_YES)
 		say(f, VERDICT_WARN,
 		    "keep the pools only for what is not a guest_memfd",
 		    "%" PRIu64 " huge pages are set aside, and guest_memfd of "
@@ -289,15 +292,16 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 	else
 		say(f, VERDICT_OK, "", "%" PRIu64 " huge pages are set aside%s",
 		    pages,
-		    taken ? ""
-			  : "; guest_memfd of this kernel takes "
-			    "base pages");
+		    taken || fd != GMEM_YES ? ""
+					    : "; guest_memfd of this kernel "
+					      "takes base pages");
 }
 
 static void check_numa(const struct patient *p, struct finding *f)
 {
 	char online[128] = "0";
 	struct gmem_feature_info info;
+	int mmap = feature(p, GMEM_FEATURE_MMAP, &info);
 	int policy = feature(p, GMEM_FEATURE_MEMPOLICY, &info);
 
 	(void)read_line("/sys/devices/system/node/online", online,
@@ -307,23 +311,38 @@ static void check_numa(const struct patient *p, struct finding *f)
 	else if (policy == GMEM_YES)
 		say(f, VERDICT_OK, "", "NUMA nodes %s, and files keep a policy",
 		    online);
-	else
+	else if (mmap == GMEM_YES && policy == GMEM_NO)
 		say(f, VERDICT_WARN,
 		    gmem_reason_remedy(GMEM_REASON_POLICY_IGNORED),
-		    "NUMA nodes %s, and %s", online,
-		    policy == GMEM_NO ? "a policy is accepted and ignored"
-				      : "whether a policy holds is not known");
+		    "NUMA nodes %s, and a policy is accepted and ignored",
+		    online);
+	else
+		say(f, VERDICT_WARN,
+		    !p->vm	       ? device_first
+		    : mmap == GMEM_YES ? see_probe
+				       : file_first,
+		    "NUMA nodes %s; whether files keep a policy is not "
+		    "known%s",
+		    online,
+		    mmap == GMEM_YES ? ""
+				     : ": there is no mappable file to try it "
+				       "on");
 }
 
 static void check_residency(const struct patient *p, struct finding *f)
 {
 	struct gmem_feature_info info;
+	int fd = feature(p, GMEM_FEATURE_GUEST_MEMFD, &info);
 	int r = feature(p, GMEM_FEATURE_RESIDENCY, &info);
 
 	if (!p->vm)
 		say(f, VERDICT_WARN, device_first, "%s", no_vm);
 	else if (r == GMEM_YES)
 		say(f, VERDICT_OK, "", "cachestat tells how much is there");
+	else if (fd != GMEM_YES || r == GMEM_UNKNOWN)
+		say(f, VERDICT_WARN, fd == GMEM_YES ? see_probe : file_first,
+		    "whether cachestat works is not known%s",
+		    fd == GMEM_YES ? "" : ": there is no file to try it on");
 	else
 		say(f, VERDICT_WARN,
 		    gmem_reason_remedy(GMEM_REASON_RESIDENCY_UNKNOWN),

@@ -28,6 +28,7 @@ static int check_common(struct ctl *ctl)
 {
 	const struct opt *list[CMD_OPTS_MAX];
 	unsigned int taken = 0;
+	char text[40];
 	size_t n = cmd_opts(ctl_leaf(ctl), list);
 
 	for (size_t i = 0; i < n; i++)
@@ -37,8 +38,9 @@ static int check_common(struct ctl *ctl)
 	for (size_t c = 0; common_opts[c].name; c++)
 		if (ctl->common & ~taken & 1U << c) {
 			ctl->json = false;
-			return usage_error(ctl, "does not take --%s",
-					   common_opts[c].name);
+			(void)snprintf(text, sizeof(text), "--%s",
+				       common_opts[c].name);
+			return opt_refused(ctl, &common_opts[c], text);
 		}
 	return 0;
 }

@@ -44,6 +44,19 @@ static const struct opt *find(const struct opt *o, const char *name, size_t len,
 	return NULL;
 }
 
+int opt_refused(struct ctl *ctl, const struct opt *o, const char *text)
+{
+	const struct cmd_word *w;
+
+	for (size_t i = 0; o->kind == OPT_MODEL && (w = batch_word(i)); i++)
+		if (!strcmp(w->name, ctl_leaf(ctl)->name))
+			return usage_error(ctl,
+					   "does not take %s: use the %s "
+					   "command of gmemctl batch",
+					   text, w->name);
+	return usage_error(ctl, "does not take %s", text);
+}
+
 static int look_up(struct ctl *ctl, const char *name, size_t len, char letter,
 		   void *args, struct where *w)
 {
@@ -65,7 +78,7 @@ static int look_up(struct ctl *ctl, const char *name, size_t len, char letter,
 	if (!w->opt)
 		return usage_error(ctl, "unknown option %s", w->text);
 	if (leaf && (w->opt->need & leaf->flags) != w->opt->need)
-		return usage_error(ctl, "does not take %s", w->text);
+		return opt_refused(ctl, w->opt, w->text);
 	ctl->common |= 1U << (w->opt - common_opts);
 	return 0;
 }

@@ -209,14 +209,15 @@ int usage_error(struct ctl *ctl, const char *fmt, ...)
 int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 {
 	bool access = errnum == EACCES || errnum == EPERM;
-	char text[512];
+	char text[512], said[640];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	message(ctl, "%s: %s", text, strerror(errnum));
-	out_problem(ctl, json_problem(errno_name(errnum), "system", text, ""));
+	(void)snprintf(said, sizeof(said), "%s: %s", text, strerror(errnum));
+	message(ctl, "%s", said);
+	out_problem(ctl, json_problem(errno_name(errnum), "system", said, ""));
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
 }
 

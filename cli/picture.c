@@ -207,47 +207,53 @@ static uint32_t columns(const struct picture *p)
 	return w < WIDTH_MIN ? WIDTH_MIN : w;
 }
 
-#define MIXED "mixed"
-
-/* The letter of what is part or all there, by state; NULL: not known. */
-static int letter(const char *state)
-{
-	return state ? *state : 'u';
-}
-
-static void put_mark(int of, uint64_t there, uint64_t len)
-{
-	const char *colour = of == 's' ? "32" : of == 'p' ? "31" : "33";
-	int mark = there < len ? of : of & ~0x20;
-
-	if (!there)
-		putchar('.');
-	else if (out_colour())
-		printf("\033[%sm%c\033[0m", colour, mark);
-	else
-		putchar(mark);
-}
+#define NAME "%-18s " /* of a row that has no offset */
 
 static int row_of_pages(const struct picture *p, uint64_t at, uint64_t end,
 			uint64_t cell, struct gmem_error *err)
 {
 	struct gmem_residency in = { .sz = sizeof(in) };
+	uint64_t len;
+	int r = 0;
+
+	printf("0x%016" PRIx64 " ", at);
+	for (; !r && at < end; at += len) {
+		len = end - at < cell ? end - at : cell;
+		r = gmem_resident(p->g, at, len, &in, err);
+		if (!r)
+			putchar(!in.bytes ? '.' : in.bytes < len ? ':' : '#');
+	}
+	putchar('\n');
+	return r;
+}
+
+/* The first letter of the state, or 'm' for several. */
+static void put_state(int mark)
+{
+	const char *colour = mark == 's' ? "32" : mark == 'p' ? "31" : "33";
+
+	if (out_colour())
+		printf("\033[%sm%c\033[0m", colour, mark);
+	else
+		putchar(mark);
+}
+
+static int row_of_states(const struct picture *p, uint64_t at, uint64_t end,
+			 uint64_t cell, struct gmem_error *err)
+{
 	const char *state;
 	uint64_t len, run;
 	int r = 0;
 
-	printf("0x%016" PRIx64 " ", at);
+	printf(NAME, "state");
 	for (; r >= 0 && at < end; at += len) {
 		len = end - at < cell ? end - at : cell;
 		r = state_at(p, at, len, &state, &run, err);
 		if (r >= 0)
-			r = gmem_resident(p->g, at, len, &in, err);
-		if (r >= 0)
-			put_mark(letter(run < len ? MIXED : state), in.bytes,
-				 len);
+			put_state(run < len ? 'm' : *state);
 	}
 	putchar('\n');
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* '0' to '9', '+' for several, '*' for one beyond, '?' where not known. */
@@ -293,29 +299,23 @@ static int row_of_nodes(const struct picture *p, uint64_t at, uint64_t end,
 		if (marks[n - 1] != ' ')
 			last = n;
 	}
-	printf(last ? "%-18s %.*s\n" : "%s\n", "node", (int)last, marks);
+	printf(last ? NAME "%.*s\n" : "%s\n", "node", (int)last, marks);
 	return r < 0 ? r : 0;
 }
 
 static void legend(const struct picture *p, uint64_t cell)
 {
-	int of = letter(p->state);
+	const char *state = "";
 	char text[SIZE_TEXT];
 
-	size_text(cell, text);
+	if (!p->recorded)
+		state = p->state ? p->state
+				 : "private or shared (not told by a "
+				   "descriptor)";
+	printf("%s per mark%s%s: '.' hole, ':' in part, '#' all resident\n",
+	       size_text(cell, text), *state ? ", " : "", state);
 	if (p->recorded)
-		printf("%s per mark: '.' hole, 'p' private, 's' shared, "
-		       "'u' unset, 'm' several;\n"
-		       "in part resident, as a capital all\n",
-		       text);
-	else
-		printf("%s per mark, %s: '.' hole, '%c' in part, '%c' all "
-		       "resident\n",
-		       text,
-		       p->state ? p->state
-				: "private or shared (not told by a "
-				  "descriptor)",
-		       of, of & ~0x20);
+		puts("state: 'p' private, 's' shared, 'u' unset, 'm' several");
 	if (p->nodes)
 		puts("node: '+' several, '*' one beyond 9, '?' not known");
 }
@@ -333,6 +333,8 @@ int picture_print(const struct picture *p, struct gmem_error *err)
 	for (; !r && at < end; at += row) {
 		row = per_row * cell < end - at ? per_row * cell : end - at;
 		r = row_of_pages(p, at, at + row, cell, err);
+		if (!r && p->recorded)
+			r = row_of_states(p, at, at + row, cell, err);
 		if (!r && p->nodes)
 			r = row_of_nodes(p, at, at + row, cell, err);
 	}

@@ -28,6 +28,12 @@ unknown(struct unknown *u, bool partial, const char *fmt, ...)
 	u->partial = partial;
 }
 
+/* Rights do not bring a system call that is not there, nor does time. */
+static void failed(struct unknown *u, const struct gmem_error *err)
+{
+	unknown(u, err->sys_errno != ENOSYS, "%s", err->msg);
+}
+
 static void out_of_time(struct unknown *u)
 {
 	unknown(u, true, "the time of --budget is over");
@@ -94,7 +100,7 @@ static void count_resident(const struct scan *s, struct mem *m, struct gmem *g)
 		}
 		n = step < m->size - pos ? step : m->size - pos;
 		if (gmem_resident(g, pos, n, &part, &err) < 0) {
-			unknown(&m->no_resident, true, "%s", err.msg);
+			failed(&m->no_resident, &err);
 			return;
 		}
 		m->resident += part.bytes;
@@ -130,7 +136,7 @@ static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
 		}
 		n = step < m->size - pos ? step : m->size - pos;
 		if (gmem_verify_placement(g, pos, n, NULL, &p, &err) < 0) {
-			unknown(&m->no_nodes, true, "%s", err.msg);
+			failed(&m->no_nodes, &err);
 			goto out;
 		}
 		for (size_t i = 0; i < NODES; i++)
@@ -170,7 +176,7 @@ static void ask(const struct scan *s, struct mem *m, struct unknown *u,
 		return;
 	if (adopt(fd, &g, &err) < 0) {
 		(void)close(fd);
-		unknown(u, true, "%s", err.msg);
+		failed(u, &err);
 		return;
 	}
 	count(s, m, g);

@@ -251,9 +251,36 @@ static int complete_range(struct why *w)
 
 /* ---------------------------------------------------------------- calls -- */
 
+/* What the probes could not find out, the library leaves to the kernel. */
+static void check_known(struct why *w)
+{
+	static const struct {
+		uint64_t flags;
+		uint32_t feature;
+	} needs[] = {
+		{ 0, GMEM_FEATURE_GUEST_MEMFD },
+		{ GMEM_CREATE_MMAP, GMEM_FEATURE_MMAP },
+		{ GMEM_CREATE_INIT_SHARED, GMEM_FEATURE_INIT_SHARED },
+	};
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs) && !w->mode; i++) {
+		if (needs[i].flags & ~w->args.create_flags ||
+		    gmem_vm_features(w->vm, needs[i].feature, &info, NULL))
+			continue;
+		w->mode = refuse(&w->err, info.answer, GMEM_REASON_KERNEL,
+				 "whether this VM has %s is not known: %s "
+				 "said %s",
+				 info.name, info.known_by,
+				 errno_name(-info.answer));
+	}
+}
+
 static void check_create(struct why *w)
 {
 	w->mode = create(w, GMEM_CREATE_CHECK_ONLY, NULL);
+	if (!w->mode)
+		check_known(w);
 }
 
 static void check_bind(struct why *w)

@@ -4,11 +4,11 @@
  *
  *	convert [--model[=PROFILE]]
  *
- * The guest says so by an exit.  The VMM checks what it asks for, converts,
- * gives back the memory that is no longer used, and lets it go on.  The guest
- * is a vCPU of the VM type that has private memory and needs no measured
- * launch; with --model, a confidential guest of libgmem-model, which faults on
- * memory that is not as it wants it.
+ * The guest says so by an exit: decode() reads it, convert() checks what is
+ * asked for, converts it and gives back the memory that is no longer used, and
+ * serve() lets the guest go on.  convert_vcpu.h has the guest: a vCPU of the
+ * VM type that has private memory and needs no measured launch; with --model,
+ * a confidential guest of libgmem-model.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -22,7 +22,6 @@
 
 #define PAGES 16
 #define TRIES 10 /* after those of the library */
-#define SNP 4	 /* KVM's number of that VM type */
 
 /* Of linux/kvm.h and linux/kvm_para.h, where these are new enough. */
 #define EXIT_MEMORY_FAULT 39
@@ -44,13 +43,14 @@ struct access {
 	uint64_t gpa;
 	bool write, private;
 	uint32_t value;
-	bool begun, refused; /* out, of the real vCPU */
+	bool begun; /* by the real vCPU */
 };
 
 /* What an exit asks for. */
 struct request {
 	uint64_t gpa, len;
-	bool private, fault;
+	bool private;
+	bool fault; /* else a hypercall, which has an answer */
 };
 
 #include "convert_vcpu.h"
@@ -62,24 +62,6 @@ static int failed(const char *what, const struct gmem_error *err)
 	gmem_strerror(err, text, sizeof(text));
 	fprintf(stderr, "convert: %s: %s\n", what, text);
 	return -1;
-}
-
-static int sys_failed(const char *what)
-{
-	fprintf(stderr, "convert: %s: %s\n", what, strerror(errno));
-	return -1;
-}
-
-/* Begins @a, or goes on with it.  Return: 0 or -errno, as of KVM_RUN. */
-static int run_guest(struct machine *m, struct access *a)
-{
-	uint32_t flags = (a->write ? GMEM_MODEL_WRITE : 0) |
-			 (a->private ? GMEM_MODEL_PRIVATE : 0);
-
-	if (m->vcpu >= 0)
-		return vcpu_run(m, a);
-	return gmem_model_access(m->vm, a->gpa, &a->value, sizeof(a->value),
-				 flags, m->run, m->run_size, NULL);
 }
 
 /* Return: 1 the guest asks for @q, 0 it has halted, -1 anything else. */
@@ -114,6 +96,7 @@ static int decode(int r, const struct kvm_run *run, struct request *q)
 	return 1;
 }
 
+/* Shared pages are in memory of their own, or where the private ones are. */
 static void print_host_view(struct machine *m, uint64_t gpa)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -141,16 +124,6 @@ static int host_store(struct machine *m, uint64_t gpa, const void *from,
 	return 0;
 }
 
-/* What is in the way, DMA say, ends by itself; in the model, like this. */
-static void let_go(struct machine *m, uint64_t gpa)
-{
-	if (m->vcpu >= 0)
-		usleep(10000);
-	else
-		(void)gmem_model_unpin(m->vm, gmem_fd(m->ram), gpa, m->page,
-				       NULL);
-}
-
 /* What is done of a conversion stays done: the rest is tried again. */
 static int set_attributes(struct machine *m, struct request q)
 {
@@ -166,7 +139,7 @@ static int set_attributes(struct machine *m, struct request q)
 		q.len -= err.done;
 		printf("  %s, 0x%llx bytes are left: once more\n",
 		       gmem_reason_str(err.reason), (unsigned long long)q.len);
-		let_go(m, q.gpa);
+		guest_let_go(m, q.gpa);
 	}
 	return 0;
 }
@@ -178,12 +151,13 @@ static int give_back(struct machine *m, const struct request *q)
 
 	if (!m->shared)
 		return 0;
-	if (q->private)
-		return madvise(m->shared + q->gpa, q->len, MADV_DONTNEED)
-			       ? sys_failed("discard shared memory")
-			       : 0;
-	if (gmem_discard(m->ram, q->gpa, q->len, &err) < 0)
+	if (!q->private && gmem_discard(m->ram, q->gpa, q->len, &err) < 0)
 		return failed("discard private memory", &err);
+	if (q->private &&
+	    madvise(m->shared + q->gpa, q->len, MADV_DONTNEED) < 0) {
+		perror("convert: discard shared memory");
+		return -1;
+	}
 	return 0;
 }
 
@@ -220,26 +194,26 @@ static int convert(struct machine *m, const struct request *q)
 static int serve(struct machine *m, struct access *a)
 {
 	struct request q;
-	int r, asks;
+	int r, asks, refused = 0;
 
 	for (;;) {
-		r = run_guest(m, a);
+		r = guest_run(m, a);
 		if (r == -EINTR)
 			continue;
 		asks = decode(r, m->run, &q);
 		if (asks == 0)
-			return a->refused;
+			return refused;
 		if (asks < 0) {
 			fprintf(stderr,
 				"convert: unexpected exit %u, errno %d\n",
 				m->run->exit_reason, -r);
 			return -1;
 		}
-		r = convert(m, &q);
-		if (r < 0 || (r && q.fault))
-			return r;
+		refused = convert(m, &q);
+		if (refused < 0 || (refused && q.fault))
+			return refused;
 		if (!q.fault) /* the guest learns of it, and goes on */
-			m->run->hypercall.ret = r ? (uint64_t)-EINVAL : 0;
+			m->run->hypercall.ret = refused ? (uint64_t)-EINVAL : 0;
 	}
 }
 
@@ -247,14 +221,16 @@ static int serve(struct machine *m, struct access *a)
 static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
 		     uint32_t value)
 {
-	struct access a = { .gpa = gpa, .write = write, .private = private };
+	struct access a = {
+		.gpa = gpa,
+		.write = write,
+		.private = private,
+		.value = write ? value : 0,
+	};
 	int r;
 
-	printf("guest %s %s 0x%llx as %s\n", a.write ? "stores" : "loads",
-	       a.write ? "to" : "from", (unsigned long long)a.gpa,
-	       a.private ? "private" : "shared");
-	if (write)
-		a.value = value;
+	printf("guest %s 0x%llx as %s\n", write ? "stores to" : "loads from",
+	       (unsigned long long)gpa, private ? "private" : "shared");
 	r = serve(m, &a);
 	if (r)
 		return r;
@@ -263,8 +239,8 @@ static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
 			value);
 		return -1;
 	}
-	printf("  0x%x; ", a.value);
-	print_host_view(m, a.gpa);
+	printf("  0x%x; ", value);
+	print_host_view(m, gpa);
 	return 0;
 }
 
@@ -281,9 +257,7 @@ static int play(struct machine *m)
 	if (host_store(m, at, &answer, sizeof(answer)) < 0 ||
 	    let_guest(m, at, false, false, answer))
 		return -1;
-	/* Pages in use cannot become private in place. */
-	if (m->vcpu < 0 && !m->shared &&
-	    gmem_model_pin(m->vm, gmem_fd(m->ram), at, m->page, &err) < 0)
+	if (guest_pin(m, at, &err) < 0)
 		return failed("pin a page", &err);
 	if (let_guest(m, at, true, true, 0x44) ||
 	    let_guest(m, at, false, true, 0x44))
@@ -292,41 +266,24 @@ static int play(struct machine *m)
 	return let_guest(m, at, false, true, 0) == 1 ? 0 : -1;
 }
 
-/* A VM and its RAM, which starts private. */
-static int make_ram(struct machine *m, const char *profile)
+/* RAM that starts private, and the guest's program. */
+static int make_ram(struct machine *m)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_vm_opts vm = {
-		.sz = sizeof(vm),
-		.type = profile ? GMEM_VM_SNP : GMEM_VM_SW_PROTECTED,
-	};
-	struct gmem_model_opts model = {
-		.sz = sizeof(model),
-		.vm = &vm,
-		.vm_types = 1U << SNP,
-	};
 	struct gmem_create_opts file = { .sz = sizeof(file) };
 	struct gmem_bind_opts bind = { .sz = sizeof(bind) };
 	size_t size = PAGES * m->page;
-	bool in_place;
 
-	if ((profile ? gmem_model_vm_open(profile, &model, &m->vm, &err)
-		     : gmem_vm_open(&vm, &m->vm, &err)) < 0) {
-		failed("make a VM with private memory", &err);
-		if (!profile)
-			fprintf(stderr, "convert: --model needs none\n");
-		return -1;
-	}
-	in_place = gmem_vm_features(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
-				    NULL) == GMEM_YES;
-	if (in_place) {
+	if (gmem_vm_features(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL, NULL) ==
+	    GMEM_YES) {
 		file.flags = GMEM_CREATE_MMAP;
 	} else {
 		m->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (m->shared == MAP_FAILED) {
 			m->shared = NULL;
-			return sys_failed("make the shared side");
+			perror("convert: make the shared side");
+			return -1;
 		}
 		bind.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR;
 		bind.userspace_addr = (uintptr_t)m->shared;
@@ -334,53 +291,17 @@ static int make_ram(struct machine *m, const char *profile)
 	if (gmem_create(m->vm, size, &file, &m->ram, &err) < 0 ||
 	    gmem_bind(m->ram, 0, 0, 0, size, &bind, &err) < 0)
 		return failed("make its RAM", &err);
-	printf("%d pages of private RAM; %s\n", PAGES,
-	       in_place ? "shared ones are in the same file"
-			: "shared ones are in other memory");
-	return 0;
-}
-
-/* The guest's program and what runs it. */
-static int make_guest(struct machine *m, bool model)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	void *run;
-
+	printf("%d pages of private RAM; shared ones are in %s\n", PAGES,
+	       m->shared ? "other memory" : "the same file");
 	if (gmem_set_shared(m->ram, 0, m->page, &err) < 0)
 		return failed("share the first page", &err);
-	if (host_store(m, 0, guest_code, sizeof(guest_code)) < 0)
-		return -1;
-	if (!model)
-		return vcpu_start(m) < 0 ? sys_failed("make a vCPU") : 0;
-	m->run_size = sizeof(*m->run);
-	run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (run == MAP_FAILED)
-		return sys_failed("make the model's kvm_run");
-	m->run = run;
-	return 0;
-}
-
-static int take_down(struct machine *m)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	int r = 0;
-
-	if (m->run)
-		munmap(m->run, m->run_size);
-	if (m->vcpu >= 0)
-		close(m->vcpu);
-	if (gmem_vm_destroy(m->vm, &err) < 0)
-		r = failed("take the VM down", &err);
-	/* It was behind a slot until now. */
-	if (m->shared)
-		munmap(m->shared, PAGES * m->page);
-	return r;
+	return host_store(m, 0, guest_code, sizeof(guest_code));
 }
 
 int main(int argc, char **argv)
 {
 	struct machine m = { .page = sysconf(_SC_PAGESIZE), .vcpu = -1 };
+	struct gmem_error err = { .sz = sizeof(err) };
 	const char *profile = NULL;
 	int status = 1;
 
@@ -392,8 +313,20 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: convert [--model[=PROFILE]]\n");
 		return 2;
 	}
-	if (make_ram(&m, profile) == 0 && make_guest(&m, profile) == 0 &&
-	    play(&m) == 0)
+	if (guest_vm(profile, &m.vm, &err) < 0) {
+		failed("make a VM with private memory", &err);
+		if (!profile)
+			fprintf(stderr, "convert: --model needs none\n");
+		goto out;
+	}
+	if (make_ram(&m) == 0 && guest_start(&m, profile) == 0 && play(&m) == 0)
 		status = 0;
-	return take_down(&m) < 0 ? 1 : status;
+out:
+	guest_stop(&m);
+	if (gmem_vm_destroy(m.vm, &err) < 0)
+		status = -failed("take the VM down", &err);
+	/* It was behind a slot until now. */
+	if (m.shared)
+		munmap(m.shared, PAGES * m.page);
+	return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The real guest of convert: a vCPU in real mode.  In a sw-protected VM an
- * access goes by what the page is, so that it never faults for what the guest
- * wants; it asks by hypercall, and then makes the access.
+ * The guest of convert: a vCPU in real mode, or one of libgmem-model.  In a
+ * sw-protected VM an access goes by what the page is, so that it never faults
+ * for what the guest wants: the vCPU asks by hypercall, and then makes the
+ * access.  That of the model is of an SNP VM, and faults.
  */
 #ifndef CONVERT_VCPU_H
 #define CONVERT_VCPU_H
@@ -79,7 +80,6 @@ static int vcpu_run(struct machine *m, struct access *a)
 	    ioctl(m->vcpu, KVM_GET_REGS, &regs) < 0)
 		return -errno;
 	a->value = (uint32_t)regs.rsi;
-	a->refused = (uint32_t)regs.rax != 0; /* once it has halted */
 	return 0;
 }
 
@@ -100,5 +100,76 @@ static int vcpu_run(struct machine *m, struct access *a)
 	return -ENOSYS;
 }
 #endif
+
+#define SNP 4 /* KVM's number of that VM type */
+
+static int guest_vm(const char *profile, struct gmem_vm **vm,
+		    struct gmem_error *err)
+{
+	struct gmem_vm_opts opts = {
+		.sz = sizeof(opts),
+		.type = profile ? GMEM_VM_SNP : GMEM_VM_SW_PROTECTED,
+	};
+	struct gmem_model_opts model = {
+		.sz = sizeof(model),
+		.vm = &opts,
+		.vm_types = 1U << SNP,
+	};
+
+	return profile ? gmem_model_vm_open(profile, &model, vm, err)
+		       : gmem_vm_open(&opts, vm, err);
+}
+
+static int guest_start(struct machine *m, bool model)
+{
+	static struct kvm_run of_model;
+
+	if (model) {
+		m->run = &of_model;
+		return 0;
+	}
+	if (vcpu_start(m) == 0)
+		return 0;
+	perror("convert: make a vCPU");
+	return -1;
+}
+
+static void guest_stop(struct machine *m)
+{
+	if (m->run_size)
+		munmap(m->run, m->run_size);
+	if (m->vcpu >= 0)
+		close(m->vcpu);
+}
+
+/* Begins @a, or goes on with it.  Return: 0 or -errno, as of KVM_RUN. */
+static int guest_run(struct machine *m, struct access *a)
+{
+	uint32_t flags = (a->write ? GMEM_MODEL_WRITE : 0) |
+			 (a->private ? GMEM_MODEL_PRIVATE : 0);
+
+	if (m->vcpu >= 0)
+		return vcpu_run(m, a);
+	return gmem_model_access(m->vm, a->gpa, &a->value, sizeof(a->value),
+				 flags, m->run, sizeof(*m->run), NULL);
+}
+
+/* A page in use, as by DMA, cannot become private in place. */
+static int guest_pin(struct machine *m, uint64_t gpa, struct gmem_error *err)
+{
+	if (m->vcpu >= 0 || m->shared)
+		return 0;
+	return gmem_model_pin(m->vm, gmem_fd(m->ram), gpa, m->page, err);
+}
+
+/* A real one ends by itself. */
+static void guest_let_go(struct machine *m, uint64_t gpa)
+{
+	if (m->vcpu >= 0)
+		usleep(10000);
+	else
+		(void)gmem_model_unpin(m->vm, gmem_fd(m->ram), gpa, m->page,
+				       NULL);
+}
 
 #endif

@@ -11,7 +11,6 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,7 +43,7 @@ static int refused(const char *what, int r, uint32_t reason,
 		return -1;
 	}
 	gmem_strerror(err, text, sizeof(text));
-	printf("%s: %s\n", what, text);
+	printf("%s is refused: %s\n", what, text);
 	return 0;
 }
 
@@ -53,28 +52,14 @@ static int print_pool(struct gmem_vm *vm, bool model, uint64_t size,
 		      const char *when)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	uint64_t pages = 0;
-	char path[96], text[32];
-	FILE *f;
+	uint64_t pages;
 
-	if (model) {
-		if (gmem_model_get_pool(vm, size, &pages, &err) < 0)
-			return failed("look at the pool", &err);
-	} else {
-		snprintf(path, sizeof(path),
-			 "/sys/kernel/mm/hugepages/hugepages-%llukB/"
-			 "free_hugepages",
-			 (unsigned long long)size / 1024);
-		f = fopen(path, "re");
-		if (f && fgets(text, sizeof(text), f))
-			pages = strtoul(text, NULL, 10);
-		else
-			fprintf(stderr, "hugepages: %s: not read\n", path);
-		if (f)
-			fclose(f);
-	}
-	printf("%s: %lu pages of %llu MiB are free\n", when, pages,
-	       (unsigned long long)(size / MIB));
+	if (!model)
+		return 0;
+	if (gmem_model_get_pool(vm, size, &pages, &err) < 0)
+		return failed("look at the pool", &err);
+	printf("%s: %llu pages of %llu MiB are free\n", when,
+	       (unsigned long long)pages, (unsigned long long)(size / MIB));
 	return 0;
 }
 
@@ -92,31 +77,41 @@ static int try_refusals(struct gmem_vm *vm, struct gmem_create_opts *opts)
 	return refused("a file of 1 TiB", r, GMEM_REASON_NO_MEMORY, &err);
 }
 
-/* Huge page by huge page: those before the one in use stay converted. */
-static int convert(struct gmem_vm *vm, struct gmem *ram, bool busy)
+/* Only whole huge pages can be converted. */
+static int convert(struct gmem *ram)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t len = PAGES * HUGE;
+	int r;
+
+	r = gmem_set_shared(ram, 4096, 4096, &err);
+	if (refused("to share 4 KiB of a huge page", r, GMEM_REASON_UNALIGNED,
+		    &err) < 0)
+		return -1;
+	if (gmem_set_shared(ram, 0, len, &err) < 0)
+		return failed("make all shared", &err);
+	printf("%d huge pages are shared\n", PAGES);
+	if (gmem_set_private(ram, 0, len, &err) < 0)
+		return failed("make all private", &err);
+	printf("and private again\n");
+	return 0;
+}
+
+/* In place it is done page by page: those before one in use stay converted. */
+static int convert_busy(struct gmem_vm *vm, struct gmem *ram)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t done, len = PAGES * HUGE, base = sysconf(_SC_PAGESIZE);
 	int r;
 
-	r = gmem_set_shared(ram, 4096, 4096, &err);
-	if (refused("4 KiB of a huge page made shared", r,
-		    GMEM_REASON_UNALIGNED, &err) < 0)
-		return -1;
 	if (gmem_set_shared(ram, 0, len, &err) < 0)
 		return failed("make all shared", &err);
-	printf("%d huge pages are shared\n", PAGES);
-	if (!busy && gmem_set_private(ram, 0, len, &err) < 0)
-		return failed("make all private", &err);
-	if (!busy) {
-		printf("and private again\n");
-		return 0;
-	}
 	if (gmem_model_pin(vm, gmem_fd(ram), BUSY * HUGE, base, &err) < 0)
 		return failed("use a page", &err);
 	r = gmem_set_private(ram, 0, len, &err);
 	done = err.done;
-	if (refused("all made private", r, GMEM_REASON_PAGE_IN_USE, &err) < 0)
+	if (refused("to make all private with a page in use", r,
+		    GMEM_REASON_PAGE_IN_USE, &err) < 0)
 		return -1;
 	printf("%llu of %d huge pages are private\n",
 	       (unsigned long long)(done / HUGE), PAGES);
@@ -139,7 +134,7 @@ static int give_back(struct gmem *ram)
 	if (gmem_populate(ram, 0, len, NULL, &err) < 0)
 		return failed("populate it", &err);
 	r = gmem_discard(ram, HUGE, 4096, &err);
-	if (refused("4 KiB of a huge page discarded", r, GMEM_REASON_UNALIGNED,
+	if (refused("to discard 4 KiB of a huge page", r, GMEM_REASON_UNALIGNED,
 		    &err) < 0)
 		return -1;
 	if (gmem_discard(ram, HUGE, HUGE, &err) < 0)
@@ -175,7 +170,9 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	/* Else attributes are those of a slot, which has to be there. */
 	if (!in_place && gmem_bind(ram, 0, 0, 0, PAGES * HUGE, NULL, &err) < 0)
 		return failed("bind it", &err);
-	if (convert(vm, ram, in_place && model) < 0 || give_back(ram) < 0)
+	if (convert(ram) < 0 ||
+	    (in_place && model && convert_busy(vm, ram) < 0) ||
+	    give_back(ram) < 0)
 		return -1;
 	if (!in_place && gmem_unbind(ram, 0, NULL, &err) < 0)
 		return failed("unbind it", &err);
@@ -186,9 +183,7 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 
 	opts.hugetlb_size = GIGANTIC;
 	if (gmem_create(vm, GIGANTIC, &opts, &large, &err) < 0)
-		return err.reason == GMEM_REASON_NO_MEMORY
-			       ? print_pool(vm, model, GIGANTIC, "too few")
-			       : failed("make a file of a 1 GiB page", &err);
+		return failed("make a file of a 1 GiB page", &err);
 	return print_pool(vm, model, GIGANTIC, "a file of 1 GiB made");
 }
 

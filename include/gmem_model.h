@@ -23,7 +23,7 @@ struct gmem_model_profile {
 	size_t sz;
 	const char *name;     /* "7.3"; static */
 	const char *summary;  /* static */
-	const char *verified; /* the real kernel that it was held against;
+	const char *verified; /* the real kernels it was held against;
 				 NULL = made to specification only */
 };
 

@@ -146,7 +146,7 @@ static int create_checks(const struct gmem_vm *vm, uint64_t size,
 	return check_use(vm, o->flags, err);
 }
 
-static int create_failed(const struct gmem_vm *vm, int sys,
+static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
 			 uint64_t kernel_flags, uint64_t hugetlb_size,
 			 struct gmem_error *err)
 {
@@ -161,6 +161,14 @@ static int create_failed(const struct gmem_vm *vm, int sys,
 	if (sys == -ENOENT)
 		return gmem__fail_sys(err, GMEM_REASON_KVM_UNLOADING, 0, sys, 0,
 				      0, "the kvm module is being unloaded");
+	if (sys == -ENOMEM && hugetlb_size)
+		return gmem__diagnosed(
+			err, gmem__fail_sys(err, GMEM_REASON_NO_MEMORY, 0, sys,
+					    size / hugetlb_size, hugetlb_size,
+					    "no memory for %" PRIu64
+					    " huge pages of 0x%" PRIx64
+					    " bytes: the pool may have fewer",
+					    size / hugetlb_size, hugetlb_size));
 	if (sys != -EINVAL)
 		return gmem__fail_call(err, sys, "KVM_CREATE_GUEST_MEMFD");
 	if (hugetlb_size)
@@ -188,7 +196,8 @@ static int create_fd(const struct gmem_vm *vm, uint64_t size,
 
 	fd = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
 	if (fd < 0)
-		return create_failed(vm, fd, kernel_flags, hugetlb_size, err);
+		return create_failed(vm, fd, size, kernel_flags, hugetlb_size,
+				     err);
 	r = gmem__set_cloexec(&vm->ctx, fd);
 	if (r < 0) {
 		(void)gmem__close(&vm->ctx, fd);

@@ -135,6 +135,24 @@ static int need_obeyed(const struct gmem *g, struct gmem_error *err)
 			  "ignores it");
 }
 
+/*
+ * A mapping tells its file only what is new to itself, and to a fresh one no
+ * policy is nothing new: the file would keep the one it has.  So that one is
+ * replaced first, but not before the kernel has accepted what it is to be.
+ */
+static int bind_file(const struct gmem__ctx *ctx, void *at, uint64_t len,
+		     const struct gmem_mempolicy *p)
+{
+	int mode = (int)(p->mode | p->flags);
+	unsigned long max = p->nodes ? p->max_node + 1 : 0;
+	int r = gmem__mbind(ctx, at, len, mode, p->nodes, max, 0);
+
+	if (r < 0 || p->mode != GMEM_MPOL_DEFAULT)
+		return r;
+	r = gmem__mbind(ctx, at, len, GMEM_MPOL_LOCAL, NULL, 0, 0);
+	return r < 0 ? r : gmem__mbind(ctx, at, len, mode, p->nodes, max, 0);
+}
+
 int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 		       const struct gmem_mempolicy *policy, uint64_t flags,
 		       struct gmem_error *err)
@@ -169,8 +187,7 @@ int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__mmap(g->ctx, &at, len, PROT_NONE, MAP_SHARED, g->fd, offset);
 	if (r < 0)
 		return gmem__fail_call(err, r, "mmap of the guest_memfd");
-	r = gmem__mbind(g->ctx, at, len, (int)(p.mode | p.flags), p.nodes,
-			p.nodes ? p.max_node + 1 : 0, 0);
+	r = bind_file(g->ctx, at, len, &p);
 	(void)gmem__munmap(g->ctx, at, len);
 	if (r < 0)
 		return gmem__policy_failed(r, &p, "mbind", err);

@@ -68,7 +68,10 @@ static int take_kernel(const struct profile *p, const struct gmem_model_opts *o,
 		return r < 0 ? gmem__fail_sys(err, GMEM_REASON_KERNEL, 0, r, 0,
 					      0,
 					      "this host cannot carry profile "
-					      "%s, errno %d",
+					      "%s, errno %d: it may lack "
+					      "memfd_create(2), or for "
+					      "conversion in place "
+					      "userfaultfd(2)",
 					      p->name, -r)
 			     : 0;
 	}
@@ -107,8 +110,10 @@ int gmem_model_vm_open(const char *profile, const struct gmem_model_opts *opts,
 	gmem__opts_copy(&o, sizeof(o), opts);
 	p = model__profile_find(profile);
 	if (!p)
-		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, 0, 0,
-				  "there is no profile \"%.64s\"", profile);
+		return gmem__fail(
+			err, GMEM_REASON_VALUE_UNKNOWN, 0, 0,
+			"there is no profile \"%.64s\" in gmem_model(7)",
+			profile);
 	r = check_opts(&o, p, err);
 	if (r < 0)
 		return r;

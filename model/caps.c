@@ -43,10 +43,9 @@ uint32_t model__address_spaces(const struct kernel *k, const struct vm *vm)
 	return vm && model__vm_private(vm) ? 1 : 2;
 }
 
-bool model__readonly(const struct kernel *k, const struct vm *vm)
+bool model__readonly(const struct vm *vm)
 {
-	(void)k;
-	return !vm || vm->type == TYPE_SW_PROTECTED || vm->type < TYPE_SEV_ES;
+	return !vm || vm->type < TYPE_SEV_ES;
 }
 
 static int attributes(const struct kernel *k, const struct vm *vm)
@@ -68,7 +67,7 @@ int model__cap(const struct kernel *k, const struct vm *vm, unsigned long cap)
 	case GMEM__CAP_NR_MEMSLOTS:
 		return arm64 ? MODEL_SLOTS_ARM64 : MODEL_SLOTS_X86;
 	case GMEM__CAP_READONLY_MEM:
-		return model__readonly(k, vm);
+		return model__readonly(vm);
 	case GMEM__CAP_MULTI_ADDRESS_SPACE:
 		return k->machine == GMEM_MODEL_X86
 			       ? (int)model__address_spaces(k, vm)

@@ -7,8 +7,7 @@
 #include "access.h"
 #include "model_sys.h"
 
-/* Clears @err; the VM's kernel, locked, and the VM in it. */
-static int enter(struct gmem_vm *vm, struct kernel **k, struct vm **v,
+int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 		 struct gmem_error *err)
 {
 	int r = gmem__begin(err);
@@ -44,7 +43,7 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 		.run = run,
 		.run_size = run_size,
 	};
-	int r = enter(vm, &a.k, &a.vm, err);
+	int r = model__enter(vm, &a.k, &a.vm, err);
 
 	if (r < 0)
 		return r;
@@ -52,11 +51,12 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 		r = gmem__flags_check(flags,
 				      GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE,
 				      "flags", err);
-	else if (!buf || gpa + len < gpa)
-		r = gmem__fail(err,
-			       buf ? GMEM_REASON_GPA_OVERFLOW
-				   : GMEM_REASON_NULL_ARGUMENT,
-			       gpa, len, "buf is NULL or gpa + len wraps");
+	else if (!buf)
+		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+			       "buf is NULL");
+	else if (gpa + len < gpa)
+		r = gmem__fail(err, GMEM_REASON_GPA_OVERFLOW, gpa, len,
+			       "gpa 0x%" PRIx64 " + 0x%zx wraps", gpa, len);
 	if (r == 0) {
 		r = model__access(&a);
 		if (r < 0)
@@ -109,7 +109,7 @@ static int pin_file(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 	struct kernel *k;
 	struct inode *i;
 	struct vm *v;
-	int r = enter(vm, &k, &v, err);
+	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;
@@ -158,7 +158,7 @@ int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
 {
 	struct kernel *k;
 	struct vm *v;
-	int r = enter(vm, &k, &v, err);
+	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;
@@ -185,7 +185,7 @@ int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
 {
 	struct kernel *k;
 	struct vm *v;
-	int r = enter(vm, &k, &v, err);
+	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;
@@ -199,7 +199,7 @@ int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err)
 {
 	struct kernel *k;
 	struct vm *v;
-	int r = enter(vm, &k, &v, err);
+	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;

@@ -277,7 +277,7 @@ void model__object_put(struct kernel *k, struct object *o)
 		model__file_free(k, (struct file *)o);
 		break;
 	case OBJECT_VM:
-		model__vm_free(k, (struct vm *)o);
+		model__vm_free((struct vm *)o);
 		break;
 	case OBJECT_DEVICE:
 		free(o);

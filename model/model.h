@@ -257,7 +257,7 @@ struct vm {
 	struct ranges attributes; /* by guest address */
 };
 
-void model__vm_free(struct kernel *k, struct vm *vm);
+void model__vm_free(struct vm *vm);
 int model__ioctl(struct kernel *k, int fd, unsigned long request, void *arg);
 
 /* caps.c; @vm is NULL on the device. */
@@ -265,9 +265,14 @@ bool model__vm_private(const struct vm *vm); /* has private memory */
 uint64_t model__vm_flags(const struct kernel *k, const struct vm *vm);
 int model__cap(const struct kernel *k, const struct vm *vm, unsigned long cap);
 uint32_t model__address_spaces(const struct kernel *k, const struct vm *vm);
-bool model__readonly(const struct kernel *k, const struct vm *vm);
+bool model__readonly(const struct vm *vm);
 /* Whether anything in that kernel's build has private memory. */
 bool model__private_built(const struct kernel *k);
+
+/* control.c */
+/* Clears @err; the VM's kernel, locked, and the VM in it. */
+int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
+		 struct gmem_error *err);
 
 /* slot.c */
 #define MODEL_SLOTS_X86 32764

@@ -4,24 +4,6 @@
 #include <inttypes.h>
 
 #include "model.h"
-#include "model_sys.h"
-
-/* Clears @err; the VM's kernel, locked.  NULL: -EINVAL, as @err says. */
-static struct kernel *enter(const struct gmem_vm *vm, struct gmem_error *err)
-{
-	struct kernel *k = NULL;
-
-	if (gmem__begin(err) < 0)
-		return NULL;
-	if (vm)
-		k = gmem__vm_priv(vm, &model__sys);
-	if (k)
-		model__lock(k);
-	else
-		(void)gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
-				 "the VM is NULL or not one of the model");
-	return k;
-}
 
 /* That size's pool; with @make one that is not in use if there is none. */
 static struct pool *find(struct kernel *k, uint64_t page_size, bool make)
@@ -46,12 +28,13 @@ static bool huge(const struct kernel *k, uint64_t page_size)
 int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 			struct gmem_error *err)
 {
-	struct kernel *k = enter(vm, err);
+	struct kernel *k;
 	struct pool *p;
-	int r = 0;
+	struct vm *v;
+	int r = model__enter(vm, &k, &v, err);
 
-	if (!k)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	p = huge(k, page_size) ? find(k, page_size, true) : NULL;
 	if (!p) {
 		r = gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
@@ -72,12 +55,13 @@ int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t *pages,
 			struct gmem_error *err)
 {
-	struct kernel *k = enter(vm, err);
 	const struct pool *p;
-	int r = 0;
+	struct kernel *k;
+	struct vm *v;
+	int r = model__enter(vm, &k, &v, err);
 
-	if (!k)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	p = page_size ? find(k, page_size, false) : NULL;
 	if (!pages)
 		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,

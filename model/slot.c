@@ -34,7 +34,7 @@ static int check_flags(const struct kernel *k, const struct vm *vm,
 		known |= GMEM__MEM_GUEST_MEMFD;
 	if (flags & GMEM__MEM_GUEST_MEMFD)
 		known &= ~GMEM__MEM_LOG_DIRTY_PAGES;
-	else if (model__readonly(k, vm))
+	else if (model__readonly(vm))
 		known |= GMEM__MEM_READONLY;
 	return flags & ~known ? -EINVAL : 0;
 }

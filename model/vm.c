@@ -53,9 +53,8 @@ err_free:
 	return r;
 }
 
-void model__vm_free(struct kernel *k, struct vm *vm)
+void model__vm_free(struct vm *vm)
 {
-	(void)k;
 	model__slots_free(vm);
 	model__ranges_free(&vm->attributes);
 	free(vm);

@@ -55,10 +55,11 @@ ram: slot 1 at gpa 0x1000000, offset 0x200000, 2M, hva
 ram: 0x0 4M shared
 ram: 0x1000 8K shared
 ram: 0x0 4M, resident 12K
-4K per mark: '.' hole, 'p' private, 's' shared, 'u' unset, 'm' several;
-in part resident, as a capital all
+4K per mark: '.' hole, ':' in part, '#' all resident
+state: 'p' private, 's' shared, 'u' unset, 'm' several
 node: '+' several, '*' one beyond 9, '?' not known
 0x0000000000100000 ..
+state              ss
 node
 ram: 0x200000 resident 1M, nodes 0:1M, placed yes
 ram: 0x200000 2M, resident 1028K
@@ -186,6 +187,10 @@ class Usage(Batch):
     def test_the_file(self):
         r = ctl("batch", "--dry-run", "/nonexistent")
         self.ended(r, FAILED, "gmemctl: batch: /nonexistent: No such file")
+        value = self.valid(ctl("batch", "-j", "/nonexistent").stdout, "batch")
+        self.assertEqual(
+            value["error"]["message"], "/nonexistent: No such file or directory"
+        )
         r = ctl("batch", "--dry-run", "/")
         self.ended(r, FAILED, "gmemctl: batch: /:0: Is a directory")
 

@@ -20,6 +20,10 @@ SOURCE = HERE.parent.parent
 OK, FAILED, USAGE, UNSUPPORTED, CHECK, ACCESS = range(6)
 PAGE = os.sysconf("SC_PAGESIZE")
 
+# For deny(): ioctl(2) here, and KVM's request to ask for a capability.
+IOCTL = 16 if os.uname().machine == "x86_64" else 29
+CHECK_EXTENSION = 0xAE03
+
 
 def ctl(*args, **kwargs):
     """Runs gmemctl; the result has returncode, stdout, stderr."""
@@ -37,22 +41,27 @@ def ctl(*args, **kwargs):
     )
 
 
-def deny(number, errnum):
-    """Makes a program, as preexec_fn, one for which a system call fails."""
+def deny(number, errnum, *args):
+    """Makes a program, as preexec_fn, one for which a system call fails.
+
+    With args only if its second and further arguments are these.
+    """
     allow, error, no_new_privs, seccomp = 0x7FFF0000, 0x50000, 38, 22
-    code = struct.pack(
-        "HBBI" * 4,
-        *(0x20, 0, 0, 0),  # load the number
-        *(0x15, 0, 1, number),  # jump if it is this one
-        *(0x06, 0, 0, error | errnum),
-        *(0x06, 0, 0, allow),
-    )
+    # Of struct seccomp_data: the number, then the low halves of arguments.
+    wanted = [(0, number), *((24 + 8 * i, arg) for i, arg in enumerate(args))]
+    code = b""
+    for i, (at, value) in enumerate(wanted):
+        beyond = 2 * (len(wanted) - i) - 1
+        code += struct.pack("HBBI", 0x20, 0, 0, at)  # load it
+        code += struct.pack("HBBI", 0x15, 0, beyond, value)  # to allow if other
+    code += struct.pack("HBBI", 0x06, 0, 0, error | errnum)
+    code += struct.pack("HBBI", 0x06, 0, 0, allow)
 
     def confine():
         libc = ctypes.CDLL(None, use_errno=True)
         at = ctypes.create_string_buffer(code)
         program = ctypes.create_string_buffer(
-            struct.pack("H6xQ", 4, ctypes.addressof(at))
+            struct.pack("H6xQ", len(code) // 8, ctypes.addressof(at))
         )
         if libc.prctl(no_new_privs, 1, 0, 0, 0) or libc.prctl(
             seccomp, 2, ctypes.byref(program)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """gmemctl doctor: what it finds here, and what it would find elsewhere."""
 
+import errno
 import os
 import pathlib
 import resource
 import subprocess
 
-from ctl import CHECK, Case, GMEMCTL, OK, USAGE, ctl, deny, main
+from ctl import CHECK, CHECK_EXTENSION, Case, GMEMCTL, IOCTL, OK, USAGE
+from ctl import ctl, deny, main
 
 
 class Doctor(Case):
@@ -104,6 +106,17 @@ class Kvm(Doctor):
         checks = self.doctor()
         for name in ("device", "guest-memfd", "residency"):
             self.assertEqual(checks[name]["verdict"], "ok", checks[name])
+
+    def test_without_guest_memfd(self):
+        """What was not tried is not known; it is not absent."""
+        self.assertEqual(self.doctor()["residency"]["verdict"], "ok")
+        for said in (0, errno.ENOMEM):
+            none = deny(IOCTL, said, CHECK_EXTENSION, 234)
+            checks = self.doctor(preexec_fn=none)
+            self.assertEqual(checks["guest-memfd"]["verdict"], "fail")
+            self.assertEqual(checks["residency"]["verdict"], "warn")
+            self.assertIn("is not known", checks["residency"]["message"])
+            self.assertIn("guest-memfd first", checks["residency"]["remedy"])
 
     def test_paging(self):
         """Modules of Intel and AMD tell; without them, pre-faulting does."""

@@ -42,17 +42,18 @@ class Map(Case):
         fd = self.file(3, (0, MIB), (2 * MIB, PAGE))
         args = ["--width=40"]
         self.assertEqual(
-            self.picture(self.map(fd, *args)), "U" * 64 + "." * 64 + "u" + "." * 127
+            self.picture(self.map(fd, *args)), "#" * 64 + "." * 64 + ":" + "." * 127
         )
-        self.assertEqual(
-            self.picture(self.map(fd, *args, "--shared")),
-            "S" * 64 + "." * 64 + "s" + "." * 127,
-        )
-        r = self.map(fd, *args)
-        self.assertTrue(r.stdout.startswith("16K per mark, private or shared"))
+        for option, state in (
+            ([], "private or shared (not told by a descriptor): "),
+            (["--shared"], "shared: "),
+        ):
+            r = self.map(fd, *args, *option)
+            self.assertTrue(r.stdout.startswith(f"16K per mark, {state}"))
+            self.assertNotIn("state", r.stdout)
         fd = self.file(0, (MIB, MIB))
         self.assertEqual(
-            self.picture(self.map(fd, *args)), "." * 64 + "P" * 64 + "." * 128
+            self.picture(self.map(fd, *args)), "." * 64 + "#" * 64 + "." * 128
         )
 
     def test_width(self):

@@ -185,12 +185,11 @@ class Names(Case):
             ["commands"],
         ):
             name, *rest = command
-            self.usage(
-                name, "--model", *rest, says="not take --model", command=name
-            )
-            self.usage(
-                "--model=7.3", *command, says="not take --model", command=name
-            )
+            says = "not take --model"
+            if "--fd" in rest:
+                says += f": use the {name} command of gmemctl batch\n"
+            self.usage(name, "--model", *rest, says=says, command=name)
+            self.usage("--model=7.3", *command, says=says, command=name)
         self.usage(
             "run",
             "--model",
@@ -319,16 +318,32 @@ class Batch(Case):
         columns = {**os.environ, "COLUMNS": str(20 + 64)}
         args = ["batch", "--model=inplace", *PRIVATE, "-"]
         r = self.ended(ctl(*args, input=MAPPED, env=columns), OK)
-        rows = re.findall(r"(?m)^(0x\w+|node {14}) (.*)$", r.stdout)
-        first = "".join(marks for at, marks in rows[:16])
+        rows = re.findall(r"(?m)^(0x\w+|state {13}|node {14}) (.*)$", r.stdout)
+        first = "".join(marks for _, marks in rows[:32:2])
         self.assertEqual(
-            first,
-            "S" + "." * 127 + "S" * 128 + "P" * 128 + "." * 384 + "S" * 256,
+            first, "#" + "." * 127 + "#" * 256 + "." * 384 + "#" * 256
         )
+        states = "".join(marks for _, marks in rows[1:32:2])
+        self.assertEqual(states, "s" * 256 + "p" * 256 + "s" * 512)
         nodes = [marks for at, marks in rows if at.startswith("node")]
         self.assertEqual("".join(nodes), "0" + "1" * 128 + "?" * 128 + "0" * 256)
-        self.assertEqual(rows[-1], ("0x00000000001ff000", "SP"))
+        self.assertEqual(
+            rows[-2:], [("0x00000000001ff000", "##"), ("state".ljust(18), "sp")]
+        )
         self.assertNotRegex(r.stdout, r"(?m) $")
+
+    def test_map_of_what_was_never_touched(self):
+        text = "create ram 8M\nbind ram 0 0 0 6M\nshared ram 0 3M\nmap ram\n"
+        columns = {**os.environ, "COLUMNS": str(20 + 4)}
+        args = ["batch", "--model=7.3", *PRIVATE, "-"]
+        rows = self.ended(ctl(*args, input=text, env=columns), OK).stdout
+        self.assertIn("\n0x0000000000000000 ....\nstate              ssss\n", rows)
+        states = "".join(re.findall(r"(?m)^state +(\w+)$", rows))
+        self.assertEqual(states, "s" * 24 + "p" * 24 + "u" * 16)
+        text = text.replace("3M", "3008K")  # half a mark
+        rows = self.ended(ctl(*args, input=text, env=columns), OK).stdout
+        states = "".join(re.findall(r"(?m)^state +(\w+)$", rows))
+        self.assertEqual(states, "s" * 23 + "m" + "p" * 24 + "u" * 16)
 
     def test_map_as_json(self):
         r = self.ended(batch("inplace", MAPPED, *PRIVATE, "--json"), OK)

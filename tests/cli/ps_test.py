@@ -209,7 +209,6 @@ class Seen(Ps):
         """A lower bound where there is a mapping to ask, else nothing."""
         foreign = Foreign(self, "three")
         value, files = self.ps(preexec_fn=deny(CACHESTAT, errno.ENOSYS))
-        self.assertFalse(value["complete"])
         for held, f in [(h, files[h.inode]) for h in foreign.held[1:]]:
             self.assertTrue(f["lower_bound"])
             self.assertLessEqual(f["resident"], held.resident)
@@ -218,6 +217,37 @@ class Seen(Ps):
         self.assertIn("cachestat", f["resident_reason"])
         r = ctl("ps", "-n", *ENOUGH, preexec_fn=deny(CACHESTAT, errno.ENOSYS))
         self.assertIn(" >=", r.stdout)
+
+    def test_complete(self):
+        """What is forbidden can be allowed; what is not there can not."""
+        foreign = Foreign(self, "three", "unshare", "--pid", "--fork")
+        script = 'mount -t proc proc /proc && exec "$0" "$@"'
+        for errnum, complete in (
+            (0, True),
+            (errno.ENOSYS, True),
+            (errno.EPERM, False),
+        ):
+            r = subprocess.run(
+                # No other process of the machine is there to be hidden.
+                ["nsenter", f"--pid=/proc/{foreign.pid}/ns/pid_for_children"]
+                + ["unshare", "-m", "sh", "-c", script]
+                + [GMEMCTL, "ps", "--json", "--nodes", *ENOUGH],
+                preexec_fn=deny(CACHESTAT, errnum) if errnum else None,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            value = self.valid(r.stdout, "ps")
+            self.assertEqual(value["complete"], complete, r)
+            self.assertEqual(r.returncode, OK if complete else CHECK)
+            files = {f["inode"]: f for f in value["files"]}
+            self.assertEqual(set(files), {h.inode for h in foreign.held})
+            if errnum:
+                unmappable, _, shared = [files[h.inode] for h in foreign.held]
+                name = errno.errorcode[errnum]
+                self.assertIn(name, unmappable["resident_reason"])
+                self.assertIn(name, shared["nodes_reason"])
 
     def ps_as(self, who):
         """As ps(), for another user or with fewer rights."""

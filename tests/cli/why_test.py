@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """gmemctl why: each answer with its exit status, rule and remedy."""
 
-from ctl import CHECK, Case, OK, PAGE, UNSUPPORTED, ctl, main
+import errno
+
+from ctl import CHECK, CHECK_EXTENSION, Case, FAILED, IOCTL, OK, PAGE, UNSUPPORTED
+from ctl import ctl, deny, main
 
 BIND = ["bind", "--shared", "--slot", "1", "--gpa", "16M"]
 WITH = ["--with", "0:0:0:2M"]
@@ -168,6 +171,26 @@ class Why(Case):
         self.assertNotIn("KVM_SET_USER_MEMORY_REGION", r.stderr)
         r = ctl("why", "create", "--shared", "--size=64M", "--verbose")
         self.assertNotIn("0x4000000", r.stderr)
+
+    def test_what_the_kernel_did_not_tell(self):
+        """Then nothing is promised."""
+        for capability, options in (
+            (234, ["--unbound"]),
+            (244, ["--shared"]),
+            (244, ["--mmap", "--guest-only"]),
+        ):
+            silent = deny(IOCTL, errno.ENOMEM, CHECK_EXTENSION, capability)
+            args = ["why", "create", "--size=4K", *options]
+            r = self.ended(ctl(*args, preexec_fn=silent), FAILED, "is not known")
+            self.assertIn(f"({capability})", r.stderr)
+            self.assertEqual(r.stdout, "")
+            r = self.ended(ctl(*args, "-j", preexec_fn=silent), FAILED, "ENOMEM")
+            self.assertEqual(self.valid(r.stdout, "why")["error"]["code"], "ENOMEM")
+        # What is not asked for need not be known.
+        silent = deny(IOCTL, errno.ENOMEM, CHECK_EXTENSION, 244)
+        self.ended(
+            ctl("why", "create", "--size=4K", "--unbound", preexec_fn=silent), OK
+        )
 
 
 main()

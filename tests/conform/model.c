@@ -352,6 +352,9 @@ static void huge_pages_come_from_a_pool(void **state)
 	t_ok(gmem_model_set_pool(w->vm, 2ULL << 20, 3, &w->err), w->err);
 	t_refused(gmem_create(w->vm, 8ULL << 20, &o, &w->g, &w->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, w->err);
+	assert_int_equal(w->err.value, 4);
+	assert_int_equal(w->err.limit, 2ULL << 20);
+	assert_non_null(strstr(w->err.msg, "4 huge pages of 0x200000 bytes"));
 	t_ok(gmem_create(w->vm, 4ULL << 20, &o, &w->g, &w->err), w->err);
 	t_ok(gmem_model_get_pool(w->vm, 2ULL << 20, &n, &w->err), w->err);
 	assert_int_equal(n, 1);
@@ -364,6 +367,44 @@ static void huge_pages_come_from_a_pool(void **state)
 		  GMEM_REASON_HUGETLB_SIZE, w->err);
 	t_refused(gmem_model_set_pool(w->vm, 12345, 1, &w->err), -EINVAL,
 		  GMEM_REASON_HUGETLB_SIZE, w->err);
+}
+
+static void assert_mode(struct world *w, uint64_t offset, uint32_t mode)
+{
+	struct gmem_mempolicy p = { .sz = sizeof(p) };
+
+	t_ok(gmem_get_mempolicy(w->g, offset, &p, &w->err), w->err);
+	assert_int_equal(p.mode, mode);
+}
+
+/* Each call has a mapping of its own, and the caller's has none. */
+static void a_policy_is_taken_back_from_the_file(void **state)
+{
+	struct world *w = *state;
+	unsigned long node = 1;
+	struct gmem_mempolicy bind = { .sz = sizeof(bind),
+				       .mode = GMEM_MPOL_BIND,
+				       .nodes = &node,
+				       .max_node = 1 };
+	struct gmem_mempolicy none = { .sz = sizeof(none) };
+	void *p;
+
+	vm(w, "6.19", GMEM_VM_DEFAULT);
+	file(w, GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED);
+	t_ok(gmem_mmap(w->g, 0, PAGES * w->page, NULL, &p, &w->err), w->err);
+	t_code(gmem_set_mempolicy(w->g, 0, 3 * w->page, &bind, 0, &w->err),
+	       GMEM_PLACED_BY_FILE);
+	none.flags = GMEM_MPOL_F_NUMA_BALANCING;
+	t_refused(gmem_set_mempolicy(w->g, 0, w->page, &none, 0, &w->err),
+		  -EINVAL, GMEM_REASON_POLICY_NODES, w->err);
+	assert_mode(w, 0, GMEM_MPOL_BIND);
+	none.flags = 0;
+	t_code(gmem_set_mempolicy(w->g, w->page, w->page, &none, 0, &w->err),
+	       GMEM_PLACED_BY_FILE);
+	assert_mode(w, 0, GMEM_MPOL_BIND);
+	assert_mode(w, w->page, GMEM_MPOL_DEFAULT);
+	assert_mode(w, 2 * w->page, GMEM_MPOL_BIND);
+	t_ok(gmem_munmap(w->g, p, &w->err), w->err);
 }
 
 static void arm64_has_limits_of_its_own(void **state)
@@ -543,6 +584,7 @@ static const struct CMUnitTest model_tests[] = {
 	model_test(an_interrupt_comes_when_so_much_is_allocated),
 	model_test(a_dead_vm_answers_nothing),
 	model_test(huge_pages_come_from_a_pool),
+	model_test(a_policy_is_taken_back_from_the_file),
 	model_test(arm64_has_limits_of_its_own),
 	model_test(policies_choose_the_node),
 	model_test(interleaved_pages_take_turns),

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tests/conform/table.py GMEMCTL [TAP-FILE...]: which case ran where.
+"""tests/conform/table.py GMEMCTL [LOG...]: which case ran where.
 
 Runs "GMEMCTL conform" on the real kernel and on each profile of the model,
-takes in what it printed on other kernels, and prints docs/conform.md.
+takes in what it printed on the kernels that the logs are named after, whatever
+else these logs hold, and prints docs/conform.md.
 """
 import pathlib
 import re
@@ -28,6 +29,10 @@ something misleading, is also a *trap*.
 **x**: it ran there and the kernel behaved as the case says.
 **d**: it is documented to behave differently there, and did.
 **F**: it failed.  Blank: that kernel has not what the case is about.
+
+The columns: the kernel of the machine that made this table, with its release;
+the kernels of [kernels.md](kernels.md) that have guest_memfd; the profiles of
+the model.
 """
 
 
@@ -36,25 +41,29 @@ def tap(*command):
                           stdout=subprocess.PIPE).stdout
 
 
-def read(text):
-    """(where, {case: (row, mark, why)}) of one run; where is None if none."""
-    where = re.search(r"^# (kernel \S+|model [^:\s]+)", text, re.M)
+def read(text, where=None):
+    """(where, {case: (row, mark, why)}) of one run, or of the one in a log."""
+    run = re.search(r"^TAP version 13\n# (kernel [\d.]+|model [^:\s]+).*?"
+                    r"^# \d+ as documented", text, re.M | re.S)
     found = {}
-    for line in text.splitlines():
+    for line in run[0].splitlines() if run else []:
         m = re.match(r"(not )?ok \d+ - (\w+) \[(.*?)\](?: # (\w+):? ?(.*))?$",
                      line)
         if m:
             mark = {"SKIP": "", "differs": "d"}.get(m[4], "x")
             found[m[2]] = m[3], "F" if m[1] else mark, m[5] or ""
-    return where and where[1], found
+    return where or (run and run[1]), found
 
 
 def main():
     gmemctl, *files = sys.argv[1:]
-    runs = [tap(gmemctl, "conform")]
-    runs += [pathlib.Path(name).read_text(encoding="utf-8") for name in files]
-    runs += [tap(gmemctl, "conform", f"--model={name}") for name in PROFILES]
-    runs = [(where, found) for where, found in map(read, runs) if found]
+    logs = [pathlib.Path(name) for name in files]
+    models = [read(tap(gmemctl, "conform", f"--model={name}"))
+              for name in PROFILES]
+    runs = [read(tap(gmemctl, "conform"))]
+    runs += [read(log.read_text(errors="replace"), log.stem) for log in logs]
+    runs = [(where, found) for where, found in runs + models
+            if any(mark for _, mark, _ in found.values())]
     print(HEAD)
     print("| case | shows |", " | ".join(where for where, _ in runs), "|")
     print("|---|---|" + "---|" * len(runs))
@@ -68,7 +77,10 @@ def main():
     print("\n## Differences\n")
     alike = {}
     for (case, reason), wheres in why.items():
-        on = "every model" if len(wheres) > 2 else ", ".join(wheres)
+        able = [where for where, found in models if found[case][1]]
+        if len(able) > 1 and set(able) <= set(wheres):
+            wheres = [w for w in wheres if w not in able] + ["every model"]
+        on = ", ".join(wheres)
         alike.setdefault((on, reason), []).append(f"`{case}`")
     for (on, reason), cases in alike.items():
         print(textwrap.fill(f"{on}, {', '.join(cases)}: {reason}", 79,

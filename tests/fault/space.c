@@ -45,6 +45,48 @@ static void a_policy_that_fails_is_not_set(void **state)
 	run(fault_numa, two_runs, set_strict, 0, "gmem_set_mempolicy");
 }
 
+static void bound_to_1(struct fault *t)
+{
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+
+	assert_true(gmem_set_mempolicy(t->g, 0, fault_size(t), &p, 0, NULL) >=
+		    0);
+}
+
+static void with_a_policy(struct fault *t)
+{
+	fault_shared(t);
+	bound_to_1(t);
+}
+
+/* Half way the file has the local policy; it never has another one. */
+static int take_back(struct fault *t, struct gmem_error *err)
+{
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_DEFAULT, NULL);
+	int r = gmem_set_mempolicy(t->g, 0, fault_size(t), &p, 0, err);
+	uint64_t nodes = t->k->ops->policy_nodes(t);
+
+	if (r >= 0)
+		assert_int_equal(nodes, 0);
+	t->touched = nodes != 0 && nodes != 2;
+	return r;
+}
+
+static void a_policy_that_is_half_gone_can_be_taken_back_again(void **state)
+{
+	struct scenario s = { .kernels = fault_numa,
+			      .type = GMEM_VM_DEFAULT,
+			      .prepare = with_a_policy,
+			      .run = take_back,
+			      .undo = bound_to_1,
+			      .flags = FAULT_PARTLY,
+			      .caller = "gmem_set_mempolicy" };
+
+	(void)state;
+	fault_run(&s);
+}
+
 static int get_policy(struct fault *t, struct gmem_error *err)
 {
 	unsigned long mask = 0x55;
@@ -204,6 +246,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_that_fails_is_not_set),
+		cmocka_unit_test(
+			a_policy_that_is_half_gone_can_be_taken_back_again),
 		cmocka_unit_test(
 			a_policy_that_can_not_be_read_leaves_all_alone),
 		cmocka_unit_test(

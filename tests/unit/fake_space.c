@@ -128,12 +128,23 @@ static int check_policy(const struct fake *f, int mode,
 	return 0;
 }
 
-/* The policy that mbind() on @m sets and get_mempolicy() there shows. */
+/* The policy that get_mempolicy() on @m shows. */
 static struct fake_policy *policy(struct fake *f, struct fake_map *m)
 {
 	if (f->policy_obeyed && m->fd >= 0)
 		return &fake_file(f, m->fd)->policy;
 	return &m->policy;
+}
+
+/* Whether that part of @m has @p already: then its file is not told. */
+static bool no_news(const struct fake_map *m, const struct fake_policy *p)
+{
+	const struct fake_policy *had = &m->policy;
+
+	if (p->start >= had->end || p->end <= had->start)
+		return !p->mode;
+	return p->start >= had->start && p->end <= had->end &&
+	       p->mode == had->mode && p->nodes == had->nodes;
 }
 
 static uint64_t offset_of(const struct fake_map *m, const void *addr)
@@ -161,7 +172,10 @@ int fake_mbind(void *priv, void *addr, size_t len, int mode,
 		return fake_end(f, c, r);
 	p.start = offset_of(m, addr);
 	p.end = p.start + len;
-	*policy(f, m) = p;
+	if (!no_news(m, &p)) {
+		m->policy = p;
+		*policy(f, m) = p;
+	}
 	return fake_end(f, c, 0);
 }
 

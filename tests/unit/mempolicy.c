@@ -55,16 +55,33 @@ static void the_default_policy_takes_a_policy_back(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	unsigned long mask = 2;
-	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	unsigned long mask = 2, got = 0;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask),
+			      none = { .sz = sizeof(none) },
+			      out = unit_policy(GMEM_MPOL_LOCAL, &got);
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
-	p = (struct gmem_mempolicy){ .sz = sizeof(p) };
+	/* What the kernel refuses leaves the policy as it was. */
+	fake_fail(&u->f, FAKE_MBIND, 0, 1, 1, -EINVAL);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	assert_int_equal(out.mode, GMEM_MPOL_BIND);
+	assert_int_equal(got, 2);
+	fake_reset(&u->f);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err),
+	       GMEM_PLACED_BY_FILE);
+	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	assert_int_equal(out.mode, GMEM_MPOL_DEFAULT);
+	assert_int_equal(got, 0);
+	/* Between the two it is the local one. */
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
-	p.mode = GMEM_MPOL_BIND;
-	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
-	assert_int_equal(p.mode, GMEM_MPOL_DEFAULT);
+	fake_fail(&u->f, FAKE_MBIND, 0, 3, 1, -ENOMEM);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	assert_int_equal(out.mode, GMEM_MPOL_LOCAL);
 }
 
 static void a_kernel_that_would_ignore_it_is_named(void **state)

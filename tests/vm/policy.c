@@ -106,6 +106,25 @@ static void a_guest_obeys_where_the_feature_says_so(void **state)
 	assert_int_equal(node_of(page), obeys(l) ? THERE : HERE);
 }
 
+/* To a fresh mapping none is no news, and its file would keep the policy. */
+static void default_takes_the_policy_of_another_mapping_away(void **state)
+{
+	const struct gmem_mempolicy none = { .sz = sizeof(none),
+					     .mode = GMEM_MPOL_DEFAULT };
+	struct live *l = *state;
+	unsigned char *map;
+
+	start(l);
+	if (!obeys(l))
+		t_skip("mempolicy", "policies are ignored");
+	map = raw_map(l, gmem_fd(l->g), PAGES * l->page, PROT_READ);
+	bind_to(map, PAGES * l->page, THERE);
+	assert_int_equal(node_of(map), THERE);
+	live_ok(l, gmem_set_mempolicy(l->g, 0, PAGES * l->page, &none, 0,
+				      &l->err));
+	assert_int_equal(node_of(map + l->page), HERE);
+}
+
 /* A part of a file with a policy, the rest without. */
 static void a_policy_is_of_a_range(void **state)
 {
@@ -172,6 +191,7 @@ int main(void)
 		live_test(a_touch_obeys_where_the_feature_says_so),
 		live_test(fallocate_obeys_where_the_feature_says_so),
 		live_test(a_guest_obeys_where_the_feature_says_so),
+		live_test(default_takes_the_policy_of_another_mapping_away),
 		live_test(a_policy_is_of_a_range),
 		live_test(the_threads_policy_counts_without_one),
 		live_test(populate_places_pages_of_unmappable_files),

@@ -20,11 +20,13 @@ here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
 """
 
 GLANCE = """
-*private memory*: VMs of type sw-protected, which need no special hardware and
-which distributions leave out; SEV-SNP and TDX were not tried. *guest RAM*: what
-a vCPU runs from when something else is at `userspace_addr`. *NUMA policy*:
-whether a page lands on the node that `mbind` names. *residency*: what
-`cachestat` tells of memory never touched. *tests*: passed / failed / skipped.
+*guest_memfd in VMs*: of the types default and sw-protected; before 6.18 default
+ones have none in any kernel. *private memory*: VMs of type sw-protected, which
+need no special hardware and which distributions leave out; SEV-SNP and TDX were
+not tried. *guest RAM*: what a vCPU runs from when something else is at
+`userspace_addr`. *NUMA policy*: whether a page lands on the node that `mbind`
+names. *residency*: whether `cachestat` counts exactly the pages that are
+allocated. *tests*: passed / failed / skipped.
 """
 
 ANSWERS = """
@@ -42,6 +44,7 @@ FILES = """
 of the last try. *twice*: binding a range that is bound. *overflow*: binding
 at an offset at which offset + size overflows; it must not be accepted, so
 libgmem does not leave it to the kernel. *link*: where `/proc/PID/fd/N` points.
+*magic*: what `fstatfs` gives as the type.
 """
 
 RESULTS = """
