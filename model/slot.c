@@ -5,9 +5,12 @@
 
 #include "model.h"
 
-/* Of a process, with four levels of page tables. */
-#define USER_END_X86 ((1ULL << 47) - 4096)
-#define USER_END_ARM64 (1ULL << 48)
+/* Of this host's processes, whatever the machine: their addresses are real. */
+#ifdef __aarch64__
+#define USER_END (1ULL << 48)
+#else
+#define USER_END ((1ULL << 47) - 4096)
+#endif
 
 /* Guest addresses below 2^these: KVM's own limit, not the CPU's. */
 #define GPA_BITS_X86 48
@@ -45,11 +48,9 @@ static int check_numbers(const struct kernel *k, const struct vm *vm,
 {
 	uint64_t size = r->region.memory_size;
 	uint64_t addr = r->region.userspace_addr, page = k->page_size;
-	uint64_t user_end =
-		k->machine == GMEM_MODEL_ARM64 ? USER_END_ARM64 : USER_END_X86;
 
 	if ((size | r->region.guest_phys_addr | addr) % page ||
-	    size > user_end || addr > user_end - size)
+	    size > USER_END || addr > USER_END - size)
 		return -EINVAL;
 	if ((r->region.flags & GMEM__MEM_GUEST_MEMFD) &&
 	    (r->guest_memfd_offset % page ||
