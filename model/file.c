@@ -2,6 +2,7 @@
 /* A guest_memfd as one VM sees it: making one, and the calls on it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -133,22 +134,29 @@ void model__file_free(struct kernel *k, struct file *f)
 	free(f);
 }
 
-/* What both ways to convert refuse alike. */
+/*
+ * What both ways to convert have in common; a failure on the way tells the
+ * caller in *@error_offset, which is its own, how far it came.
+ */
 static int convert(struct file *f, uint64_t offset, uint64_t size, bool private,
-		   uint64_t *at)
+		   void *error_offset)
 {
-	uint64_t page = f->inode->k->page_size;
+	uint64_t page = f->inode->k->page_size, at = offset;
+	int r;
 
 	if (!f->inode->converts || size == 0 || offset + size < offset ||
 	    (offset | size) % page || offset + size > f->inode->size)
 		return -EINVAL;
-	return model__inode_convert(f->inode, offset, size, private, at);
+	r = model__inode_convert(f->inode, offset, size, private, &at);
+	if (r == 0 || r == -EINVAL)
+		return r;
+	return model__copy_out(error_offset, &at, sizeof(at)) < 0 ? -EFAULT : r;
 }
 
 static int set_attributes2(struct file *f, void *arg)
 {
 	struct gmem__attributes2 a;
-	uint64_t reserved = 0, at;
+	uint64_t reserved = 0;
 	int r = model__copy_in(&a, arg, sizeof(a));
 
 	if (r < 0)
@@ -157,18 +165,15 @@ static int set_attributes2(struct file *f, void *arg)
 		reserved |= a.reserved[i];
 	if (a.flags || reserved || (a.attributes & ~GMEM__ATTRIBUTE_PRIVATE))
 		return -EINVAL;
-	at = a.offset;
-	r = convert(f, a.offset, a.size, a.attributes, &at);
-	if (r == 0 || r == -EINVAL)
-		return r;
-	a.error_offset = at;
-	return model__copy_out(arg, &a, sizeof(a)) < 0 ? -EFAULT : r;
+	return convert(
+		f, a.offset, a.size, a.attributes,
+		(char *)arg + offsetof(struct gmem__attributes2, error_offset));
 }
 
 static int rfc2_convert(struct file *f, void *arg, bool private)
 {
 	struct rfc2_convert a;
-	uint64_t reserved = 0, at;
+	uint64_t reserved = 0;
 	int r = model__copy_in(&a, arg, sizeof(a));
 
 	if (r < 0)
@@ -177,12 +182,9 @@ static int rfc2_convert(struct file *f, void *arg, bool private)
 		reserved |= a.reserved[i];
 	if (reserved)
 		return -EINVAL;
-	at = a.offset;
-	r = convert(f, a.offset, a.size, private, &at);
-	if (r == 0 || r == -EINVAL)
-		return r;
-	a.error_offset = at;
-	return model__copy_out(arg, &a, sizeof(a)) < 0 ? -EFAULT : r;
+	return convert(f, a.offset, a.size, private,
+		       (char *)arg +
+			       offsetof(struct rfc2_convert, error_offset));
 }
 
 int model__file_ioctl(struct kernel *k, struct file *f, unsigned long request,

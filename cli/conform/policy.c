@@ -136,7 +136,6 @@ static int node_of(struct conform *c, void *p)
 static void present_pages_stay(struct conform *c)
 {
 	unsigned char *p;
-
 	int node;
 
 	IS(c_view(c, file(c, SHARED), &p), 0);

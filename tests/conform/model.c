@@ -432,25 +432,33 @@ static void arm64_has_limits_of_its_own(void **state)
 		  -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED, w->err);
 }
 
+/* A file of 16 pages, all there, the first @pages of them placed by @p. */
+static void place_on_four_nodes(struct world *w, unsigned int pages,
+				const struct gmem_mempolicy *p)
+{
+	struct gmem_model_opts m = { .sz = sizeof(m), .nodes = 4 };
+
+	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
+	file(w, SHARED);
+	t_code(gmem_set_mempolicy(w->g, 0, pages * w->page, p, 0, &w->err),
+	       GMEM_PLACED_BY_FILE);
+	t_ok(gmem_populate(w->g, 0, 16 * w->page, NULL, &w->err), w->err);
+}
+
 static void policies_choose_the_node(void **state)
 {
 	struct world *w = *state;
-	struct gmem_model_opts m = { .sz = sizeof(m), .nodes = 4 };
 	unsigned long nodes = 1UL << 2;
 	struct gmem_mempolicy p = { .sz = sizeof(p),
 				    .mode = GMEM_MPOL_BIND,
 				    .nodes = &nodes,
 				    .max_node = 8 };
-	struct gmem_placement out = { .sz = sizeof(out) };
 	uint64_t bytes[4] = { 0 };
+	struct gmem_placement out = { .sz = sizeof(out),
+				      .node_bytes = bytes,
+				      .node_count = 4 };
 
-	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
-	file(w, SHARED);
-	t_code(gmem_set_mempolicy(w->g, 0, 8 * w->page, &p, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
-	t_ok(gmem_populate(w->g, 0, 16 * w->page, NULL, &w->err), w->err);
-	out.node_bytes = bytes;
-	out.node_count = 4;
+	place_on_four_nodes(w, 8, &p);
 	t_code(gmem_verify_placement(w->g, 0, 8 * w->page, NULL, &out, &w->err),
 	       GMEM_YES);
 	assert_int_equal(bytes[2], 8 * w->page);
@@ -467,22 +475,17 @@ static void policies_choose_the_node(void **state)
 static void interleaving_goes_round_the_nodes(void **state)
 {
 	struct world *w = *state;
-	struct gmem_model_opts m = { .sz = sizeof(m), .nodes = 4 };
 	unsigned long nodes = 1UL << 1 | 1UL << 3;
 	struct gmem_mempolicy p = { .sz = sizeof(p),
 				    .mode = GMEM_MPOL_INTERLEAVE,
 				    .nodes = &nodes,
 				    .max_node = 8 };
-	struct gmem_placement out = { .sz = sizeof(out) };
 	uint64_t bytes[4] = { 0 };
+	struct gmem_placement out = { .sz = sizeof(out),
+				      .node_bytes = bytes,
+				      .node_count = 4 };
 
-	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
-	file(w, SHARED);
-	t_code(gmem_set_mempolicy(w->g, 0, 16 * w->page, &p, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
-	t_ok(gmem_populate(w->g, 0, 16 * w->page, NULL, &w->err), w->err);
-	out.node_bytes = bytes;
-	out.node_count = 4;
+	place_on_four_nodes(w, 16, &p);
 	t_code(gmem_verify_placement(w->g, 0, 16 * w->page, NULL, &out,
 				     &w->err),
 	       GMEM_YES);

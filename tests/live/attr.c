@@ -265,46 +265,47 @@ static void set_crosses_slots(void **state)
 	assert_false(kernel_private(l, l->page));
 }
 
-static void set_goes_through_a_noted_slot(void **state)
+/* Slot 0 of a file of two pages, made past the library and told to it. */
+static void start_noted(struct live *l)
 {
-	struct live *l = *state;
 	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
-	int vm;
 
 	start_private(l, 2);
-	vm = gmem_vm_fd(l->vm);
 	note.gpa = GPA;
 	note.len = 2 * l->page;
 	note.gmem = l->g;
 	note.fd = gmem_fd(l->g);
-	t_code(raw_bind(vm, 0, GPA, note.len, NULL, note.fd, 0), 0);
+	t_code(raw_bind(gmem_vm_fd(l->vm), 0, GPA, note.len, NULL, note.fd, 0),
+	       0);
 	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
+}
+
+static void drop_noted(struct live *l)
+{
+	t_code(raw_delete(gmem_vm_fd(l->vm), 0), 0);
+	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
+}
+
+static void set_goes_through_a_noted_slot(void **state)
+{
+	struct live *l = *state;
+
+	start_noted(l);
 	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
 	assert_false(kernel_private(l, 0));
 	assert_true(kernel_private(l, l->page));
 	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
-	t_code(raw_delete(vm, 0), 0);
-	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
+	drop_noted(l);
 }
 
 /* Who forgets a slot need not have made its pages shared again. */
 static void bind_resets_what_a_forgotten_slot_left(void **state)
 {
 	struct live *l = *state;
-	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
-	int vm;
 
-	start_private(l, 2);
-	vm = gmem_vm_fd(l->vm);
-	note.gpa = GPA;
-	note.len = 2 * l->page;
-	note.gmem = l->g;
-	note.fd = gmem_fd(l->g);
-	t_code(raw_bind(vm, 0, GPA, note.len, NULL, note.fd, 0), 0);
-	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
+	start_noted(l);
 	live_ok(l, gmem_set_private(l->g, 0, 2 * l->page, &l->err));
-	t_code(raw_delete(vm, 0), 0);
-	live_ok(l, gmem_slot_forget(l->vm, 0, 0, &l->err));
+	drop_noted(l);
 	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
 	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_SHARED);
 	assert_false(kernel_private(l, 0));

@@ -114,12 +114,7 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_need_encodings();
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, false);
-	u->f.encoding = GMEM_HUGETLB_RFC2;
-	u->f.create_flags = UINT64_MAX;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, 8 * MiB, &o, &g, &err), err);
 	fake_reset(&u->f);
 	t_refused(gmem_discard(g, 0, 4096, &err), -EINVAL,

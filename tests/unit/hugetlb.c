@@ -20,18 +20,6 @@ static const struct {
 	{ 16 * GiB, 0x88000002, 0x8800000000000004 },
 };
 
-/* A kernel of 2024 or 2025 with one of the series and private memory. */
-static void open_with(struct unit *u, uint32_t encoding)
-{
-	if (encoding != GMEM_HUGETLB_MERGED)
-		unit_need_encodings();
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, false);
-	u->f.encoding = encoding;
-	u->f.create_flags = UINT64_MAX;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
-}
-
 static int make(struct unit *u, uint64_t size, uint64_t huge, uint64_t flags,
 		struct gmem **out, struct gmem_error *err)
 {
@@ -65,7 +53,7 @@ static void every_size_has_its_number_in_rfc1(void **state)
 {
 	struct unit *u = *state;
 
-	open_with(u, GMEM_HUGETLB_RFC1);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC1);
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++)
 		makes(u, sizes[i].size, 0, sizes[i].rfc1);
 }
@@ -74,7 +62,7 @@ static void every_size_has_its_number_in_rfc2(void **state)
 {
 	struct unit *u = *state;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++)
 		makes(u, sizes[i].size, 0, sizes[i].rfc2);
 }
@@ -83,7 +71,7 @@ static void a_mappable_rfc2_file_is_told_to_start_private(void **state)
 {
 	struct unit *u = *state;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++)
 		makes(u, sizes[i].size,
 		      GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY,
@@ -94,7 +82,7 @@ static void a_shared_rfc2_file_has_no_init_private(void **state)
 {
 	struct unit *u = *state;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++)
 		makes(u, sizes[i].size, SHARED_FLAGS, sizes[i].rfc2 | 1);
 }
@@ -105,7 +93,7 @@ static void rfc1_has_no_mappable_files(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_RFC1);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC1);
 	t_refused(make(u, 2 * MiB, 2 * MiB, SHARED_FLAGS, &g, &err),
 		  -EOPNOTSUPP, GMEM_REASON_FLAG_UNSUPPORTED, err);
 	assert_null(g);
@@ -118,7 +106,7 @@ static void huge_pages_do_not_excuse_useless_flags(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_MMAP, &g, &err),
 		  -EINVAL, GMEM_REASON_GUEST_ONLY, err);
 	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_INIT_SHARED, &g, &err),
@@ -137,7 +125,7 @@ static void a_size_outside_the_list_is_refused(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
 		t_refused(make(u, 64 * GiB, bad[i], 0, &g, &err), -EINVAL,
 			  GMEM_REASON_HUGETLB_SIZE, err);
@@ -154,7 +142,7 @@ static void the_size_is_a_multiple_of_the_huge_page(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_refused(make(u, 3 * MiB, 2 * MiB, 0, &g, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.value, 3 * MiB);
@@ -169,7 +157,7 @@ static void without_a_named_encoding_there_are_no_huge_pages(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_MERGED);
+	unit_open_encoding(u, GMEM_HUGETLB_MERGED);
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++)
 		t_refused(make(u, sizes[i].size, sizes[i].size, 0, &g, &err),
 			  -EOPNOTSUPP, GMEM_REASON_HUGETLB_UNSUPPORTED, err);
@@ -249,7 +237,7 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	open_with(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	u->f.create_flags = 0; /* a plain 6.12 has the same capabilities */
 	t_refused(make(u, 2 * MiB, 2 * MiB, 0, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_HUGETLB_UNSUPPORTED, err);

@@ -4,21 +4,6 @@
 
 #include "unit.h"
 
-/* A kernel that keeps policies, with nodes 0 and 1. */
-static int obeyed(void **state)
-{
-	struct unit *u;
-
-	if (unit_bare(state))
-		return -1;
-	u = *state;
-	u->f.policy_obeyed = true;
-	u->f.own_inode = true;
-	u->f.nodes = 3;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
-	return 0;
-}
-
 static void a_policy_is_set_on_the_file_and_shown(void **state)
 {
 	struct unit *u = *state;
@@ -401,22 +386,24 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_policy_is_set_on_the_file_and_shown, obeyed),
-		TEST(the_default_policy_takes_a_policy_back, obeyed),
+		TEST(a_policy_is_set_on_the_file_and_shown, unit_obeyed),
+		TEST(the_default_policy_takes_a_policy_back, unit_obeyed),
 		TEST(a_kernel_that_would_ignore_it_is_named, unit_default),
 		TEST(a_file_without_a_vm_tells_by_its_magic, unit_bare),
-		TEST(a_file_that_can_not_be_mapped_has_no_policy, obeyed),
+		TEST(a_file_that_can_not_be_mapped_has_no_policy, unit_obeyed),
 		TEST(a_kernel_without_numa_is_named, unit_bare),
-		TEST(each_mode_takes_the_nodes_it_needs_and_no_others, obeyed),
-		TEST(bits_beyond_max_node_do_not_count, obeyed),
-		TEST(nodes_that_do_not_exist_are_the_policys_fault, obeyed),
-		TEST(more_nodes_than_the_kernel_reads_are_refused, obeyed),
-		TEST(room_for_too_few_nodes_is_refused, obeyed),
-		TEST(bad_arguments_are_refused_before_any_call, obeyed),
-		TEST(older_and_newer_policies_are_told_apart, obeyed),
+		TEST(each_mode_takes_the_nodes_it_needs_and_no_others,
+		     unit_obeyed),
+		TEST(bits_beyond_max_node_do_not_count, unit_obeyed),
+		TEST(nodes_that_do_not_exist_are_the_policys_fault,
+		     unit_obeyed),
+		TEST(more_nodes_than_the_kernel_reads_are_refused, unit_obeyed),
+		TEST(room_for_too_few_nodes_is_refused, unit_obeyed),
+		TEST(bad_arguments_are_refused_before_any_call, unit_obeyed),
+		TEST(older_and_newer_policies_are_told_apart, unit_obeyed),
 		TEST(strict_refuses_what_lies_elsewhere_and_sets_nothing,
-		     obeyed),
-		TEST(strict_refuses_what_it_can_not_look_at, obeyed),
+		     unit_obeyed),
+		TEST(strict_refuses_what_it_can_not_look_at, unit_obeyed),
 	};
 
 	return t_main(tests);

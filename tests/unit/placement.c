@@ -4,21 +4,6 @@
 
 #include "unit.h"
 
-/* A kernel that keeps policies, with nodes 0 and 1. */
-static int obeyed(void **state)
-{
-	struct unit *u;
-
-	if (unit_bare(state))
-		return -1;
-	u = *state;
-	u->f.policy_obeyed = true;
-	u->f.own_inode = true;
-	u->f.nodes = 3;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
-	return 0;
-}
-
 /* What gmem_verify_placement() says of a whole file. */
 static int verify(struct gmem *g, uint32_t mode, uint32_t flags,
 		  unsigned long mask, struct gmem_placement *out)
@@ -338,18 +323,21 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(pages_are_counted_on_their_nodes, obeyed),
-		TEST(misplaced_runs_are_told_in_order, obeyed),
-		TEST(looking_allocates_nothing_and_leaves_no_mapping, obeyed),
-		TEST(pages_are_asked_for_in_batches, obeyed),
-		TEST(each_policy_has_its_verdict, obeyed),
-		TEST(without_a_policy_it_is_held_against_the_files_own, obeyed),
-		TEST(what_can_not_be_mapped_is_unknown, obeyed),
+		TEST(pages_are_counted_on_their_nodes, unit_obeyed),
+		TEST(misplaced_runs_are_told_in_order, unit_obeyed),
+		TEST(looking_allocates_nothing_and_leaves_no_mapping,
+		     unit_obeyed),
+		TEST(pages_are_asked_for_in_batches, unit_obeyed),
+		TEST(each_policy_has_its_verdict, unit_obeyed),
+		TEST(without_a_policy_it_is_held_against_the_files_own,
+		     unit_obeyed),
+		TEST(what_can_not_be_mapped_is_unknown, unit_obeyed),
 		TEST(private_pages_are_unknown_and_not_looked_at, unit_inplace),
-		TEST(what_the_kernel_does_not_tell_is_unknown, obeyed),
-		TEST(without_cachestat_nothing_is_said_nor_changed, obeyed),
-		TEST(bad_arguments_are_refused_before_any_call, obeyed),
-		TEST(what_a_newer_caller_has_beyond_is_zero, obeyed),
+		TEST(what_the_kernel_does_not_tell_is_unknown, unit_obeyed),
+		TEST(without_cachestat_nothing_is_said_nor_changed,
+		     unit_obeyed),
+		TEST(bad_arguments_are_refused_before_any_call, unit_obeyed),
+		TEST(what_a_newer_caller_has_beyond_is_zero, unit_obeyed),
 	};
 
 	return t_main(tests);

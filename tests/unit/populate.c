@@ -166,12 +166,7 @@ static void a_piece_is_never_less_than_a_huge_page(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_need_encodings();
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, false);
-	u->f.encoding = GMEM_HUGETLB_RFC2;
-	u->f.create_flags = UINT64_MAX;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, 4 * GiB, &o, &g, &err), err);
 	fake_reset(&u->f);
 	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 4, -EINTR);

@@ -82,6 +82,20 @@ int unit_arm64(void **state)
 	return 0;
 }
 
+int unit_obeyed(void **state)
+{
+	struct unit *u = new_unit(state);
+
+	if (!u)
+		return -1;
+	fake_init(&u->f);
+	u->f.policy_obeyed = true;
+	u->f.own_inode = true;
+	u->f.nodes = 3;
+	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	return 0;
+}
+
 int unit_end(void **state)
 {
 	struct unit *u = *state;
@@ -135,6 +149,17 @@ void unit_need_encodings(void)
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 	t_skip("hugetlb-encodings", "built with GMEM_PROPOSED_UAPI=OFF");
 #endif
+}
+
+void unit_open_encoding(struct unit *u, uint32_t encoding)
+{
+	if (encoding != GMEM_HUGETLB_MERGED)
+		unit_need_encodings();
+	fake_fini(&u->f);
+	fake_init_sw(&u->f, false);
+	u->f.encoding = encoding;
+	u->f.create_flags = UINT64_MAX;
+	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
 }
 
 static const char *const names[FAKE_KINDS] = {

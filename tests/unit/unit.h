@@ -26,6 +26,8 @@ int unit_sw612(void **state);
 int unit_sw(void **state);
 int unit_inplace(void **state);
 int unit_arm64(void **state);
+/* A kernel that keeps policies, with nodes 0 and 1. */
+int unit_obeyed(void **state);
 /* Destroys the VM; the test fails if anything is left behind. */
 int unit_end(void **state);
 
@@ -49,6 +51,8 @@ union unit_newer unit_newer(const void *from, size_t sz, unsigned char tail);
 
 /* Skips where the library was built without the unmerged encodings. */
 void unit_need_encodings(void);
+/* Its VM, of unit_bare(): a kernel with private memory and that encoding. */
+void unit_open_encoding(struct unit *u, uint32_t encoding);
 
 /*
  * Fails the test if a call since fake_reset() is not in gmem_syscall_info()
