@@ -228,11 +228,11 @@ static int row_of_pages(const struct picture *p, uint64_t at, uint64_t end,
 }
 
 /* The first letter of the state, or 'm' for several. */
-static void put_state(int mark)
+static void put_state(int mark, bool coloured)
 {
 	const char *colour = mark == 's' ? "32" : mark == 'p' ? "31" : "33";
 
-	if (out_colour())
+	if (coloured)
 		printf("\033[%sm%c\033[0m", colour, mark);
 	else
 		putchar(mark);
@@ -241,6 +241,7 @@ static void put_state(int mark)
 static int row_of_states(const struct picture *p, uint64_t at, uint64_t end,
 			 uint64_t cell, struct gmem_error *err)
 {
+	bool coloured = out_colour();
 	const char *state;
 	uint64_t len, run;
 	int r = 0;
@@ -250,7 +251,7 @@ static int row_of_states(const struct picture *p, uint64_t at, uint64_t end,
 		len = end - at < cell ? end - at : cell;
 		r = state_at(p, at, len, &state, &run, err);
 		if (r >= 0)
-			put_state(run < len ? 'm' : *state);
+			put_state(run < len ? 'm' : *state, coloured);
 	}
 	putchar('\n');
 	return r < 0 ? r : 0;
