@@ -41,7 +41,7 @@ struct op {
 	struct object *object;
 	struct gmem *made; /* by create */
 	uint32_t slot;
-	uint64_t gpa, offset, len, size, hugetlb;
+	uint64_t gpa, offset, len, size, hugetlb, addr;
 	uint64_t flags;
 	int mode; /* of a bind */
 	uint32_t threads;

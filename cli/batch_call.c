@@ -49,6 +49,7 @@ int call_note(struct batch *b, struct op *op)
 		.gpa = op->gpa,
 		.len = op->len,
 		.offset = op->offset,
+		.userspace_addr = op->addr,
 		.flags = (uint32_t)op->flags,
 		.fd = -1,
 	};
@@ -73,7 +74,13 @@ int call_private(struct batch *b, struct op *op)
 
 int call_shared(struct batch *b, struct op *op)
 {
-	return gmem_set_shared(op->object->g, op->offset, op->len, &b->err);
+	struct gmem_attributes_opts opts = {
+		.sz = sizeof(opts),
+		.flags = op->flags,
+	};
+
+	return gmem_set_attributes(op->object->g, op->offset, op->len,
+				   GMEM_ATTRIBUTE_SHARED, &opts, &b->err);
 }
 
 int call_close(struct batch *b, struct op *op)

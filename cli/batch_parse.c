@@ -36,8 +36,13 @@ static const struct batch_flag unbind_words[] = {
 static const struct batch_flag note_words[] = {
 	{ "file=", 0 },
 	{ "offset=", 0 },
+	{ "addr=", 0 },
 	{ "dirty-log", GMEM_SLOT_DIRTY_LOG },
 	{ "readonly", GMEM_SLOT_READONLY },
+	{ NULL, 0 },
+};
+static const struct batch_flag shared_words[] = {
+	{ "unbacked", GMEM_ATTRIBUTES_UNBACKED },
 	{ NULL, 0 },
 };
 static const struct batch_flag populate_words[] = {
@@ -89,8 +94,8 @@ static const struct verb verbs[] = {
 	  .check = check_unbind,
 	  .commit = drop_slot },
 	{ .word = { "note",
-		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [dirty-log] "
-		    "[readonly]",
+		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [addr=ADDRESS] "
+		    "[dirty-log] [readonly]",
 		    "tell of a slot made by others; no KVM call" },
 	  .takes = "sgl",
 	  .flags = note_words,
@@ -107,8 +112,11 @@ static const struct verb verbs[] = {
 	  .takes = "Ool",
 	  .call = call_private,
 	  .check = check_pages },
-	{ .word = { "shared", "NAME OFFSET LEN", "convert a range to shared" },
+	{ .word = { "shared", "NAME OFFSET LEN [unbacked]",
+		    "convert a range to shared; unbacked: with nothing "
+		    "behind" },
 	  .takes = "Ool",
+	  .flags = shared_words,
 	  .call = call_shared,
 	  .check = check_pages },
 	{ .word = { "attributes", "NAME [OFFSET LEN]",
@@ -327,6 +335,11 @@ static int offset(struct parser *p, const char *text)
 	return size(p, text, &p->op->offset);
 }
 
+static int addr(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->addr);
+}
+
 static int policy_mode(struct parser *p, const char *text)
 {
 	uint32_t mode;
@@ -358,7 +371,7 @@ static const struct {
 	{ "hugetlb=", hugetlb },    { "offset=", offset },
 	{ "file=", object },	    { "threads=", threads },
 	{ "policy=", policy_mode }, { "set=", policy_mode },
-	{ "nodes=", nodes },
+	{ "nodes=", nodes },	    { "addr=", addr },
 };
 
 /* A word behind the arguments that have a place: "mmap", "hugetlb=2M". */

@@ -325,8 +325,7 @@ out:
 	guest_stop(&m);
 	if (gmem_vm_destroy(m.vm, &err) < 0)
 		status = -failed("take the VM down", &err);
-	/* It was behind a slot until now. */
-	if (m.shared)
+	else if (m.shared) /* it was behind a slot until now */
 		munmap(m.shared, PAGES * m.page);
 	return status;
 }

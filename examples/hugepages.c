@@ -77,6 +77,22 @@ static int try_refusals(struct gmem_vm *vm, struct gmem_create_opts *opts)
 	return refused("a file of 1 TiB", r, GMEM_REASON_NO_MEMORY, &err);
 }
 
+/*
+ * Here no guest is running: sharing is done although, for an encoding without
+ * MMAP, nothing that can be shared is behind the memory.
+ */
+static int share(struct gmem *ram, uint64_t offset, uint64_t len,
+		 struct gmem_error *err)
+{
+	struct gmem_attributes_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_ATTRIBUTES_UNBACKED,
+	};
+
+	return gmem_set_attributes(ram, offset, len, GMEM_ATTRIBUTE_SHARED,
+				   &opts, err);
+}
+
 /* Only whole huge pages can be converted. */
 static int convert(struct gmem *ram)
 {
@@ -84,11 +100,11 @@ static int convert(struct gmem *ram)
 	uint64_t len = PAGES * HUGE;
 	int r;
 
-	r = gmem_set_shared(ram, 4096, 4096, &err);
+	r = share(ram, 4096, 4096, &err);
 	if (refused("to share 4 KiB of a huge page", r, GMEM_REASON_UNALIGNED,
 		    &err) < 0)
 		return -1;
-	if (gmem_set_shared(ram, 0, len, &err) < 0)
+	if (share(ram, 0, len, &err) < 0)
 		return failed("make all shared", &err);
 	printf("%d huge pages are shared\n", PAGES);
 	if (gmem_set_private(ram, 0, len, &err) < 0)
@@ -104,7 +120,7 @@ static int convert_busy(struct gmem_vm *vm, struct gmem *ram)
 	uint64_t done, len = PAGES * HUGE, base = sysconf(_SC_PAGESIZE);
 	int r;
 
-	if (gmem_set_shared(ram, 0, len, &err) < 0)
+	if (share(ram, 0, len, &err) < 0)
 		return failed("make all shared", &err);
 	if (gmem_model_pin(vm, gmem_fd(ram), BUSY * HUGE, base, &err) < 0)
 		return failed("use a page", &err);

@@ -82,6 +82,8 @@ enum gmem_reason {
 	GMEM_REASON_ACCESS_DENIED = 31, /* a security module said no */
 	GMEM_REASON_KVM_UNLOADING = 32, /* the kvm module is going away */
 	GMEM_REASON_KERNEL = 33,	/* any other error of the kernel's */
+	GMEM_REASON_ADDRESS_LIMIT = 34, /* no room for so many addresses */
+	GMEM_REASON_LOCK_LIMIT = 35,	/* RLIMIT_MEMLOCK, under mlockall() */
 
 	/* file */
 	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM has no guest_memfd */
@@ -95,6 +97,7 @@ enum gmem_reason {
 	GMEM_REASON_NOT_GUEST_MEMFD = 48,	/* the fd is something else */
 	GMEM_REASON_STILL_BOUND = 49,		/* a slot uses the file */
 	GMEM_REASON_STILL_MAPPED = 50, /* a gmem_mmap() mapping is left */
+	GMEM_REASON_ALREADY_OWNED = 51, /* the file has a handle in this VM */
 
 	/* slot */
 	GMEM_REASON_SLOT_LIMIT = 60,	/* slot id beyond the VM's number */
@@ -117,6 +120,9 @@ enum gmem_reason {
 	GMEM_REASON_NOT_BOUND = 77,	 /* no slot there */
 	GMEM_REASON_NOTED_SLOT = 78,	 /* the slot is the VMM's own */
 	GMEM_REASON_RESET_PENDING = 79,	 /* attributes could not be reset */
+	GMEM_REASON_TWO_BACKINGS = 80,	 /* the guest would see one of them */
+	GMEM_REASON_HVA_BOUND = 81,	 /* an HVA slot needs it shared */
+	GMEM_REASON_SLOT_STUCK = 82,	 /* the kernel would not delete it */
 
 	/* attributes */
 	GMEM_REASON_ATTRIBUTE_UNKNOWN = 90, /* attribute other than PRIVATE */
@@ -127,6 +133,8 @@ enum gmem_reason {
 	GMEM_REASON_RECORD_FORMAT = 95,	    /* not an exported record */
 	GMEM_REASON_RECORD_MISMATCH = 96,   /* a record of another file */
 	GMEM_REASON_BUFFER_SIZE = 97,	    /* the buffer is too small */
+	GMEM_REASON_NO_SHARED_SIDE = 98,    /* nothing to share is behind it */
+	GMEM_REASON_RANGE_BUSY = 99,	    /* another change overlaps */
 
 	/* host view */
 	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
@@ -148,8 +156,11 @@ enum gmem_reason {
 	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
 };
 
-/* gmem_error.flags: the reason was worked out after the kernel refused. */
+/* gmem_error.flags. */
+/* The reason was worked out after the kernel refused. */
 #define GMEM_ERROR_DIAGNOSED (1U << 0)
+/* And what was half made could not be deleted: see GMEM_SLOT_STUCK. */
+#define GMEM_ERROR_STUCK (1U << 1)
 
 /*
  * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); the
@@ -413,7 +424,9 @@ struct gmem_bind_opts {
 };
 
 /*
- * Puts [@offset, @offset + @len) of @g at @gpa as memory slot @slot.
+ * Puts [@offset, @offset + @len) of @g at @gpa as memory slot @slot.  Where
+ * the file has no shared side and the caller brings none, addresses that
+ * nobody can touch are behind the slot.
  * Return: GMEM_BIND_FD or GMEM_BIND_HVA, the mode taken, or -errno.
  */
 GMEM_API GMEM_CHECK int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa,
@@ -430,7 +443,11 @@ struct gmem_unbind_opts {
 	uint32_t reserved; /* 0 */
 };
 
-/* Deletes the slot, then resets its attributes, which outlive slots. */
+/*
+ * Deletes the slot, then resets its attributes, which outlive slots.  A slot
+ * that the kernel would not delete stays as it is, GMEM_SLOT_STUCK, and is
+ * deleted by the next bind in its place, unbind or close of its file.
+ */
 GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
 				    const struct gmem_unbind_opts *opts,
 				    struct gmem_error *err);
@@ -440,6 +457,7 @@ GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
 #define GMEM_SLOT_READONLY (1U << 1)
 #define GMEM_SLOT_DIRTY_LOG (1U << 2)
 #define GMEM_SLOT_NOTED (1U << 3) /* out: from gmem_slot_note() */
+#define GMEM_SLOT_STUCK (1U << 4) /* out: the kernel would not delete it */
 
 struct gmem_slot {
 	size_t sz;
@@ -480,6 +498,9 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 #define GMEM_ATTRIBUTE_PRIVATE (1ULL << 3)
 #define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* got only: no slot there */
 
+/* gmem_attributes_opts.flags. */
+#define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
+#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share what nothing is behind */
 #define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
 
 struct gmem_attributes_opts {
@@ -489,9 +510,9 @@ struct gmem_attributes_opts {
 };
 
 /*
- * Makes [@offset, @offset + @len) private or shared.  The kernel is told in
- * steps of at most 1 GiB; after a failure err->done bytes have changed and
- * the record says so.
+ * Makes [@offset, @offset + @len) private or shared.  Changes that overlap
+ * take their turns as they came.  The kernel is told in steps of at most
+ * 1 GiB; after a failure err->done bytes have changed and the record says so.
  */
 GMEM_API GMEM_CHECK int gmem_set_attributes(
 	struct gmem *g, uint64_t offset, uint64_t len, uint64_t attributes,
@@ -520,6 +541,7 @@ GMEM_API GMEM_CHECK int gmem_attributes_export(const struct gmem *g, void *buf,
 
 /* Only the record is set: the kernel has these attributes already. */
 #define GMEM_IMPORT_RECORD_ONLY (1ULL << 0)
+#define GMEM_IMPORT_UNBACKED (1ULL << 1) /* as GMEM_ATTRIBUTES_UNBACKED */
 
 /*
  * Sets what an exported record says, in the kernel and in the record.  The

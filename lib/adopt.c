@@ -52,6 +52,38 @@ static int mappable(const struct gmem__ctx *ctx, int fd, struct gmem_error *err)
 	return 1;
 }
 
+/* The @n-th file of the VM's, which the lock is not held to look at. */
+static int nth_fd(struct gmem_vm *vm, unsigned int n)
+{
+	const struct gmem *g;
+	int fd;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	for (g = vm->files; g && n; g = g->next)
+		n--;
+	fd = g ? g->fd : -1;
+	(void)pthread_mutex_unlock(&vm->lock);
+	return fd;
+}
+
+/* Two handles of one file would be two records, and close each other's fd. */
+static int check_owned(struct gmem_vm *vm, int fd, const struct gmem__stat *st,
+		       struct gmem_error *err)
+{
+	struct gmem__stat other = { 0 };
+	int own;
+
+	for (unsigned int n = 0; (own = nth_fd(vm, n)) >= 0; n++)
+		if (own == fd || (gmem__fstat(&vm->ctx, own, &other) == 0 &&
+				  other.ino == st->ino && other.dev == st->dev))
+			return gmem__fail(err, GMEM_REASON_ALREADY_OWNED,
+					  (uint64_t)fd, (uint64_t)own,
+					  "the file of fd %d has a handle "
+					  "already, with fd %d",
+					  fd, own);
+	return 0;
+}
+
 static int adopt_checks(const struct gmem__ctx *ctx, int fd,
 			const struct gmem_adopt_opts *o, struct gmem__stat *st,
 			uint64_t *flags, struct gmem_error *err)
@@ -99,6 +131,8 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 	struct gmem *g;
 	int r = adopt_checks(ctx, fd, o, &st, &flags, err);
 
+	if (r == 0 && vm)
+		r = check_owned(vm, fd, &st, err);
 	if (r < 0)
 		return r;
 	/* The attributes of a foreign file are not ours to set by gpa. */

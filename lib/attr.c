@@ -12,6 +12,10 @@
 
 #define ATTRIBUTES_OPTS_V0 24
 
+#define ATTRIBUTES_FLAGS                                       \
+	(GMEM_ATTRIBUTES_CHECK_ONLY | GMEM_ATTRIBUTES_NOWAIT | \
+	 GMEM_ATTRIBUTES_UNBACKED)
+
 /* EAGAIN is normal where a page has passing references: 2^0 ... 2^13 us. */
 #define RETRIES 15
 #define FIRST_PAUSE_NS 1000
@@ -35,28 +39,49 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 	(void)pthread_mutex_unlock(&g->lock);
 }
 
-/* Whether slots cover all of the range; the busy range keeps them there. */
-static int covered(struct gmem *g, uint64_t offset, uint64_t len,
+static int no_shared_side(uint64_t at, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_NO_SHARED_SIDE, at, 0,
+			  "nothing that can be shared is behind offset "
+			  "0x%" PRIx64 ": each access of the guest would fail",
+			  at);
+}
+
+/*
+ * Whether slots cover all of the range; the ticket keeps them there.  The lock
+ * is taken for each, since there may be many.
+ */
+static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 		   struct gmem_error *err)
 {
-	uint64_t pos = offset, end = offset + len;
-	const struct gmem__slot *s = NULL;
+	uint64_t pos = offset, at, end = offset + len;
+	const struct gmem__slot *s;
+	bool reserved = false;
 
-	(void)pthread_mutex_lock(&g->vm->lock);
-	while (pos < end && (s = gmem__slot_at(g->vm, g, pos)) != NULL)
-		pos = s->s.offset + s->s.len;
-	(void)pthread_mutex_unlock(&g->vm->lock);
-	if (pos >= end)
-		return 0;
-	return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
-			  "offset 0x%" PRIx64
-			  " has no slot, so it has no attributes",
-			  pos);
+	while (pos < end) {
+		at = pos;
+		(void)pthread_mutex_lock(&g->vm->lock);
+		s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
+		if (s && gmem__slot_usable(s)) {
+			reserved = s->reserved;
+			pos = s->s.offset + s->s.len;
+		}
+		(void)pthread_mutex_unlock(&g->vm->lock);
+		if (pos == at)
+			return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
+					  "offset 0x%" PRIx64
+					  " has no slot, so it has no "
+					  "attributes",
+					  pos);
+		if (backed && reserved)
+			return no_shared_side(at, err);
+	}
+	return 0;
 }
 
 static int cancelled(const int *cancel, uint64_t pos, struct gmem_error *err)
 {
-	if (!cancel || !__atomic_load_n(cancel, __ATOMIC_RELAXED))
+	if (!gmem__cancelled(cancel))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_CANCELLED, pos, 0,
 			  "cancelled at offset 0x%" PRIx64, pos);
@@ -94,7 +119,7 @@ static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 	uint64_t gpa, left;
 
 	(void)pthread_mutex_lock(&g->vm->lock);
-	s = gmem__slot_at(g->vm, g, pos);
+	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
 	gpa = s->s.gpa + (pos - s->s.offset);
 	left = s->s.offset + s->s.len - pos;
 	(void)pthread_mutex_unlock(&g->vm->lock);
@@ -131,30 +156,77 @@ static int step_by_offset(struct gmem *g, uint64_t pos, uint64_t len,
 	return r;
 }
 
-/* One step with its retries.  *@n bytes were converted, also on failure. */
-static int step(struct gmem *g, uint64_t pos, uint64_t len,
-		enum gmem__state state, uint64_t *n, struct gmem_error *err)
+/*
+ * One step with its retries.  *@n bytes were converted, also on failure, which
+ * was at *@at.
+ */
+static int tell(struct gmem *g, uint64_t pos, uint64_t len,
+		enum gmem__state state, uint64_t *n, uint64_t *at)
 {
-	uint64_t pause = FIRST_PAUSE_NS, at = pos;
+	uint64_t pause = FIRST_PAUSE_NS;
 	int tries = 0, r;
 
+	*at = pos;
 	for (;;) {
 		if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
-			r = step_by_offset(g, pos, len, state, n, &at);
+			r = step_by_offset(g, pos, len, state, n, at);
 		else
 			r = step_by_gpa(g, pos, len, state, n);
-		gmem__attr_record(g, pos, *n, state);
 		if (r >= 0 || *n)
-			return r == -EAGAIN || r == -EINTR || r >= 0
-				       ? 0
-				       : refused(r, at, err);
+			return r == -EAGAIN || r == -EINTR || r >= 0 ? 0 : r;
 		if (r == -EINTR)
 			continue;
 		if (r != -EAGAIN || ++tries == RETRIES)
-			return refused(r, at, err);
+			return r;
 		g->ctx->sys->sleep(g->ctx->priv, pause);
 		pause *= 2;
 	}
+}
+
+static int step(struct gmem *g, uint64_t pos, uint64_t len,
+		enum gmem__state state, uint64_t *n, struct gmem_error *err)
+{
+	uint64_t at;
+	int r = tell(g, pos, len, state, n, &at);
+
+	gmem__attr_record(g, pos, *n, state);
+	return r < 0 ? refused(r, at, err) : 0;
+}
+
+/*
+ * Tells the kernel of @state where the record, which stays as it is, has
+ * private pages.  *@reached: how far that went.
+ */
+static int tell_private(struct gmem *g, uint64_t pos, uint64_t end,
+			enum gmem__state state, uint64_t *reached)
+{
+	uint64_t run, at;
+	int r = 0;
+
+	for (; r == 0 && pos < end; pos += run) {
+		if (gmem__record_run(&g->record, pos, end - pos, &run) !=
+		    GMEM__PRIVATE)
+			continue;
+		if (run > GMEM__STEP)
+			run = GMEM__STEP;
+		r = tell(g, pos, run, state, &run, &at);
+	}
+	*reached = pos;
+	return r;
+}
+
+int gmem__attr_all_shared(struct gmem *g, uint64_t offset, uint64_t len)
+{
+	uint64_t reached, back;
+	int r = tell_private(g, offset, offset + len, GMEM__SHARED, &reached);
+
+	if (r == 0) {
+		gmem__attr_record(g, offset, len, GMEM__SHARED);
+		return 0;
+	}
+	if (tell_private(g, offset, reached, GMEM__PRIVATE, &back) < 0)
+		gmem__attr_record(g, back, reached - back, GMEM__SHARED);
+	return r;
 }
 
 int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
@@ -178,18 +250,50 @@ int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 	return r;
 }
 
-int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
-		     enum gmem__state state, struct gmem_error *err)
+static int check_in_place(struct gmem *g, uint64_t offset, uint64_t len,
+			  enum gmem__state state, bool unbacked,
+			  struct gmem_error *err)
 {
-	if (g->record.blocks)
-		return gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES)
+	const struct gmem__slot *s;
+	uint32_t slot = 0;
+
+	if (state == GMEM__SHARED)
+		return unbacked || (g->flags & GMEM_CREATE_MMAP)
 			       ? 0
-			       : covered(g, offset, len, err);
+			       : no_shared_side(offset, err);
+	(void)pthread_mutex_lock(&g->vm->lock);
+	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_HVA, offset, len);
+	if (s)
+		slot = s->s.slot;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+	if (!s)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_HVA_BOUND, offset, slot,
+			  "offset 0x%" PRIx64 " + 0x%" PRIx64
+			  " is behind slot %u in HVA mode, whose memory has to "
+			  "stay shared",
+			  offset, len, slot);
+}
+
+int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
+		     enum gmem__state state, bool unbacked,
+		     struct gmem_error *err)
+{
+	if (!g->vm)
+		return gmem__fail(err, GMEM_REASON_NOT_BOUND, offset, len,
+				  "the file was adopted without a VM: offset "
+				  "0x%" PRIx64 " has no slot",
+				  offset);
+	if (g->record.blocks && gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		return check_in_place(g, offset, len, state, unbacked, err);
+	if (g->record.blocks)
+		return covered(g, offset, len,
+			       state == GMEM__SHARED && !unbacked, err);
 	/* Where nothing converts, a file may be asked for what it is. */
 	if (g->record.fixed == state)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NO_PRIVATE_MEMORY, offset, 0,
-			  "this file is %s for good: its VM can not convert",
+			  "this file is %s for good: its VM cannot convert",
 			  g->record.fixed == GMEM__SHARED ? "shared"
 							  : "private");
 }
@@ -212,9 +316,11 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 			const struct gmem_attributes_opts *opts,
 			struct gmem_error *err)
 {
+	struct gmem__range range = { g, offset, offset + len };
 	struct gmem_attributes_opts o;
-	struct gmem__busy busy;
+	struct gmem__ticket ticket;
 	enum gmem__state state;
+	bool unbacked;
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -224,7 +330,7 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return r;
 	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, GMEM_ATTRIBUTES_CHECK_ONLY,
+	r = gmem__flags_check(o.flags, ATTRIBUTES_FLAGS,
 			      "gmem_attributes_opts.flags", err);
 	if (r < 0)
 		return r;
@@ -233,18 +339,20 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 		return r;
 	state = attributes == GMEM_ATTRIBUTE_PRIVATE ? GMEM__PRIVATE
 						     : GMEM__SHARED;
+	unbacked = o.flags & GMEM_ATTRIBUTES_UNBACKED;
 	if (!g->record.blocks) {
-		r = gmem__attr_check(g, offset, len, state, err);
+		r = gmem__attr_check(g, offset, len, state, unbacked, err);
 		gmem__set_done(err, r < 0 ? 0 : len);
 		return r;
 	}
-	r = gmem__busy_begin(g->vm, &busy, g, offset, offset + len, err);
+	r = gmem__ticket_take(g->vm, &ticket, &range, 1,
+			      o.flags & GMEM_ATTRIBUTES_NOWAIT, o.cancel, err);
 	if (r < 0)
 		return r;
-	r = gmem__attr_check(g, offset, len, state, err);
+	r = gmem__attr_check(g, offset, len, state, unbacked, err);
 	if (r == 0 && !(o.flags & GMEM_ATTRIBUTES_CHECK_ONLY))
 		r = gmem__attr_convert(g, offset, len, state, o.cancel, err);
-	gmem__busy_end(g->vm, &busy);
+	gmem__ticket_return(g->vm, &ticket);
 	return r;
 }
 

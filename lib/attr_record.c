@@ -60,7 +60,7 @@ static int check_wire(const struct gmem *g, const void *buf, size_t len,
 
 /* Whether each run can be set, before any is. */
 static int check_runs(struct gmem *g, const void *buf, uint64_t runs,
-		      struct gmem_error *err)
+		      bool unbacked, struct gmem_error *err)
 {
 	uint64_t pos = 0, n;
 	enum gmem__state s;
@@ -69,7 +69,7 @@ static int check_runs(struct gmem *g, const void *buf, uint64_t runs,
 	for (uint64_t i = 0; r == 0 && i < runs; i++, pos += n) {
 		gmem__wire_run(buf, i, &n, &s);
 		if (s != GMEM__UNSET)
-			r = gmem__attr_check(g, pos, n, s, err);
+			r = gmem__attr_check(g, pos, n, s, unbacked, err);
 	}
 	return r;
 }
@@ -101,29 +101,35 @@ int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
 			   uint64_t flags, struct gmem_error *err)
 {
 	struct gmem__wire_info info = { 0 };
-	struct gmem__busy busy;
+	struct gmem__range range;
+	struct gmem__ticket ticket;
+	bool record_only = flags & GMEM_IMPORT_RECORD_ONLY;
+	/* What the kernel has already needs no backing to be told of. */
+	bool unbacked = record_only || (flags & GMEM_IMPORT_UNBACKED);
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
 		return r;
-	r = gmem__flags_check(flags, GMEM_IMPORT_RECORD_ONLY, "flags", err);
+	r = gmem__flags_check(flags,
+			      GMEM_IMPORT_RECORD_ONLY | GMEM_IMPORT_UNBACKED,
+			      "flags", err);
 	if (r < 0)
 		return r;
 	r = check_wire(g, buf, len, &info, err);
 	if (r < 0)
 		return r;
 	if (!g->record.blocks) {
-		r = check_runs(g, buf, info.runs, err);
+		r = check_runs(g, buf, info.runs, unbacked, err);
 		gmem__set_done(err, r < 0 ? 0 : g->size);
 		return r;
 	}
-	r = gmem__busy_begin(g->vm, &busy, g, 0, g->size, err);
+	range = (struct gmem__range){ g, 0, g->size };
+	r = gmem__ticket_take(g->vm, &ticket, &range, 1, false, NULL, err);
 	if (r < 0)
 		return r;
-	r = check_runs(g, buf, info.runs, err);
+	r = check_runs(g, buf, info.runs, unbacked, err);
 	if (r == 0)
-		r = set_runs(g, buf, info.runs, flags & GMEM_IMPORT_RECORD_ONLY,
-			     err);
-	gmem__busy_end(g->vm, &busy);
+		r = set_runs(g, buf, info.runs, record_only, err);
+	gmem__ticket_return(g->vm, &ticket);
 	return r;
 }

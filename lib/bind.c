@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "attr.h"
 #include "slot.h"
 
 #define BIND_OPTS_V0 32
@@ -18,8 +19,10 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 			   struct gmem_error *err)
 {
 	struct gmem__slot conflict;
-	int r;
+	int r = gmem__bind_shared(g, b, err);
 
+	if (r < 0)
+		return r;
 	(void)pthread_mutex_lock(&g->vm->lock);
 	r = gmem__bind_table(g->vm, g, b, &conflict, err);
 	(void)pthread_mutex_unlock(&g->vm->lock);
@@ -29,63 +32,73 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 }
 
 /*
- * A slot starts shared in the kernel.  What starts private is made so before
- * the bind returns; in an adopted VM, where others may have left attributes
- * at these addresses, "shared" is said aloud too.
+ * A slot starts shared in the kernel, or as the one before left it.  What
+ * starts private is made so before the bind returns; where somebody may have
+ * left attributes at these addresses, "shared" is said aloud too.
  */
-static int first_attributes(struct gmem *g, const struct gmem_slot *s,
-			    uint64_t flags, enum gmem__state *state)
+static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
+			    bool private)
 {
-	struct gmem_vm *vm = g->vm;
-	bool private = !(g->flags & GMEM_CREATE_INIT_SHARED) &&
-		       !(flags & GMEM_BIND_LEAVE_SHARED);
+	uint64_t done = s->len;
+	int r = 0;
 
-	*state = private ? GMEM__PRIVATE : GMEM__SHARED;
-	if (!gmem__by_gpa(vm, s) || (!private && vm->owns_fd))
-		return 0;
-	return gmem__gpa_attributes(
-		vm, s->gpa, s->len,
-		private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED, NULL);
+	if (gmem__vm_attributes(vm) &&
+	    (private || !vm->owns_fd || gmem__left_in(vm, s->gpa, s->len)))
+		r = gmem__gpa_attributes(vm, s->gpa, s->len,
+					 private ? GMEM_ATTRIBUTE_PRIVATE
+						 : GMEM_ATTRIBUTE_SHARED,
+					 &done);
+	gmem__slot_record(vm, s, 0, done,
+			  private ? GMEM__PRIVATE : GMEM__SHARED);
+	if (r == 0)
+		gmem__left_settled(vm, s->gpa, s->len);
+	return r;
 }
 
-/* Takes a slot back whose attributes could not be set. */
-static void bind_undo(struct gmem_vm *vm, struct gmem__slot *s)
+/* What the slot's pages start as. */
+static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 {
-	/* Nothing but a dead VM keeps a slot that exists from going. */
-	(void)gmem__region_delete(vm, &s->s);
-	if (gmem__gpa_attributes(vm, s->s.gpa, s->s.len, GMEM_ATTRIBUTE_SHARED,
-				 NULL) == 0)
-		gmem__slot_remove(vm, s);
-	else
-		gmem__slot_pending(vm, s);
+	bool fd = s->flags & GMEM_SLOT_FD;
+	bool shared = flags & GMEM_BIND_LEAVE_SHARED;
+
+	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		return first_attributes(
+			g->vm, s,
+			fd && !shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
+	/* In place it is the file that starts private or shared. */
+	return fd && shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
 }
 
-/* The system calls of a bind; @s is in the table and busy. */
+/* Takes back a slot whose attributes could not be set. */
+static int undo(struct gmem_vm *vm, struct gmem__slot *s, int sys,
+		struct gmem_error *err)
+{
+	uint32_t slot = s->s.slot;
+	int reset, code, r;
+
+	code = gmem__fail_call(err, sys, "setting the slot's first attributes");
+	r = gmem__slot_end(vm, s, false, &reset);
+	if (r < 0)
+		gmem__stuck_too(err, slot, r);
+	return code;
+}
+
+/* The system calls of a bind; @s is in the table and MAKING. */
 static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 		       const struct gmem__bind *b, struct gmem_error *err)
 {
-	enum gmem__state state;
-	int r;
+	int r = gmem__slot_create(g->vm, &s->s, g->fd);
 
-	r = gmem__reset_pending(g->vm, b->gpa, b->len, err);
-	if (r == 0) {
-		r = gmem__region_set(g->vm, &s->s, g->fd);
-		if (r < 0)
-			r = gmem__bind_diagnose(g, b, r, err);
-	}
 	if (r < 0) {
-		gmem__slot_remove(g->vm, s);
+		r = gmem__bind_diagnose(g, b, r, err);
+		gmem__slot_gone(g->vm, s, false);
 		return r;
 	}
-	r = first_attributes(g, &s->s, b->flags, &state);
-	if (r < 0) {
-		bind_undo(g->vm, s);
-		return gmem__fail_call(err, r,
-				       "setting the slot's first attributes");
-	}
-	gmem__slot_record(g->vm, &s->s, state);
+	r = start(g, &s->s, b->flags);
+	if (r < 0)
+		return undo(g->vm, s, r, err);
 	(void)pthread_mutex_lock(&g->vm->lock);
-	s->busy = false;
+	s->state = GMEM__SLOT_LIVE;
 	(void)pthread_mutex_unlock(&g->vm->lock);
 	return 0;
 }
@@ -93,7 +106,7 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 static void slot_fill(struct gmem__slot *s, struct gmem *g,
 		      const struct gmem__bind *b)
 {
-	s->busy = true;
+	s->state = GMEM__SLOT_MAKING;
 	s->s = (struct gmem_slot){
 		.sz = sizeof(s->s),
 		.slot = b->slot,
@@ -116,38 +129,78 @@ static void slot_fill(struct gmem__slot *s, struct gmem *g,
 		s->s.flags |= GMEM_SLOT_DIRTY_LOG;
 }
 
-static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
+/*
+ * The addresses behind the slot: the caller's, the file's mapping, or for a
+ * file that the host cannot map its reservation, and then *@reserved.
+ */
+static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
+		  struct gmem_error *err)
 {
-	struct gmem__busy busy;
-	struct gmem__slot *s;
-	unsigned char *view;
+	unsigned char *base;
 	int r;
 
-	/* KVM's own accesses go through userspace_addr, not the file. */
-	if ((g->flags & GMEM_CREATE_MMAP) &&
-	    !(b->flags & GMEM_BIND_USERSPACE_ADDR)) {
-		r = gmem__view(g, &view, err);
-		if (r < 0)
-			return r;
-		b->userspace_addr = (uintptr_t)view + b->offset;
-	}
-	s = gmem__alloc(g->ctx, sizeof(*s));
-	if (!s)
-		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
-	slot_fill(s, g, b);
-	r = gmem__busy_begin(g->vm, &busy, g, b->offset, b->offset + b->len,
-			     err);
-	if (r < 0) {
-		gmem__free(g->ctx, s);
-		return r;
-	}
-	r = gmem__slot_insert(g->vm, s, b, err);
-	if (r < 0)
-		gmem__free(g->ctx, s);
+	*reserved = false;
+	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
+		return 0;
+	if (g->flags & GMEM_CREATE_MMAP)
+		r = gmem__view(g, &base, err);
 	else
-		r = bind_kernel(g, s, b, err);
-	gmem__busy_end(g->vm, &busy);
-	return r < 0 ? r : (int)b->mode;
+		r = gmem__reservation_get(g, &base, err);
+	if (r < 0)
+		return r;
+	*reserved = !(g->flags & GMEM_CREATE_MMAP);
+	b->userspace_addr = (uintptr_t)base + b->offset;
+	return 0;
+}
+
+/* In its turn; *@s is the table's afterwards, and NULL. */
+static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
+			const struct gmem__bind *b, struct gmem_error *err)
+{
+	struct gmem__range range = { g, b->offset, b->offset + b->len };
+	struct gmem__ticket ticket;
+	struct gmem__slot *mine = *s;
+	int r = gmem__ticket_take(g->vm, &ticket, &range, 1, false, NULL, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__bind_shared(g, b, err);
+	if (r == 0)
+		r = gmem__slot_insert(g->vm, mine, b, err);
+	if (r == 0) {
+		*s = NULL;
+		r = bind_kernel(g, mine, b, err);
+	}
+	gmem__ticket_return(g->vm, &ticket);
+	return r;
+}
+
+static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
+{
+	struct gmem__slot *s;
+	bool reserved;
+	int r = gmem__not_in_callback(err);
+
+	if (r < 0)
+		return r;
+	gmem__slots_retry(g->vm, g, b);
+	r = behind(g, b, &reserved, err);
+	if (r < 0)
+		return r;
+	s = gmem__alloc(g->ctx, sizeof(*s));
+	if (s) {
+		slot_fill(s, g, b);
+		s->reserved = reserved;
+		r = bind_in_turn(g, &s, b, err);
+		if (!s)
+			return r < 0 ? r : (int)b->mode;
+		gmem__free(g->ctx, s);
+	} else {
+		r = gmem__fail_call(err, -ENOMEM, "allocating the slot");
+	}
+	if (reserved)
+		gmem__reservation_put(g);
+	return r;
 }
 
 int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
@@ -178,8 +231,8 @@ int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 		.userspace_addr = o.userspace_addr,
 	};
 	r = gmem__range_check(g, offset, len, err);
-	if (r < 0 || (r = gmem__bind_args(g->vm, &b, err)) < 0 ||
-	    (r = gmem__bind_plan(g, &b, err)) < 0)
+	if (r < 0 || (r = gmem__bind_plan(g, &b, err)) < 0 ||
+	    (r = gmem__bind_args(g->vm, &b, err)) < 0)
 		return r;
 	if (o.flags & GMEM_BIND_CHECK_ONLY)
 		return bind_check_only(g, &b, err);

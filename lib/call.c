@@ -23,7 +23,7 @@ static void done(const struct gmem__ctx *ctx, uint64_t t0, const char *call,
 	if (!ctx->trace)
 		return;
 	ev.ns = ctx->sys->now(ctx->priv) - t0;
-	ctx->trace(ctx->trace_arg, &ev);
+	gmem__call_trace(ctx, &ev);
 }
 
 int gmem__ioctl(const struct gmem__ctx *ctx, int fd, unsigned long request,

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "file.h"
+#include "slot.h"
 
 int gmem__enter(const struct gmem *g, struct gmem_error *err)
 {
@@ -118,6 +119,9 @@ static void file_link(struct gmem *g)
 {
 	(void)pthread_mutex_lock(&g->vm->lock);
 	g->next = g->vm->files;
+	g->prev = &g->vm->files;
+	if (g->next)
+		g->next->prev = &g->next;
 	g->vm->files = g;
 	(void)pthread_mutex_unlock(&g->vm->lock);
 }
@@ -149,8 +153,6 @@ void gmem__file_release(struct gmem *g)
 /* Out of the VM's list, unless a slot or a mapping still needs it. */
 static int file_unlink(struct gmem *g, struct gmem_error *err)
 {
-	struct gmem **p;
-
 	if (g->slots)
 		return gmem__fail(err, GMEM_REASON_STILL_BOUND, g->slots, 0,
 				  "%u slots still use the file", g->slots);
@@ -159,9 +161,9 @@ static int file_unlink(struct gmem *g, struct gmem_error *err)
 				  "the file is still mapped");
 	if (!g->vm)
 		return 0;
-	for (p = &g->vm->files; *p != g; p = &(*p)->next)
-		;
-	*p = g->next;
+	*g->prev = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
 	return 0;
 }
 
@@ -172,8 +174,10 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	if (r < 0 || !g)
 		return r;
 	r = gmem__ctx_check(g->ctx, err);
-	if (r < 0)
+	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
+	if (g->vm && g->slots)
+		gmem__slots_retry(g->vm, g, NULL);
 	if (g->vm)
 		(void)pthread_mutex_lock(&g->vm->lock);
 	r = file_unlink(g, err);

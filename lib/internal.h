@@ -13,6 +13,7 @@
 
 #include "record.h"
 #include "sys.h"
+#include "tree.h"
 #include "uapi.h"
 #include "uapi_proposed.h"
 
@@ -38,20 +39,39 @@ struct gmem__ctx {
 	bool arm64;
 };
 
-/* A range being changed; lives on the stack of the call that changes it. */
-struct gmem__busy {
-	struct gmem__busy *next;
-	const void *object; /* whose range: a file or a VM's slots */
+/* Bytes of an object: of a file. */
+struct gmem__range {
+	const void *object;
 	uint64_t start, end;
-	pthread_t owner;
 };
 
+/* A change that runs or waits; on the stack of the call that makes it. */
+struct gmem__ticket {
+	struct gmem__ticket *next; /* came later */
+	const struct gmem__range *r;
+	unsigned int n;
+};
+
+enum gmem__slot_state {
+	GMEM__SLOT_MAKING, /* being bound */
+	GMEM__SLOT_LIVE,
+	GMEM__SLOT_GOING, /* being deleted or forgotten */
+	GMEM__SLOT_STUCK, /* live, since the kernel would not delete it */
+	GMEM__SLOT_LEFT,  /* deleted; its guest addresses have attributes */
+};
+
+/* While in the table, and after that in the VM's .left by guest address. */
 struct gmem__slot {
-	struct gmem__slot *next;
+	struct gmem__node by_id;     /* in an address space */
+	struct gmem__node by_gpa;    /* in an address space */
+	struct gmem__node by_offset; /* of a file in a mode; with .s.gmem */
+	struct gmem__slot *next_stuck;
+	uint64_t serial; /* no other slot of the VM ever has it */
+	uint64_t pass;	 /* when it was last tried to be deleted */
 	struct gmem_slot s;
 	uint64_t ino, dev; /* of a noted slot's .fd, to see it die */
-	bool busy;	   /* being bound or unbound: not yet, no more */
-	bool deleted;	   /* in the kernel; attributes still to reset */
+	enum gmem__slot_state state;
+	bool reserved; /* .userspace_addr is in its file's reservation */
 };
 
 struct gmem__map {
@@ -78,9 +98,12 @@ struct gmem_vm {
 	bool readonly_slots;
 	struct gmem__feature features[GMEM__FEATURES];
 	pthread_mutex_t lock; /* all below; never held across the kernel */
-	pthread_cond_t idle;  /* a busy range or slot came free */
-	struct gmem__busy *busy;
-	struct gmem__slot *slots;
+	pthread_cond_t turn;  /* a ticket was given back */
+	struct gmem__ticket *first_ticket;	    /* in the order they came */
+	struct gmem__tree by_id, by_gpa, by_offset; /* the slots */
+	struct gmem__tree left;	  /* slots that left attributes behind */
+	struct gmem__slot *stuck; /* slots the kernel would not delete */
+	uint64_t serial, pass;
 	struct gmem *files;
 };
 
@@ -89,6 +112,7 @@ struct gmem {
 	struct gmem__ctx own_ctx;
 	struct gmem_vm *vm; /* NULL: a file without a VM */
 	struct gmem *next;  /* in vm->files */
+	struct gmem **prev; /* what points to it there */
 	int fd;
 	uint64_t size;
 	uint64_t page_size; /* the file's: the huge page or the host's */
@@ -98,10 +122,13 @@ struct gmem {
 	struct gmem__record record; /* .blocks NULL: nothing converts */
 	void *record_mem;
 	size_t record_len;
-	pthread_mutex_t lock; /* the record's writers and all below */
-	unsigned char *view;  /* the whole file, made when first needed */
+	pthread_mutex_t lock;	    /* the record's writers and all below */
+	unsigned char *view;	    /* the whole file, made when first needed */
+	unsigned char *reservation; /* PROT_NONE, as large as the file */
+	unsigned int reserved;	    /* slots that lie in it, or will */
+	bool leak; /* KVM still uses view and reservation: never unmap */
 	struct gmem__map *maps;
-	unsigned int slots; /* bound or noted */
+	unsigned int slots; /* in the table; under the VM's lock */
 };
 
 /* ctx.c */
@@ -178,6 +205,8 @@ gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 /* Marks what gmem__fail*() said as worked out after the fact. */
 int gmem__diagnosed(struct gmem_error *err, int code);
 void gmem__set_done(struct gmem_error *err, uint64_t done);
+/* Adds that what failed could not take its slot back either. */
+void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
 /* "ENOMEM" for -ENOMEM. */
 const char *gmem__errno_name(int sys);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */
@@ -276,11 +305,30 @@ int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
 		   int fd, const struct gmem_adopt_opts *opts,
 		   struct gmem **out, struct gmem_error *err);
 
-/* busy.c: disjoint changes run in parallel, overlapping ones wait. */
-int gmem__busy_begin(struct gmem_vm *vm, struct gmem__busy *b,
-		     const void *object, uint64_t start, uint64_t end,
-		     struct gmem_error *err);
-void gmem__busy_end(struct gmem_vm *vm, struct gmem__busy *b);
+/* ticket.c: disjoint changes run in parallel, overlapping ones in turn */
+/*
+ * Waits until no earlier change overlaps one of the @n ranges, which stay the
+ * caller's.  Return: 0, -EDEADLK in a callback, -ECANCELED, and with @nowait
+ * -EAGAIN instead of waiting.
+ */
+int gmem__ticket_take(struct gmem_vm *vm, struct gmem__ticket *t,
+		      const struct gmem__range *r, unsigned int n, bool nowait,
+		      const int *cancel, struct gmem_error *err);
+void gmem__ticket_return(struct gmem_vm *vm, const struct gmem__ticket *t);
+
+/* callback.c: every call of a caller's function; NULL is none */
+void gmem__call_trace(const struct gmem__ctx *ctx, const struct gmem_trace *ev);
+void gmem__call_progress(gmem_progress_fn *fn, void *arg, uint64_t done,
+			 uint64_t total);
+void gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
+		    int node);
+/* -EDEADLK in this thread's callback: for calls that change something. */
+int gmem__not_in_callback(struct gmem_error *err);
+
+static inline bool gmem__cancelled(const int *cancel)
+{
+	return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED);
+}
 
 /* map.c */
 /*
@@ -292,9 +340,23 @@ enum gmem__state gmem__host_state(const struct gmem *g, uint64_t offset,
 				  uint64_t len, uint64_t *run);
 int gmem__need_mappable(const struct gmem *g, struct gmem_error *err);
 int gmem__fail_private(uint64_t offset, struct gmem_error *err);
+/* -EACCES if some of the range is private to the host. */
+int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem_error *err);
 /* The whole-file mapping behind slots and copies; 0 or -errno. */
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
+/* A mapping was refused: the limits of the process have reasons of their own.
+ */
+int gmem__map_failed(int sys, uint64_t len, const char *what,
+		     struct gmem_error *err);
 void gmem__unmap_all(struct gmem *g);
+
+/* reservation.c: what is behind slots of a file that has no shared side */
+/* One more slot in it; *@out: its first byte. */
+int gmem__reservation_get(struct gmem *g, unsigned char **out,
+			  struct gmem_error *err);
+/* One slot less; with the last one it is unmapped. */
+void gmem__reservation_put(struct gmem *g);
 
 /* copy.c */
 /* A byte range of a mappable file: no alignment, @len may be 0. */

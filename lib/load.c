@@ -67,8 +67,8 @@ static int load(struct gmem *g, uint64_t offset, unsigned char *to, int fd,
 			return read_failed((int)n, fd, offset + *done, err);
 		if (n == 0)
 			break;
-		if (o->progress)
-			o->progress(o->progress_arg, *done + (uint64_t)n, len);
+		gmem__call_progress(o->progress, o->progress_arg,
+				    *done + (uint64_t)n, len);
 	}
 	if (*done == len || (o->flags & GMEM_LOAD_UNTIL_EOF))
 		return 0;

@@ -37,6 +37,38 @@ int gmem__fail_private(uint64_t offset, struct gmem_error *err)
 			  offset);
 }
 
+int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem_error *err)
+{
+	uint64_t run, pos = offset, end = offset + len;
+
+	while (pos < end) {
+		if (gmem__host_state(g, pos, end - pos, &run) != GMEM__SHARED)
+			return gmem__fail_private(pos, err);
+		pos += run;
+	}
+	return 0;
+}
+
+int gmem__map_failed(int sys, uint64_t len, const char *what,
+		     struct gmem_error *err)
+{
+	if (sys == -EAGAIN)
+		return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys,
+				      len, 0,
+				      "%s: 0x%" PRIx64 " bytes are more than "
+				      "RLIMIT_MEMLOCK leaves, and "
+				      "mlockall(MCL_FUTURE) counts them",
+				      what, len);
+	if (sys == -ENOMEM)
+		return gmem__fail_sys(err, GMEM_REASON_ADDRESS_LIMIT, 0, sys,
+				      len, 0,
+				      "%s: there is no room for 0x%" PRIx64
+				      " bytes of addresses",
+				      what, len);
+	return gmem__fail_call(err, sys, what);
+}
+
 /*
  * Guest memory does not go into forked children, where KVM's accesses through
  * it would not be seen, nor into core dumps.
@@ -48,7 +80,7 @@ static int map(const struct gmem *g, void **addr, uint64_t offset, uint64_t len,
 	int r = gmem__mmap(g->ctx, &p, len, prot, MAP_SHARED, g->fd, offset);
 
 	if (r < 0)
-		return gmem__fail_call(err, r, "mmap of the guest_memfd");
+		return gmem__map_failed(r, len, "mmap of the guest_memfd", err);
 	r = gmem__madvise(g->ctx, p, len, MADV_DONTFORK);
 	if (r == 0)
 		r = gmem__madvise(g->ctx, p, len, MADV_DONTDUMP);
@@ -90,7 +122,6 @@ void gmem__unmap_all(struct gmem *g)
 {
 	bool mapped = !gmem__ctx_forked(g->ctx);
 	struct gmem__map *m;
-	unsigned char *view;
 
 	while ((m = g->maps) != NULL) {
 		g->maps = m->next;
@@ -98,23 +129,11 @@ void gmem__unmap_all(struct gmem *g)
 			(void)gmem__munmap(g->ctx, m->addr, m->len);
 		gmem__free(g->ctx, m);
 	}
-	view = g->view;
-	g->view = NULL;
-	if (view && mapped)
-		(void)gmem__munmap(g->ctx, view, g->size);
-}
-
-static int check_shared(const struct gmem *g, uint64_t offset, uint64_t len,
-			struct gmem_error *err)
-{
-	uint64_t run, pos = offset, end = offset + len;
-
-	while (pos < end) {
-		if (gmem__host_state(g, pos, end - pos, &run) != GMEM__SHARED)
-			return gmem__fail_private(pos, err);
-		pos += run;
-	}
-	return 0;
+	if (mapped && !g->leak && g->view)
+		(void)gmem__munmap(g->ctx, g->view, g->size);
+	if (mapped && !g->leak && g->reservation)
+		(void)gmem__munmap(g->ctx, g->reservation, g->size);
+	g->view = g->reservation = NULL;
 }
 
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
@@ -143,7 +162,7 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 		return r;
 	r = gmem__need_mappable(g, err);
 	if (r == 0 && !(o.flags & GMEM_MMAP_ALLOW_PRIVATE))
-		r = check_shared(g, offset, len, err);
+		r = gmem__need_shared(g, offset, len, err);
 	if (r < 0)
 		return r;
 	m = gmem__alloc(g->ctx, sizeof(*m));

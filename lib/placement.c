@@ -32,8 +32,9 @@ struct look {
 
 static void end_run(struct look *l)
 {
-	if (l->bad_len && l->p.misplaced_run)
-		l->p.misplaced_run(l->p.arg, l->bad, l->bad_len, l->bad_node);
+	if (l->bad_len)
+		gmem__call_run(l->p.misplaced_run, l->p.arg, l->bad, l->bad_len,
+			       l->bad_node);
 	l->bad_len = 0;
 }
 

@@ -189,8 +189,7 @@ static void *worker(void *arg)
 
 static void progress(const struct job *j, uint64_t done, uint64_t total)
 {
-	if (j->o->progress)
-		j->o->progress(j->o->progress_arg, done, total);
+	gmem__call_progress(j->o->progress, j->o->progress_arg, done, total);
 }
 
 /* In the caller's thread, which needs no policy. */

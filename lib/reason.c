@@ -108,8 +108,17 @@ static const struct {
 	},
 	[GMEM_REASON_KERNEL] = {
 		"kernel", 0,
-		"see the errno; the call and its arguments were in order as "
-		"far as libgmem knows",
+		"see the errno and the message: the arguments were in order "
+		"as far as libgmem knows",
+	},
+	[GMEM_REASON_ADDRESS_LIMIT] = {
+		"address-limit", -ENOMEM,
+		"raise RLIMIT_AS or vm.max_map_count, or make smaller files: "
+		"a bound file takes as many addresses as it has bytes",
+	},
+	[GMEM_REASON_LOCK_LIMIT] = {
+		"lock-limit", -ENOMEM,
+		"raise RLIMIT_MEMLOCK, or call mlockall(2) without MCL_FUTURE",
 	},
 
 	[GMEM_REASON_NO_GUEST_MEMFD] = {
@@ -166,6 +175,9 @@ static const struct {
 		"still-mapped", -EBUSY,
 		"unmap with gmem_munmap(3) first, or use gmem_vm_destroy(3)",
 	},
+	[GMEM_REASON_ALREADY_OWNED] = {
+		"already-owned", -EEXIST, "use the handle that the file has",
+	},
 
 	[GMEM_REASON_SLOT_LIMIT] = {
 		"slot-limit", -EINVAL, "use a smaller slot number",
@@ -219,8 +231,8 @@ static const struct {
 	},
 	[GMEM_REASON_HVA_PRIVATE] = {
 		"hva-private", -EOPNOTSUPP,
-		"make the file with GMEM_CREATE_MMAP | "
-		"GMEM_CREATE_INIT_SHARED, or bind in fd mode",
+		"make the file with GMEM_CREATE_INIT_SHARED, or bind in fd "
+		"mode",
 	},
 	[GMEM_REASON_NEEDS_MMAP] = {
 		"needs-mmap", -EOPNOTSUPP,
@@ -243,6 +255,20 @@ static const struct {
 	[GMEM_REASON_RESET_PENDING] = {
 		"reset-pending", -EIO,
 		"bind there again, which retries, or destroy the VM",
+	},
+	[GMEM_REASON_TWO_BACKINGS] = {
+		"two-backings", -EOPNOTSUPP,
+		"leave GMEM_BIND_USERSPACE_ADDR out, and make the file with "
+		"GMEM_CREATE_MMAP if the host is to share its memory",
+	},
+	[GMEM_REASON_HVA_BOUND] = {
+		"hva-bound", -EBUSY,
+		"unbind the slot in HVA mode first, or bind it in fd mode",
+	},
+	[GMEM_REASON_SLOT_STUCK] = {
+		"slot-stuck", -EBUSY,
+		"try again: binding there, unbinding it and closing its file "
+		"each delete it anew; memory, or a memory cgroup, may be full",
 	},
 
 	[GMEM_REASON_ATTRIBUTE_UNKNOWN] = {
@@ -276,6 +302,16 @@ static const struct {
 	[GMEM_REASON_BUFFER_SIZE] = {
 		"buffer-size", -ENOSPC,
 		"ask for the size with a NULL buffer first",
+	},
+	[GMEM_REASON_NO_SHARED_SIDE] = {
+		"no-shared-side", -EOPNOTSUPP,
+		"bind with GMEM_BIND_USERSPACE_ADDR, or where the VM converts "
+		"in place make the file with GMEM_CREATE_MMAP; "
+		"GMEM_ATTRIBUTES_UNBACKED shares it all the same",
+	},
+	[GMEM_REASON_RANGE_BUSY] = {
+		"range-busy", -EAGAIN,
+		"try again, or leave GMEM_ATTRIBUTES_NOWAIT out to wait",
 	},
 
 	[GMEM_REASON_NOT_MAPPABLE] = {

@@ -1,116 +1,91 @@
 // SPDX-License-Identifier: MIT
-/* The slots of a VM: the table, and the ioctls that make and end one. */
-#include <errno.h>
+/*
+ * The table of a VM's slots: in order by id, by guest address and by offset in
+ * their file, so that no lookup grows with their number.
+ */
 #include <inttypes.h>
 
 #include "slot.h"
 
+/* The slot whose node it is, @at bytes into it. */
+static struct gmem__slot *slot_of(struct gmem__node *n, size_t at)
+{
+	return n ? (struct gmem__slot *)(void *)((char *)n - at) : NULL;
+}
+
+/* fd mode binds a range once, HVA mode any number of times: two groups. */
+static uint64_t file_group(const struct gmem *g, bool fd)
+{
+	return (uint64_t)(uintptr_t)g | fd;
+}
+
 struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
 				   uint32_t address_space)
 {
-	struct gmem__slot *s;
-
-	for (s = vm->slots; s; s = s->next)
-		if (!s->deleted && s->s.slot == slot &&
-		    s->s.address_space == address_space)
-			return s;
-	return NULL;
+	return slot_of(gmem__tree_overlap(&vm->by_id, address_space, slot,
+					  (uint64_t)slot + 1),
+		       offsetof(struct gmem__slot, by_id));
 }
 
-struct gmem__slot *gmem__slot_at(struct gmem_vm *vm, const struct gmem *g,
-				 uint64_t offset)
+struct gmem__slot *gmem__slot_by_gpa(struct gmem_vm *vm, uint32_t address_space,
+				     uint64_t gpa, uint64_t len)
 {
-	struct gmem__slot *s;
-
-	for (s = vm->slots; s; s = s->next)
-		if (!s->deleted && !s->busy && s->s.gmem == g &&
-		    (s->s.flags & GMEM_SLOT_FD) && offset >= s->s.offset &&
-		    offset - s->s.offset < s->s.len)
-			return s;
-	return NULL;
+	return slot_of(
+		gmem__tree_overlap(&vm->by_gpa, address_space, gpa, gpa + len),
+		offsetof(struct gmem__slot, by_gpa));
 }
 
-static uint32_t kernel_slot(const struct gmem_slot *s)
+struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
+					const struct gmem *g, uint64_t mode,
+					uint64_t offset, uint64_t len)
 {
-	return s->slot | s->address_space << 16;
+	return slot_of(gmem__tree_overlap(&vm->by_offset,
+					  file_group(g, mode == GMEM_BIND_FD),
+					  offset, offset + len),
+		       offsetof(struct gmem__slot, by_offset));
 }
 
-int gmem__region_set(struct gmem_vm *vm, const struct gmem_slot *s, int fd)
+struct gmem__slot *gmem__slot_first(struct gmem_vm *vm)
 {
-	struct gmem__region2 r = {
-		.region = {
-			.slot = kernel_slot(s),
-			.guest_phys_addr = s->gpa,
-			.memory_size = s->len,
-			.userspace_addr = s->userspace_addr,
-		},
-		.guest_memfd = (uint32_t)fd,
-		.guest_memfd_offset = s->offset,
-	};
-
-	if (s->flags & GMEM_SLOT_FD) {
-		r.region.flags = GMEM__MEM_GUEST_MEMFD;
-		return gmem__ioctl(&vm->ctx, vm->fd,
-				   GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
-	}
-	if (s->flags & GMEM_SLOT_READONLY)
-		r.region.flags |= GMEM__MEM_READONLY;
-	if (s->flags & GMEM_SLOT_DIRTY_LOG)
-		r.region.flags |= GMEM__MEM_LOG_DIRTY_PAGES;
-	return gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_SET_USER_MEMORY_REGION,
-			   &r.region);
+	return slot_of(gmem__tree_first(&vm->by_id),
+		       offsetof(struct gmem__slot, by_id));
 }
 
-int gmem__region_delete(struct gmem_vm *vm, const struct gmem_slot *s)
+struct gmem__slot *gmem__slot_next(const struct gmem__slot *s)
 {
-	struct gmem__region r = { .slot = kernel_slot(s) };
-	int ret = gmem__ioctl(&vm->ctx, vm->fd,
-			      GMEM__KVM_SET_USER_MEMORY_REGION, &r);
-
-	return ret == -EIO ? 0 : ret;
+	return slot_of(gmem__tree_next(&s->by_id),
+		       offsetof(struct gmem__slot, by_id));
 }
 
-bool gmem__by_gpa(const struct gmem_vm *vm, const struct gmem_slot *s)
+static void put_in(struct gmem_vm *vm, struct gmem__slot *s)
 {
-	return (s->flags & GMEM_SLOT_FD) &&
-	       gmem__has(vm, GMEM_FEATURE_VM_ATTRIBUTES) &&
-	       !gmem__has(vm, GMEM_FEATURE_FILE_ATTRIBUTES);
-}
+	const struct gmem_slot *p = &s->s;
 
-void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
-		       enum gmem__state state)
-{
-	struct gmem *g = s->gmem;
-
-	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s))
+	s->serial = ++vm->serial;
+	s->by_id.group = s->by_gpa.group = p->address_space;
+	s->by_id.start = p->slot;
+	s->by_id.end = (uint64_t)p->slot + 1;
+	s->by_gpa.start = p->gpa;
+	s->by_gpa.end = p->gpa + p->len;
+	gmem__tree_insert(&vm->by_id, &s->by_id);
+	gmem__tree_insert(&vm->by_gpa, &s->by_gpa);
+	if (!p->gmem)
 		return;
-	(void)pthread_mutex_lock(&g->lock);
-	gmem__record_set(&g->record, s->offset, s->len, state);
-	(void)pthread_mutex_unlock(&g->lock);
+	s->by_offset.group = file_group(p->gmem, p->flags & GMEM_SLOT_FD);
+	s->by_offset.start = p->offset;
+	s->by_offset.end = p->offset + p->len;
+	gmem__tree_insert(&vm->by_offset, &s->by_offset);
+	p->gmem->slots++;
 }
 
-void gmem__slot_remove(struct gmem_vm *vm, struct gmem__slot *s)
+void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s)
 {
-	struct gmem__slot **p;
-
-	(void)pthread_mutex_lock(&vm->lock);
-	for (p = &vm->slots; *p != s; p = &(*p)->next)
-		;
-	*p = s->next;
-	if (s->s.gmem)
-		s->s.gmem->slots--;
-	(void)pthread_mutex_unlock(&vm->lock);
-	gmem__free(&vm->ctx, s);
-}
-
-void gmem__slot_pending(struct gmem_vm *vm, struct gmem__slot *s)
-{
-	(void)pthread_mutex_lock(&vm->lock);
-	s->deleted = true;
-	if (s->s.gmem)
-		s->s.gmem->slots--;
-	s->s.gmem = NULL;
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__tree_remove(&vm->by_id, &s->by_id);
+	gmem__tree_remove(&vm->by_gpa, &s->by_gpa);
+	if (!s->s.gmem)
+		return;
+	gmem__tree_remove(&vm->by_offset, &s->by_offset);
+	s->s.gmem->slots--;
 }
 
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
@@ -121,12 +96,8 @@ int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 
 	(void)pthread_mutex_lock(&vm->lock);
 	r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
-	if (r == 0) {
-		s->next = vm->slots;
-		vm->slots = s;
-		if (s->s.gmem)
-			s->s.gmem->slots++;
-	}
+	if (r == 0)
+		put_in(vm, s);
 	(void)pthread_mutex_unlock(&vm->lock);
 	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
 }
@@ -139,33 +110,13 @@ int gmem__need_vm(const struct gmem *g, struct gmem_error *err)
 			  "the file was adopted without a VM");
 }
 
-int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
-{
-	struct gmem__slot *s;
-	int first = 0, r;
-
-	for (s = vm->slots; s; s = s->next) {
-		if (s->deleted || (s->s.flags & GMEM_SLOT_NOTED))
-			continue;
-		r = gmem__region_delete(vm, &s->s);
-		if (r == 0 && gmem__by_gpa(vm, &s->s) && !vm->owns_fd) {
-			r = gmem__gpa_attributes(vm, s->s.gpa, s->s.len,
-						 GMEM_ATTRIBUTE_SHARED, NULL);
-			if (r == -EIO)
-				r = 0;
-		}
-		if (r < 0 && first == 0)
-			first = gmem__fail_call(err, r, "deleting a slot");
-	}
-	return first;
-}
-
 void gmem__slots_free(struct gmem_vm *vm)
 {
 	struct gmem__slot *s;
 
-	while ((s = vm->slots) != NULL) {
-		vm->slots = s->next;
+	while ((s = gmem__slot_first(vm)) != NULL) {
+		gmem__slot_take_out(vm, s);
 		gmem__free(&vm->ctx, s);
 	}
+	gmem__left_free(vm);
 }

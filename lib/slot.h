@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The slot table of a VM and the checks before a bind. */
+/*
+ * The slots of a VM, from bind or note to their end.  An entry is MAKING while
+ * the kernel is asked, then LIVE; who ends it makes it GOING, in a ticket of
+ * its range.  When the kernel would not delete it, it is STUCK: as good as
+ * live, and deleted at the next occasion.
+ */
 #ifndef GMEM_LIB_SLOT_H
 #define GMEM_LIB_SLOT_H
 
@@ -17,8 +22,14 @@ struct gmem__bind {
 /* slot_check.c: no system calls but the fstat that tells a dead slot. */
 int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
 		    struct gmem_error *err);
+/* Of HVA mode: the range is shared; its ticket is held, or it is a question. */
+int gmem__bind_shared(const struct gmem *g, const struct gmem__bind *b,
+		      struct gmem_error *err);
 int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
 		    struct gmem_error *err);
+/* The slot that is in the way of the bind, or NULL; vm->lock is held. */
+struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
+				       const struct gmem__bind *b);
 /* Against the table; vm->lock is held.  @conflict: a copy of what is there. */
 int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
 		     const struct gmem__bind *b, struct gmem__slot *conflict,
@@ -30,40 +41,96 @@ int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
 int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
 			int sys, struct gmem_error *err);
 
-/* slot.c */
+/* slot.c: the table */
 /* A file that was adopted without a VM has no slots. */
 int gmem__need_vm(const struct gmem *g, struct gmem_error *err);
-/* Makes the slot in the kernel; @fd is its file in fd mode. */
-int gmem__region_set(struct gmem_vm *vm, const struct gmem_slot *s, int fd);
-/* A dead VM runs no guest any more: its slots count as deleted. */
-int gmem__region_delete(struct gmem_vm *vm, const struct gmem_slot *s);
-/* Whether a slot's attributes are the VM's to set, by guest address. */
-bool gmem__by_gpa(const struct gmem_vm *vm, const struct gmem_slot *s);
-/* Deleted in the kernel, but its attributes are still there. */
-void gmem__slot_pending(struct gmem_vm *vm, struct gmem__slot *s);
+/* Entries of any state but LEFT; with vm->lock held. */
 struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
 				   uint32_t address_space);
-/* The fd-mode slot with @offset of @g in it; with vm->lock held. */
-struct gmem__slot *gmem__slot_at(struct gmem_vm *vm, const struct gmem *g,
-				 uint64_t offset);
+struct gmem__slot *gmem__slot_by_gpa(struct gmem_vm *vm, uint32_t address_space,
+				     uint64_t gpa, uint64_t len);
+/* Of @g in that mode, a GMEM_BIND_*: the first in the range of the file. */
+struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
+					const struct gmem *g, uint64_t mode,
+					uint64_t offset, uint64_t len);
+struct gmem__slot *gmem__slot_first(struct gmem_vm *vm);
+struct gmem__slot *gmem__slot_next(const struct gmem__slot *s);
+/* Whether the guest has it, as far as the caller may rely on it. */
+static inline bool gmem__slot_usable(const struct gmem__slot *s)
+{
+	return s->state == GMEM__SLOT_LIVE || s->state == GMEM__SLOT_STUCK;
+}
+
 /* Enters @s, whose .s and @b say the same, unless something is in the way. */
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 		      const struct gmem__bind *b, struct gmem_error *err);
-/* The slot's part of its file's record, where attributes go by gpa. */
-void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
-		       enum gmem__state state);
-/* Out of the table and freed; its file has one slot less. */
-void gmem__slot_remove(struct gmem_vm *vm, struct gmem__slot *s);
-/* Deletes every slot that gmem_bind() made; the first failure is returned. */
-int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err);
+/* Out of the table; its file has one slot less.  With vm->lock held. */
+void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s);
 void gmem__slots_free(struct gmem_vm *vm);
 
-/* reset.c: attributes by guest address, whoever has a slot there */
+/* slot_end.c: the ways that a slot goes */
+typedef int gmem__slot_fn(const struct gmem__slot *s, const void *arg,
+			  struct gmem_error *err);
+/*
+ * Makes a slot that @check accepts GOING, in its turn.  The ticket is then
+ * the caller's, and @r is its range.
+ */
+int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__ticket *t, struct gmem__range *r,
+		     struct gmem__slot **out, struct gmem_error *err);
+/*
+ * Deletes a slot that is GOING or MAKING, in the kernel and here.  If that
+ * fails it is STUCK.  Attributes that cannot be reset, or with @keep are not,
+ * are left for the next slot there.
+ * Return: 0, or -errno of deleting it; *@reset: 0 or -errno of the reset.
+ */
+int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
+		   int *reset);
+/* The kernel has no such slot (any more): out of the table and freed. */
+void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left);
+/* Retries the stuck slots in the way of @b, or those of @g. */
+void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
+		       const struct gmem__bind *b);
+/*
+ * Before the VM goes: deletes every slot that gmem_bind() made.  The first
+ * failure is returned; what KVM still uses is marked to stay mapped.
+ */
+int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err);
+
+/* slot_kernel.c: the ioctls that make and end one */
+/* Makes the slot in the kernel; @fd is its file in fd mode. */
+int gmem__slot_create(struct gmem_vm *vm, const struct gmem_slot *s, int fd);
+/* A dead VM runs no guest any more: its slots count as deleted. */
+int gmem__slot_delete(struct gmem_vm *vm, const struct gmem_slot *s);
+
+/* reset.c: attributes by guest address, and what slots leave of them */
+/* Whether they are the VM's to set, by guest address. */
+static inline bool gmem__vm_attributes(const struct gmem_vm *vm)
+{
+	return gmem__has(vm, GMEM_FEATURE_VM_ATTRIBUTES) &&
+	       !gmem__has(vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+}
+
+/* Whether those of the slot are. */
+static inline bool gmem__by_gpa(const struct gmem_vm *vm,
+				const struct gmem_slot *s)
+{
+	return (s->flags & GMEM_SLOT_FD) && gmem__vm_attributes(vm);
+}
+
 /* Sets them in steps; *@done (may be NULL) bytes when it fails. */
 int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 			 uint64_t attributes, uint64_t *done);
-/* Retries the resets that unbind could not do; before a bind there. */
-int gmem__reset_pending(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
-			struct gmem_error *err);
+/* @len bytes of its file's record, from @at of the slot on; by gpa only. */
+void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
+		       uint64_t at, uint64_t len, enum gmem__state state);
+/* Keeps in mind that @s, out of the table, left attributes; vm->lock held. */
+void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s);
+/* Whether a slot left any in the range. */
+bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
+/* The range has attributes that somebody looks after again. */
+void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
+void gmem__left_free(struct gmem_vm *vm);
 
 #endif

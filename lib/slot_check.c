@@ -10,7 +10,8 @@
 
 #define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */
 #define X86_GPA_BITS 52	   /* the architecture's most */
-#define USER_ADDR_BITS 56  /* the most of x86-64 and arm64 */
+/* A low address is what a forgotten one would be: never guest memory. */
+#define USER_ADDR_LEAST 65536
 
 #define NEEDS_HVA (GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY | GMEM_BIND_ALIAS)
 
@@ -47,6 +48,14 @@ static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		return gmem__fail(err, GMEM_REASON_NEVER_USED, g->flags, 0,
 				  "this VM has no private memory, its guest "
 				  "would never see the private file");
+	if ((b->flags & GMEM_BIND_USERSPACE_ADDR) &&
+	    gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		return gmem__fail(err, GMEM_REASON_TWO_BACKINGS,
+				  b->userspace_addr, 0,
+				  "userspace_addr 0x%" PRIx64
+				  ": this VM converts in place, its guest "
+				  "would see the file only",
+				  b->userspace_addr);
 	return 0;
 }
 
@@ -54,14 +63,16 @@ static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
 		    struct gmem_error *err)
 {
-	uint64_t run;
-	enum gmem__state s = gmem__host_state(g, b->offset, b->len, &run);
+	int r = gmem__need_mappable(g, err);
 
-	if (!(g->flags & GMEM_CREATE_MMAP) || s != GMEM__SHARED || run < b->len)
-		return gmem__fail(err, GMEM_REASON_HVA_PRIVATE, g->flags, 0,
-				  "HVA mode needs a mappable, shared file and "
-				  "this one has flags 0x%" PRIx64,
-				  g->flags);
+	if (r < 0)
+		return r;
+	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES) &&
+	    !(g->flags & GMEM_CREATE_INIT_SHARED))
+		return gmem__fail(err, GMEM_REASON_HVA_PRIVATE, g->flags,
+				  GMEM_CREATE_INIT_SHARED,
+				  "HVA mode needs memory that is shared, and "
+				  "this file was made without INIT_SHARED");
 	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
 				  b->userspace_addr, 0,
@@ -73,6 +84,14 @@ static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
 				  b->flags, 0,
 				  "this VM has no read-only slots");
 	return 0;
+}
+
+int gmem__bind_shared(const struct gmem *g, const struct gmem__bind *b,
+		      struct gmem_error *err)
+{
+	if (b->mode != GMEM_BIND_HVA)
+		return 0;
+	return gmem__need_shared(g, b->offset, b->len, err);
 }
 
 int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
@@ -138,28 +157,40 @@ static int check_gpa(const struct gmem_vm *vm, const struct gmem__bind *b,
 	return 0;
 }
 
-/* Checked by the kernel for fd mode too, although it may be 0 there. */
+/*
+ * The caller's own.  The kernel checks no more than that it is an address of a
+ * process, and takes it for guest memory whatever is there.
+ */
 static int check_userspace_addr(const struct gmem_vm *vm,
 				const struct gmem__bind *b,
 				struct gmem_error *err)
 {
-	uint64_t end = b->userspace_addr + b->len;
+	const struct gmem__ctx *ctx = &vm->ctx;
+	uint64_t addr = b->userspace_addr;
 
-	if (b->userspace_addr && !(b->flags & GMEM_BIND_USERSPACE_ADDR))
-		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
-				  b->userspace_addr, 0,
+	if (!(b->flags & GMEM_BIND_USERSPACE_ADDR)) {
+		if (!addr)
+			return 0;
+		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, 0,
 				  "userspace_addr 0x%" PRIx64
 				  " without GMEM_BIND_USERSPACE_ADDR",
-				  b->userspace_addr);
-	if (b->userspace_addr % vm->ctx.page_size == 0 &&
-	    end >= b->userspace_addr && end <= 1ULL << USER_ADDR_BITS)
+				  addr);
+	}
+	if (b->mode == GMEM_BIND_FD && addr < USER_ADDR_LEAST)
+		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr,
+				  USER_ADDR_LEAST,
+				  "userspace_addr 0x%" PRIx64
+				  " is below 0x%x: KVM would take what the VMM "
+				  "has there for guest memory",
+				  addr, (unsigned int)USER_ADDR_LEAST);
+	if (addr % ctx->page_size == 0 && addr + b->len >= addr &&
+	    ctx->sys->addressable(ctx->priv, addr, b->len))
 		return 0;
-	return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, b->userspace_addr,
-			  vm->ctx.page_size,
+	return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, ctx->page_size,
 			  "userspace_addr 0x%" PRIx64
 			  " is not a page-aligned, untagged user address "
 			  "with room for 0x%" PRIx64 " bytes",
-			  b->userspace_addr, b->len);
+			  addr, b->len);
 }
 
 int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
@@ -175,50 +206,55 @@ int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
 	return check_userspace_addr(vm, b, err);
 }
 
-static bool overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
+struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
+				       const struct gmem__bind *b)
 {
-	return a < b + blen && b < a + alen;
+	struct gmem__slot *s = gmem__slot_find(vm, b->slot, b->address_space);
+
+	if (!s)
+		s = gmem__slot_by_gpa(vm, b->address_space, b->gpa, b->len);
+	if (!s && g && b->mode == GMEM_BIND_FD)
+		s = gmem__slot_by_offset(vm, g, GMEM_BIND_FD, b->offset,
+					 b->len);
+	return s;
+}
+
+static int refuse(const struct gmem__bind *b, const struct gmem_slot *s,
+		  struct gmem_error *err)
+{
+	if (s->flags & GMEM_SLOT_STUCK)
+		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s->slot, s->gpa,
+				  "slot %u at gpa 0x%" PRIx64
+				  " is in the way, and the kernel would not "
+				  "delete it",
+				  s->slot, s->gpa);
+	if (s->slot == b->slot && s->address_space == b->address_space)
+		return gmem__fail(err, GMEM_REASON_SLOT_IN_USE, b->slot, 0,
+				  "slot %u is at gpa 0x%" PRIx64 " already",
+				  b->slot, s->gpa);
+	if (s->address_space == b->address_space && s->gpa < b->gpa + b->len &&
+	    b->gpa < s->gpa + s->len)
+		return gmem__fail(err, GMEM_REASON_GPA_OVERLAP, b->gpa, s->gpa,
+				  "gpa 0x%" PRIx64 " + 0x%" PRIx64
+				  " overlaps slot %u at 0x%" PRIx64
+				  " + 0x%" PRIx64,
+				  b->gpa, b->len, s->slot, s->gpa, s->len);
+	return gmem__fail(err, GMEM_REASON_RANGE_BOUND, b->offset, s->offset,
+			  "offset 0x%" PRIx64 " + 0x%" PRIx64
+			  " is bound by slot %u at 0x%" PRIx64 " + 0x%" PRIx64,
+			  b->offset, b->len, s->slot, s->offset, s->len);
 }
 
 int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
 		     const struct gmem__bind *b, struct gmem__slot *conflict,
 		     struct gmem_error *err)
 {
-	const struct gmem__slot *s =
-		gmem__slot_find(vm, b->slot, b->address_space);
+	const struct gmem__slot *s = gmem__bind_conflict(vm, g, b);
 
-	if (s) {
-		*conflict = *s;
-		return gmem__fail(err, GMEM_REASON_SLOT_IN_USE, b->slot, 0,
-				  "slot %u is at gpa 0x%" PRIx64 " already",
-				  b->slot, s->s.gpa);
-	}
-	for (s = vm->slots; s; s = s->next) {
-		if (s->deleted || s->s.address_space != b->address_space ||
-		    !overlap(b->gpa, b->len, s->s.gpa, s->s.len))
-			continue;
-		*conflict = *s;
-		return gmem__fail(
-			err, GMEM_REASON_GPA_OVERLAP, b->gpa, s->s.gpa,
-			"gpa 0x%" PRIx64 " + 0x%" PRIx64
-			" overlaps slot %u at 0x%" PRIx64 " + 0x%" PRIx64,
-			b->gpa, b->len, s->s.slot, s->s.gpa, s->s.len);
-	}
-	if (b->mode != GMEM_BIND_FD)
+	if (!s)
 		return 0;
-	for (s = vm->slots; g && s; s = s->next) {
-		if (s->deleted || s->s.gmem != g ||
-		    !(s->s.flags & GMEM_SLOT_FD) ||
-		    !overlap(b->offset, b->len, s->s.offset, s->s.len))
-			continue;
-		*conflict = *s;
-		return gmem__fail(
-			err, GMEM_REASON_RANGE_BOUND, b->offset, s->s.offset,
-			"offset 0x%" PRIx64 " + 0x%" PRIx64
-			" is bound by slot %u at 0x%" PRIx64 " + 0x%" PRIx64,
-			b->offset, b->len, s->s.slot, s->s.offset, s->s.len);
-	}
-	return 0;
+	*conflict = *s;
+	return refuse(b, &s->s, err);
 }
 
 int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
@@ -266,12 +302,14 @@ int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
 				   "another VM",
 				   g->fd);
 	} else if (sys == -EINVAL) {
-		r = gmem__fail_sys(err, GMEM_REASON_UNKNOWN_SLOT, -EEXIST, sys,
-				   b->slot, 0,
-				   "slot %u or that range of the file seems to "
-				   "be taken by a slot that libgmem was not "
-				   "told of",
-				   b->slot);
+		/* Up to 7.1 a range that is bound already is no EEXIST. */
+		return gmem__fail_sys(err, GMEM_REASON_KERNEL, 0, sys, b->slot,
+				      b->gpa,
+				      "the kernel refuses slot %u at gpa "
+				      "0x%" PRIx64 ", EINVAL: perhaps libgmem "
+				      "was not told of a slot that has this id "
+				      "or that range of the file",
+				      b->slot, b->gpa);
 	} else {
 		return gmem__fail_call(err, sys, "binding the slot");
 	}

@@ -85,7 +85,7 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	struct gmem_slot s;
 	int r = gmem__vm_enter(vm, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
 	r = gmem__out_check(slot, SLOT_V0, "gmem_slot", err);
 	if (r < 0)
@@ -103,12 +103,20 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	n->s = s;
 	n->s.sz = sizeof(n->s);
 	n->s.flags |= GMEM_SLOT_NOTED;
+	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);
-	if (r == 0)
+	if (r == 0) {
+		gmem__slots_retry(vm, s.gmem, &b);
 		r = gmem__slot_insert(vm, n, &b, err);
-	if (r < 0)
+	}
+	if (r < 0) {
 		gmem__free(&vm->ctx, n);
-	return r;
+		return r;
+	}
+	/* What others left there is the VMM's now, until it forgets. */
+	if (s.gmem && gmem__by_gpa(vm, &s))
+		gmem__left_settled(vm, s.gpa, s.len);
+	return 0;
 }
 
 static int not_bound(uint32_t slot, uint32_t address_space,
@@ -119,45 +127,45 @@ static int not_bound(uint32_t slot, uint32_t address_space,
 			  address_space);
 }
 
+struct slot_id {
+	uint32_t slot, address_space;
+};
+
+static int may_forget(const struct gmem__slot *s, const void *arg,
+		      struct gmem_error *err)
+{
+	const struct slot_id *id = arg;
+
+	if (!s)
+		return not_bound(id->slot, id->address_space, err);
+	if (s->s.flags & GMEM_SLOT_NOTED)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_STILL_BOUND, id->slot, 0,
+			  "slot %u was made by gmem_bind(3), gmem_unbind(3) "
+			  "ends it",
+			  id->slot);
+}
+
 int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		     struct gmem_error *err)
 {
-	struct gmem__busy busy;
+	struct slot_id id = { slot, address_space };
+	struct gmem__ticket ticket;
+	struct gmem__range range;
 	struct gmem__slot *s;
-	struct gmem_slot was;
 	int r = gmem__vm_enter(vm, err);
 
 	if (r < 0)
 		return r;
-	was.sz = sizeof(was);
-	r = gmem_slot_get(vm, slot, address_space, &was, err);
+	r = gmem__slot_going(vm, slot, address_space, may_forget, &id, &ticket,
+			     &range, &s, err);
 	if (r < 0)
 		return r;
-	if (!(was.flags & GMEM_SLOT_NOTED))
-		return gmem__fail(err, GMEM_REASON_STILL_BOUND, slot, 0,
-				  "slot %u was made by gmem_bind(3), "
-				  "gmem_unbind(3) ends it",
-				  slot);
-	/* Conversions through the slot end first. */
-	r = gmem__busy_begin(vm, &busy, was.gmem, was.offset,
-			     was.offset + was.len, err);
-	if (r < 0)
-		return r;
-	(void)pthread_mutex_lock(&vm->lock);
-	s = gmem__slot_find(vm, slot, address_space);
-	(void)pthread_mutex_unlock(&vm->lock);
-	if (s) {
-		gmem__slot_record(vm, &s->s, GMEM__UNSET);
-		/* What was set through the slot outlives it. */
-		if (s->s.gmem && gmem__by_gpa(vm, &s->s))
-			gmem__slot_pending(vm, s);
-		else
-			gmem__slot_remove(vm, s);
-	} else {
-		r = not_bound(slot, address_space, err);
-	}
-	gmem__busy_end(vm, &busy);
-	return r;
+	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
+	/* What was set through the slot outlives it. */
+	gmem__slot_gone(vm, s, s->s.gmem && gmem__by_gpa(vm, &s->s));
+	gmem__ticket_return(vm, &ticket);
+	return 0;
 }
 
 int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
@@ -173,7 +181,7 @@ int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		return r;
 	(void)pthread_mutex_lock(&vm->lock);
 	s = gmem__slot_find(vm, slot, address_space);
-	if (s && !s->busy)
+	if (s && gmem__slot_usable(s))
 		gmem__out_copy(out, &s->s, sizeof(s->s));
 	else
 		r = not_bound(slot, address_space, err);

@@ -36,6 +36,8 @@ struct gmem_sys {
 	int (*mmap)(void *priv, void **addr, size_t len, int prot, int flags,
 		    int fd, uint64_t offset);
 	int (*munmap)(void *priv, void *addr, size_t len);
+	/* Whether [@addr, @addr + @len) are addresses of this process. */
+	int (*addressable)(void *priv, uint64_t addr, uint64_t len);
 	int (*madvise)(void *priv, void *addr, size_t len, int advice);
 	int (*mbind)(void *priv, void *addr, size_t len, int mode,
 		     const unsigned long *nodes, unsigned long maxnode,
@@ -60,6 +62,9 @@ struct gmem_sys {
 	int (*thread_start)(void *priv, pthread_t *t, void *(*fn)(void *),
 			    void *arg);
 	void (*thread_join)(void *priv, pthread_t t);
+	/* Waits for @c, with @m held, at most @ns; 0: for ever. */
+	void (*cond_wait)(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
+			  uint64_t ns);
 	uint64_t (*now)(void *priv); /* ns, monotonic */
 	void (*sleep)(void *priv, uint64_t ns);
 	void *(*alloc)(void *priv, size_t len); /* zeroed; NULL = none */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,6 +25,10 @@
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451 /* 6.5, the same number everywhere */
+#endif
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* 4.17 */
 #endif
 
 struct cachestat_range {
@@ -142,6 +147,33 @@ static int linux_munmap(void *priv, void *addr, size_t len)
 {
 	(void)priv;
 	return result(munmap(addr, len));
+}
+
+/*
+ * Of the limit of the process's addresses no call tells.  The kernel puts what
+ * it tells a new program near the top, so most addresses are below that; for
+ * others a page is mapped there, if it can be, where nothing is.
+ */
+static int linux_addressable(void *priv, uint64_t addr, uint64_t len)
+{
+	uint64_t page = linux_page_size(priv), end = addr + len;
+	void *last = (void *)(uintptr_t)(end - page), *p;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+
+	if (end <= getauxval(AT_RANDOM))
+		return 1;
+	p = mmap(last, page, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p == MAP_FAILED && errno != ENOMEM)
+		return 1; /* something is there */
+	if (p == MAP_FAILED) {
+		/* Beyond the limit, or is no mapping to be had at all? */
+		p = mmap(NULL, page, PROT_NONE, flags, -1, 0);
+		if (p == MAP_FAILED)
+			return 1;
+		last = NULL;
+	}
+	(void)munmap(p, page);
+	return last != NULL;
 }
 
 static int linux_madvise(void *priv, void *addr, size_t len, int advice)
@@ -279,6 +311,22 @@ static uint64_t linux_now(void *priv)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+static void linux_cond_wait(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
+			    uint64_t ns)
+{
+	struct timespec ts;
+	uint64_t end;
+
+	if (!ns) {
+		(void)pthread_cond_wait(c, m);
+		return;
+	}
+	end = linux_now(priv) + ns;
+	ts.tv_sec = (time_t)(end / 1000000000);
+	ts.tv_nsec = (long)(end % 1000000000);
+	(void)pthread_cond_timedwait(c, m, &ts);
+}
+
 static void linux_sleep(void *priv, uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / 1000000000),
@@ -313,6 +361,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.fstatfs = linux_fstatfs,
 	.mmap = linux_mmap,
 	.munmap = linux_munmap,
+	.addressable = linux_addressable,
 	.madvise = linux_madvise,
 	.mbind = linux_mbind,
 	.get_mempolicy = linux_get_mempolicy,
@@ -328,6 +377,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.vm_write = linux_vm_write,
 	.thread_start = linux_thread_start,
 	.thread_join = linux_thread_join,
+	.cond_wait = linux_cond_wait,
 	.now = linux_now,
 	.sleep = linux_sleep,
 	.alloc = linux_alloc,

@@ -23,16 +23,18 @@ static const struct {
 	  BOTH " gmem_create" },
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION",
 	  GMEM__KVM_SET_USER_MEMORY_REGION,
-	  "gmem_vm_destroy gmem_bind gmem_unbind" },
+	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
+	  "gmem_slot_note" },
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION2",
 	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
-	  "gmem_vm_destroy gmem_bind gmem_unbind gmem_set_attributes "
+	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
+	  "gmem_slot_note gmem_set_attributes "
 	  "gmem_set_private gmem_set_shared gmem_attributes_import" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES2",
 	  GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
-	  BOTH " gmem_set_attributes gmem_set_private gmem_set_shared "
-	       "gmem_attributes_import" },
+	  BOTH " gmem_bind gmem_set_attributes gmem_set_private "
+	       "gmem_set_shared gmem_attributes_import" },
 	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt" },
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
@@ -44,15 +46,15 @@ static const struct {
 	  "gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
-	  BOTH " gmem_create gmem_adopt gmem_bind gmem_mmap gmem_read "
-	       "gmem_write "
+	  BOTH " gmem_create gmem_adopt gmem_bind gmem_slot_note "
+	       "gmem_mmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load" },
 	{ "munmap", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
-	       "gmem_close gmem_bind gmem_mmap gmem_munmap gmem_read "
-	       "gmem_write "
+	       "gmem_close gmem_bind gmem_unbind gmem_slot_note "
+	       "gmem_mmap gmem_munmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load" },
@@ -89,7 +91,7 @@ static const struct {
 	  "gmem_read gmem_write "
 	  "gmem_populate gmem_load" },
 	{ "clock_nanosleep", NULL, 0,
-	  "gmem_set_attributes gmem_set_private gmem_set_shared "
+	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
 	  "gmem_attributes_import" },
 	/* what libc makes of starting and ending a thread */
 	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "file.h"
 #include "slot.h"
@@ -55,6 +56,7 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 		    struct gmem_error *err)
 {
 	struct gmem_vm *vm = sys->alloc(priv, sizeof(*vm));
+	pthread_condattr_t attr;
 	int r;
 
 	if (!vm)
@@ -64,8 +66,11 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 		sys->free(priv, vm);
 		return r;
 	}
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&vm->lock, NULL);
-	(void)pthread_cond_init(&vm->idle, NULL);
+	(void)pthread_cond_init(&vm->turn, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	vm->fd = -1;
 	vm->encoding = o->hugetlb_encoding;
 	*out = vm;
@@ -81,7 +86,7 @@ static void vm_free(struct gmem_vm *vm)
 		(void)gmem__close(&vm->ctx, vm->fd);
 	gmem__ctx_fini(&vm->ctx);
 	(void)pthread_mutex_destroy(&vm->lock);
-	(void)pthread_cond_destroy(&vm->idle);
+	(void)pthread_cond_destroy(&vm->turn);
 	sys->free(priv, vm);
 }
 
@@ -334,7 +339,7 @@ int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 	if (r < 0 || !vm)
 		return r;
 	r = gmem__ctx_check(&vm->ctx, err);
-	if (r < 0)
+	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
 	if (vm->files)
 		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
@@ -349,7 +354,7 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 	struct gmem *g;
 	int r = gmem__begin(err);
 
-	if (r < 0 || !vm)
+	if (r < 0 || !vm || (r = gmem__not_in_callback(err)) < 0)
 		return r;
 	/* Slots first: KVM must not reach memory that is being unmapped. */
 	if (!gmem__ctx_forked(&vm->ctx))

@@ -169,6 +169,12 @@ static int sys_munmap(void *priv, void *addr, size_t len)
 	return leave(priv, r);
 }
 
+static int sys_addressable(void *priv, uint64_t addr, uint64_t len)
+{
+	(void)priv;
+	return gmem__sys_linux.addressable(NULL, addr, len);
+}
+
 static int sys_madvise(void *priv, void *addr, size_t len, int advice)
 {
 	int r = enter(priv, "madvise");
@@ -312,6 +318,13 @@ static void sys_thread_join(void *priv, pthread_t t)
 	gmem__sys_linux.thread_join(NULL, t);
 }
 
+static void sys_cond_wait(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
+			  uint64_t ns)
+{
+	(void)priv;
+	gmem__sys_linux.cond_wait(NULL, c, m, ns);
+}
+
 static uint64_t sys_now(void *priv)
 {
 	(void)priv;
@@ -361,6 +374,7 @@ const struct gmem_sys model__sys = {
 	.fstatfs = sys_fstatfs,
 	.mmap = sys_mmap,
 	.munmap = sys_munmap,
+	.addressable = sys_addressable,
 	.madvise = sys_madvise,
 	.mbind = sys_mbind,
 	.get_mempolicy = sys_get_mempolicy,
@@ -376,13 +390,14 @@ const struct gmem_sys model__sys = {
 	.vm_write = sys_vm_write,
 	.thread_start = sys_thread_start,
 	.thread_join = sys_thread_join,
+	.cond_wait = sys_cond_wait,
 	.now = sys_now,
 	.sleep = sys_sleep,
 	.alloc = sys_alloc,
 	.free = sys_free,
 };
 
-#define CALLS 31
+#define CALLS 33
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

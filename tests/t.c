@@ -81,6 +81,21 @@ void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	_fail(file, line);
 }
 
+int t_attributes(struct gmem *g, uint64_t offset, uint64_t len,
+		 uint64_t attributes, struct gmem_error *err)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED };
+
+	return gmem_set_attributes(g, offset, len, attributes, &o, err);
+}
+
+int t_share(struct gmem *g, uint64_t offset, uint64_t len,
+	    struct gmem_error *err)
+{
+	return t_attributes(g, offset, len, GMEM_ATTRIBUTE_SHARED, err);
+}
+
 int t_run(const char *group, const struct CMUnitTest *tests, size_t n)
 {
 	int failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);

@@ -69,6 +69,12 @@ void t_reason_at(const struct gmem_error *err, uint32_t reason,
 void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	     const char *file, int line);
 
+/* As GMEM_ATTRIBUTES_UNBACKED: nothing shared need be behind the memory. */
+int t_attributes(struct gmem *g, uint64_t offset, uint64_t len,
+		 uint64_t attributes, struct gmem_error *err);
+int t_share(struct gmem *g, uint64_t offset, uint64_t len,
+	    struct gmem_error *err);
+
 /* Runs a group; the process exits 77 when every test of it was skipped. */
 #define t_main(tests) t_run(#tests, (tests), T_ARRAY_SIZE(tests))
 int t_run(const char *group, const struct CMUnitTest *tests, size_t n);

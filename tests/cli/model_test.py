@@ -45,7 +45,7 @@ ram: 0x0 8M shared
 BY_GPA = """\
 create ram 8M
 bind ram 0 0
-shared ram 2M 2M
+shared ram 2M 2M unbacked
 attributes ram
 """
 BY_GPA_SAYS = """\
@@ -60,7 +60,7 @@ populate ram 0 4M
 resident ram
 discard ram 0 2M
 resident ram
-shared ram 2M 2M
+shared ram 2M 2M unbacked
 attributes ram 0 4M
 stat ram
 """
@@ -333,7 +333,7 @@ class Batch(Case):
         self.assertNotRegex(r.stdout, r"(?m) $")
 
     def test_map_of_what_was_never_touched(self):
-        text = "create ram 8M\nbind ram 0 0 0 6M\nshared ram 0 3M\nmap ram\n"
+        text = "create ram 8M\nbind ram 0 0 0 6M\nshared ram 0 3M unbacked\nmap ram\n"
         columns = {**os.environ, "COLUMNS": str(20 + 4)}
         args = ["batch", "--model=7.3", *PRIVATE, "-"]
         rows = self.ended(ctl(*args, input=text, env=columns), OK).stdout

@@ -212,7 +212,7 @@ static void a_mismatch_is_a_memory_fault(void **state)
 	assert_int_equal(exit_word(w, 32), 0);
 	assert_int_equal(exit_word(w, 40), GPA);
 	assert_int_equal(exit_word(w, 48), w->page);
-	t_ok(gmem_set_shared(w->g, 0, w->page, &w->err), w->err);
+	t_ok(t_share(w->g, 0, w->page, &w->err), w->err);
 	t_code(guest(w, GPA, &byte, 1, GMEM_MODEL_PRIVATE), -EFAULT);
 	assert_int_equal(exit_word(w, 32), 8);
 }
@@ -541,7 +541,7 @@ static void *work(void *arg)
 	void *p;
 
 	for (int i = 0; i < ROUNDS && !k->failed; i++) {
-		k->failed |= gmem_set_shared(g, k->offset, len, NULL) < 0;
+		k->failed |= t_share(g, k->offset, len, NULL) < 0;
 		k->failed |= gmem_mmap(g, k->offset, len, NULL, &p, NULL) < 0;
 		k->failed |= gmem_write(g, k->offset, &byte, 1, NULL) < 0;
 		k->failed |= gmem_populate(g, k->offset, len, NULL, NULL) < 0;

@@ -17,7 +17,7 @@ static void two_slots(struct fault *t)
 static int convert(struct fault *t, struct gmem_error *err)
 {
 	uint64_t a = 0, run = 0, len = fault_size(t);
-	int r = gmem_set_shared(t->g, 0, len, err);
+	int r = t_share(t->g, 0, len, err);
 
 	if (r == 0) {
 		assert_int_equal(err->done, len);
@@ -92,8 +92,8 @@ static void exported(struct fault *t)
 	struct gmem_error err;
 
 	fault_bound(t);
-	t_ok(gmem_set_shared(t->g, t->page, 2 * t->page, &err), err);
-	t_ok(gmem_set_shared(t->g, 8 * t->page, 4 * t->page, &err), err);
+	t_ok(t_share(t->g, t->page, 2 * t->page, &err), err);
+	t_ok(t_share(t->g, 8 * t->page, 4 * t->page, &err), err);
 	t->len = sizeof(t->buf);
 	t_ok(gmem_attributes_export(t->g, t->buf, &t->len, &err), err);
 	t_ok(gmem_set_private(t->g, 0, fault_size(t), &err), err);
@@ -101,7 +101,8 @@ static void exported(struct fault *t)
 
 static int import(struct fault *t, struct gmem_error *err)
 {
-	return gmem_attributes_import(t->g, t->buf, t->len, 0, err);
+	return gmem_attributes_import(t->g, t->buf, t->len,
+				      GMEM_IMPORT_UNBACKED, err);
 }
 
 static void an_import_by_gpa_can_be_finished(void **state)

@@ -23,7 +23,7 @@ policy ram
 resident ram
 map ram
 discard ram 64K 64K
-shared ram 0 256K
+shared ram 0 256K unbacked
 stat ram
 unbind ram 0
 close ram
@@ -31,7 +31,7 @@ close ram
 BY_GPA = """\
 create ram 256K
 bind ram 0 0
-shared ram 64K 64K
+shared ram 64K 64K unbacked
 attributes ram
 populate ram
 discard ram 0 128K

@@ -123,7 +123,7 @@ static void unbind_on(const struct fault_kernel *const *kernels)
 			      .prepare = fault_bound,
 			      .run = unbind_it,
 			      .again = bind_again,
-			      .flags = FAULT_PARTLY,
+			      .flags = FAULT_PARTLY | FAULT_FREES,
 			      .caller = "gmem_unbind" };
 
 	fault_run(&s);
@@ -147,6 +147,7 @@ static int note(struct fault *t, struct gmem_error *err)
 			       .slot = 9,
 			       .gpa = 4 * GiB,
 			       .len = fault_size(t),
+			       .userspace_addr = 1 * MiB,
 			       .flags = GMEM_SLOT_FD,
 			       .fd = t->fd };
 

@@ -83,6 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .type = GMEM_VM_SW_PROTECTED };
 	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
 	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct gmem_attributes_opts unbacked = {
+		.sz = sizeof(unbacked),
+		.flags = GMEM_ATTRIBUTES_UNBACKED,
+	};
 	struct gmem_error err = { .sz = sizeof(err) };
 	static unsigned char before[ROOM], after[ROOM], made[ROOM];
 	struct gmem_vm *vm;
@@ -104,13 +108,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What has no slot can be neither private nor shared. */
 	HOLDS(gmem_bind(g, 0, 0, 0, data[0] & WHOLE ? SIZE : SIZE / 4 * 3, NULL,
 			NULL) == GMEM_BIND_FD);
-	HOLDS(gmem_set_shared(g, 0, SIZE / 4, NULL) == 0);
+	HOLDS(gmem_set_attributes(g, 0, SIZE / 4, GMEM_ATTRIBUTE_SHARED,
+				  &unbacked, NULL) == 0);
 	n = export(g, before);
-	r = gmem_attributes_import(g, input, len, data[0] & RECORD_ONLY, &err);
+	r = gmem_attributes_import(
+		g, input, len, (data[0] & RECORD_ONLY) | GMEM_IMPORT_UNBACKED,
+		&err);
 	HOLDS((r < 0) == (err.reason != GMEM_REASON_NONE));
 	if (r == 0) {
 		n = export(g, before);
-		HOLDS(gmem_attributes_import(g, before, n, 0, NULL) == 0);
+		HOLDS(gmem_attributes_import(g, before, n, GMEM_IMPORT_UNBACKED,
+					     NULL) == 0);
 	}
 	k = export(g, after);
 	HOLDS(k == n && !memcmp(before, after, n));

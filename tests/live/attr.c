@@ -61,7 +61,7 @@ static void shared_for_good_is_no_call(void **state)
 	live_file(l, 4, LIVE_SHARED);
 	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 	l->n_calls = 0;
-	live_ok(l, gmem_set_shared(l->g, 0, 4 * l->page, &l->err));
+	live_ok(l, t_share(l->g, 0, 4 * l->page, &l->err));
 	live_ok(l, gmem_get_attributes(l->g, 0, 4 * l->page, &attributes, &run,
 				       &l->err));
 	assert_int_equal(attributes, GMEM_ATTRIBUTE_SHARED);
@@ -216,7 +216,7 @@ static void set_changes_record_and_kernel_alike(void **state)
 
 	start_private(l, 8);
 	bind(l, 0, 0);
-	live_ok(l, gmem_set_shared(l->g, 2 * l->page, 3 * l->page, &l->err));
+	live_ok(l, t_share(l->g, 2 * l->page, 3 * l->page, &l->err));
 	assert_int_equal(l->n_calls, 1);
 	assert_int_equal(l->calls[0].arg[1], GPA + 2 * l->page);
 	assert_int_equal(l->calls[0].arg[2], 3 * l->page);
@@ -243,7 +243,7 @@ static void set_refuses_what_no_slot_has(void **state)
 	live_refused(l, gmem_set_private(l->g, 0, l->page, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_BOUND);
 	live_ok(l, gmem_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
-	live_refused(l, gmem_set_shared(l->g, 0, 3 * l->page, &l->err), -EINVAL,
+	live_refused(l, t_share(l->g, 0, 3 * l->page, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_BOUND);
 	assert_true(kernel_private(l, 0));
 }
@@ -257,7 +257,7 @@ static void set_crosses_slots(void **state)
 	live_ok(l, gmem_bind(l->g, 1, 2 * GPA, 2 * l->page, 2 * l->page, NULL,
 			     &l->err));
 	l->n_calls = 0;
-	live_ok(l, gmem_set_shared(l->g, l->page, 2 * l->page, &l->err));
+	live_ok(l, t_share(l->g, l->page, 2 * l->page, &l->err));
 	assert_int_equal(l->n_calls, 2);
 	assert_int_equal(l->calls[0].arg[1], GPA + l->page);
 	assert_int_equal(l->calls[1].arg[1], 2 * GPA);
@@ -294,7 +294,7 @@ static void set_goes_through_a_noted_slot(void **state)
 	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
 	assert_false(kernel_private(l, 0));
 	assert_true(kernel_private(l, l->page));
-	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
+	live_ok(l, t_share(l->g, l->page, l->page, &l->err));
 	drop_noted(l);
 }
 
@@ -321,7 +321,7 @@ static void set_goes_in_steps_of_a_gibibyte(void **state)
 	start_private(l, size / l->page);
 	live_ok(l, gmem_bind(l->g, 0, GPA, 0, size, NULL, &l->err));
 	l->n_calls = 0;
-	live_ok(l, gmem_set_shared(l->g, 0, size, &l->err));
+	live_ok(l, t_share(l->g, 0, size, &l->err));
 	assert_int_equal(l->n_calls, 3);
 	assert_int_equal(l->err.done, size);
 	for (int i = 0; i < 3; i++)
@@ -354,9 +354,9 @@ static void import_puts_an_exported_record_back(void **state)
 
 	start_private(l, 4);
 	bind(l, 0, 0);
-	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
+	live_ok(l, t_share(l->g, l->page, l->page, &l->err));
 	live_ok(l, gmem_attributes_export(l->g, record, &len, &l->err));
-	live_ok(l, gmem_set_shared(l->g, 0, 4 * l->page, &l->err));
+	live_ok(l, t_share(l->g, 0, 4 * l->page, &l->err));
 	live_ok(l, gmem_attributes_import(l->g, record, len, 0, &l->err));
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(kernel_private(l, i * l->page), i != 1);
@@ -392,7 +392,7 @@ static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 	if (live_has("residency"))
 		assert_int_equal(raw_resident(gmem_fd(l->g), 0, LIVE_RAM), 1);
 
-	live_ok(l, gmem_set_shared(l->g, page, l->page, &l->err));
+	live_ok(l, t_share(l->g, page, l->page, &l->err));
 	t_code(guest_run(l), 2);
 	assert_memory_equal(ram + page, &two, sizeof(two));
 }

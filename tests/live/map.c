@@ -200,13 +200,14 @@ static void copies_notice_private_memory_that_was_claimed_shared(void **state)
 
 	start_guest_only(l);
 	fd = fcntl(gmem_fd(l->g), F_DUPFD_CLOEXEC, 0);
-	live_ok(l, gmem_adopt(l->vm, fd, &opts, &g, &l->err));
+	live_ok(l, gmem_adopt(NULL, fd, &opts, &g, &l->err));
 	t_refused(gmem_read(g, 0, &c, 1, &l->err), -EACCES, GMEM_REASON_PRIVATE,
 		  l->err);
 	assert_int_equal(l->err.sys_errno, EFAULT);
 	assert_int_equal(l->err.done, 0);
 	t_refused(gmem_write(g, 0, &c, 1, &l->err), -EACCES,
 		  GMEM_REASON_PRIVATE, l->err);
+	live_ok(l, gmem_close(g, &l->err));
 }
 
 static void munmap_takes_only_what_gmem_mmap_gave(void **state)

@@ -379,6 +379,7 @@ static void bind_tells_that_a_noted_slot_is_dead(void **state)
 	struct live *l = *state;
 	struct gmem_slot note = { .sz = sizeof(note),
 				  .slot = 2,
+				  .userspace_addr = 1 << 20,
 				  .flags = GMEM_SLOT_FD };
 	int vm;
 

@@ -280,7 +280,7 @@ static int use_everything(struct live *l)
 	CHILD(gmem_bind(g, 1, l->page, l->page, l->page, &hva, NULL) ==
 	      GMEM_BIND_HVA);
 	CHILD(gmem_bind(g, 2, 0, 0, l->page, NULL, NULL) == -EEXIST);
-	CHILD(!gmem_set_shared(g, 0, l->page, NULL));
+	CHILD(!t_share(g, 0, l->page, NULL));
 	CHILD(!gmem_write(g, 0, &c, 1, NULL));
 	CHILD(!gmem_read(g, 0, &c, 1, NULL));
 	CHILD(!gmem_mmap(g, 0, l->page, NULL, &p, NULL));

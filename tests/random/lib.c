@@ -142,9 +142,16 @@ static void op_set_attributes(struct side *s, const uint8_t *a,
 	uint64_t offset = pick_offset(s, a[1]), len = pick_len(s, a[2]);
 	FILE_OR_SKIP(g, a[0])
 
+	struct gmem_attributes_opts o = {
+		.sz = sizeof(o),
+		.flags = a[3] & 4 ? GMEM_ATTRIBUTES_UNBACKED : 0,
+	};
+
 	keep_error(&err,
-		   a[3] % 2 ? gmem_set_private(g, offset, len, &err)
-			    : gmem_set_shared(g, offset, len, &err),
+		   gmem_set_attributes(g, offset, len,
+				       a[3] % 2 ? GMEM_ATTRIBUTE_PRIVATE
+						: GMEM_ATTRIBUTE_SHARED,
+				       &o, &err),
 		   r);
 }
 

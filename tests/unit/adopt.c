@@ -50,8 +50,10 @@ static void adopt_works_without_a_vm(void **state)
 	fake_reset(&u->f);
 	t_refused(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_NOT_A_VM, err);
-	t_refused(gmem_set_private(g, 0, 4096, &err), -EOPNOTSUPP,
-		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	t_refused(gmem_set_shared(g, 0, 4096, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
 	assert_int_equal(u->f.n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 }

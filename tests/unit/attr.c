@@ -41,7 +41,9 @@ static void run_is(struct gmem *g, uint64_t offset, uint64_t len,
 static int set(struct gmem *g, uint64_t offset, uint64_t len, uint64_t a,
 	       const int *cancel, struct gmem_error *err)
 {
-	struct gmem_attributes_opts o = { .sz = sizeof(o), .cancel = cancel };
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED,
+					  .cancel = cancel };
 
 	return gmem_set_attributes(g, offset, len, a, &o, err);
 }
@@ -50,7 +52,8 @@ static int check(struct gmem *g, uint64_t offset, uint64_t len, uint64_t a,
 		 struct gmem_error *err)
 {
 	struct gmem_attributes_opts o = { .sz = sizeof(o),
-					  .flags = GMEM_ATTRIBUTES_CHECK_ONLY };
+					  .flags = GMEM_ATTRIBUTES_CHECK_ONLY |
+						   GMEM_ATTRIBUTES_UNBACKED };
 
 	return gmem_set_attributes(g, offset, len, a, &o, err);
 }
@@ -65,7 +68,7 @@ static void a_conversion_is_one_ioctl_through_the_slot(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 3 * GiB);
-	t_ok(gmem_set_shared(g, 64 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
 	assert_int_equal(u->f.n_calls, 1);
 	assert_int_equal(u->f.n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES);
@@ -93,7 +96,7 @@ static void a_range_over_two_slots_is_two_ioctls(void **state)
 	t_ok(gmem_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
 	t_ok(gmem_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
 	fake_reset(&u->f);
-	t_ok(gmem_set_shared(g, 508 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 508 * KiB, 8 * KiB, &err), err);
 	assert_int_equal(u->f.n_calls, 2);
 	assert_int_equal(u->f.calls[0].in.attr.address, 8 * GiB + 508 * KiB);
 	assert_int_equal(u->f.calls[0].in.attr.size, 4 * KiB);
@@ -108,7 +111,7 @@ static void vm_ioctls_go_in_steps_of_a_gib(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	t_ok(gmem_set_shared(g, GiB / 2, 3 * GiB, &err), err);
+	t_ok(t_share(g, GiB / 2, 3 * GiB, &err), err);
 	assert_int_equal(u->f.n_calls, 3);
 	for (unsigned int i = 0; i < 3; i++) {
 		assert_int_equal(u->f.calls[i].in.attr.address,
@@ -126,7 +129,7 @@ static void a_failure_says_how_far_it_came(void **state)
 
 	unit_bind(u, g, 0, 0);
 	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 3, 1, -ENOMEM);
-	t_refused(gmem_set_shared(g, 4096, 3 * GiB - 4096, &err), -ENOMEM,
+	t_refused(t_share(g, 4096, 3 * GiB - 4096, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
 	assert_int_equal(err.done, 2 * GiB);
@@ -143,7 +146,7 @@ static void an_interrupted_step_is_taken_again(void **state)
 
 	unit_bind(u, g, 0, 0);
 	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 2, -EINTR);
-	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_int_equal(u->f.n_calls, 3);
 	same_as_kernel(u, g, 0);
 }
@@ -159,8 +162,8 @@ static void what_has_no_slot_has_no_attributes(void **state)
 	run_is(g, 0, 1 * MiB, UNSET, 1 * MiB);
 	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
 	fake_reset(&u->f);
-	t_refused(gmem_set_shared(g, 0, 1 * MiB, &err), -EINVAL,
-		  GMEM_REASON_NOT_BOUND, err);
+	t_refused(t_share(g, 0, 1 * MiB, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
+		  err);
 	assert_int_equal(err.value, 512 * KiB);
 	assert_int_equal(err.done, 0);
 	assert_int_equal(u->f.n_calls, 0);
@@ -199,7 +202,7 @@ static void in_place_needs_no_slot(void **state)
 	struct gmem_error err;
 
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
-	t_ok(gmem_set_shared(g, 64 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
 	assert_int_equal(u->f.n_calls, 1);
 	assert_int_equal(u->f.n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES2);
@@ -387,7 +390,7 @@ static void each_errno_of_a_conversion_has_its_reason(void **state)
 		fake_fail(&u->f, FAKE_IOCTL,
 			  u->f.inplace ? ATTRIBUTES2 : ATTRIBUTES, 1, 1,
 			  rows[i].code);
-		t_refused(gmem_set_shared(g, 0, 1 * MiB, &err), rows[i].want,
+		t_refused(t_share(g, 0, 1 * MiB, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_int_equal(err.done, 0);
@@ -424,7 +427,7 @@ static void a_vm_without_private_memory_cannot_convert(void **state)
 	t_refused(check(g, 0, 1 * MiB, PRIVATE, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
 	/* shared is what it is, and stays */
-	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_int_equal(err.done, 1 * MiB);
 	run_is(g, 64 * KiB, 128 * KiB, SHARED, 128 * KiB);
 	assert_int_equal(u->f.n_calls, 0);
@@ -524,7 +527,7 @@ static void reenter(void *arg, const struct gmem_trace *ev)
 	r->g = NULL;
 	r->tries++;
 	r->own = gmem_set_private(g, 0, 4096, NULL);
-	r->elsewhere = gmem_set_shared(g, 512 * KiB, 4096, NULL);
+	r->elsewhere = t_share(g, 512 * KiB, 4096, NULL);
 	r->bind = gmem_bind(g, 1, GiB, 512 * KiB, 4096, NULL, NULL);
 	r->unbind = gmem_unbind(g, 0, NULL, NULL);
 	r->read = gmem_get_attributes(g, 0, 4096, &r->a, NULL, NULL);
@@ -548,7 +551,7 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	g = unit_create(u, 1 * MiB, 0);
 	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
 	r.g = g;
-	t_ok(gmem_set_shared(g, 0, 64 * KiB, &err), err);
+	t_ok(t_share(g, 0, 64 * KiB, &err), err);
 	assert_int_equal(r.tries, 1);
 	t_code(r.own, -EDEADLK);
 	t_code(r.elsewhere, -EDEADLK);
@@ -562,27 +565,6 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL; /* before @r goes */
-}
-
-static int deadlock(struct unit *u, struct gmem *g, struct gmem_error *err)
-{
-	struct gmem__busy one, two;
-	int r = gmem__busy_begin(u->vm, &one, g, 0, 8192, NULL);
-
-	assert_int_equal(r, 0);
-	r = gmem__busy_begin(u->vm, &two, g, 4096, 12288, err);
-	gmem__busy_end(u->vm, &one);
-	return r;
-}
-
-static void deadlock_names_the_offset(void **state)
-{
-	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 1 * MiB, 0);
-	struct gmem_error err;
-
-	t_refused(deadlock(u, g, &err), -EDEADLK, GMEM_REASON_DEADLOCK, err);
-	assert_int_equal(err.value, 4096);
 }
 
 #define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
@@ -624,7 +606,6 @@ int main(void)
 		TEST(lookups_make_no_call, unit_sw),
 		TEST(a_callback_may_read_and_change_nothing, unit_sw),
 		TEST(a_callback_may_read_and_change_nothing, unit_inplace),
-		TEST(deadlock_names_the_offset, unit_sw),
 	};
 
 	return t_main(tests);

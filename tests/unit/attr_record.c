@@ -11,8 +11,8 @@ static struct gmem *striped(struct unit *u, uint64_t gpa)
 	struct gmem_error err;
 
 	unit_bind(u, g, (uint32_t)(gpa / GiB), gpa);
-	t_ok(gmem_set_shared(g, 4096, 8192, &err), err);
-	t_ok(gmem_set_shared(g, 2 * MiB, 1 * MiB, &err), err);
+	t_ok(t_share(g, 4096, 8192, &err), err);
+	t_ok(t_share(g, 2 * MiB, 1 * MiB, &err), err);
 	fake_reset(&u->f);
 	return g;
 }
@@ -51,7 +51,8 @@ static void import_makes_kernel_and_record_what_was_exported(void **state)
 
 	assert_int_equal(u->f.n_calls, 0);
 	unit_bind(u, to, 9, 2 * GiB);
-	t_ok(gmem_attributes_import(to, buf, len, 0, &err), err);
+	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
 	same(from, to);
 	for (uint64_t at = 0; at < 4 * MiB; at += 4096)
 		assert_int_equal(
@@ -108,8 +109,9 @@ static void what_is_no_record_changes_nothing(void **state)
 		t_refused(gmem_attributes_import(h, buf, cut, 0, &err), -EINVAL,
 			  GMEM_REASON_RECORD_FORMAT, err);
 	buf[0] ^= 1;
-	t_refused(gmem_attributes_import(h, buf, len, 0, &err), -EINVAL,
-		  GMEM_REASON_RECORD_FORMAT, err);
+	t_refused(
+		gmem_attributes_import(h, buf, len, GMEM_IMPORT_UNBACKED, &err),
+		-EINVAL, GMEM_REASON_RECORD_FORMAT, err);
 	t_refused(gmem_attributes_import(h, NULL, len, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(u->f.n_calls, 0);
@@ -125,8 +127,9 @@ static void a_record_of_another_file_is_refused(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, small, 9, 2 * GiB);
-	t_refused(gmem_attributes_import(small, buf, len, 0, &err), -EINVAL,
-		  GMEM_REASON_RECORD_MISMATCH, err);
+	t_refused(gmem_attributes_import(small, buf, len, GMEM_IMPORT_UNBACKED,
+					 &err),
+		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(err.value, 4 * MiB);
 	assert_int_equal(err.limit, 2 * MiB);
 	assert_int_equal(u->f.n_calls, 0);
@@ -143,8 +146,9 @@ static void an_import_over_an_unbound_range_changes_nothing(void **state)
 
 	t_ok(gmem_bind(half, 9, 2 * GiB, 0, 3 * MiB, NULL, &err), err);
 	fake_reset(&u->f);
-	t_refused(gmem_attributes_import(half, buf, len, 0, &err), -EINVAL,
-		  GMEM_REASON_NOT_BOUND, err);
+	t_refused(gmem_attributes_import(half, buf, len, GMEM_IMPORT_UNBACKED,
+					 &err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, err);
 	assert_int_equal(u->f.n_calls, 0);
 	t_ok(gmem_get_attributes(half, 0, 4 * MiB, &a, &run, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
@@ -163,14 +167,16 @@ static void an_import_that_fails_says_how_far_it_came(void **state)
 	unit_bind(u, to, 9, 2 * GiB);
 	/* the runs: P 4K, S 8K, P up to 2M, S 1M, P 1M */
 	fake_fail(&u->f, FAKE_IOCTL, 0, 4, 1, -ENOMEM);
-	t_refused(gmem_attributes_import(to, buf, len, 0, &err), -ENOMEM,
-		  GMEM_REASON_NO_MEMORY, err);
+	t_refused(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED,
+					 &err),
+		  -ENOMEM, GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.done, 2 * MiB);
 	t_ok(gmem_get_attributes(to, 4096, 4096, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
 	t_ok(gmem_get_attributes(to, 2 * MiB, 4096, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
-	t_ok(gmem_attributes_import(to, buf, len, 0, &err), err);
+	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
 	same(from, to);
 }
 
@@ -182,26 +188,11 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	size_t len = export(g);
 	struct gmem_error err;
 
-	t_ok(gmem_attributes_import(g, buf, len, 0, &err), err);
-	t_refused(gmem_attributes_import(h, buf, len, 0, &err), -EOPNOTSUPP,
-		  GMEM_REASON_NO_PRIVATE_MEMORY, err);
-	assert_int_equal(u->f.n_calls, 0);
-}
-
-/* As from a callback of a conversion there. */
-static void an_import_into_the_threads_own_conversion_is_refused(void **state)
-{
-	struct unit *u = *state;
-	struct gmem *g = striped(u, 0);
-	size_t len = export(g);
-	struct gmem__busy busy;
-	struct gmem_error err;
-
-	assert_int_equal(
-		gmem__busy_begin(u->vm, &busy, g, 1 * MiB, 2 * MiB, NULL), 0);
-	t_refused(gmem_attributes_import(g, buf, len, 0, &err), -EDEADLK,
-		  GMEM_REASON_DEADLOCK, err);
-	gmem__busy_end(u->vm, &busy);
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	t_refused(
+		gmem_attributes_import(h, buf, len, GMEM_IMPORT_UNBACKED, &err),
+		-EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY, err);
 	assert_int_equal(u->f.n_calls, 0);
 }
 
@@ -221,8 +212,6 @@ int main(void)
 		TEST(an_import_that_fails_says_how_far_it_came, unit_sw),
 		TEST(a_file_that_never_converts_exports_what_it_is,
 		     unit_default),
-		TEST(an_import_into_the_threads_own_conversion_is_refused,
-		     unit_sw),
 	};
 
 	return t_main(tests);

@@ -431,6 +431,19 @@ static uint32_t fake_euid(void *priv)
 	return ((struct fake *)priv)->euid;
 }
 
+static int fake_addressable(void *priv, uint64_t addr, uint64_t len)
+{
+	(void)priv;
+	return gmem__sys_linux.addressable(NULL, addr, len);
+}
+
+static void fake_cond_wait(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
+			   uint64_t ns)
+{
+	(void)priv;
+	gmem__sys_linux.cond_wait(NULL, c, m, ns);
+}
+
 static uint64_t fake_now(void *priv)
 {
 	struct fake *f = priv;
@@ -489,6 +502,7 @@ const struct gmem_sys fake_sys = {
 	.fstatfs = fake_fstatfs,
 	.mmap = fake_mmap,
 	.munmap = fake_munmap,
+	.addressable = fake_addressable,
 	.madvise = fake_madvise,
 	.mbind = fake_mbind,
 	.get_mempolicy = fake_get_mempolicy,
@@ -504,6 +518,7 @@ const struct gmem_sys fake_sys = {
 	.vm_write = fake_vm_write,
 	.thread_start = fake_thread_start,
 	.thread_join = fake_thread_join,
+	.cond_wait = fake_cond_wait,
 	.now = fake_now,
 	.sleep = fake_sleep,
 	.alloc = fake_alloc,

@@ -68,8 +68,8 @@ static void *convert(void *arg)
 
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t at = any(k, STILL), n = 1 + any(k, STILL - at);
-		int r = gmem_set_attributes(w->g, at * w->page, n * w->page,
-					    any_attribute(k), NULL, NULL);
+		int r = t_attributes(w->g, at * w->page, n * w->page,
+				     any_attribute(k), NULL);
 
 		CHECK(k, r == 0);
 	}
@@ -117,7 +117,7 @@ static void *own(void *arg)
 	void *p;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		CHECK(k, gmem_set_shared(w->g, at, len, NULL) == 0);
+		CHECK(k, t_share(w->g, at, len, NULL) == 0);
 		CHECK(k, all_of(w, at, len, GMEM_ATTRIBUTE_SHARED));
 		if (w->mappable) {
 			byte = (unsigned char)i;

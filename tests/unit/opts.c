@@ -200,17 +200,17 @@ static void unknown_flags_are_refused_by_every_call(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
-	struct gmem_attributes_opts a = { .sz = sizeof(a), .flags = 1 };
+	struct gmem_attributes_opts a = { .sz = sizeof(a), .flags = 4 };
 	struct gmem_unbind_opts n = { .sz = sizeof(n), .reserved = 1 };
 	struct gmem_error err;
 	char b[8];
 
 	t_refused(gmem_set_attributes(g, 0, 4096, 0, &a, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	assert_int_equal(err.value, 1);
+	assert_int_equal(err.value, 4);
 	t_refused(gmem_unbind(g, 0, &n, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	t_refused(gmem_attributes_import(g, b, sizeof(b), 2, &err), -EINVAL,
+	t_refused(gmem_attributes_import(g, b, sizeof(b), 4, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	assert_int_equal(u->f.n_calls, 0);
 }

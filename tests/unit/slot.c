@@ -83,7 +83,7 @@ static void without_its_mapping_nothing_is_bound(void **state)
 
 	fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, -ENOMEM);
 	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
-		  GMEM_REASON_NO_MEMORY, err);
+		  GMEM_REASON_ADDRESS_LIMIT, err);
 	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
 	assert_int_equal(u->f.n_allocs, 0);
 }
@@ -98,9 +98,10 @@ static void a_private_file_is_bound_private(void **state)
 
 	t_code(gmem_bind(g, 0, GiB, 256 * KiB, 512 * KiB, NULL, NULL),
 	       GMEM_BIND_FD);
-	assert_int_equal(u->f.n_calls, 2);
-	assert_int_equal(u->f.calls[0].request, REGION2);
-	c = &u->f.calls[1];
+	/* after the reservation's mmap() and madvise() */
+	assert_int_equal(u->f.n_calls, 4);
+	assert_int_equal(u->f.calls[2].request, REGION2);
+	c = &u->f.calls[3];
 	assert_int_equal(c->request, ATTRIBUTES);
 	assert_int_equal(c->in.attr.address, GiB);
 	assert_int_equal(c->in.attr.size, 512 * KiB);
@@ -173,7 +174,7 @@ static void in_place_binding_leaves_the_attributes_alone(void **state)
 	struct gmem_error err;
 	uint64_t a;
 
-	t_ok(gmem_set_shared(g, 0, 64 * KiB, &err), err);
+	t_ok(t_share(g, 0, 64 * KiB, &err), err);
 	fake_reset(&u->f);
 	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
@@ -192,7 +193,9 @@ static void unbind_deletes_then_resets(void **state)
 	unit_bind(u, g, 3, GiB);
 	assert_true(fake_gpa_private(&u->f, GiB));
 	t_ok(gmem_unbind(g, 3, NULL, &err), err);
-	assert_int_equal(u->f.n_calls, 2);
+	/* and then the reservation is unmapped */
+	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(u->f.calls[2].kind, FAKE_MUNMAP);
 	assert_int_equal(u->f.calls[0].in.region.region.slot, 3);
 	assert_int_equal(u->f.calls[0].in.region.region.memory_size, 0);
 	assert_int_equal(u->f.calls[1].request, ATTRIBUTES);
@@ -221,6 +224,7 @@ static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_slot s = { .sz = sizeof(s) };
 	struct gmem_error err;
 	uint64_t a;
 
@@ -231,6 +235,10 @@ static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
 	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 0);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_ok(gmem_slot_get(u->vm, 0, 0, &s, &err), err);
+	assert_int_equal(s.flags, GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	/* tried again by what comes next */
+	fake_fail(&u->f, FAKE_IOCTL, REGION1, 1, 1, -EPERM);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_close(g, &err), err);

@@ -259,28 +259,6 @@ static void forget_wants_a_note(void **state)
 	assert_int_equal(u->f.n_calls, 0);
 }
 
-/* As from a callback of a conversion through the slot. */
-static void forget_waits_for_no_conversion_of_its_own_thread(void **state)
-{
-	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 1 * MiB, 0);
-	struct gmem_slot s = { .sz = sizeof(s),
-			       .slot = 3,
-			       .len = 1 * MiB,
-			       .flags = GMEM_SLOT_FD,
-			       .fd = gmem_fd(g),
-			       .gmem = g };
-	struct gmem__busy busy;
-	struct gmem_error err;
-
-	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	assert_int_equal(gmem__busy_begin(u->vm, &busy, g, 0, 4096, NULL), 0);
-	t_refused(gmem_slot_forget(u->vm, 3, 0, &err), -EDEADLK,
-		  GMEM_REASON_DEADLOCK, err);
-	gmem__busy_end(u->vm, &busy);
-	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
-}
-
 #define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
@@ -299,7 +277,6 @@ int main(void)
 		     unit_default),
 		TEST(notes_do_not_overlap, unit_default),
 		TEST(forget_wants_a_note, unit_default),
-		TEST(forget_waits_for_no_conversion_of_its_own_thread, unit_sw),
 	};
 
 	return t_main(tests);

@@ -92,7 +92,7 @@ static void live(struct unit *u, uint64_t flags)
 	assert_non_null(g);
 	did(u, "gmem_bind", gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, NULL));
 	did(u, "gmem_bind", gmem_bind(g, 1, GiB, 0, 4096, &hva, NULL));
-	did(u, "gmem_set_shared", gmem_set_shared(g, 0, 8192, NULL));
+	did(u, "gmem_set_shared", t_share(g, 0, 8192, NULL));
 	u->f.pinned = 4096;
 	u->f.pinned_for = 1;
 	did(u, "gmem_set_private", gmem_set_private(g, 0, 8192, NULL));

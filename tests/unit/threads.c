@@ -119,7 +119,7 @@ static void *share(void *arg)
 {
 	struct job *j = arg;
 
-	j->result = gmem_set_shared(j->g, j->offset, j->len, NULL);
+	j->result = t_share(j->g, j->offset, j->len, NULL);
 	return NULL;
 }
 
@@ -196,11 +196,10 @@ static void *convert_at_random(void *arg)
 		at = (s >> 8) % pages;
 		s = s * 1103515245 + 12345;
 		n = 1 + (s >> 8) % (pages - at);
-		j->result =
-			gmem_set_attributes(j->g, at * 4096, n * 4096,
-					    s >> 30 & 1 ? GMEM_ATTRIBUTE_PRIVATE
-							: GMEM_ATTRIBUTE_SHARED,
-					    NULL, NULL);
+		j->result = t_attributes(j->g, at * 4096, n * 4096,
+					 s >> 30 & 1 ? GMEM_ATTRIBUTE_PRIVATE
+						     : GMEM_ATTRIBUTE_SHARED,
+					 NULL);
 	}
 	return NULL;
 }
@@ -316,7 +315,7 @@ static void unbind_waits_for_conversions_in_its_slot(void **state)
 	unit_bind(u, g, 0, 0);
 	u->f.hook = unbind_meanwhile;
 	u->f.hook_arg = &m;
-	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_true(m.done);
 	assert_int_equal(pthread_join(m.helper, NULL), 0);
 	u->f.hook = NULL;
@@ -401,13 +400,13 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 		t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 		u->f.hook = unbind_between;
 		u->f.hook_arg = &m;
-		t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
+		t_ok(t_share(g, 0, 1 * MiB, &err), err);
 		phase(&m, MOVES);
 		r = gmem_unbind(g, 0, NULL, NULL);
 		assert_true(r == 0 || r == -EINVAL);
 		t_ok(gmem_bind(g, 0, 0, 1 * MiB, 1 * MiB, NULL, &err), err);
 		phase(&m, CONVERTS_AGAIN);
-		t_ok(gmem_set_shared(g, 1 * MiB, 1 * MiB, &err), err);
+		t_ok(t_share(g, 1 * MiB, 1 * MiB, &err), err);
 		assert_int_equal(pthread_join(m.helper, NULL), 0);
 		u->f.hook = NULL;
 		assert_false(m.overlapped);
@@ -447,7 +446,7 @@ static void of_two_unbinds_of_one_slot_one_wins(void **state)
 	rivals[0] = rivals[1] = (struct job){ .g = g };
 	u->f.hook = two_unbinds_meanwhile;
 	u->f.hook_arg = t;
-	t_ok(gmem_set_shared(g, 0, 4096, &err), err);
+	t_ok(t_share(g, 0, 4096, &err), err);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	u->f.hook = NULL;

@@ -390,7 +390,7 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped)
 		REFUSED(gmem_slot_get(u->vm, 0, 0, &s, &err)) &&
 		REFUSED(gmem_set_attributes(g, 0, 4096, 0, NULL, &err)) &&
 		REFUSED(gmem_set_private(g, 0, 4096, &err)) &&
-		REFUSED(gmem_set_shared(g, 0, 4096, &err)) &&
+		REFUSED(t_share(g, 0, 4096, &err)) &&
 		REFUSED(gmem_get_attributes(g, 0, 4096, &a, NULL, &err)) &&
 		REFUSED(gmem_attributes_export(g, NULL, &len, &err)) &&
 		REFUSED(gmem_attributes_import(g, b, sizeof(b), 0, &err)) &&
@@ -541,7 +541,7 @@ static void traced_life(struct unit *u, struct seen *seen)
 	t_ok(gmem_create(u->vm, 64 * KiB, NULL, &g, &err), err);
 	memset(seen, 0, sizeof(*seen));
 	t_ok(gmem_bind(g, 3, GiB, 4096, 8192, NULL, &err), err);
-	t_ok(gmem_set_shared(g, 4096, 4096, &err), err);
+	t_ok(t_share(g, 4096, 4096, &err), err);
 	t_ok(gmem_set_private(g, 4096, 8192, &err), err);
 	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 8192);
 	if (u->f.inplace)

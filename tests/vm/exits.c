@@ -82,7 +82,7 @@ static void convert(struct live *l, bool private)
 	if (private)
 		live_ok(l, gmem_set_private(l->g, offset, len, &l->err));
 	else
-		live_ok(l, gmem_set_shared(l->g, offset, len, &l->err));
+		live_ok(l, t_share(l->g, offset, len, &l->err));
 	call->ret = 0;
 	t_code(vcpu_continue(l), 0);
 }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How a slot goes: unbind, forget, the undo of a bind, the retry of what was
+ * stuck, and the end of the VM.  As long as the kernel has a slot, its entry,
+ * its file and the memory behind its userspace_addr stay.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "slot.h"
+
+/* With vm->lock held. */
+static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		gmem__slot_fn *check, const void *arg, struct gmem__slot **out,
+		struct gmem_error *err)
+{
+	*out = gmem__slot_find(vm, slot, address_space);
+	if (*out && !gmem__slot_usable(*out))
+		*out = NULL;
+	return check(*out, arg, err);
+}
+
+/* What the slot is a range of, and which one it is. */
+static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		gmem__slot_fn *check, const void *arg, struct gmem__range *r,
+		uint64_t *serial, struct gmem_error *err)
+{
+	struct gmem__slot *s;
+	int ret;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	ret = find(vm, slot, address_space, check, arg, &s, err);
+	if (ret == 0) {
+		*serial = s->serial;
+		r->object = s->s.gmem;
+		r->start = s->s.offset;
+		r->end = s->s.offset + s->s.len;
+	}
+	(void)pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__ticket *t, struct gmem__range *r,
+		     struct gmem__slot **out, struct gmem_error *err)
+{
+	uint64_t serial = 0;
+	struct gmem__slot *s;
+	bool same;
+	int ret;
+
+	do {
+		ret = look(vm, slot, address_space, check, arg, r, &serial,
+			   err);
+		if (ret < 0)
+			return ret;
+		/* Conversions through the slot end first. */
+		ret = gmem__ticket_take(vm, t, r, r->object != NULL, false,
+					NULL, err);
+		if (ret < 0)
+			return ret;
+		(void)pthread_mutex_lock(&vm->lock);
+		ret = find(vm, slot, address_space, check, arg, &s, err);
+		same = ret == 0 && s->serial == serial;
+		if (same) {
+			s->state = GMEM__SLOT_GOING;
+			*out = s;
+		}
+		(void)pthread_mutex_unlock(&vm->lock);
+		if (!same)
+			gmem__ticket_return(vm, t);
+		/* Not the same: another has taken its place, that one then. */
+	} while (ret == 0 && !same);
+	return ret;
+}
+
+void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left)
+{
+	if (s->reserved)
+		gmem__reservation_put(s->s.gmem);
+	(void)pthread_mutex_lock(&vm->lock);
+	gmem__slot_take_out(vm, s);
+	if (left)
+		gmem__left_add(vm, s);
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (!left)
+		gmem__free(&vm->ctx, s);
+}
+
+/* With vm->lock held. */
+static void set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
+{
+	struct gmem__slot **p;
+
+	for (p = &vm->stuck; *p && *p != s; p = &(*p)->next_stuck)
+		;
+	if (*p)
+		*p = s->next_stuck;
+	if (!stuck)
+		return;
+	s->next_stuck = vm->stuck;
+	vm->stuck = s;
+	s->state = GMEM__SLOT_STUCK;
+	s->s.flags |= GMEM_SLOT_STUCK;
+}
+
+int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
+		   int *reset)
+{
+	int r = gmem__slot_delete(vm, &s->s);
+	bool left;
+
+	*reset = 0;
+	(void)pthread_mutex_lock(&vm->lock);
+	set_stuck(vm, s, r < 0);
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (r < 0)
+		return r;
+	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
+	left = gmem__by_gpa(vm, &s->s);
+	/* Nobody else can have a slot there before this one is gone. */
+	if (left && !keep) {
+		*reset = gmem__gpa_attributes(vm, s->s.gpa, s->s.len,
+					      GMEM_ATTRIBUTE_SHARED, NULL);
+		if (*reset == -EIO) /* dead: there is no guest any more */
+			*reset = 0;
+		left = *reset < 0;
+	}
+	gmem__slot_gone(vm, s, left);
+	return 0;
+}
+
+static int is_stuck(const struct gmem__slot *s, const void *serial,
+		    struct gmem_error *err)
+{
+	(void)err;
+	return s && s->state == GMEM__SLOT_STUCK &&
+			       s->serial == *(const uint64_t *)serial
+		       ? 0
+		       : -ENOENT;
+}
+
+/* The next to retry, of those not yet tried in this pass; vm->lock is held. */
+static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
+				     const struct gmem__bind *b, uint64_t pass)
+{
+	struct gmem__slot *s;
+
+	if (b) {
+		s = gmem__bind_conflict(vm, g, b);
+		return s && s->state == GMEM__SLOT_STUCK && s->pass != pass
+			       ? s
+			       : NULL;
+	}
+	for (s = vm->stuck; s; s = s->next_stuck)
+		if (s->state == GMEM__SLOT_STUCK && s->s.gmem == g &&
+		    s->pass != pass)
+			return s;
+	return NULL;
+}
+
+void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
+		       const struct gmem__bind *b)
+{
+	struct gmem__ticket t;
+	struct gmem__range range;
+	uint64_t pass, serial = 0;
+	uint32_t slot = 0, as = 0;
+	struct gmem__slot *s;
+	int reset;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	pass = ++vm->pass;
+	(void)pthread_mutex_unlock(&vm->lock);
+	do {
+		(void)pthread_mutex_lock(&vm->lock);
+		s = next_stuck(vm, g, b, pass);
+		if (s) {
+			s->pass = pass;
+			serial = s->serial;
+			slot = s->s.slot;
+			as = s->s.address_space;
+		}
+		(void)pthread_mutex_unlock(&vm->lock);
+		if (!s || gmem__slot_going(vm, slot, as, is_stuck, &serial, &t,
+					   &range, &s, NULL) < 0)
+			continue;
+		(void)gmem__slot_end(vm, s, false, &reset);
+		gmem__ticket_return(vm, &t);
+	} while (s);
+}
+
+/* What an adopted VM keeps of a slot would be there for the VMM's next one. */
+static int delete_one(struct gmem_vm *vm, struct gmem__slot *s)
+{
+	int r = gmem__slot_delete(vm, &s->s);
+
+	if (r < 0) {
+		s->s.gmem->leak = true;
+		return r;
+	}
+	if (vm->owns_fd || !gmem__by_gpa(vm, &s->s))
+		return 0;
+	r = gmem__gpa_attributes(vm, s->s.gpa, s->s.len, GMEM_ATTRIBUTE_SHARED,
+				 NULL);
+	return r == -EIO ? 0 : r;
+}
+
+int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
+{
+	struct gmem__slot *s;
+	int first = 0, r;
+
+	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {
+		if (s->s.flags & GMEM_SLOT_NOTED)
+			continue;
+		r = delete_one(vm, s);
+		if (r == 0 || first)
+			continue;
+		first = s->s.gmem->leak
+				? gmem__fail_sys(
+					  err, GMEM_REASON_SLOT_STUCK, r, r,
+					  s->s.slot, s->s.userspace_addr,
+					  "slot %u could not be deleted, %s: "
+					  "what KVM reaches through it stays "
+					  "mapped at 0x%" PRIx64,
+					  s->s.slot, gmem__errno_name(r),
+					  s->s.userspace_addr)
+				: gmem__fail_call(err, r,
+						  "resetting a slot's "
+						  "attributes");
+	}
+	return first;
+}
