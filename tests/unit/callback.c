@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/* A callback may look at anything and change nothing, of no VM. */
+#include <unistd.h>
+
+#include "on_model.h"
+
+/* Two VMs; a callback of the first tries all calls on the second. */
+struct world {
+	struct gmem_vm *vm[2];
+	struct gmem *g[2];
+	int line; /* of the first call that did not end as it should */
+	unsigned int tried;
+	bool inside;
+};
+
+#define EXPECT(call, code)                                                     \
+	do {                                                                   \
+		struct gmem_error err = { .sz = sizeof(err) };                 \
+		int got = (call);                                              \
+		bool right = got == (code) &&                                  \
+			     (got == 0 || err.reason == GMEM_REASON_DEADLOCK); \
+		if (!right && !w->line)                                        \
+			w->line = __LINE__;                                    \
+		w->tried++;                                                    \
+	} while (0)
+
+static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
+{
+	struct gmem_slot note = { .sz = sizeof(note),
+				  .slot = 9,
+				  .gpa = 8 * GiB,
+				  .len = 1 * MiB,
+				  .userspace_addr = 1 * MiB };
+	static unsigned char record[4096];
+	struct gmem_slot s = { .sz = sizeof(s) };
+	size_t len = sizeof(record);
+	uint64_t a;
+
+	EXPECT(gmem_bind(g, 5, 4 * GiB, 0, 1 * MiB, NULL, &err), -EDEADLK);
+	EXPECT(gmem_unbind(g, 0, NULL, &err), -EDEADLK);
+	EXPECT(gmem_slot_note(vm, &note, &err), -EDEADLK);
+	EXPECT(gmem_slot_forget(vm, 1, 0, &err), -EDEADLK);
+	EXPECT(gmem_set_private(g, 0, 64 * KiB, &err), -EDEADLK);
+	EXPECT(t_share(g, 0, 64 * KiB, &err), -EDEADLK);
+	EXPECT(gmem_attributes_export(g, record, &len, &err), 0);
+	EXPECT(gmem_attributes_import(g, record, len, GMEM_IMPORT_UNBACKED,
+				      &err),
+	       -EDEADLK);
+	EXPECT(gmem_close(g, &err), -EDEADLK);
+	EXPECT(gmem_vm_close(vm, &err), -EDEADLK);
+	EXPECT(gmem_vm_destroy(vm, &err), -EDEADLK);
+	EXPECT(gmem_slot_get(vm, 0, 0, &s, &err), 0);
+	EXPECT(gmem_get_attributes(g, 0, 64 * KiB, &a, NULL, &err), 0);
+}
+
+static void in_callback(struct world *w)
+{
+	if (w->inside || !w->g[1])
+		return;
+	w->inside = true;
+	try_all(w, w->vm[0], w->g[0]);
+	try_all(w, w->vm[1], w->g[1]);
+	w->inside = false;
+}
+
+static void trace(void *arg, const struct gmem_trace *event)
+{
+	(void)event;
+	in_callback(arg);
+}
+
+static void progress(void *arg, uint64_t n, uint64_t total)
+{
+	(void)n;
+	(void)total;
+	in_callback(arg);
+}
+
+static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
+{
+	(void)offset;
+	(void)len;
+	(void)node;
+	in_callback(arg);
+}
+
+static void open_vm(struct world *w, int i, const char *profile,
+		    gmem_trace_fn *fn)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct gmem_slot note = { .sz = sizeof(note),
+				  .slot = 1,
+				  .gpa = 16 * GiB,
+				  .len = 1 * MiB,
+				  .userspace_addr = 1 * MiB };
+	struct gmem *g = NULL;
+	struct gmem_error err;
+
+	if (!strcmp(profile, "inplace"))
+		o.flags = SHARED_FLAGS;
+	w->vm[i] = on_model_open(profile, GMEM_VM_SW_PROTECTED, fn, w);
+	t_ok(gmem_create(w->vm[i], 1 * MiB, &o, &g, &err), err);
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_slot_note(w->vm[i], &note, &err), err);
+	w->g[i] = g;
+}
+
+static void end(struct world *w)
+{
+	struct gmem_error err;
+
+	if (w->line)
+		fail_msg("line %d did not end as it should", w->line);
+	assert_true(w->tried >= 26);
+	w->g[1] = NULL; /* no more trying */
+	for (int i = 0; i < 2; i++)
+		t_ok(gmem_vm_destroy(w->vm[i], &err), err);
+}
+
+static void a_trace_callback_changes_nothing_of_any_vm(void **state)
+{
+	static const char *const profiles[] = { "7.3", "inplace" };
+	struct gmem_error err;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct world w = { 0 };
+
+		open_vm(&w, 0, profiles[i & 1], trace);
+		open_vm(&w, 1, profiles[i >> 1], NULL);
+		/* in a change, and in a call that is none */
+		t_ok(gmem_set_private(w.g[0], 0, 64 * KiB, &err), err);
+		t_ok(gmem_discard(w.g[0], 0, 64 * KiB, &err), err);
+		end(&w);
+	}
+}
+
+static void progress_and_runs_change_nothing_either(void **state)
+{
+	unsigned long node0 = 1, node1 = 2;
+	struct gmem_mempolicy there = { .sz = sizeof(there),
+					.mode = GMEM_MPOL_BIND,
+					.nodes = &node1,
+					.max_node = 8 };
+	struct gmem_mempolicy here = { .sz = sizeof(here),
+				       .mode = GMEM_MPOL_BIND,
+				       .nodes = &node0,
+				       .max_node = 8 };
+	struct world w = { 0 };
+	struct gmem_populate_opts p = { .sz = sizeof(p),
+					.policy = &there,
+					.progress = progress,
+					.progress_arg = &w,
+					.threads = 2 };
+	struct gmem_load_opts l = { .sz = sizeof(l),
+				    .progress = progress,
+				    .progress_arg = &w };
+	struct gmem_placement out = { .sz = sizeof(out),
+				      .misplaced_run = misplaced,
+				      .arg = &w };
+	struct gmem_error err = { .sz = sizeof(err) };
+	unsigned int tried;
+	int fd[2];
+
+	(void)state;
+	open_vm(&w, 0, "inplace", NULL);
+	open_vm(&w, 1, "inplace", NULL);
+	assert_int_equal(gmem_populate(w.g[0], 0, 1 * MiB, &p, &err),
+			 GMEM_PLACED_BY_POPULATE);
+	tried = w.tried;
+	assert_true(tried > 0);
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(write(fd[1], "text", 4), 4);
+	close(fd[1]);
+	t_ok(gmem_load(w.g[0], 0, fd[0], 4, &l, &err), err);
+	close(fd[0]);
+	assert_true(w.tried > tried);
+	tried = w.tried;
+	t_code(gmem_verify_placement(w.g[0], 0, 1 * MiB, &here, &out, &err),
+	       GMEM_NO);
+	assert_true(w.tried > tried);
+	end(&w);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_trace_callback_changes_nothing_of_any_vm),
+		cmocka_unit_test(progress_and_runs_change_nothing_either),
+	};
+
+	return t_main(tests);
+}

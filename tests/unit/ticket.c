@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Changes of a range take their turns in the order they came.  The test holds
+ * a ticket itself where a change would be in the kernel, so that nothing here
+ * depends on how long anything takes.
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include "on_model.h"
+
+#include "internal.h"
+
+#define PATIENCE 20000000 /* looks, until a test has hung */
+
+/* A call in a thread of its own. */
+struct call {
+	struct gmem *g;
+	uint64_t offset, len;
+	const int *cancel;
+	int r, done;
+	struct gmem_error err;
+	pthread_t thread;
+};
+
+static unsigned int tickets(struct gmem_vm *vm)
+{
+	const struct gmem__ticket *t;
+	unsigned int n = 0;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	for (t = vm->first_ticket; t; t = t->next)
+		n++;
+	(void)pthread_mutex_unlock(&vm->lock);
+	return n;
+}
+
+static void until_there_are(struct gmem_vm *vm, unsigned int n)
+{
+	for (unsigned int i = 0; tickets(vm) != n; i++) {
+		if (i == PATIENCE)
+			fail_msg("there are %u tickets, not %u", tickets(vm),
+				 n);
+		(void)sched_yield();
+	}
+}
+
+static void *unbind(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = gmem_unbind(c->g, 0, NULL, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *convert(void *arg)
+{
+	struct call *c = arg;
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED,
+					  .cancel = c->cancel };
+
+	c->r = gmem_set_attributes(c->g, c->offset, c->len,
+				   GMEM_ATTRIBUTE_SHARED, &o, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void start(struct on_model *m, struct call *c, void *(*fn)(void *),
+		  uint64_t offset, uint64_t len)
+{
+	c->g = m->g;
+	c->offset = offset;
+	c->len = len;
+	c->err.sz = sizeof(c->err);
+	c->r = 1;
+	assert_int_equal(pthread_create(&c->thread, NULL, fn, c), 0);
+}
+
+static void finish(struct call *c, int r)
+{
+	assert_int_equal(pthread_join(c->thread, NULL), 0);
+	t_code(c->r, r);
+}
+
+static bool done(const struct call *c)
+{
+	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE);
+}
+
+static void take(struct on_model *m, struct gmem__ticket *t,
+		 struct gmem__range *r, uint64_t offset, uint64_t len)
+{
+	*r = (struct gmem__range){ m->g, offset, offset + len };
+	assert_int_equal(gmem__ticket_take(m->vm, t, r, 1, false, NULL, NULL),
+			 0);
+}
+
+static void bound(struct on_model *m)
+{
+	on_model_file(m, 1 * MiB, 0);
+	on_model_bind(m, 0, GiB);
+}
+
+/* What came after the unbind finds no slot any more. */
+static void no_change_passes_one_that_waits(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call u = { 0 }, late[4] = { 0 };
+
+	bound(m);
+	take(m, &first, &r, 0, m->page);
+	start(m, &u, unbind, 0, 0);
+	until_there_are(m->vm, 2);
+	/* they overlap the waiting unbind, not what runs */
+	for (unsigned int i = 0; i < 4; i++) {
+		start(m, &late[i], convert, (i + 1) * m->page, m->page);
+		until_there_are(m->vm, 3 + i);
+	}
+	assert_false(done(&u));
+	gmem__ticket_return(m->vm, &first);
+	finish(&u, 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		finish(&late[i], -EINVAL);
+		t_reason(&late[i].err, GMEM_REASON_NOT_BOUND);
+	}
+	assert_int_equal(tickets(m->vm), 0);
+}
+
+static void what_overlaps_nothing_does_not_wait(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+
+	bound(m);
+	take(m, &first, &r, 4 * m->page, m->page);
+	t_ok(t_share(m->g, 0, 4 * m->page, &m->err), m->err);
+	t_ok(t_share(m->g, 5 * m->page, m->page, &m->err), m->err);
+	gmem__ticket_return(m->vm, &first);
+}
+
+/* All ranges of a call count, and none is had before all are. */
+static void one_ticket_has_all_ranges_of_a_call(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem__range two[2];
+	struct gmem__ticket t;
+
+	bound(m);
+	two[0] = (struct gmem__range){ m->g, 0, m->page };
+	two[1] = (struct gmem__range){ m->g, 8 * m->page, 9 * m->page };
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &t, two, 2, false, NULL, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		struct gmem_attributes_opts o = {
+			.sz = sizeof(o),
+			.flags = GMEM_ATTRIBUTES_NOWAIT,
+		};
+
+		t_refused(gmem_set_attributes(m->g, two[i].start, m->page,
+					      GMEM_ATTRIBUTE_PRIVATE, &o,
+					      &m->err),
+			  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
+		assert_int_equal(m->err.value, two[i].start);
+		assert_int_equal(m->err.done, 0);
+	}
+	t_ok(t_share(m->g, m->page, 7 * m->page, &m->err), m->err);
+	gmem__ticket_return(m->vm, &t);
+}
+
+static void nowait_passes_no_waiting_change_either(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_NOWAIT };
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call u = { 0 };
+
+	bound(m);
+	take(m, &first, &r, 0, m->page);
+	start(m, &u, unbind, 0, 0);
+	until_there_are(m->vm, 2);
+	t_refused(gmem_set_attributes(m->g, 8 * m->page, m->page,
+				      GMEM_ATTRIBUTE_PRIVATE, &o, &m->err),
+		  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
+	assert_int_equal(tickets(m->vm), 2);
+	gmem__ticket_return(m->vm, &first);
+	finish(&u, 0);
+}
+
+/* And those behind it go on without it. */
+static void a_change_can_be_cancelled_while_it_waits(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call c = { 0 }, behind = { 0 };
+	int cancel = 0;
+
+	bound(m);
+	take(m, &first, &r, 0, m->page);
+	c.cancel = &cancel;
+	start(m, &c, convert, 0, 2 * m->page);
+	until_there_are(m->vm, 2);
+	start(m, &behind, convert, m->page, m->page);
+	until_there_are(m->vm, 3);
+	__atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
+	finish(&c, -ECANCELED);
+	t_reason(&c.err, GMEM_REASON_CANCELLED);
+	assert_int_equal(c.err.done, 0);
+	finish(&behind, 0);
+	assert_int_equal(tickets(m->vm), 1);
+	gmem__ticket_return(m->vm, &first);
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, on_model_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(no_change_passes_one_that_waits, on_model_73),
+		TEST(what_overlaps_nothing_does_not_wait, on_model_73),
+		TEST(what_overlaps_nothing_does_not_wait, on_model_in_place),
+		TEST(one_ticket_has_all_ranges_of_a_call, on_model_73),
+		TEST(one_ticket_has_all_ranges_of_a_call, on_model_in_place),
+		TEST(nowait_passes_no_waiting_change_either, on_model_73),
+		TEST(a_change_can_be_cancelled_while_it_waits, on_model_73),
+		TEST(a_change_can_be_cancelled_while_it_waits,
+		     on_model_in_place),
+	};
+
+	return t_main(tests);
+}
