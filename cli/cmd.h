@@ -243,8 +243,8 @@ void model_json(const struct ctl *ctl, json_object *to);
 bool priv_has(int cap);
 /* What it lacks to see the files of all processes, in words; NULL = nothing. */
 const char *priv_lacks_sight(void);
-/* Keeps of its capabilities only CAP_@a and CAP_@b. */
-int priv_only(struct ctl *ctl, int a, int b);
+/* Keeps of its capabilities only those of @list. */
+int priv_only(struct ctl *ctl, const int *list, size_t n);
 /*
  * Gives up every capability: nothing after opening the device needs one.
  * Return: 0, or the exit status.

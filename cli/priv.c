@@ -26,12 +26,11 @@ int priv_drop(struct ctl *ctl)
 	return keep_only(ctl, cap_init());
 }
 
-int priv_only(struct ctl *ctl, int a, int b)
+int priv_only(struct ctl *ctl, const int *list, size_t n)
 {
-	const int list[] = { a, b };
 	cap_t keep = cap_init();
 
-	for (size_t i = 0; keep && i < ARRAY_SIZE(list); i++) {
+	for (size_t i = 0; keep && i < n; i++) {
 		if (!priv_has(list[i]))
 			continue;
 		(void)cap_set_flag(keep, CAP_PERMITTED, 1, &list[i], CAP_SET);

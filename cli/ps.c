@@ -124,16 +124,28 @@ static void holder_pid(const struct cell *c, const struct holder *h)
 	fprintf(c->to, "%d", (int)h->pid);
 }
 
+uint64_t more_fds(const struct holder *h)
+{
+	return h->fds > HOLDER_FDS ? h->fds - HOLDER_FDS : 0;
+}
+
 static void holder_hold(const struct cell *c, const struct holder *h)
 {
-	for (size_t i = 0; i < h->fds; i++)
+	for (size_t i = 0; i < h->fds && i < HOLDER_FDS; i++)
 		fprintf(c->to, "%s%d", i ? "+" : "fd:", h->fd[i]);
+	if (more_fds(h))
+		fprintf(c->to, "+(%" PRIu64 "-more)", more_fds(h));
 	fputs(h->fds ? "" : "mapping", c->to);
 }
 
+/* Nothing in it looks like the next column or the next holder. */
 static void holder_command(const struct cell *c, const struct holder *h)
 {
-	fputs(h->command, c->to);
+	for (const char *p = h->command; *p; p++)
+		if (*p == ' ' || *p == ',')
+			fprintf(c->to, "\\x%02x", (unsigned char)*p);
+		else
+			fputc(*p, c->to);
 }
 
 static void put_vm(const struct cell *c)
@@ -294,19 +306,45 @@ static void tell_unknown(struct ctl *ctl, const struct scan *s,
 	}
 }
 
-static void tell_unseen(struct ctl *ctl, const struct scan *s,
-			const struct args *a)
+const char *hidden_text(const struct scan *s, enum hidden_why why)
 {
+	switch (why) {
+	case HIDDEN_NAME_ONLY:
+		return "it maps what has the name of a guest_memfd, which "
+		       "anybody can give; to verify it cap_checkpoint_restore "
+		       "is needed";
+	case HIDDEN_STUCK:
+		return "looking into it never ended";
+	default:
+		return s->denied;
+	}
+}
+
+static void tell_hidden(struct ctl *ctl, const struct scan *s,
+			enum hidden_why why)
+{
+	const struct hidden *first = NULL;
 	size_t n = 0;
 
-	for (const struct hidden *h = s->hidden; h; h = h->next)
+	for (const struct hidden *h = s->hidden; h; h = h->next) {
+		if (h->why != why)
+			continue;
+		first = first ? first : h;
 		n++;
+	}
 	if (n)
 		message(ctl,
 			"%zu of %zu processes could not be looked into, first "
 			"%d (%s): %s",
-			n, s->processes, (int)s->hidden->pid,
-			s->hidden->command, s->hidden->why);
+			n, s->processes, (int)first->pid, first->command,
+			hidden_text(s, why));
+}
+
+static void tell_unseen(struct ctl *ctl, const struct scan *s,
+			const struct args *a)
+{
+	for (enum hidden_why why = 0; why < HIDDEN_WHYS; why++)
+		tell_hidden(ctl, s, why);
 	if (s->proc_hides)
 		message(ctl, "/proc is mounted so that it hides processes of "
 			     "other users (hidepid)");
@@ -315,93 +353,6 @@ static void tell_unseen(struct ctl *ctl, const struct scan *s,
 			"%zu processes were not reached in the %" PRIu32
 			" ms of --budget",
 			s->late_n, a->budget.value);
-}
-
-/* ----------------------------------------------------------------- JSON -- */
-
-static void add_number(json_object *to, const char *key, uint64_t value,
-		       const struct unknown *why)
-{
-	if (why->text[0])
-		json_null(to, key, why->text);
-	else
-		json_u64(to, key, value);
-}
-
-static json_object *holder_json(const struct holder *h)
-{
-	json_object *o = json_object_new_object();
-	json_object *fds = json_object_new_array();
-
-	json_u64(o, "pid", (uint64_t)h->pid);
-	json_text(o, "command", h->command, "");
-	json_text(o, "how", h->fds ? "fd" : "mapping", "");
-	for (size_t i = 0; i < h->fds; i++)
-		json_object_array_add(fds, json_object_new_int(h->fd[i]));
-	json_object_object_add(o, "fds", fds);
-	if (h->unmapped)
-		json_null(o, "mapped", "its mappings could not be read");
-	else
-		json_u64(o, "mapped", h->mapped);
-	json_object_object_add(o, "kvm_vm", json_object_new_boolean(h->vm));
-	return o;
-}
-
-static json_object *file_json(const struct mem *m, bool nodes)
-{
-	json_object *o = json_object_new_object();
-	json_object *holders = json_object_new_array();
-	char dev[32];
-
-	(void)snprintf(dev, sizeof(dev), "%u:%u", major(m->dev), minor(m->dev));
-	json_text(o, "dev", dev, "");
-	json_u64(o, "inode", m->ino);
-	add_number(o, "size", m->size, &m->no_size);
-	add_number(o, "resident", m->resident, &m->no_resident);
-	if (m->no_resident.text[0])
-		json_null(o, "lower_bound", m->no_resident.text);
-	else
-		json_object_object_add(o, "lower_bound",
-				       json_object_new_boolean(m->lower_bound));
-	if (m->nodes)
-		json_object_object_add(o, "nodes", nodes_json(m->nodes));
-	else
-		json_null(o, "nodes",
-			  nodes ? m->no_nodes.text : "--nodes was not given");
-	for (const struct holder *h = m->holders; h; h = h->next)
-		json_object_array_add(holders, holder_json(h));
-	json_object_object_add(o, "holders", holders);
-	return o;
-}
-
-static void print_json(struct ctl *ctl, const struct scan *s,
-		       const struct args *a, bool complete)
-{
-	json_object *o = json_new(ctl), *hidden = json_object_new_array();
-	json_object *files = json_object_new_array();
-	json_object *late = json_object_new_array(), *p;
-
-	for (const struct mem *m = s->files; m; m = m->next)
-		json_object_array_add(files, file_json(m, a->nodes));
-	for (const struct hidden *h = s->hidden; h; h = h->next) {
-		p = json_object_new_object();
-		json_u64(p, "pid", (uint64_t)h->pid);
-		json_text(p, "command", h->command, "");
-		json_null(p, "files", h->why);
-		json_object_array_add(hidden, p);
-	}
-	for (size_t i = 0; i < s->late_n; i++)
-		json_object_array_add(late, json_object_new_int(s->late[i]));
-	json_object_object_add(o, "complete",
-			       json_object_new_boolean(complete));
-	json_u64(o, "processes", s->processes);
-	json_object_object_add(o, "proc_hides",
-			       json_object_new_boolean(s->proc_hides));
-	json_u64(o, "budget_ms", a->budget.value);
-	json_object_object_add(o, "files", files);
-	json_object_object_add(o, "hidden", hidden);
-	json_object_object_add(o, "not_reached", late);
-	out_json(ctl, o);
 }
 
 /* -------------------------------------------------------------- command -- */
@@ -418,17 +369,23 @@ static bool is_complete(const struct scan *s)
 /* Rights are needed to look, and none to tell. */
 static int look(struct ctl *ctl, struct scan *s)
 {
+	static const int sight[] = {
+		CAP_SYS_PTRACE,
+		CAP_DAC_READ_SEARCH,
+		CAP_CHECKPOINT_RESTORE,
+	};
 	int r, status = 0;
 
 	/* Without this one, the others of root show more than it alone. */
 	if (priv_has(CAP_SYS_PTRACE))
-		status = priv_only(ctl, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH);
+		status = priv_only(ctl, sight, ARRAY_SIZE(sight));
 	if (status)
 		return status;
 	clock_gettime(CLOCK_MONOTONIC, &s->start);
 	r = scan_processes(s);
 	if (r < 0)
-		return system_error(ctl, -r, "/proc");
+		return system_error(ctl, -r, "/proc%s",
+				    r == -ENODEV ? " is no procfs" : "");
 	scan_files(s);
 	return priv_drop(ctl);
 }
@@ -453,13 +410,16 @@ int cmd_ps(struct ctl *ctl, int argc, char **argv)
 	a.nodes |= shown(&t, "nodes");
 	s.nodes = a.nodes;
 	s.budget = a.budget.value;
+	status = watch_fork(ctl, a.budget.value, &s.watch);
+	if (status >= 0)
+		return status;
 	status = look(ctl, &s);
 	if (!status) {
 		bool complete = is_complete(&s);
 
 		status = complete ? CTL_OK : CTL_CHECK;
 		if (ctl->json)
-			print_json(ctl, &s, &a, complete);
+			ps_json(ctl, &s, a.budget.value, complete);
 		else if (print_table(&s, &t, &a) < 0)
 			status = system_error(ctl, ENOMEM, "the table");
 		if (!ctl->json)

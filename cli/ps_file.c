@@ -39,20 +39,30 @@ static void out_of_time(struct unknown *u)
 	unknown(u, true, "the time of --budget is over");
 }
 
+/* Its holder may have put another one there; O_PATH answers nothing. */
+static bool is_it(int fd, const struct mem *m)
+{
+	struct stat st;
+
+	return !(fcntl(fd, F_GETFL) & O_PATH) && !fstat(fd, &st) &&
+	       st.st_dev == m->dev && st.st_ino == m->ino;
+}
+
 /* The first copy that can be had; its holder may have closed it since. */
-static int copy_of(const struct mem *m, struct unknown *u)
+static int copy_of(struct watch *w, const struct mem *m, struct unknown *u)
 {
 	char why[TARGET_WHY];
-	struct stat st;
 	int fd;
 
 	unknown(u, false, "its holders closed it while it was looked at");
 	for (const struct holder *h = m->holders; h; h = h->next) {
-		for (size_t i = 0; i < h->fds; i++) {
+		for (size_t i = 0; i < h->fds && i < HOLDER_FDS; i++) {
+			watch_at(w, h->pid);
 			fd = target_copy(h->pid, h->fd[i], why);
-			if (fd >= 0 && !fstat(fd, &st) && st.st_dev == m->dev &&
-			    st.st_ino == m->ino)
+			if (fd >= 0 && is_it(fd, m)) {
+				watch_at(w, 0);
 				return fd;
+			}
 			if (fd >= 0)
 				(void)close(fd);
 			else if (fd != -ESRCH && fd != -EBADF)
@@ -61,6 +71,7 @@ static int copy_of(const struct mem *m, struct unknown *u)
 					fd == -EPERM ? "" : strerror(-fd));
 		}
 	}
+	watch_at(w, 0);
 	return -1;
 }
 
@@ -171,7 +182,7 @@ static void ask(const struct scan *s, struct mem *m, struct unknown *u,
 		out_of_time(u);
 		return;
 	}
-	fd = copy_of(m, u);
+	fd = copy_of(s->watch, m, u);
 	if (fd < 0)
 		return;
 	if (adopt(fd, &g, &err) < 0) {

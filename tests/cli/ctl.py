@@ -110,8 +110,18 @@ def missing_root():
     return None
 
 
+def missing_fuse():
+    """Why no file system can be served; None if one can."""
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as e:
+        return f"/dev/fuse: {e.strerror}"
+    return None
+
+
 MISSING = {
     "kvm": missing_kvm(),
+    "fuse": missing_fuse(),
     "userns": missing_user_namespaces(),
     "root": missing_root(),
 }

@@ -10,22 +10,31 @@
  *	foreign mapping	one file, of which only a mapping is left
  *	foreign hidden	one file, in a process that is not dumpable
  *	foreign named	one file, in a process with a name full of traps
+ *	foreign many	one file, with a hundred descriptors
+ *	foreign path	one file, and before it a descriptor that is O_PATH
+ *	foreign false	a mapping of another file that has the name of one
+ *	foreign open	a descriptor of such a file
+ *	foreign stuck	nothing, in a process that nobody can look into
  *	foreign idle	nothing
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/falloc.h>
+
+#include "stuck.h"
 
 #define CREATE_VM 0xae01
 #define CREATE_GUEST_MEMFD 0xc040aed4UL
@@ -144,13 +153,66 @@ static void one(int vm)
 	say(fd, fd, resident);
 }
 
+static void many(int vm)
+{
+	uint64_t resident;
+	int fd = new_file(vm, 3, 128, 5, &resident);
+
+	for (int i = 1; i < 100; i++)
+		if (dup(fd) < 0)
+			die("dup");
+	say(fd, fd, resident);
+}
+
+static void path(int vm)
+{
+	uint64_t resident;
+	int fd = new_file(vm, 3, 128, 5, &resident), moved = dup(fd), o_path;
+	char name[40];
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	o_path = open(name, O_PATH);
+	if (moved < 0 || o_path < 0 || dup2(o_path, fd) < 0)
+		die("O_PATH");
+	(void)close(o_path);
+	say(moved, moved, resident);
+}
+
+/* Where nobody else can see it, under the name of a guest_memfd. */
+static void false_file(bool mapped)
+{
+	char dir[40], file[64];
+	int fd;
+
+	(void)snprintf(dir, sizeof(dir), "/tmp/foreign.%d", (int)getpid());
+	if (mkdir(dir, 0700) < 0 || mount("none", dir, "tmpfs", 0, NULL) < 0)
+		die("tmpfs");
+	(void)snprintf(file, sizeof(file), "%s/[kvm-gmem]", dir);
+	fd = open(file, O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || ftruncate(fd, 16 * PAGE) < 0)
+		die(file);
+	if (mapped &&
+	    mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		die("mmap");
+	if (unlink(file) < 0 || umount2(dir, MNT_DETACH) < 0)
+		die("umount");
+	(void)rmdir(dir);
+	say(fd, mapped ? -1 : fd, 0);
+	if (mapped)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc == 2 ? argv[1] : "";
 	int vm = -1;
 	char c;
 
-	if (strcmp(role, "idle"))
+	if (!strcmp(role, "stuck"))
+		stuck();
+	if (!strcmp(role, "false") || !strcmp(role, "open"))
+		false_file(!strcmp(role, "false"));
+	else if (strcmp(role, "idle"))
 		vm = new_vm();
 	if (!strcmp(role, "three"))
 		three(vm);
@@ -158,12 +220,16 @@ int main(int argc, char **argv)
 		pair(vm, !strcmp(role, "pair"));
 	else if (!strcmp(role, "mapping"))
 		mapping(vm);
+	else if (!strcmp(role, "many"))
+		many(vm);
+	else if (!strcmp(role, "path"))
+		path(vm);
 	else if (vm >= 0)
 		one(vm);
 	if (!strcmp(role, "hidden") && prctl(PR_SET_DUMPABLE, 0) < 0)
 		die("PR_SET_DUMPABLE");
 	if (!strcmp(role, "named") &&
-	    prctl(PR_SET_NAME, "a\nb) R\033[31m\\\xff") < 0)
+	    prctl(PR_SET_NAME, "a,b\n) R\033[31m\\\xff") < 0)
 		die("PR_SET_NAME");
 	puts("ready");
 	(void)fflush(stdout);

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
-from ctl import CHECK, Case, GMEMCTL, OK, ctl, deny, main
+from ctl import CHECK, FAILED, Case, GMEMCTL, OK, ctl, deny, main
 from foreign import Foreign
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -17,6 +17,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 ENOUGH = ["--budget=50000"]
 # The same number on every architecture.
 PIDFD_GETFD, CACHESTAT = 438, 451
+NO_RESTORE = ["setpriv", "--bounding-set=-checkpoint_restore,-sys_admin"]
 NO_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace"]
 
 
@@ -45,6 +46,24 @@ class Ps(Case):
         r = ctl("ps", "--json", *ENOUGH, *args, **kwargs)
         value = self.valid(r.stdout, "ps")
         self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
+        return value, {f["inode"]: f for f in value["files"]}
+
+    def ps_inside(self, foreign, *wrapper, **kwargs):
+        """As ps(), where no other process of the machine is to be seen."""
+        script = 'mount -t proc proc /proc && exec "$0" "$@"'
+        r = subprocess.run(
+            ["nsenter", f"--pid=/proc/{foreign.pid}/ns/pid_for_children"]
+            + ["unshare", "-m", "sh", "-c", script, *wrapper]
+            + [GMEMCTL, "ps", "--json", "--nodes", *ENOUGH],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            **kwargs,
+        )
+        value = self.valid(r.stdout, "ps")
+        self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
+        self.stderr = r.stderr
         return value, {f["inode"]: f for f in value["files"]}
 
     def row(self, held, *args):
@@ -138,9 +157,11 @@ class Seen(Ps):
     def test_hostile_name(self):
         foreign = Foreign(self, "named")
         (held,) = foreign.held
-        name = r"a\nb) R\x1b[31m\\\xff"
+        name = r"a,b\n) R\x1b[31m\\\xff"
         self.assertEqual(self.ps()[1][held.inode]["holders"][0]["command"], name)
         r = ctl("ps", *ENOUGH)
+        # In the table it is one word, and of one process.
+        name = name.replace(",", r"\x2c").replace(" ", r"\x20")
         self.assertIn(f" {name}\n", r.stdout)
         self.assertNotIn("\033", r.stdout)
 
@@ -221,27 +242,15 @@ class Seen(Ps):
     def test_complete(self):
         """What is forbidden can be allowed; what is not there can not."""
         foreign = Foreign(self, "three", "unshare", "--pid", "--fork")
-        script = 'mount -t proc proc /proc && exec "$0" "$@"'
         for errnum, complete in (
             (0, True),
             (errno.ENOSYS, True),
             (errno.EPERM, False),
         ):
-            r = subprocess.run(
-                # No other process of the machine is there to be hidden.
-                ["nsenter", f"--pid=/proc/{foreign.pid}/ns/pid_for_children"]
-                + ["unshare", "-m", "sh", "-c", script]
-                + [GMEMCTL, "ps", "--json", "--nodes", *ENOUGH],
-                preexec_fn=deny(CACHESTAT, errnum) if errnum else None,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
+            value, files = self.ps_inside(
+                foreign, preexec_fn=deny(CACHESTAT, errnum) if errnum else None
             )
-            value = self.valid(r.stdout, "ps")
-            self.assertEqual(value["complete"], complete, r)
-            self.assertEqual(r.returncode, OK if complete else CHECK)
-            files = {f["inode"]: f for f in value["files"]}
+            self.assertEqual(value["complete"], complete)
             self.assertEqual(set(files), {h.inode for h in foreign.held})
             if errnum:
                 unmappable, _, shared = [files[h.inode] for h in foreign.held]
@@ -302,6 +311,114 @@ class Seen(Ps):
             except OSError:  # ended meanwhile
                 continue
             self.assertFalse(flags & 0x00200000, h)
+
+
+class Hostile(Ps):
+    """Nothing is believed that another process can choose."""
+
+    need = ("kvm", "root")
+
+    def holders(self, value):
+        return {h["pid"] for f in value["files"] for h in f["holders"]}
+
+    def test_a_name_alone_is_no_guest_memfd(self):
+        self.require("userns")
+        for role in ("false", "open"):
+            foreign = Foreign(self, role, "unshare", "-Urm")
+            true = Foreign(self, "mapping")
+            value, files = self.ps()
+            self.assertNotIn(foreign.pid, self.holders(value))
+            # It is known to be false, and not only unknown.
+            self.assertNotIn(foreign.pid, [h["pid"] for h in value["hidden"]])
+            self.assertIn(true.held[0].inode, files)
+            self.assertNotIn(str(foreign.pid), ctl("ps", *ENOUGH).stdout)
+
+    def test_what_cannot_be_verified_is_no_file(self):
+        self.require("userns")
+        foreign = Foreign(
+            self, "false", "unshare", "--pid", "--fork", "unshare", "-Urm"
+        )
+        value, files = self.ps_inside(foreign, *NO_RESTORE)
+        self.assertEqual(files, {})
+        self.assertFalse(value["complete"])
+        (h,) = [h for h in value["hidden"] if h["command"] == "foreign"]
+        self.assertIn("the name of a guest_memfd", h["files_reason"])
+        self.assertIn("cap_checkpoint_restore", h["files_reason"])
+        self.assertIn(f"{h['pid']} (foreign): it maps what has", self.stderr)
+        value, files = self.ps_inside(foreign)
+        self.assertEqual((files, value["hidden"]), ({}, []))
+        self.assertTrue(value["complete"])
+
+    def test_a_mapping_is_verified_by_its_device(self):
+        """Where no right helps: of a true file, elsewhere or anonymous."""
+        three = Foreign(self, "three")
+        (held,) = Foreign(self, "mapping").held
+        files = self.ps_by(NO_RESTORE)[1]
+        self.assertEqual(files[held.inode]["holders"][0]["mapped"], 16 * 4096)
+        self.assertIn(three.held[0].inode, files)
+
+    def ps_by(self, who):
+        r = subprocess.run(
+            [*who, GMEMCTL, "ps", "--json", *ENOUGH],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        value = self.valid(r.stdout, "ps")
+        return value, {f["inode"]: f for f in value["files"]}
+
+    def test_a_hang_is_not_waited_for(self):
+        self.require("fuse")
+        foreign = Foreign(self, "stuck", "unshare", "-m")
+        three = Foreign(self, "three")
+        r = ctl("ps", "--json")
+        value = self.valid(r.stdout, "ps")
+        self.assertEqual(r.returncode, CHECK)
+        (h,) = [h for h in value["hidden"] if h["pid"] == foreign.pid]
+        self.assertIn("never ended", h["files_reason"])
+        files = {f["inode"] for f in value["files"]}
+        self.assertLessEqual({h.inode for h in three.held}, files)
+
+    def test_more_descriptors_than_are_listed(self):
+        foreign = Foreign(self, "many")
+        (held,) = foreign.held
+        (h,) = self.ps()[1][held.inode]["holders"]
+        self.assertEqual((len(h["fds"]), h["more_fds"]), (64, 36))
+        self.assertTrue(self.row(held)[5].endswith("+(36-more)"))
+
+    def test_a_descriptor_that_answers_nothing(self):
+        (held,) = Foreign(self, "path").held
+        f = self.ps()[1][held.inode]
+        self.assertEqual(len(f["holders"][0]["fds"]), 2)
+        self.assertEqual(f["resident"], held.resident)
+
+    def over(self, *mount, pid):
+        """What ps says where something is mounted over a part of /proc."""
+        script = f"mount {' '.join(mount)} && exec \"$0\" \"$@\""
+        value, files = self.ps_by(["unshare", "-m", "sh", "-c", script])
+        (h,) = [h for h in value["hidden"] if h["pid"] == pid]
+        self.assertFalse(value["complete"])
+        return files
+
+    def test_what_is_mounted_over_proc_is_not_believed(self):
+        idle = Foreign(self, "idle")
+        true = Foreign(self, "three")
+        for name in ("", "/fd", "/maps"):
+            fake, real = f"/proc/{idle.pid}{name}", f"/proc/{true.pid}{name}"
+            files = self.over("--bind", real, fake, pid=idle.pid)
+            for held in true.held:
+                (h,) = files[held.inode]["holders"]
+                self.assertEqual(h["pid"], true.pid)
+        script = f"mount -t tmpfs none /proc; {GMEMCTL} ps"
+        r = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        self.ended(r, FAILED, "/proc is no procfs")
 
 
 class Budget(Ps):
