@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Slots that the kernel would not delete, and attributes that slots leave
+ * behind: nothing is forgotten, and nothing of others' is touched.
+ */
+#include <sys/mman.h>
+
+#include "on_model.h"
+
+#include "internal.h"
+
+#define DELETE "KVM_SET_USER_MEMORY_REGION"
+#define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
+
+static void will_fail(struct on_model *m, const char *call, int code)
+{
+	t_ok(gmem_model_fail(m->vm, call, 1, code, &m->err), m->err);
+}
+
+static uint32_t slot_flags(struct on_model *m, uint32_t id)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	t_ok(gmem_slot_get(m->vm, id, 0, &s, &m->err), m->err);
+	return s.flags;
+}
+
+static void no_slot(struct on_model *m, uint32_t id)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	t_refused(gmem_slot_get(m->vm, id, 0, &s, &m->err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, m->err);
+}
+
+/* Slot 0 of .g at 1 GiB, which the kernel would not delete. */
+static void stuck(struct on_model *m)
+{
+	on_model_file(m, 1 * MiB, 0);
+	on_model_bind(m, 0, GiB);
+	will_fail(m, DELETE, ENOMEM);
+	t_refused(gmem_unbind(m->g, 0, NULL, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+}
+
+static bool guest_has(struct on_model *m, uint64_t gpa)
+{
+	unsigned char run[256] = { 0 };
+	uint32_t reason;
+	char c = 1;
+
+	if (gmem_model_access(m->vm, gpa, &c, 1, GMEM_MODEL_WRITE, run,
+			      sizeof(run), NULL) < 0)
+		return false;
+	memcpy(&reason, run + 8, sizeof(reason));
+	return reason != 6; /* KVM_EXIT_MMIO */
+}
+
+static void a_stuck_slot_is_as_good_as_live(void **state)
+{
+	struct on_model *m = *state;
+	uint64_t a;
+
+	stuck(m);
+	assert_true(guest_has(m, GiB));
+	t_ok(t_share(m->g, 0, m->page, &m->err), m->err);
+	t_ok(gmem_get_attributes(m->g, 0, m->page, &a, NULL, &m->err), m->err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	no_slot(m, 0);
+	assert_false(guest_has(m, GiB));
+}
+
+static void a_bind_in_its_place_deletes_it(void **state)
+{
+	static const struct {
+		uint32_t id;
+		uint64_t gpa, offset;
+	} rows[] = {
+		{ 0, 4 * GiB, 512 * KiB }, /* its id */
+		{ 1, GiB + 512 * KiB, 512 * KiB },
+		{ 1, 4 * GiB, 512 * KiB }, /* its range of the file */
+	};
+	struct on_model *m = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		stuck(m);
+		t_ok(gmem_bind(m->g, rows[i].id, rows[i].gpa, rows[i].offset,
+			       512 * KiB, NULL, &m->err),
+		     m->err);
+		if (rows[i].id)
+			no_slot(m, 0);
+		assert_int_equal(slot_flags(m, rows[i].id), GMEM_SLOT_FD);
+		assert_false(guest_has(m, GiB));
+		t_ok(gmem_unbind(m->g, rows[i].id, NULL, &m->err), m->err);
+		t_ok(gmem_close(m->g, &m->err), m->err);
+	}
+}
+
+static void as_long_as_it_stays_it_is_in_the_way(void **state)
+{
+	struct on_model *m = *state;
+
+	stuck(m);
+	will_fail(m, DELETE, EPERM);
+	t_refused(gmem_bind(m->g, 1, GiB, 0, 1 * MiB, NULL, &m->err), -EBUSY,
+		  GMEM_REASON_SLOT_STUCK, m->err);
+	assert_int_equal(m->err.value, 0);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	will_fail(m, DELETE, EPERM);
+	t_refused(gmem_close(m->g, &m->err), -EBUSY, GMEM_REASON_STILL_BOUND,
+		  m->err);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	no_slot(m, 0);
+}
+
+/* One elsewhere is left for whoever wants its place. */
+static void a_bind_elsewhere_leaves_it(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem *g;
+
+	stuck(m);
+	g = m->g;
+	on_model_file(m, 1 * MiB, 0);
+	on_model_bind(m, 1, 4 * GiB);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	t_ok(gmem_unbind(m->g, 1, NULL, &m->err), m->err);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
+/* The next failure, made due by the one before. */
+struct chain {
+	struct gmem_vm *vm;
+	const char *after, *then;
+};
+
+static void trace(void *arg, const struct gmem_trace *e)
+{
+	struct chain *c = arg;
+
+	if (!c->after || e->result >= 0 || strcmp(e->call, c->after) != 0)
+		return;
+	c->after = NULL;
+	(void)gmem_model_fail(c->vm, c->then, 1, ENOMEM, NULL);
+}
+
+static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
+{
+	struct on_model *m = *state;
+	struct chain c = { .after = ATTRIBUTES, .then = DELETE };
+
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = c.vm = on_model_open("7.3", GMEM_VM_SW_PROTECTED, trace, &c);
+	on_model_file(m, 1 * MiB, 0);
+	will_fail(m, ATTRIBUTES, EFAULT);
+	/* the first error, and that there was another */
+	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -EFAULT,
+		  GMEM_REASON_KERNEL, m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_non_null(strstr(m->err.msg, "slot 0"));
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = NULL; /* before @c goes */
+}
+
+static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
+{
+	static const uint64_t flags[] = { 0, SHARED_FLAGS };
+	struct on_model *m = *state;
+	unsigned char there;
+
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem_slot s = { .sz = sizeof(s) };
+		void *p;
+
+		m->vm = on_model_open(
+			"7.3", i ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED, NULL,
+			NULL);
+		on_model_file(m, 1 * MiB, flags[i]);
+		on_model_bind(m, 0, GiB);
+		t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+		will_fail(m, DELETE, EPERM);
+		t_refused(gmem_vm_destroy(m->vm, &m->err), -EPERM,
+			  GMEM_REASON_SLOT_STUCK, m->err);
+		m->vm = NULL;
+		assert_int_equal(m->err.limit, s.userspace_addr);
+		p = (void *)(uintptr_t)s.userspace_addr;
+		for (uint64_t at = 0; at < 1 * MiB; at += m->page)
+			assert_int_equal(
+				mincore((char *)p + at, m->page, &there), 0);
+		assert_int_equal(munmap(p, 1 * MiB), 0);
+	}
+}
+
+/* ------------------------------------------------------ what slots leave -- */
+
+static int raw_slot(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
+{
+	void *priv;
+	const struct gmem_sys *sys = gmem__vm_sys(m->vm, &priv);
+	struct gmem__region2 r = {
+		.region = { .slot = id,
+			    .flags = len ? GMEM__MEM_GUEST_MEMFD : 0,
+			    .guest_phys_addr = gpa,
+			    .memory_size = len,
+			    .userspace_addr = 1 * MiB },
+		.guest_memfd = (uint32_t)gmem_fd(m->g),
+	};
+
+	return sys->ioctl(priv, gmem_vm_fd(m->vm),
+			  GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
+}
+
+static void note(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
+{
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = id,
+			       .gpa = gpa,
+			       .len = len,
+			       .userspace_addr = 1 * MiB,
+			       .gmem = m->g,
+			       .flags = GMEM_SLOT_FD };
+
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+}
+
+/* The VMM made a slot again without a word; its page is private. */
+static void a_refused_bind_touches_no_attributes(void **state)
+{
+	struct on_model *m = *state;
+	char c = 'x';
+
+	on_model_file(m, 1 * MiB, 0);
+	assert_int_equal(raw_slot(m, 5, 0, 1 * MiB), 0);
+	note(m, 5, 0, 1 * MiB);
+	t_ok(gmem_set_private(m->g, 0, 1 * MiB, &m->err), m->err);
+	assert_int_equal(raw_slot(m, 5, 0, 0), 0);
+	t_ok(gmem_slot_forget(m->vm, 5, 0, &m->err), m->err);
+	assert_int_equal(raw_slot(m, 5, 0, 1 * MiB), 0);
+	t_ok(gmem_model_access(m->vm, 0, &c, 1, GMEM_MODEL_WRITE, NULL, 0,
+			       &m->err),
+	     m->err);
+	on_model_file(m, 1 * MiB, 0);
+	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, NULL, &m->err), -EEXIST,
+		  GMEM_REASON_UNKNOWN_SLOT, m->err);
+	c = 0;
+	/* a shared page would come from the address, where nothing is */
+	t_ok(gmem_model_access(m->vm, 0, &c, 1, 0, NULL, 0, &m->err), m->err);
+	assert_int_equal(c, 'x');
+}
+
+static unsigned int left(struct on_model *m)
+{
+	const struct gmem__node *n;
+	unsigned int count = 0;
+
+	for (n = gmem__tree_first(&m->vm->left); n; n = gmem__tree_next(n))
+		count++;
+	return count;
+}
+
+static void noting_and_forgetting_leaves_one_range(void **state)
+{
+	struct on_model *m = *state;
+
+	on_model_file(m, 1 * MiB, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		note(m, 3, (i % 4) * 256 * KiB, 256 * KiB);
+		t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
+		assert_int_equal(left(m), 1);
+	}
+	/* a slot over all of it takes it over */
+	note(m, 3, 0, 1 * MiB);
+	assert_int_equal(left(m), 0);
+	t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
+	t_ok(gmem_bind(m->g, 0, 0, 0, 1 * MiB, NULL, &m->err), m->err);
+	assert_int_equal(left(m), 0);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	assert_int_equal(left(m), 0);
+}
+
+static void what_is_left_of_a_range_stays_in_mind(void **state)
+{
+	static const struct {
+		uint64_t gpa, len;
+		unsigned int left;
+	} rows[] = {
+		{ 0, 256 * KiB, 1 },	     /* its head, */
+		{ 768 * KiB, 256 * KiB, 1 }, /* its tail, */
+		{ 400 * KiB, 64 * KiB, 1 },  /* its middle, */
+		{ 256 * KiB, 512 * KiB, 0 }, /* and all the rest */
+	};
+	struct on_model *m = *state;
+	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
+					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
+
+	on_model_file(m, 1 * MiB, 0);
+	on_model_bind(m, 0, 0);
+	t_ok(gmem_unbind(m->g, 0, &keep, &m->err), m->err);
+	assert_int_equal(left(m), 1);
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		t_ok(gmem_bind(m->g, 0, rows[i].gpa, 0, rows[i].len, NULL,
+			       &m->err),
+		     m->err);
+		assert_int_equal(left(m), rows[i].left);
+		t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+		assert_int_equal(left(m), rows[i].left);
+	}
+}
+
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, on_model_end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_stuck_slot_is_as_good_as_live, on_model_73),
+		TEST(a_bind_in_its_place_deletes_it, on_model_73),
+		TEST(as_long_as_it_stays_it_is_in_the_way, on_model_73),
+		TEST(a_bind_elsewhere_leaves_it, on_model_73),
+		TEST(the_undo_of_a_bind_that_fails_is_told_of, on_model_73),
+		TEST(destroy_unmaps_nothing_that_kvm_still_reaches,
+		     on_model_73),
+		TEST(a_refused_bind_touches_no_attributes, on_model_73),
+		TEST(noting_and_forgetting_leaves_one_range, on_model_73),
+		TEST(what_is_left_of_a_range_stays_in_mind, on_model_73),
+	};
+
+	return t_main(tests);
+}
