@@ -152,8 +152,8 @@ enum gmem_reason {
 #define GMEM_ERROR_DIAGNOSED (1U << 0)
 
 /*
- * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); the
- * library writes as much of it as both know.
+ * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); members
+ * that the library does not know are zero afterwards.
  */
 struct gmem_error {
 	size_t sz;

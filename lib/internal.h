@@ -21,6 +21,9 @@
 /* In the map's node LIBGMEM_PRIVATE: for libgmem-model, gmemctl conform. */
 #define GMEM__SEAM __attribute__((visibility("default")))
 
+/* A struct with a larger .sz was never initialised: .sz holds garbage. */
+#define GMEM__STRUCT_MAX 4096
+
 /* VM ioctls and long walks go in steps of this many bytes. */
 #define GMEM__STEP (1ULL << 30)
 
@@ -165,7 +168,7 @@ static inline void gmem__free(const struct gmem__ctx *ctx, void *p)
 }
 
 /* error.c */
-/* Clears @err; -EINVAL if its .sz was never set. */
+/* Clears all .sz bytes of @err; -EINVAL if its .sz was never set. */
 GMEM__SEAM int gmem__begin(struct gmem_error *err);
 /* Fills @err and returns -errno of @reason, so that callers return it. */
 GMEM__SEAM __attribute__((format(printf, 5, 6))) int
