@@ -20,7 +20,9 @@
  * Threads: every call is MT-Safe on one handle except the closing ones, which
  *   need the handle to themselves.  No call is async-signal-safe.
  * Fork: handles belong to the process that made them.  In a forked child
- *   every call returns -EIO with GMEM_REASON_WRONG_PROCESS.
+ *   every call on one returns -EIO with GMEM_REASON_WRONG_PROCESS, gmem_fd()
+ *   and gmem_vm_fd() -EIO, and the getters of a number 0; gmem_vm_destroy()
+ *   alone works.
  */
 #ifndef GMEM_H
 #define GMEM_H
@@ -254,7 +256,7 @@ GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
  */
 GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);
 
-/* The VM's file descriptor; borrowed.  -EINVAL for NULL. */
+/* The VM's file descriptor; borrowed.  -EINVAL: NULL, -EIO: forked child. */
 GMEM_API int gmem_vm_fd(const struct gmem_vm *vm);
 
 /* ------------------------------------------------------------ features -- */
@@ -382,11 +384,15 @@ GMEM_API GMEM_CHECK int gmem_adopt(struct gmem_vm *vm, int fd,
 /* -EBUSY while bound or mapped, and then nothing changes.  NULL: no-op. */
 GMEM_API int gmem_close(struct gmem *g, struct gmem_error *err);
 
-/* Getters: constant for the life of the handle; no system call. */
-GMEM_API int gmem_fd(const struct gmem *g);	   /* borrowed; -EINVAL: NULL */
-GMEM_API uint64_t gmem_size(const struct gmem *g); /* bytes; 0 for NULL */
-GMEM_API uint64_t gmem_page_size(const struct gmem *g); /* bytes; 0 for NULL */
-GMEM_API uint64_t gmem_flags(const struct gmem *g); /* GMEM_CREATE_*; 0: NULL */
+/*
+ * Getters: constant for the life of the handle; no system call.  The
+ * descriptor is borrowed, -EINVAL for NULL and -EIO in a forked child; bytes
+ * and GMEM_CREATE_* are 0 for both.
+ */
+GMEM_API int gmem_fd(const struct gmem *g);
+GMEM_API uint64_t gmem_size(const struct gmem *g);
+GMEM_API uint64_t gmem_page_size(const struct gmem *g);
+GMEM_API uint64_t gmem_flags(const struct gmem *g);
 
 /* ---------------------------------------------------------------- slot -- */
 

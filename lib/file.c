@@ -184,22 +184,30 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	return r;
 }
 
+/* Whether @g is there to ask: no handle, nor another process's. */
+static bool mine(const struct gmem *g)
+{
+	return g && !gmem__ctx_forked(g->ctx);
+}
+
 int gmem_fd(const struct gmem *g)
 {
-	return g ? g->fd : -EINVAL;
+	if (!g)
+		return -EINVAL;
+	return gmem__ctx_forked(g->ctx) ? -EIO : g->fd;
 }
 
 uint64_t gmem_size(const struct gmem *g)
 {
-	return g ? g->size : 0;
+	return mine(g) ? g->size : 0;
 }
 
 uint64_t gmem_page_size(const struct gmem *g)
 {
-	return g ? g->page_size : 0;
+	return mine(g) ? g->page_size : 0;
 }
 
 uint64_t gmem_flags(const struct gmem *g)
 {
-	return g ? g->flags : 0;
+	return mine(g) ? g->flags : 0;
 }

@@ -384,5 +384,7 @@ int gmem__vm_swap_fd(struct gmem_vm *vm, int fd)
 
 int gmem_vm_fd(const struct gmem_vm *vm)
 {
-	return vm ? vm->fd : -EINVAL;
+	if (!vm)
+		return -EINVAL;
+	return gmem__ctx_forked(&vm->ctx) ? -EIO : vm->fd;
 }

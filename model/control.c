@@ -26,6 +26,10 @@ int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 	if (*v && (*v)->o.type == OBJECT_VM)
 		return 0;
 	model__unlock(*k);
+	if (gmem_vm_fd(vm) == -EIO)
+		return gmem__fail(err, GMEM_REASON_WRONG_PROCESS, 0, 0,
+				  "the VM belongs to the process that made "
+				  "it, this is a forked child");
 	return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)gmem_vm_fd(vm), 0,
 			  "fd %d of the VM was closed", gmem_vm_fd(vm));
 }

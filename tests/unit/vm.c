@@ -381,8 +381,10 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped)
 	void *p = NULL;
 	bool refused =
 		REFUSED(gmem_vm_features(u->vm, 0, NULL, &err)) &&
+		REFUSED(gmem_vm_fd(u->vm)) && REFUSED(gmem_fd(g)) &&
+		!gmem_size(g) && !gmem_page_size(g) && !gmem_flags(g) &&
 		REFUSED(gmem_create(u->vm, 4096, NULL, &out, &err)) &&
-		REFUSED(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err)) &&
+		REFUSED(gmem_adopt(u->vm, 0, NULL, &out, &err)) &&
 		REFUSED(gmem_bind(g, 1, GiB, 0, 4096, NULL, &err)) &&
 		REFUSED(gmem_unbind(g, 0, NULL, &err)) &&
 		REFUSED(gmem_slot_note(u->vm, &s, &err)) &&
