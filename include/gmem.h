@@ -491,7 +491,7 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 struct gmem_attributes_opts {
 	size_t sz;
 	uint64_t flags;	   /* GMEM_ATTRIBUTES_* */
-	const int *cancel; /* read atomically at each step; or NULL */
+	const int *cancel; /* read atomically at each step and try; or NULL */
 };
 
 /*

@@ -61,7 +61,8 @@ struct gmem_sys {
 			    void *arg);
 	void (*thread_join)(void *priv, pthread_t t);
 	uint64_t (*now)(void *priv); /* ns, monotonic */
-	void (*sleep)(void *priv, uint64_t ns);
+	/* Until now() is @ns at least, whatever signals come. */
+	void (*sleep_until)(void *priv, uint64_t ns);
 	void *(*alloc)(void *priv, size_t len); /* zeroed; NULL = none */
 	void (*free)(void *priv, void *p);
 };

@@ -279,13 +279,17 @@ static uint64_t linux_now(void *priv)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static void linux_sleep(void *priv, uint64_t ns)
+/* Without the call, which a filter may forbid, it does not wait at all. */
+static void linux_sleep_until(void *priv, uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / 1000000000),
 			       (long)(ns % 1000000000) };
 
 	(void)priv;
-	(void)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, NULL);
+	while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
+		       NULL) < 0 &&
+	       errno == EINTR)
+		;
 }
 
 static void *linux_alloc(void *priv, size_t len)
@@ -329,7 +333,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.thread_start = linux_thread_start,
 	.thread_join = linux_thread_join,
 	.now = linux_now,
-	.sleep = linux_sleep,
+	.sleep_until = linux_sleep_until,
 	.alloc = linux_alloc,
 	.free = linux_free,
 };

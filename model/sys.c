@@ -318,10 +318,10 @@ static uint64_t sys_now(void *priv)
 	return gmem__sys_linux.now(NULL);
 }
 
-static void sys_sleep(void *priv, uint64_t ns)
+static void sys_sleep_until(void *priv, uint64_t ns)
 {
 	(void)priv;
-	gmem__sys_linux.sleep(NULL, ns);
+	gmem__sys_linux.sleep_until(NULL, ns);
 }
 
 /* Handles keep their kernel: it goes with the last of them. */
@@ -377,7 +377,7 @@ const struct gmem_sys model__sys = {
 	.thread_start = sys_thread_start,
 	.thread_join = sys_thread_join,
 	.now = sys_now,
-	.sleep = sys_sleep,
+	.sleep_until = sys_sleep_until,
 	.alloc = sys_alloc,
 	.free = sys_free,
 };

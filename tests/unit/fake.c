@@ -442,14 +442,15 @@ static uint64_t fake_now(void *priv)
 	return t;
 }
 
-static void fake_sleep(void *priv, uint64_t ns)
+static void fake_sleep_until(void *priv, uint64_t ns)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
 
 	(void)fake_begin(f, FAKE_SLEEP, -1, &c);
 	c->arg[0] = ns;
-	f->clock += ns;
+	if (f->clock < ns)
+		f->clock = ns;
 	(void)fake_end(f, c, 0);
 }
 
@@ -505,7 +506,7 @@ const struct gmem_sys fake_sys = {
 	.thread_start = fake_thread_start,
 	.thread_join = fake_thread_join,
 	.now = fake_now,
-	.sleep = fake_sleep,
+	.sleep_until = fake_sleep_until,
 	.alloc = fake_alloc,
 	.free = fake_free,
 };
