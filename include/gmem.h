@@ -84,6 +84,7 @@ enum gmem_reason {
 	GMEM_REASON_ACCESS_DENIED = 31, /* a security module said no */
 	GMEM_REASON_KVM_UNLOADING = 32, /* the kvm module is going away */
 	GMEM_REASON_KERNEL = 33,	/* any other error of the kernel's */
+	GMEM_REASON_VM_TYPE_CONTRADICTED = 34, /* the VM says otherwise */
 
 	/* file */
 	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM has no guest_memfd */

@@ -80,6 +80,10 @@ static const struct {
 		"take a type that gmem_vm_features(3) reports, or a kernel "
 		"and CPU that have this one",
 	},
+	[GMEM_REASON_VM_TYPE_CONTRADICTED] = {
+		"vm-type-contradicted", -EINVAL,
+		"pass the type that the VM was made with, or none",
+	},
 	[GMEM_REASON_IPA_BITS] = {
 		"ipa-bits", -EINVAL,
 		"leave ipa_bits 0, or on arm64 pass a size the host has",

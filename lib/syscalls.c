@@ -41,7 +41,7 @@ static const struct {
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
 	  "gmem_resident" },
 	{ "fstatfs", NULL, 0,
-	  "gmem_adopt gmem_slot_note "
+	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_create gmem_adopt gmem_bind gmem_mmap gmem_read "

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "file.h"
 #include "slot.h"
+#include "vm_kind.h"
 
 #define DEVICE "/dev/kvm"
 #define VM_OPTS_V0 48
@@ -133,8 +133,7 @@ static int open_device(struct gmem_vm *vm, const char *path,
 			      path, GMEM__KVM_API_VERSION);
 }
 
-static const char *const type_names[] = { "default", "sw-protected", "sev",
-					  "sev-es",  "snp",	     "tdx" };
+#define TYPES (GMEM_VM_TDX - GMEM_VM_DEFAULT + 1)
 
 static int refuse_type(uint32_t type, int sys, int types,
 		       struct gmem_error *err)
@@ -142,16 +141,16 @@ static int refuse_type(uint32_t type, int sys, int types,
 	char offered[64] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(type_names); i++)
+	for (uint32_t i = 0; i < TYPES; i++)
 		if (types & 1 << i)
-			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
-					      "%s%s", n ? ", " : "",
-					      type_names[i]);
-	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
-			      sys, type, (uint64_t)types,
-			      "this host has no VM type %s%s%s",
-			      type_names[type ? type - GMEM_VM_DEFAULT : 0],
-			      n ? "; it offers " : "", offered);
+			n += (size_t)snprintf(
+				offered + n, sizeof(offered) - n, "%s%s",
+				n ? ", " : "",
+				gmem__vm_type_name(i + GMEM_VM_DEFAULT));
+	return gmem__fail_sys(
+		err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP, sys, type,
+		(uint64_t)types, "this host has no VM type %s%s%s",
+		gmem__vm_type_name(type), n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
@@ -250,34 +249,6 @@ err_free:
 	return r;
 }
 
-/* Whether @vm->fd is a VM of this process: neither device nor anything else. */
-static int verify_vm(struct gmem_vm *vm, struct gmem_error *err)
-{
-	struct gmem__stat st = { 0 };
-	int r = gmem__fstat(&vm->ctx, vm->fd, &st);
-
-	if (r < 0)
-		return gmem__fail_call(err, r, "fstat of the descriptor");
-	/* The device answers capabilities too, a VM would log the rest. */
-	if (S_ISCHR(st.mode))
-		return gmem__fail(err, GMEM_REASON_NOT_A_VM, (uint64_t)vm->fd,
-				  0, "fd %d is a device, not a VM", vm->fd);
-	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_USER_MEMORY);
-	if (r > 0)
-		return 0;
-	if (r == -EIO)
-		return gmem__diagnosed(
-			err,
-			gmem__fail_sys(err, GMEM_REASON_WRONG_PROCESS, 0, r,
-				       (uint64_t)vm->fd, 0,
-				       "the VM of fd %d belongs to another "
-				       "process, or is dead",
-				       vm->fd));
-	return gmem__fail_sys(err, GMEM_REASON_NOT_A_VM, -EINVAL, r < 0 ? r : 0,
-			      (uint64_t)vm->fd, 0, "fd %d is not a KVM VM",
-			      vm->fd);
-}
-
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
 		      struct gmem_error *err)
@@ -305,12 +276,15 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 	if (r < 0)
 		return r;
 	vm->fd = fd;
-	r = verify_vm(vm, err);
+	r = gmem__vm_verify(vm, err);
+	if (r == 0) {
+		learn_limits(vm);
+		r = gmem__vm_type_check(vm, o.type, err);
+	}
 	if (r < 0) {
 		vm_free(vm);
 		return r;
 	}
-	learn_limits(vm);
 	*out = vm;
 	return 0;
 }
