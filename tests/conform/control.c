@@ -38,7 +38,7 @@ static int teardown(void **state)
 	return r;
 }
 
-#define CALLS 8
+#define CALLS 9
 
 /* Each call that acts on a VM of the model. */
 static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
@@ -54,6 +54,8 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		return gmem_model_pin(vm, -1, 0, page, err);
 	case 2:
 		return gmem_model_unpin(vm, -1, 0, page, err);
+	case 8:
+		return gmem_model_poison(vm, -1, 0, page, err);
 	case 3:
 		return gmem_model_fail(vm, NULL, 1, EIO, err);
 	case 4:
