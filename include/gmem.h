@@ -135,6 +135,8 @@ enum gmem_reason {
 	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
 	GMEM_REASON_PRIVATE = 111,	/* the range is private */
 	GMEM_REASON_NOT_MAPPED = 112,	/* not a mapping of gmem_mmap() */
+	GMEM_REASON_POISONED = 113,	/* the memory itself is broken */
+	GMEM_REASON_BAD_BUFFER = 114,	/* the caller's buffer is not there */
 
 	/* placement */
 	GMEM_REASON_POLICY_IGNORED = 120, /* accepted, never looked at */
@@ -166,7 +168,8 @@ struct gmem_error {
 	uint32_t flags;	    /* GMEM_ERROR_* */
 	uint64_t value;	    /* the number that broke the rule */
 	uint64_t limit;	    /* the number it was held against */
-	uint64_t done;	    /* bytes that are complete, from the start on */
+	uint64_t done;	    /* bytes that are complete, none missing, from the
+			       start of the range on; more may be beyond */
 	const char *remedy; /* what to do; static, never NULL */
 	char msg[256];	    /* one sentence with the numbers in it */
 };
@@ -560,7 +563,9 @@ GMEM_API GMEM_CHECK int gmem_munmap(struct gmem *g, void *addr,
 
 /*
  * Copy between @buf and the file without a signal, whatever other threads
- * convert meanwhile: private memory is -EACCES, err->done bytes were copied.
+ * convert meanwhile: private memory is -EACCES, a page with a memory error
+ * -EHWPOISON; err->done bytes were copied.  A page that is read and was never
+ * written is allocated by that.
  */
 GMEM_API GMEM_CHECK int gmem_read(struct gmem *g, uint64_t offset, void *buf,
 				  size_t len, struct gmem_error *err);
@@ -617,6 +622,12 @@ GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_mempolicy *policy,
 					   struct gmem_error *err);
 
+/*
+ * Called in the thread that made the call; @done of @total bytes, in
+ * whatever order they came.
+ */
+typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
+
 /* Pages of one node that follow one another. */
 typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
 
@@ -629,11 +640,14 @@ struct gmem_placement {
 	uint64_t node_count;  /* entries in .node_bytes */
 	gmem_run_fn *misplaced_run; /* each misplaced run, in order; or NULL */
 	void *arg;		    /* of .misplaced_run */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
 };
 
 /*
  * Where the resident pages are, held against @policy or, if that is NULL,
- * against the file's own policy at @offset.
+ * against the file's own policy at @offset.  It allocates nothing.
  * Return: GMEM_YES all as the policy says, GMEM_NO some are not,
  * GMEM_UNKNOWN could not be found out, or -errno.
  */
@@ -643,9 +657,6 @@ gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_placement *out, struct gmem_error *err);
 
 /* --------------------------------------------------------------- space -- */
-
-/* Called in the thread that made the call; @done of @total bytes. */
-typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 struct gmem_populate_opts {
 	size_t sz;
@@ -659,8 +670,8 @@ struct gmem_populate_opts {
 };
 
 /*
- * Allocates what is not there yet of [@offset, @offset + @len), and zeroes and
- * maps it too where the host may touch it.
+ * Allocates what is not there yet of [@offset, @offset + @len), and zeroes it
+ * too where the host may touch it, and maps it into what a slot shows.
  * Return: 0, GMEM_PLACED_BY_POPULATE with a policy, or -errno; err->done
  * bytes are populated.
  */

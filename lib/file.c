@@ -94,14 +94,30 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 	return 0;
 }
 
+/* 0, or -errno and it is as before. */
+static int record_end(struct gmem *g)
+{
+	unsigned char *blocks = g->record.blocks;
+	int r;
+
+	if (!g->record_mem)
+		return 0;
+	/* A callback of this very call may still look at the handle. */
+	g->record.blocks = NULL;
+	r = gmem__munmap(g->ctx, g->record_mem, g->record_len);
+	if (r < 0)
+		g->record.blocks = blocks;
+	else
+		g->record_mem = NULL;
+	return r;
+}
+
 void gmem__file_free(struct gmem *g)
 {
 	struct gmem__ctx *ctx = g->ctx;
 
-	/* A callback of this very call may still look at the handle. */
-	g->record.blocks = NULL;
-	if (g->record_mem)
-		(void)gmem__munmap(ctx, g->record_mem, g->record_len);
+	(void)record_end(g);
+	gmem__maps_free(g);
 	(void)pthread_mutex_destroy(&g->lock);
 	if (ctx != &g->own_ctx) {
 		gmem__free(ctx, g);
@@ -110,7 +126,7 @@ void gmem__file_free(struct gmem *g)
 	/* Its context goes with it, so it is freed through a copy. */
 	struct gmem__ctx own = *ctx;
 
-	gmem__ctx_fini(ctx);
+	(void)gmem__ctx_fini(ctx);
 	gmem__free(&own, g);
 }
 
@@ -139,32 +155,46 @@ void gmem__file_start(struct gmem *g)
 		file_link(g);
 }
 
+int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__unmap_all(g);
+
+	if (r == 0)
+		r = record_end(g);
+	if (r == 0 && g->ctx == &g->own_ctx)
+		r = gmem__ctx_fini(g->ctx);
+	return r < 0 ? gmem__fail_call(err, r, "unmapping the file") : 0;
+}
+
 void gmem__file_release(struct gmem *g)
 {
-	gmem__unmap_all(g);
 	(void)gmem__close(g->ctx, g->fd);
 	gmem__file_free(g);
 }
 
-/* Out of the VM's list, unless a slot or a mapping still needs it. */
-static int file_unlink(struct gmem *g, struct gmem_error *err)
+static int check_unused(const struct gmem *g, struct gmem_error *err)
 {
-	struct gmem **p;
-
 	if (g->slots)
 		return gmem__fail(err, GMEM_REASON_STILL_BOUND, g->slots, 0,
 				  "%u slots still use the file", g->slots);
 	if (g->maps)
 		return gmem__fail(err, GMEM_REASON_STILL_MAPPED, 0, 0,
 				  "the file is still mapped");
-	if (!g->vm)
-		return 0;
-	for (p = &g->vm->files; *p != g; p = &(*p)->next)
-		;
-	*p = g->next;
 	return 0;
 }
 
+static void file_unlink(struct gmem *g)
+{
+	struct gmem **p;
+
+	(void)pthread_mutex_lock(&g->vm->lock);
+	for (p = &g->vm->files; *p != g; p = &(*p)->next)
+		;
+	*p = g->next;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+}
+
+/* What can fail comes first: then the handle is as before. */
 int gmem_close(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__begin(err);
@@ -176,12 +206,17 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 		return r;
 	if (g->vm)
 		(void)pthread_mutex_lock(&g->vm->lock);
-	r = file_unlink(g, err);
+	r = check_unused(g, err);
 	if (g->vm)
 		(void)pthread_mutex_unlock(&g->vm->lock);
 	if (r == 0)
-		gmem__file_release(g);
-	return r;
+		r = gmem__file_unmap(g, err);
+	if (r < 0)
+		return r;
+	if (g->vm)
+		file_unlink(g);
+	gmem__file_release(g);
+	return 0;
 }
 
 /* Whether @g is there to ask: no handle, nor another process's. */

@@ -102,16 +102,18 @@ struct gmem {
 	void *record_mem;
 	size_t record_len;
 	pthread_mutex_t lock; /* the record's writers and all below */
-	unsigned char *view;  /* the whole file, made when first needed */
+	unsigned char *view;  /* the whole file, made when first bound */
 	struct gmem__map *maps;
-	unsigned int slots; /* bound or noted */
+	struct gmem__map *left; /* temporary, could not be unmapped yet */
+	unsigned int slots;	/* bound or noted */
 };
 
 /* ctx.c */
 int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
 		   void *priv, const struct gmem_vm_opts *opts,
 		   struct gmem_error *err);
-void gmem__ctx_fini(struct gmem__ctx *ctx);
+/* 0, also when done already; or -errno and @ctx is as before. */
+int gmem__ctx_fini(struct gmem__ctx *ctx);
 /* 0, or -EIO with WRONG_PROCESS in a forked child. */
 int gmem__ctx_check(const struct gmem__ctx *ctx, struct gmem_error *err);
 static inline bool gmem__ctx_forked(const struct gmem__ctx *ctx)
@@ -295,9 +297,15 @@ enum gmem__state gmem__host_state(const struct gmem *g, uint64_t offset,
 				  uint64_t len, uint64_t *run);
 int gmem__need_mappable(const struct gmem *g, struct gmem_error *err);
 int gmem__fail_private(uint64_t offset, struct gmem_error *err);
-/* The whole-file mapping behind slots and copies; 0 or -errno. */
+/* The whole-file mapping behind slots, made if there is none; 0 or -errno. */
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
-void gmem__unmap_all(struct gmem *g);
+/*
+ * Removes all of the file's mappings that can be: 0, or the first -errno, and
+ * what could not be removed is kept.
+ */
+int gmem__unmap_all(struct gmem *g);
+/* Forgets the mappings that are left. */
+void gmem__maps_free(struct gmem *g);
 
 /* copy.c */
 /* A byte range of a mappable file: no alignment, @len may be 0. */

@@ -294,6 +294,14 @@ static const struct {
 		"pass the address that gmem_mmap(3) returned",
 	},
 
+	[GMEM_REASON_POISONED] = {
+		"poisoned", -EHWPOISON,
+		"discard the page, whose contents are lost, or go on after it",
+	},
+	[GMEM_REASON_BAD_BUFFER] = {
+		"bad-buffer", -EFAULT,
+		"pass memory of this process that is mapped for this use",
+	},
 	[GMEM_REASON_POLICY_IGNORED] = {
 		"policy-ignored", -EOPNOTSUPP,
 		"use Linux 6.19, or give the policy to gmem_populate(3), "

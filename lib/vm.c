@@ -72,17 +72,19 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 	return 0;
 }
 
-static void vm_free(struct gmem_vm *vm)
+static int vm_free(struct gmem_vm *vm)
 {
 	const struct gmem_sys *sys = vm->ctx.sys;
 	void *priv = vm->ctx.priv;
+	int r;
 
 	if (vm->owns_fd)
 		(void)gmem__close(&vm->ctx, vm->fd);
-	gmem__ctx_fini(&vm->ctx);
+	r = gmem__ctx_fini(&vm->ctx);
 	(void)pthread_mutex_destroy(&vm->lock);
 	(void)pthread_cond_destroy(&vm->idle);
 	sys->free(priv, vm);
+	return r;
 }
 
 /* What bind's checks need to know and no feature tells. */
@@ -245,7 +247,7 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 	*out = vm;
 	return 0;
 err_free:
-	vm_free(vm);
+	(void)vm_free(vm);
 	return r;
 }
 
@@ -282,7 +284,7 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		r = gmem__vm_type_check(vm, o.type, err);
 	}
 	if (r < 0) {
-		vm_free(vm);
+		(void)vm_free(vm);
 		return r;
 	}
 	*out = vm;
@@ -313,15 +315,18 @@ int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 	if (vm->files)
 		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
 				  "the VM still has files");
+	r = gmem__ctx_fini(&vm->ctx);
+	if (r < 0)
+		return gmem__fail_call(err, r, "unmapping the VM's page");
 	gmem__slots_free(vm);
-	vm_free(vm);
+	(void)vm_free(vm);
 	return 0;
 }
 
 int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 {
+	int r = gmem__begin(err), again;
 	struct gmem *g;
-	int r = gmem__begin(err);
 
 	if (r < 0 || !vm)
 		return r;
@@ -330,10 +335,14 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 		r = gmem__slots_delete(vm, err);
 	gmem__slots_free(vm);
 	while ((g = vm->files) != NULL) {
+		again = gmem__file_unmap(g, r < 0 ? NULL : err);
+		r = r < 0 ? r : again;
 		vm->files = g->next;
 		gmem__file_release(g);
 	}
-	vm_free(vm);
+	again = vm_free(vm);
+	if (r == 0 && again < 0)
+		r = gmem__fail_call(err, again, "unmapping the VM's page");
 	return r;
 }
 

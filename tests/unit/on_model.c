@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include <unistd.h>
+
+#include "on_model.h"
+
+int on_model_setup(void **state)
+{
+	struct on_model *m = calloc(1, sizeof(*m));
+
+	m->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	*state = m;
+	return 0;
+}
+
+int on_model_teardown(void **state)
+{
+	struct on_model *m = *state;
+	int r = gmem_vm_destroy(m->vm, NULL);
+
+	free(m);
+	return r;
+}
+
+static void note(void *arg, const struct gmem_trace *e)
+{
+	struct on_model *m = arg;
+
+	if (!m->call || strcmp(e->call, m->call))
+		return;
+	m->calls++;
+	m->sum += e->arg[2];
+	if (e->arg[2] > m->longest)
+		m->longest = e->arg[2];
+}
+
+void on_model_open(struct on_model *m, const char *profile, uint32_t type)
+{
+	struct gmem_vm_opts v = {
+		.sz = sizeof(v), .type = type, .trace = note, .trace_arg = m
+	};
+	struct gmem_model_opts o = { .sz = sizeof(o), .vm = &v, .nodes = 2 };
+	struct gmem_error err;
+
+	t_ok(gmem_model_vm_open(profile, &o, &m->vm, &err), err);
+	m->k = gmem__vm_priv(m->vm, &model__sys);
+}
+
+struct gmem *on_model_file(struct on_model *m, uint64_t size, uint64_t flags)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem *g = NULL;
+	struct gmem_error err;
+
+	t_ok(gmem_create(m->vm, size, &o, &g, &err), err);
+	return g;
+}
+
+void on_model_count(struct on_model *m, const char *call)
+{
+	m->call = call;
+	m->calls = 0;
+	m->sum = m->longest = 0;
+}
+
+unsigned int on_model_mappings(const struct on_model *m)
+{
+	unsigned int n = 0;
+
+	for (const struct mapping *p = m->k->maps; p; p = p->next)
+		n++;
+	return n;
+}
+
+uint64_t on_model_resident(struct gmem *g, uint64_t offset, uint64_t len)
+{
+	struct gmem_residency r = { .sz = sizeof(r) };
+	struct gmem_error err;
+
+	if (len)
+		t_ok(gmem_resident(g, offset, len, &r, &err), err);
+	return r.bytes;
+}
