@@ -680,9 +680,22 @@ GMEM_API GMEM_CHECK int gmem_populate(struct gmem *g, uint64_t offset,
 				      const struct gmem_populate_opts *opts,
 				      struct gmem_error *err);
 
-/* Frees the memory of the range: it reads as zero afterwards. */
+struct gmem_discard_opts {
+	size_t sz;
+	uint64_t flags;		    /* 0 */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
+};
+
+/*
+ * Frees the memory of the range: it reads as zero afterwards.  One system
+ * call; in steps, of which err->done tells, with .progress or .cancel.
+ */
 GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
-				     uint64_t len, struct gmem_error *err);
+				     uint64_t len,
+				     const struct gmem_discard_opts *opts,
+				     struct gmem_error *err);
 
 /* gmem_residency.flags: at least this much, see gmem_resident(3). */
 #define GMEM_RESIDENT_LOWER_BOUND (1U << 0)

@@ -69,7 +69,7 @@ static const struct {
 	{ "mincore", NULL, 0, "gmem_resident" },
 	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
 	{ "cachestat", NULL, 0,
-	  BOTH " gmem_set_mempolicy gmem_verify_placement "
+	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
 	       "gmem_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },

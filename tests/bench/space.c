@@ -174,7 +174,7 @@ static void punch(uint64_t piece, const char *what)
 			die("gmem_populate");
 		t = bench_now();
 		for (uint64_t at = 0; at < SIZE; at += piece)
-			if (gmem_discard(g, at, piece, &err) < 0)
+			if (gmem_discard(g, at, piece, NULL, &err) < 0)
 				die("gmem_discard");
 		ms[i] = (bench_now() - t) / 1e6;
 		drop(g, map);

@@ -110,7 +110,7 @@ static void an_input_that_ends_early_is_an_error_unless_asked(void **state)
 		}
 		assert_int_equal(err.done, 5000);
 		holds(g, 0, 5000);
-		t_ok(gmem_discard(g, 0, MiB, &err), err);
+		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 		assert_int_equal(fake_sys.close(&u->f, fd), 0);
 	}
 }

@@ -358,7 +358,7 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), GMEM_PLACED_BY_FILE);
 	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err),
 	       GMEM_PLACED_BY_FILE);
-	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, &err), err);
+	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, NULL, &err), err);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), GMEM_PLACED_BY_FILE);
 }
 

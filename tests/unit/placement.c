@@ -160,7 +160,7 @@ static void each_policy_has_its_verdict(void **state)
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		fake_reset(&u->f);
-		t_ok(gmem_discard(g, 0, MiB, &err), err);
+		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
 			      &out),
 		       rows[i].nothing);
@@ -189,7 +189,7 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_NO);
 	assert_int_equal(out.misplaced, 4096);
-	t_ok(gmem_discard(g, 0, MiB, &err), err);
+	t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
 	assert_int_equal(out.resident, MiB);

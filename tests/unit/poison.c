@@ -185,7 +185,7 @@ static void discarded_it_is_a_new_page(void **state)
 	struct gmem_error err;
 	char b = 1;
 
-	t_ok(gmem_discard(g, BAD * m->page, m->page, &err), err);
+	t_ok(gmem_discard(g, BAD * m->page, m->page, NULL, &err), err);
 	t_ok(gmem_read(g, BAD * m->page, &b, 1, &err), err);
 	assert_int_equal(b, 0);
 }

@@ -313,7 +313,7 @@ static void progress_comes_in_the_callers_thread_up_to_all(void **state)
 		struct gmem_populate_opts o = watched(&t, threads);
 
 		fake_reset(&u->f);
-		t_ok(gmem_discard(g, 0, GiB, &err), err);
+		t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 		t_ok(gmem_populate(g, 0, GiB, &o, &err), err);
 		assert_int_equal(err.done, GiB);
 		assert_int_equal(t.done, GiB);
@@ -410,7 +410,7 @@ static void a_policy_is_the_workers_and_never_the_callers(void **state)
 	o.policy = &p;
 	for (o.threads = 0; o.threads <= 3; o.threads++) {
 		fake_reset(&u->f);
-		t_ok(gmem_discard(g, 0, GiB, &err), err);
+		t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 		t_code(gmem_populate(g, 0, GiB, &o, &err),
 		       GMEM_PLACED_BY_POPULATE);
 		assert_int_equal(err.done, GiB);
@@ -425,7 +425,7 @@ static void a_policy_is_the_workers_and_never_the_callers(void **state)
 		}
 	}
 	/* and this thread's allocations go where they went before */
-	t_ok(gmem_discard(g, 0, GiB, &err), err);
+	t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 	t_ok(gmem_populate(g, 0, GiB, NULL, &err), err);
 	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, GiB, 0), GiB);
 	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);

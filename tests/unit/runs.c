@@ -62,6 +62,10 @@ static void a_look_at_a_sparse_file_costs_nothing_for_its_size(void **state)
 	on_model_count(m, "cachestat");
 	assert_int_equal(on_model_resident(g, 0, 64 * TiB), out.resident);
 	assert_true(m->calls < 100);
+	on_model_count(m, "fallocate");
+	t_ok(gmem_discard(g, 0, 64 * TiB, NULL, &err), err);
+	assert_int_equal(m->calls, 1);
+	assert_int_equal(on_model_resident(g, 0, 64 * TiB), 0);
 }
 
 struct told {
@@ -133,7 +137,7 @@ static void done_is_what_none_is_missing_of(void **state)
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(on_model_resident(g, 0, err.done), err.done);
 		assert_true(err.done < size);
-		t_ok(gmem_discard(g, 0, size, &err), err);
+		t_ok(gmem_discard(g, 0, size, NULL, &err), err);
 	}
 	t_ok(gmem_populate(g, 0, size, &o, &err), err);
 	assert_int_equal(err.done, size);
