@@ -71,7 +71,7 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 		return gmem__fail_sys(err, GMEM_REASON_PAGE_IN_USE, 0, sys, at,
 				      PATIENCE_MS,
 				      "the page at offset 0x%" PRIx64
-				      " is still in use after %d ms of tries",
+				      " is still in use after %d ms",
 				      at, PATIENCE_MS);
 	case -ENOTTY:
 	case -EINVAL:
