@@ -4,10 +4,10 @@
 
 #define V0 312 /* the first release's size; frozen */
 
-/* A caller compiled with a later header, up to the largest there can be. */
+/* A caller compiled with a later header, to the largest there can be and on. */
 union newer_error {
 	struct gmem_error e;
-	unsigned char b[4096];
+	unsigned char b[8192];
 };
 
 static void the_first_size_is_frozen(void **state)
@@ -60,7 +60,7 @@ static void success_clears_what_an_earlier_failure_left(void **state)
 /* Every call with an error whose .sz was never set, or is too small. */
 static void unsized(struct unit *u, struct gmem *g, size_t sz)
 {
-	struct gmem_error err, was;
+	union newer_error err, was;
 	struct gmem_vm *vm = NULL;
 	struct gmem *out = NULL;
 	struct gmem_slot slot = { .sz = sizeof(slot) };
@@ -71,33 +71,33 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	char b;
 
 	memset(&err, 0x5a, sizeof(err));
-	err.sz = sz;
+	err.e.sz = sz;
 	was = err;
-	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err), -EINVAL);
+	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err.e), -EINVAL);
 	t_code(gmem__vm_adopt_on(&fake_sys, &u->f, gmem_vm_fd(u->vm), NULL, &vm,
-				 &err),
+				 &err.e),
 	       -EINVAL);
-	t_code(gmem_vm_close(u->vm, &err), -EINVAL);
-	t_code(gmem_vm_features(u->vm, 0, NULL, &err), -EINVAL);
-	t_code(gmem_syscall_info(0, &sc, &err), -EINVAL);
-	t_code(gmem_create(u->vm, 4096, NULL, &out, &err), -EINVAL);
-	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err), -EINVAL);
-	t_code(gmem_close(g, &err), -EINVAL);
-	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL);
-	t_code(gmem_unbind(g, 0, NULL, &err), -EINVAL);
-	t_code(gmem_slot_note(u->vm, &slot, &err), -EINVAL);
-	t_code(gmem_slot_forget(u->vm, 0, 0, &err), -EINVAL);
-	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err), -EINVAL);
-	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err), -EINVAL);
-	t_code(gmem_set_private(g, 0, 4096, &err), -EINVAL);
-	t_code(gmem_set_shared(g, 0, 4096, &err), -EINVAL);
-	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err), -EINVAL);
-	t_code(gmem_attributes_export(g, NULL, &len, &err), -EINVAL);
-	t_code(gmem_attributes_import(g, &b, 1, 0, &err), -EINVAL);
-	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err), -EINVAL);
-	t_code(gmem_munmap(g, &b, &err), -EINVAL);
-	t_code(gmem_read(g, 0, &b, 1, &err), -EINVAL);
-	t_code(gmem_write(g, 0, &b, 1, &err), -EINVAL);
+	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
+	t_code(gmem_vm_features(u->vm, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_syscall_info(0, &sc, &err.e), -EINVAL);
+	t_code(gmem_create(u->vm, 4096, NULL, &out, &err.e), -EINVAL);
+	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err.e), -EINVAL);
+	t_code(gmem_close(g, &err.e), -EINVAL);
+	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err.e), -EINVAL);
+	t_code(gmem_unbind(g, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_slot_note(u->vm, &slot, &err.e), -EINVAL);
+	t_code(gmem_slot_forget(u->vm, 0, 0, &err.e), -EINVAL);
+	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err.e), -EINVAL);
+	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_set_private(g, 0, 4096, &err.e), -EINVAL);
+	t_code(gmem_set_shared(g, 0, 4096, &err.e), -EINVAL);
+	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err.e), -EINVAL);
+	t_code(gmem_attributes_export(g, NULL, &len, &err.e), -EINVAL);
+	t_code(gmem_attributes_import(g, &b, 1, 0, &err.e), -EINVAL);
+	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err.e), -EINVAL);
+	t_code(gmem_munmap(g, &b, &err.e), -EINVAL);
+	t_code(gmem_read(g, 0, &b, 1, &err.e), -EINVAL);
+	t_code(gmem_write(g, 0, &b, 1, &err.e), -EINVAL);
 	assert_null(vm);
 	assert_null(out);
 	assert_null(p);
