@@ -171,6 +171,17 @@ static void close_keeps_the_file_until_its_mappings_are_gone(void **state)
 	t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &err), err);
 }
 
+static void unmap_rest(const struct on_model *m)
+{
+	const struct mapping *p;
+
+	while ((p = m->k->maps) != NULL)
+		assert_int_equal(model__sys.munmap(m->k,
+						   (void *)(uintptr_t)p->start,
+						   p->end - p->start),
+				 0);
+}
+
 static void destroy_tells_of_a_mapping_that_stays(void **state)
 {
 	struct on_model *m = *state, keep = { .page = m->page };
@@ -190,7 +201,9 @@ static void destroy_tells_of_a_mapping_that_stays(void **state)
 		r = gmem_vm_destroy(keep.vm, &err);
 		t_code(r, -EPERM);
 		t_reason(&err, GMEM_REASON_ACCESS_DENIED);
-		assert_int_equal(on_model_mappings(m), n < 3 ? n : 2);
+		/* The first is a file's, the last the VM's own page. */
+		assert_int_equal(on_model_mappings(m), n < 3);
+		unmap_rest(m);
 	}
 }
 
