@@ -32,7 +32,7 @@ int call_populate(struct batch *b, struct op *op)
 
 int call_discard(struct batch *b, struct op *op)
 {
-	return gmem_discard(op->object->g, op->offset, op->len, &b->err);
+	return gmem_discard(op->object->g, op->offset, op->len, NULL, &b->err);
 }
 
 int call_resident(struct batch *b, struct op *op)

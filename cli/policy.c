@@ -161,8 +161,12 @@ static int verify(struct ctl *ctl, const struct args *a, const struct target *t)
 	struct gmem_mempolicy p;
 	struct look l = {
 		.runs = ctl->json ? json_object_new_array() : NULL,
-		.p = { .sz = sizeof(l.p), .node_count = NODES },
+		.p = { .sz = sizeof(l.p),
+		       .node_count = NODES,
+		       .progress = progress_show,
+		       .cancel = cancel_on_signals() },
 	};
+	struct progress bar;
 	json_object *o;
 	int r = 0;
 
@@ -171,10 +175,13 @@ static int verify(struct ctl *ctl, const struct args *a, const struct target *t)
 	l.p.arg = &l;
 	if (a->policy.mode)
 		r = policy_make(ctl, &a->policy, &p, &mask, &err);
+	progress_start(&bar, "verify");
+	l.p.progress_arg = &bar;
 	if (!r)
 		r = gmem_verify_placement(t->g, t->offset, t->len,
 					  a->policy.mode ? &p : NULL, &l.p,
 					  &err);
+	progress_end(&bar);
 	policy_free(mask);
 	if (r < 0) {
 		json_object_put(l.runs);

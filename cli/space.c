@@ -225,12 +225,30 @@ const struct opt discard_opts[] = {
 	{ .name = NULL },
 };
 
-int cmd_discard(struct ctl *ctl, int argc, char **argv)
+static int discard(struct ctl *ctl, const struct discard_args *a,
+		   const struct target *t)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_discard_opts opts = {
+		.sz = sizeof(opts),
+		.progress = progress_show,
+		.cancel = cancel_on_signals(),
+	};
+	struct progress bar;
+	int r;
+
+	progress_start(&bar, "discard");
+	opts.progress_arg = &bar;
+	r = gmem_discard(t->g, t->offset, t->len, &opts, &err);
+	progress_end(&bar);
+	return work_end(ctl, &a->target, t, "discarded", r, &err);
+}
+
+int cmd_discard(struct ctl *ctl, int argc, char **argv)
+{
 	struct discard_args a = { .yes = false };
 	struct target t;
-	int status, r;
+	int status;
 
 	if (opts_parse(ctl, argc, argv, &a) < 0)
 		return ctl->status;
@@ -241,10 +259,8 @@ int cmd_discard(struct ctl *ctl, int argc, char **argv)
 	if (status)
 		return status;
 	status = priv_drop(ctl);
-	if (!status) {
-		r = gmem_discard(t.g, t.offset, t.len, &err);
-		status = work_end(ctl, &a.target, &t, "discarded", r, &err);
-	}
+	if (!status)
+		status = discard(ctl, &a, &t);
 	(void)gmem_close(t.g, NULL);
 	return status;
 }

@@ -151,7 +151,7 @@ static int give_back(struct machine *m, const struct request *q)
 
 	if (!m->shared)
 		return 0;
-	if (!q->private && gmem_discard(m->ram, q->gpa, q->len, &err) < 0)
+	if (!q->private && gmem_discard(m->ram, q->gpa, q->len, NULL, &err) < 0)
 		return failed("discard private memory", &err);
 	if (q->private &&
 	    madvise(m->shared + q->gpa, q->len, MADV_DONTNEED) < 0) {

@@ -149,11 +149,11 @@ static int give_back(struct gmem *ram)
 
 	if (gmem_populate(ram, 0, len, NULL, &err) < 0)
 		return failed("populate it", &err);
-	r = gmem_discard(ram, HUGE, 4096, &err);
+	r = gmem_discard(ram, HUGE, 4096, NULL, &err);
 	if (refused("to discard 4 KiB of a huge page", r, GMEM_REASON_UNALIGNED,
 		    &err) < 0)
 		return -1;
-	if (gmem_discard(ram, HUGE, HUGE, &err) < 0)
+	if (gmem_discard(ram, HUGE, HUGE, NULL, &err) < 0)
 		return failed("discard a huge page", &err);
 	if (gmem_resident(ram, 0, len, &is, &err) < 0)
 		return failed("count what is left", &err);

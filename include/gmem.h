@@ -20,7 +20,9 @@
  * Threads: every call is MT-Safe on one handle except the closing ones, which
  *   need the handle to themselves.  No call is async-signal-safe.
  * Fork: handles belong to the process that made them.  In a forked child
- *   every call returns -EIO with GMEM_REASON_WRONG_PROCESS.
+ *   every call on one returns -EIO with GMEM_REASON_WRONG_PROCESS, gmem_fd()
+ *   and gmem_vm_fd() -EIO, and the getters of a number 0; gmem_vm_destroy()
+ *   alone works.
  */
 #ifndef GMEM_H
 #define GMEM_H
@@ -84,6 +86,7 @@ enum gmem_reason {
 	GMEM_REASON_KERNEL = 33,	/* any other error of the kernel's */
 	GMEM_REASON_ADDRESS_LIMIT = 34, /* no room for so many addresses */
 	GMEM_REASON_LOCK_LIMIT = 35,	/* RLIMIT_MEMLOCK, under mlockall() */
+	GMEM_REASON_VM_TYPE_CONTRADICTED = 36, /* the VM says otherwise */
 
 	/* file */
 	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM has no guest_memfd */
@@ -140,6 +143,8 @@ enum gmem_reason {
 	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
 	GMEM_REASON_PRIVATE = 111,	/* the range is private */
 	GMEM_REASON_NOT_MAPPED = 112,	/* not a mapping of gmem_mmap() */
+	GMEM_REASON_POISONED = 113,	/* the memory itself is broken */
+	GMEM_REASON_BAD_BUFFER = 114,	/* the caller's buffer is not there */
 
 	/* placement */
 	GMEM_REASON_POLICY_IGNORED = 120, /* accepted, never looked at */
@@ -163,8 +168,8 @@ enum gmem_reason {
 #define GMEM_ERROR_STUCK (1U << 1)
 
 /*
- * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); the
- * library writes as much of it as both know.
+ * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); members
+ * that the library does not know are zero afterwards.
  */
 struct gmem_error {
 	size_t sz;
@@ -174,7 +179,8 @@ struct gmem_error {
 	uint32_t flags;	    /* GMEM_ERROR_* */
 	uint64_t value;	    /* the number that broke the rule */
 	uint64_t limit;	    /* the number it was held against */
-	uint64_t done;	    /* bytes that are complete, from the start on */
+	uint64_t done;	    /* bytes that are complete, none missing, from the
+			       start of the range on; more may be beyond */
 	const char *remedy; /* what to do; static, never NULL */
 	char msg[256];	    /* one sentence with the numbers in it */
 };
@@ -265,7 +271,7 @@ GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
  */
 GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);
 
-/* The VM's file descriptor; borrowed.  -EINVAL for NULL. */
+/* The VM's file descriptor; borrowed.  -EINVAL: NULL, -EIO: forked child. */
 GMEM_API int gmem_vm_fd(const struct gmem_vm *vm);
 
 /* ------------------------------------------------------------ features -- */
@@ -393,11 +399,15 @@ GMEM_API GMEM_CHECK int gmem_adopt(struct gmem_vm *vm, int fd,
 /* -EBUSY while bound or mapped, and then nothing changes.  NULL: no-op. */
 GMEM_API int gmem_close(struct gmem *g, struct gmem_error *err);
 
-/* Getters: constant for the life of the handle; no system call. */
-GMEM_API int gmem_fd(const struct gmem *g);	   /* borrowed; -EINVAL: NULL */
-GMEM_API uint64_t gmem_size(const struct gmem *g); /* bytes; 0 for NULL */
-GMEM_API uint64_t gmem_page_size(const struct gmem *g); /* bytes; 0 for NULL */
-GMEM_API uint64_t gmem_flags(const struct gmem *g); /* GMEM_CREATE_*; 0: NULL */
+/*
+ * Getters: constant for the life of the handle; no system call.  The
+ * descriptor is borrowed, -EINVAL for NULL and -EIO in a forked child; bytes
+ * and GMEM_CREATE_* are 0 for both.
+ */
+GMEM_API int gmem_fd(const struct gmem *g);
+GMEM_API uint64_t gmem_size(const struct gmem *g);
+GMEM_API uint64_t gmem_page_size(const struct gmem *g);
+GMEM_API uint64_t gmem_flags(const struct gmem *g);
 
 /* ---------------------------------------------------------------- slot -- */
 
@@ -506,7 +516,7 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 struct gmem_attributes_opts {
 	size_t sz;
 	uint64_t flags;	   /* GMEM_ATTRIBUTES_* */
-	const int *cancel; /* read atomically at each step; or NULL */
+	const int *cancel; /* read atomically at each step and try; or NULL */
 };
 
 /*
@@ -575,7 +585,9 @@ GMEM_API GMEM_CHECK int gmem_munmap(struct gmem *g, void *addr,
 
 /*
  * Copy between @buf and the file without a signal, whatever other threads
- * convert meanwhile: private memory is -EACCES, err->done bytes were copied.
+ * convert meanwhile: private memory is -EACCES, a page with a memory error
+ * -EHWPOISON; err->done bytes were copied.  A page that is read and was never
+ * written is allocated by that.
  */
 GMEM_API GMEM_CHECK int gmem_read(struct gmem *g, uint64_t offset, void *buf,
 				  size_t len, struct gmem_error *err);
@@ -632,6 +644,12 @@ GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_mempolicy *policy,
 					   struct gmem_error *err);
 
+/*
+ * Called in the thread that made the call; @done of @total bytes, in
+ * whatever order they came.
+ */
+typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
+
 /* Pages of one node that follow one another. */
 typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
 
@@ -644,11 +662,14 @@ struct gmem_placement {
 	uint64_t node_count;  /* entries in .node_bytes */
 	gmem_run_fn *misplaced_run; /* each misplaced run, in order; or NULL */
 	void *arg;		    /* of .misplaced_run */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
 };
 
 /*
  * Where the resident pages are, held against @policy or, if that is NULL,
- * against the file's own policy at @offset.
+ * against the file's own policy at @offset.  It allocates nothing.
  * Return: GMEM_YES all as the policy says, GMEM_NO some are not,
  * GMEM_UNKNOWN could not be found out, or -errno.
  */
@@ -658,9 +679,6 @@ gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_placement *out, struct gmem_error *err);
 
 /* --------------------------------------------------------------- space -- */
-
-/* Called in the thread that made the call; @done of @total bytes. */
-typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 struct gmem_populate_opts {
 	size_t sz;
@@ -674,8 +692,8 @@ struct gmem_populate_opts {
 };
 
 /*
- * Allocates what is not there yet of [@offset, @offset + @len), and zeroes and
- * maps it too where the host may touch it.
+ * Allocates what is not there yet of [@offset, @offset + @len), and zeroes it
+ * too where the host may touch it, and maps it into what a slot shows.
  * Return: 0, GMEM_PLACED_BY_POPULATE with a policy, or -errno; err->done
  * bytes are populated.
  */
@@ -684,9 +702,22 @@ GMEM_API GMEM_CHECK int gmem_populate(struct gmem *g, uint64_t offset,
 				      const struct gmem_populate_opts *opts,
 				      struct gmem_error *err);
 
-/* Frees the memory of the range: it reads as zero afterwards. */
+struct gmem_discard_opts {
+	size_t sz;
+	uint64_t flags;		    /* 0 */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel; /* read atomically at each step; or NULL */
+};
+
+/*
+ * Frees the memory of the range: it reads as zero afterwards.  One system
+ * call; in steps, of which err->done tells, with .progress or .cancel.
+ */
 GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
-				     uint64_t len, struct gmem_error *err);
+				     uint64_t len,
+				     const struct gmem_discard_opts *opts,
+				     struct gmem_error *err);
 
 /* gmem_residency.flags: at least this much, see gmem_resident(3). */
 #define GMEM_RESIDENT_LOWER_BOUND (1U << 0)

@@ -78,6 +78,13 @@ GMEM_API int gmem_model_unpin(struct gmem_vm *vm, int fd, uint64_t offset,
 			      uint64_t len, struct gmem_error *err);
 
 /*
+ * Pages with a memory error: what the kernel would do for the library or the
+ * guest there fails with EHWPOISON or EFAULT, until they are discarded.
+ */
+GMEM_API int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset,
+			       uint64_t len, struct gmem_error *err);
+
+/*
  * The @nth call of @call from now fails with @error, once.  @call is a name
  * as struct gmem_trace has it, or "KVM_RUN" or "alloc"; NULL = of any.  @nth 0
  * takes it back.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "file.h"
+#include "window.h"
 
 #define ADOPT_OPTS_V0 24
 #define ADOPT_FLAGS (GMEM_ADOPT_INIT_SHARED | GMEM_ADOPT_FOREIGN)
@@ -37,19 +38,30 @@ int gmem__is_guest_memfd(const struct gmem__ctx *ctx, int fd,
 			  fd, magic, (unsigned int)st->mode);
 }
 
-/* Whether it was made with MMAP, the one flag that can be found out. */
-static int mappable(const struct gmem__ctx *ctx, int fd, struct gmem_error *err)
+/*
+ * Whether it was made with MMAP, the one flag that can be found out.  By the
+ * handle, so that a page that cannot be unmapped again has an owner.
+ */
+static int find_flags(struct gmem *g, uint64_t flags, struct gmem_error *err)
 {
-	void *p;
-	int r = gmem__mmap(ctx, &p, ctx->page_size, PROT_NONE, MAP_SHARED, fd,
-			   0);
+	struct gmem__window w;
+	int r = gmem__window_map(g, 0, g->ctx->page_size, PROT_NONE, &w);
 
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return gmem__fail_call(err, r, "mmap of the descriptor");
-	(void)gmem__munmap(ctx, p, ctx->page_size);
-	return 1;
+	if (r == 0) {
+		gmem__window_close(g, &w);
+		g->flags = GMEM_CREATE_MMAP;
+	} else if (r != -ENODEV) {
+		return gmem__window_failed(r, err);
+	} else if (flags & GMEM_ADOPT_INIT_SHARED) {
+		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
+				  flags, 0,
+				  "fd %d cannot be mapped, so it is not the "
+				  "INIT_SHARED file that was claimed",
+				  g->fd);
+	}
+	if (flags & GMEM_ADOPT_INIT_SHARED)
+		g->flags |= GMEM_CREATE_INIT_SHARED;
+	return 0;
 }
 
 /* The @n-th file of the VM's, which the lock is not held to look at. */
@@ -86,7 +98,7 @@ static int check_owned(struct gmem_vm *vm, int fd, const struct gmem__stat *st,
 
 static int adopt_checks(const struct gmem__ctx *ctx, int fd,
 			const struct gmem_adopt_opts *o, struct gmem__stat *st,
-			uint64_t *flags, struct gmem_error *err)
+			struct gmem_error *err)
 {
 	int r = gmem__flags_check(o->flags, ADOPT_FLAGS,
 				  "gmem_adopt_opts.flags", err);
@@ -99,26 +111,9 @@ static int adopt_checks(const struct gmem__ctx *ctx, int fd,
 				  "0x%" PRIx64 " is not a huge page size",
 				  o->hugetlb_size);
 	r = gmem__is_guest_memfd(ctx, fd, st, err);
-	if (r < 0)
+	if (r < 0 || !o->hugetlb_size)
 		return r;
-	if (o->hugetlb_size) {
-		r = gmem__aligned("size", st->size, o->hugetlb_size, err);
-		if (r < 0)
-			return r;
-	}
-	r = mappable(ctx, fd, err);
-	if (r < 0)
-		return r;
-	if (!r && (o->flags & GMEM_ADOPT_INIT_SHARED))
-		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
-				  o->flags, 0,
-				  "fd %d can not be mapped, so it is not the "
-				  "INIT_SHARED file that was claimed",
-				  fd);
-	*flags = r ? GMEM_CREATE_MMAP : 0;
-	if (o->flags & GMEM_ADOPT_INIT_SHARED)
-		*flags |= GMEM_CREATE_INIT_SHARED;
-	return 0;
+	return gmem__aligned("size", st->size, o->hugetlb_size, err);
 }
 
 static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
@@ -127,9 +122,8 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 {
 	bool foreign = o->flags & GMEM_ADOPT_FOREIGN, converts = false;
 	struct gmem__stat st;
-	uint64_t flags = 0;
 	struct gmem *g;
-	int r = adopt_checks(ctx, fd, o, &st, &flags, err);
+	int r = adopt_checks(ctx, fd, o, &st, err);
 
 	if (r == 0 && vm)
 		r = check_owned(vm, fd, &st, err);
@@ -142,13 +136,18 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 	r = gmem__file_alloc(ctx, vm, st.size, converts, &g, err);
 	if (r < 0)
 		return r;
-	r = gmem__set_cloexec(ctx, fd);
-	if (r < 0) {
-		gmem__file_free(g);
-		return gmem__fail_call(err, r, "fcntl(F_SETFD)");
-	}
 	g->fd = fd;
-	g->flags = flags;
+	r = find_flags(g, o->flags, err);
+	if (r == 0) {
+		r = gmem__set_cloexec(ctx, fd);
+		if (r < 0)
+			(void)gmem__fail_call(err, r, "fcntl(F_SETFD)");
+	}
+	if (r < 0) {
+		(void)gmem__unmap_all(g);
+		gmem__file_free(g);
+		return r;
+	}
 	g->adopted = true;
 	g->foreign = foreign;
 	if (o->hugetlb_size)
@@ -171,7 +170,7 @@ static int adopt_alone(const struct gmem_sys *sys, void *priv, int fd,
 		return r;
 	r = adopt(&ctx, NULL, fd, o, &g, err);
 	if (r < 0) {
-		gmem__ctx_fini(&ctx);
+		(void)gmem__ctx_fini(&ctx);
 		return r;
 	}
 	g->own_ctx = ctx;

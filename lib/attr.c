@@ -16,9 +16,9 @@
 	(GMEM_ATTRIBUTES_CHECK_ONLY | GMEM_ATTRIBUTES_NOWAIT | \
 	 GMEM_ATTRIBUTES_UNBACKED)
 
-/* EAGAIN is normal where a page has passing references: 2^0 ... 2^13 us. */
-#define RETRIES 15
-#define FIRST_PAUSE_NS 1000
+/* EAGAIN is normal where a page has passing references. */
+#define FIRST_PAUSE_NS 1000 /* each pause twice the one before */
+#define PATIENCE_MS 16	    /* from the first EAGAIN on */
 
 _Static_assert(sizeof(struct gmem_attributes_opts) == ATTRIBUTES_OPTS_V0,
 	       "ABI");
@@ -79,25 +79,20 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 	return 0;
 }
 
-static int cancelled(const int *cancel, uint64_t pos, struct gmem_error *err)
-{
-	if (!gmem__cancelled(cancel))
-		return 0;
-	return gmem__fail(err, GMEM_REASON_CANCELLED, pos, 0,
-			  "cancelled at offset 0x%" PRIx64, pos);
-}
-
 static int refused(int sys, uint64_t at, struct gmem_error *err)
 {
 	int r;
 
 	switch (sys) {
+	case -ECANCELED:
+		return gmem__fail(err, GMEM_REASON_CANCELLED, at, 0,
+				  "cancelled at offset 0x%" PRIx64, at);
 	case -EAGAIN:
 		return gmem__fail_sys(err, GMEM_REASON_PAGE_IN_USE, 0, sys, at,
-				      RETRIES,
+				      PATIENCE_MS,
 				      "the page at offset 0x%" PRIx64
-				      " is still in use after %d tries",
-				      at, RETRIES);
+				      " is still in use after %d ms",
+				      at, PATIENCE_MS);
 	case -ENOTTY:
 	case -EINVAL:
 		r = gmem__fail_sys(err, GMEM_REASON_NO_PRIVATE_MEMORY,
@@ -156,38 +151,63 @@ static int step_by_offset(struct gmem *g, uint64_t pos, uint64_t len,
 	return r;
 }
 
+struct patience {
+	uint64_t pause, end;
+};
+
 /*
- * One step with its retries.  *@n bytes were converted, also on failure, which
- * was at *@at.
+ * Waits before the next try; false when it has waited long enough.  Bounded
+ * by the clock, so that neither signals shorten it nor slow tries lengthen it.
+ */
+static bool wait_a_while(const struct gmem__ctx *ctx, struct patience *p)
+{
+	uint64_t now = ctx->sys->now(ctx->priv), until;
+
+	if (!p->end) {
+		p->pause = FIRST_PAUSE_NS;
+		p->end = now + PATIENCE_MS * 1000000ULL;
+	}
+	if (now >= p->end)
+		return false;
+	until = now + p->pause < p->end ? now + p->pause : p->end;
+	p->pause *= 2;
+	ctx->sys->sleep_until(ctx->priv, until);
+	return true;
+}
+
+/*
+ * One step with its retries, @cancel looked at between them.  *@n bytes were
+ * converted, also on failure, which was at *@at.
  */
 static int tell(struct gmem *g, uint64_t pos, uint64_t len,
-		enum gmem__state state, uint64_t *n, uint64_t *at)
+		enum gmem__state state, const int *cancel, uint64_t *n,
+		uint64_t *at)
 {
-	uint64_t pause = FIRST_PAUSE_NS;
-	int tries = 0, r;
+	struct patience patience = { 0 };
+	int r;
 
 	*at = pos;
-	for (;;) {
+	*n = 0;
+	while (!gmem__cancelled(cancel)) {
 		if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 			r = step_by_offset(g, pos, len, state, n, at);
 		else
 			r = step_by_gpa(g, pos, len, state, n);
 		if (r >= 0 || *n)
 			return r == -EAGAIN || r == -EINTR || r >= 0 ? 0 : r;
-		if (r == -EINTR)
-			continue;
-		if (r != -EAGAIN || ++tries == RETRIES)
+		if (r != -EINTR &&
+		    (r != -EAGAIN || !wait_a_while(g->ctx, &patience)))
 			return r;
-		g->ctx->sys->sleep(g->ctx->priv, pause);
-		pause *= 2;
 	}
+	return -ECANCELED;
 }
 
 static int step(struct gmem *g, uint64_t pos, uint64_t len,
-		enum gmem__state state, uint64_t *n, struct gmem_error *err)
+		enum gmem__state state, const int *cancel, uint64_t *n,
+		struct gmem_error *err)
 {
 	uint64_t at;
-	int r = tell(g, pos, len, state, n, &at);
+	int r = tell(g, pos, len, state, cancel, n, &at);
 
 	gmem__attr_record(g, pos, *n, state);
 	return r < 0 ? refused(r, at, err) : 0;
@@ -209,7 +229,7 @@ static int tell_private(struct gmem *g, uint64_t pos, uint64_t end,
 			continue;
 		if (run > GMEM__STEP)
 			run = GMEM__STEP;
-		r = tell(g, pos, run, state, &run, &at);
+		r = tell(g, pos, run, state, NULL, &run, &at);
 	}
 	*reached = pos;
 	return r;
@@ -233,17 +253,15 @@ int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 		       enum gmem__state state, const int *cancel,
 		       struct gmem_error *err)
 {
-	uint64_t pos = offset, end = offset + len, n = 0;
+	uint64_t pos = offset, end = offset + len, n;
 	int r = 0;
 
 	while (r == 0 && pos < end) {
 		uint64_t left = end - pos;
 
-		r = cancelled(cancel, pos, err);
-		if (r < 0)
-			break;
+		n = 0;
 		r = step(g, pos, left < GMEM__STEP ? left : GMEM__STEP, state,
-			 &n, err);
+			 cancel, &n, err);
 		pos += n;
 	}
 	gmem__set_done(err, pos - offset);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "internal.h"
+#include "window.h"
 
 #define PIPE_BYTES 65536
 
@@ -74,25 +74,56 @@ static int64_t piece(struct copy *c, unsigned char *to,
 	return n;
 }
 
-static int copy_failed(int sys, uint64_t at, struct gmem_error *err)
+/* @fault: at this very place for the second time. */
+static int copy_failed(const struct gmem *g, const struct gmem__window *w,
+		       int sys, uint64_t at, bool fault, struct gmem_error *err)
 {
+	int r;
+
 	if (sys != -EFAULT)
 		return gmem__fail_call(err, sys, "copying");
+	r = gmem__why_fault(g, w, at, 1, err);
+	if (r < 0 || !fault)
+		return r;
 	return gmem__diagnosed(
-		err,
-		gmem__fail_sys(err, GMEM_REASON_PRIVATE, -EACCES, sys, at, 0,
-			       "offset 0x%" PRIx64
-			       " can not be touched: it turned private, "
-			       "or buf is not memory",
-			       at));
+		err, gmem__fail_sys(err, GMEM_REASON_BAD_BUFFER, 0, sys, at, 0,
+				    "the page at offset 0x%" PRIx64
+				    " can be touched, so it is buf that "
+				    "cannot",
+				    at));
+}
+
+/* All of a window, from or to @buf; *@done grows by what was copied. */
+static int copy_window(struct copy *c, const struct gmem *g,
+		       const struct gmem__window *w, unsigned char *buf,
+		       uint64_t *done, struct gmem_error *err)
+{
+	uint64_t n = 0, fault = UINT64_MAX;
+	int64_t ret;
+	int r = 0;
+
+	while (r == 0 && n < w->len) {
+		if (c->to_guest)
+			ret = piece(c, w->addr + n, buf + n, w->len - n);
+		else
+			ret = piece(c, buf + n, w->addr + n, w->len - n);
+		if (ret > 0) {
+			n += (uint64_t)ret;
+		} else if (ret != -EINTR) {
+			r = copy_failed(g, w, ret ? (int)ret : -EFAULT,
+					w->offset + n, n == fault, err);
+			fault = n;
+		}
+	}
+	*done += n;
+	return r;
 }
 
 static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
-		    unsigned char *to, const unsigned char *from, size_t len,
-		    struct gmem_error *err)
+		    unsigned char *buf, uint64_t len, struct gmem_error *err)
 {
 	uint64_t run, done = 0;
-	int64_t n;
+	struct gmem__window w;
 	int r = 0;
 
 	while (r == 0 && done < len) {
@@ -101,12 +132,13 @@ static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
 			r = gmem__fail_private(offset + done, err);
 			break;
 		}
-		n = piece(c, to + done, from + done, run);
-		if (n > 0)
-			done += (uint64_t)n;
-		else if (n != -EINTR)
-			r = copy_failed(n ? (int)n : -EFAULT, offset + done,
-					err);
+		r = gmem__window_open(g, offset + done, run, &w);
+		if (r < 0) {
+			r = gmem__window_failed(r, err);
+			break;
+		}
+		r = copy_window(c, g, &w, buf + done, &done, err);
+		gmem__window_close(g, &w);
 	}
 	pipe_end(c);
 	gmem__set_done(err, done);
@@ -129,10 +161,10 @@ int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
 	return gmem__need_mappable(g, err);
 }
 
-/* 0 with *@view, 1 if there is nothing to copy, or -errno. */
-static int copy_begin(struct gmem *g, uint64_t offset, const void *buf,
-		      size_t len, unsigned char **view, struct gmem_error *err)
+static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
+		bool to_guest, struct gmem_error *err)
 {
+	struct copy c = { .to_guest = to_guest };
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -143,31 +175,19 @@ static int copy_begin(struct gmem *g, uint64_t offset, const void *buf,
 	r = gmem__copy_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	return len ? gmem__view(g, view, err) : 1;
+	c.ctx = g->ctx;
+	return copy_all(&c, g, offset, buf, len, err);
 }
 
 int gmem_read(struct gmem *g, uint64_t offset, void *buf, size_t len,
 	      struct gmem_error *err)
 {
-	struct copy c = { .to_guest = false };
-	unsigned char *view;
-	int r = copy_begin(g, offset, buf, len, &view, err);
-
-	if (r)
-		return r < 0 ? r : 0;
-	c.ctx = g->ctx;
-	return copy_all(&c, g, offset, buf, view + offset, len, err);
+	return copy(g, offset, buf, len, false, err);
 }
 
 int gmem_write(struct gmem *g, uint64_t offset, const void *buf, size_t len,
 	       struct gmem_error *err)
 {
-	struct copy c = { .to_guest = true };
-	unsigned char *view;
-	int r = copy_begin(g, offset, buf, len, &view, err);
-
-	if (r)
-		return r < 0 ? r : 0;
-	c.ctx = g->ctx;
-	return copy_all(&c, g, offset, view + offset, buf, len, err);
+	/* To the guest nothing is written there. */
+	return copy(g, offset, (unsigned char *)(uintptr_t)buf, len, true, err);
 }

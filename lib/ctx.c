@@ -39,13 +39,19 @@ int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
 }
 
 /* A callback of this very call may still look at the handle. */
-void gmem__ctx_fini(struct gmem__ctx *ctx)
+int gmem__ctx_fini(struct gmem__ctx *ctx)
 {
 	static const uint64_t gone;
 	const volatile uint64_t *page = ctx->cookie;
+	int r;
 
+	if (page == &gone)
+		return 0;
 	ctx->cookie = &gone;
-	(void)gmem__munmap(ctx, (void *)(uintptr_t)page, ctx->page_size);
+	r = gmem__munmap(ctx, (void *)(uintptr_t)page, ctx->page_size);
+	if (r < 0)
+		ctx->cookie = page;
+	return r;
 }
 
 int gmem__ctx_check(const struct gmem__ctx *ctx, struct gmem_error *err)

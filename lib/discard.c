@@ -6,31 +6,101 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 
-#include "internal.h"
+#include "mempolicy.h"
+
+#define DISCARD_OPTS_V0 40
+#define STEP (256ULL << 20) /* of memory that is there */
+
+_Static_assert(sizeof(struct gmem_discard_opts) == DISCARD_OPTS_V0, "ABI");
+
+static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
+{
+	int r;
+
+	do {
+		r = gmem__fallocate(g->ctx, g->fd,
+				    FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+				    offset, len);
+	} while (r == -EINTR);
+	return r;
+}
+
+/*
+ * Where a step from @pos on ends: after STEP bytes that are there, with all
+ * the holes between them.  Where no call tells, after 1 GiB.
+ */
+static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
+{
+	uint64_t stop = pos, there = 0, run;
+
+	while (there < STEP) {
+		if (gmem__next_resident(g, &stop, end, &run) < 0) {
+			stop = end - pos < GMEM__STEP ? end : pos + GMEM__STEP;
+			break;
+		}
+		if (run == 0)
+			return end;
+		stop += run;
+		there += run;
+	}
+	/* Of a huge page a part is not freed. */
+	stop += (g->page_size - stop % g->page_size) % g->page_size;
+	return stop < end ? stop : end;
+}
+
+static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
+			 const struct gmem_discard_opts *o, uint64_t *done,
+			 struct gmem_error *err)
+{
+	uint64_t end = offset + len, stop;
+	int r;
+
+	for (*done = 0; *done < len; *done = stop - offset) {
+		if (gmem__cancelled(o->cancel))
+			return gmem__fail(err, GMEM_REASON_CANCELLED, *done, 0,
+					  "cancelled after %" PRIu64 " bytes",
+					  *done);
+		stop = step_end(g, offset + *done, end);
+		r = punch(g, offset + *done, stop - (offset + *done));
+		if (r < 0)
+			return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
+		gmem__call_progress(o->progress, o->progress_arg, stop - offset,
+				    len);
+	}
+	return 0;
+}
 
 int gmem_discard(struct gmem *g, uint64_t offset, uint64_t len,
-		 struct gmem_error *err)
+		 const struct gmem_discard_opts *opts, struct gmem_error *err)
 {
-	uint64_t done = 0, n;
+	struct gmem_discard_opts o;
+	uint64_t done = 0;
 	int r = gmem__enter(g, err);
 
+	if (r < 0)
+		return r;
+	r = gmem__opts_check(opts, DISCARD_OPTS_V0, sizeof(o),
+			     "gmem_discard_opts", err);
+	if (r < 0)
+		return r;
+	gmem__opts_copy(&o, sizeof(o), opts);
+	r = gmem__flags_check(o.flags, 0, "gmem_discard_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	while (done < len) {
-		n = len - done < GMEM__STEP ? len - done : GMEM__STEP;
-		r = gmem__fallocate(g->ctx, g->fd,
-				    FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-				    offset + done, n);
-		if (r == -EINTR)
-			continue;
+	if (o.cancel || o.progress) {
+		r = discard_steps(g, offset, len, &o, &done, err);
+	} else {
+		r = punch(g, offset, len);
 		if (r < 0)
-			break;
-		done += n;
+			r = gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
+		else
+			done = len;
 	}
 	gmem__set_done(err, done);
-	return r < 0 ? gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)") : 0;
+	return r;
 }

@@ -14,17 +14,20 @@
 _Static_assert(sizeof(struct gmem_error) == ERROR_V0, "ABI");
 _Static_assert(offsetof(struct gmem_error, msg) == 56, "ABI");
 
+static bool sized(const struct gmem_error *err)
+{
+	return err->sz >= ERROR_V0 && err->sz <= GMEM__STRUCT_MAX;
+}
+
 int gmem__begin(struct gmem_error *err)
 {
 	static const struct gmem_error clear = { .remedy = "" };
 
 	if (!err)
 		return 0;
-	if (err->sz < ERROR_V0)
+	if (!sized(err))
 		return -EINVAL; /* no room to say so */
-	memcpy((char *)err + sizeof(err->sz),
-	       (const char *)&clear + sizeof(err->sz),
-	       sizeof(clear) - sizeof(err->sz));
+	gmem__out_copy(err, &clear, sizeof(clear));
 	return 0;
 }
 
@@ -161,7 +164,7 @@ int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
 
 int gmem_strerror(const struct gmem_error *err, char *buf, size_t len)
 {
-	if (!err || err->sz < ERROR_V0)
+	if (!err || !sized(err))
 		return snprintf(buf, len, "no error information");
 	if (err->code >= 0)
 		return snprintf(buf, len, "success");

@@ -95,14 +95,30 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 	return 0;
 }
 
+/* 0, or -errno and it is as before. */
+static int record_end(struct gmem *g)
+{
+	unsigned char *blocks = g->record.blocks;
+	int r;
+
+	if (!g->record_mem)
+		return 0;
+	/* A callback of this very call may still look at the handle. */
+	g->record.blocks = NULL;
+	r = gmem__munmap(g->ctx, g->record_mem, g->record_len);
+	if (r < 0)
+		g->record.blocks = blocks;
+	else
+		g->record_mem = NULL;
+	return r;
+}
+
 void gmem__file_free(struct gmem *g)
 {
 	struct gmem__ctx *ctx = g->ctx;
 
-	/* A callback of this very call may still look at the handle. */
-	g->record.blocks = NULL;
-	if (g->record_mem)
-		(void)gmem__munmap(ctx, g->record_mem, g->record_len);
+	(void)record_end(g);
+	gmem__maps_free(g);
 	(void)pthread_mutex_destroy(&g->lock);
 	if (ctx != &g->own_ctx) {
 		gmem__free(ctx, g);
@@ -111,7 +127,7 @@ void gmem__file_free(struct gmem *g)
 	/* Its context goes with it, so it is freed through a copy. */
 	struct gmem__ctx own = *ctx;
 
-	gmem__ctx_fini(ctx);
+	(void)gmem__ctx_fini(ctx);
 	gmem__free(&own, g);
 }
 
@@ -143,15 +159,24 @@ void gmem__file_start(struct gmem *g)
 		file_link(g);
 }
 
+int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__unmap_all(g);
+
+	if (r == 0)
+		r = record_end(g);
+	if (r == 0 && g->ctx == &g->own_ctx)
+		r = gmem__ctx_fini(g->ctx);
+	return r < 0 ? gmem__fail_call(err, r, "unmapping the file") : 0;
+}
+
 void gmem__file_release(struct gmem *g)
 {
-	gmem__unmap_all(g);
 	(void)gmem__close(g->ctx, g->fd);
 	gmem__file_free(g);
 }
 
-/* Out of the VM's list, unless a slot or a mapping still needs it. */
-static int file_unlink(struct gmem *g, struct gmem_error *err)
+static int check_unused(const struct gmem *g, struct gmem_error *err)
 {
 	if (g->slots)
 		return gmem__fail(err, GMEM_REASON_STILL_BOUND, g->slots, 0,
@@ -159,14 +184,19 @@ static int file_unlink(struct gmem *g, struct gmem_error *err)
 	if (g->maps)
 		return gmem__fail(err, GMEM_REASON_STILL_MAPPED, 0, 0,
 				  "the file is still mapped");
-	if (!g->vm)
-		return 0;
-	*g->prev = g->next;
-	if (g->next)
-		g->next->prev = g->prev;
 	return 0;
 }
 
+static void file_unlink(struct gmem *g)
+{
+	(void)pthread_mutex_lock(&g->vm->lock);
+	*g->prev = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+}
+
+/* What can fail comes first: then the handle is as before. */
 int gmem_close(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__begin(err);
@@ -180,30 +210,43 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 		gmem__slots_retry(g->vm, g, NULL);
 	if (g->vm)
 		(void)pthread_mutex_lock(&g->vm->lock);
-	r = file_unlink(g, err);
+	r = check_unused(g, err);
 	if (g->vm)
 		(void)pthread_mutex_unlock(&g->vm->lock);
 	if (r == 0)
-		gmem__file_release(g);
-	return r;
+		r = gmem__file_unmap(g, err);
+	if (r < 0)
+		return r;
+	if (g->vm)
+		file_unlink(g);
+	gmem__file_release(g);
+	return 0;
+}
+
+/* Whether @g is there to ask: no handle, nor another process's. */
+static bool mine(const struct gmem *g)
+{
+	return g && !gmem__ctx_forked(g->ctx);
 }
 
 int gmem_fd(const struct gmem *g)
 {
-	return g ? g->fd : -EINVAL;
+	if (!g)
+		return -EINVAL;
+	return gmem__ctx_forked(g->ctx) ? -EIO : g->fd;
 }
 
 uint64_t gmem_size(const struct gmem *g)
 {
-	return g ? g->size : 0;
+	return mine(g) ? g->size : 0;
 }
 
 uint64_t gmem_page_size(const struct gmem *g)
 {
-	return g ? g->page_size : 0;
+	return mine(g) ? g->page_size : 0;
 }
 
 uint64_t gmem_flags(const struct gmem *g)
 {
-	return g ? g->flags : 0;
+	return mine(g) ? g->flags : 0;
 }

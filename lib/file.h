@@ -11,7 +11,12 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 void gmem__file_free(struct gmem *g);
 /* .fd and .flags are set: the first state of its pages, the VM's list. */
 void gmem__file_start(struct gmem *g);
-/* Unmaps, closes and frees a handle that is in no list any more. */
+/*
+ * Removes the handle's mappings; on failure it is as before, and what could
+ * not be removed is tried again by the next call.
+ */
+int gmem__file_unmap(struct gmem *g, struct gmem_error *err);
+/* Closes and frees a handle that was unmapped and is in no list any more. */
 void gmem__file_release(struct gmem *g);
 
 #endif

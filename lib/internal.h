@@ -22,6 +22,9 @@
 /* In the map's node LIBGMEM_PRIVATE: for libgmem-model, gmemctl conform. */
 #define GMEM__SEAM __attribute__((visibility("default")))
 
+/* A struct with a larger .sz was never initialised: .sz holds garbage. */
+#define GMEM__STRUCT_MAX 4096
+
 /* VM ioctls and long walks go in steps of this many bytes. */
 #define GMEM__STEP (1ULL << 30)
 
@@ -122,20 +125,22 @@ struct gmem {
 	struct gmem__record record; /* .blocks NULL: nothing converts */
 	void *record_mem;
 	size_t record_len;
-	pthread_mutex_t lock;	    /* the record's writers and all below */
-	unsigned char *view;	    /* the whole file, made when first needed */
-	unsigned char *reservation; /* PROT_NONE, as large as the file */
-	unsigned int reserved;	    /* slots that lie in it, or will */
+	pthread_mutex_t lock; /* the record's writers and all below */
+	unsigned char *view;  /* the whole file, made when first bound */
+	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
+	unsigned int reserved;	       /* slots that lie in it, or will */
 	bool leak; /* KVM still uses view and reservation: never unmap */
 	struct gmem__map *maps;
-	unsigned int slots; /* in the table; under the VM's lock */
+	struct gmem__map *left; /* could not be unmapped yet */
+	unsigned int slots;	/* in the table; under the VM's lock */
 };
 
 /* ctx.c */
 int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
 		   void *priv, const struct gmem_vm_opts *opts,
 		   struct gmem_error *err);
-void gmem__ctx_fini(struct gmem__ctx *ctx);
+/* 0, also when done already; or -errno and @ctx is as before. */
+int gmem__ctx_fini(struct gmem__ctx *ctx);
 /* 0, or -EIO with WRONG_PROCESS in a forked child. */
 int gmem__ctx_check(const struct gmem__ctx *ctx, struct gmem_error *err);
 static inline bool gmem__ctx_forked(const struct gmem__ctx *ctx)
@@ -192,7 +197,7 @@ static inline void gmem__free(const struct gmem__ctx *ctx, void *p)
 }
 
 /* error.c */
-/* Clears @err; -EINVAL if its .sz was never set. */
+/* Clears all .sz bytes of @err; -EINVAL if its .sz was never set. */
 GMEM__SEAM int gmem__begin(struct gmem_error *err);
 /* Fills @err and returns -errno of @reason, so that callers return it. */
 GMEM__SEAM __attribute__((format(printf, 5, 6))) int
@@ -343,13 +348,15 @@ int gmem__fail_private(uint64_t offset, struct gmem_error *err);
 /* -EACCES if some of the range is private to the host. */
 int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_error *err);
-/* The whole-file mapping behind slots and copies; 0 or -errno. */
+/* The whole-file mapping behind slots, made if there is none; 0 or -errno. */
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
-/* A mapping was refused: the limits of the process have reasons of their own.
+/*
+ * Removes all of the file's mappings that can be: 0, or the first -errno, and
+ * what could not be removed is kept.
  */
-int gmem__map_failed(int sys, uint64_t len, const char *what,
-		     struct gmem_error *err);
-void gmem__unmap_all(struct gmem *g);
+int gmem__unmap_all(struct gmem *g);
+/* Forgets the mappings that are left. */
+void gmem__maps_free(struct gmem *g);
 
 /* reservation.c: what is behind slots of a file that has no shared side */
 /* One more slot in it; *@out: its first byte. */

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "internal.h"
+#include "window.h"
 
 #define LOAD_OPTS_V0 40
 #define STEP (256ULL << 20)
@@ -29,60 +29,101 @@ static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-static int read_failed(int sys, int fd, uint64_t at, struct gmem_error *err)
+struct load {
+	struct gmem *g;
+	const struct gmem_load_opts *o;
+	int fd;
+	uint64_t offset, len, done;
+	struct gmem__window w; /* .len 0: none is open */
+};
+
+static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
+		       struct gmem_error *err)
 {
+	int r;
+
 	if (sys == -EBADF)
 		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
-				      (uint64_t)fd, 0, "fd %d can not be read",
-				      fd);
-	if (sys == -EFAULT)
-		return gmem__fail_sys(err, GMEM_REASON_PRIVATE, -EACCES, sys,
-				      at, 0,
-				      "offset 0x%" PRIx64 " turned private "
-				      "meanwhile",
-				      at);
-	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)fd, 0,
-			      "reading fd %d failed with %s", fd,
+				      (uint64_t)l->fd, 0,
+				      "fd %d cannot be read", l->fd);
+	/* Direct I/O says so whichever page it was. */
+	if (sys == -EFAULT) {
+		r = gmem__why_fault(l->g, &l->w, at, len, err);
+		if (r < 0)
+			return r;
+	}
+	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)l->fd,
+			      0, "reading fd %d failed with %s", l->fd,
 			      gmem__errno_name(sys));
 }
 
-static int load(struct gmem *g, uint64_t offset, unsigned char *to, int fd,
-		uint64_t len, const struct gmem_load_opts *o, uint64_t *done,
-		struct gmem_error *err)
+/* The window with the next byte, which may be the one that is open. */
+static int next_window(struct load *l, struct gmem_error *err)
 {
-	int64_t n;
+	uint64_t pos = l->offset + l->done;
+	int r;
 
-	for (*done = 0; *done < len; *done += (uint64_t)n) {
-		if (o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED))
-			return gmem__fail(err, GMEM_REASON_CANCELLED, *done, 0,
-					  "cancelled after %" PRIu64 " bytes",
-					  *done);
-		n = gmem__read(g->ctx, fd, to + *done,
-			       len - *done < STEP ? len - *done : STEP);
-		if (n == -EINTR) {
-			n = 0;
-			continue;
-		}
-		if (n < 0)
-			return read_failed((int)n, fd, offset + *done, err);
-		if (n == 0)
-			break;
-		gmem__call_progress(o->progress, o->progress_arg,
-				    *done + (uint64_t)n, len);
-	}
-	if (*done == len || (o->flags & GMEM_LOAD_UNTIL_EOF))
+	if (l->w.len && pos - l->w.offset < l->w.len)
 		return 0;
-	return gmem__fail(err, GMEM_REASON_INPUT_SHORT, *done, len,
+	gmem__window_close(l->g, &l->w);
+	l->w.len = 0;
+	r = gmem__window_open(l->g, pos, l->len - l->done, &l->w);
+	return r < 0 ? gmem__window_failed(r, err) : 0;
+}
+
+/* One read: 1, 0 at the end of the input, or -errno. */
+static int load_piece(struct load *l, struct gmem_error *err)
+{
+	uint64_t pos = l->offset + l->done, n;
+	int64_t got;
+	int r = next_window(l, err);
+
+	if (r < 0)
+		return r;
+	n = l->w.len - (pos - l->w.offset);
+	if (n > STEP)
+		n = STEP;
+	got = gmem__read(l->g->ctx, l->fd, l->w.addr + (pos - l->w.offset), n);
+	if (got == -EINTR)
+		return 1;
+	if (got < 0)
+		return read_failed(l, (int)got, pos, n, err);
+	if (got == 0)
+		return 0;
+	l->done += (uint64_t)got;
+	gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
+			    l->len);
+	return 1;
+}
+
+static int load_all(struct load *l, struct gmem_error *err)
+{
+	const int *cancel = l->o->cancel;
+	int r = 1;
+
+	while (r > 0 && l->done < l->len) {
+		if (gmem__cancelled(cancel))
+			return gmem__fail(
+				err, GMEM_REASON_CANCELLED, l->done, 0,
+				"cancelled after %" PRIu64 " bytes", l->done);
+		r = load_piece(l, err);
+	}
+	if (r < 0)
+		return r;
+	if (l->done == l->len || (l->o->flags & GMEM_LOAD_UNTIL_EOF))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_INPUT_SHORT, l->done, l->len,
 			  "fd %d ended after %" PRIu64 " of %" PRIu64 " bytes",
-			  fd, *done, len);
+			  l->fd, l->done, l->len);
 }
 
 int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	      const struct gmem_load_opts *opts, struct gmem_error *err)
 {
 	struct gmem_load_opts o;
-	unsigned char *view;
-	uint64_t done;
+	struct load l = {
+		.g = g, .o = &o, .fd = fd, .offset = offset, .len = len
+	};
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -99,10 +140,8 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	r = check_range(g, offset, len, err);
 	if (r < 0 || len == 0)
 		return r;
-	r = gmem__view(g, &view, err);
-	if (r < 0)
-		return r;
-	r = load(g, offset, view + offset, fd, len, &o, &done, err);
-	gmem__set_done(err, done);
+	r = load_all(&l, err);
+	gmem__window_close(g, &l.w);
+	gmem__set_done(err, l.done);
 	return r;
 }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "window.h"
 
 #define MMAP_OPTS_V0 16
 #define MMAP_FLAGS (GMEM_MMAP_READONLY | GMEM_MMAP_ALLOW_PRIVATE)
@@ -50,51 +50,10 @@ int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-int gmem__map_failed(int sys, uint64_t len, const char *what,
-		     struct gmem_error *err)
-{
-	if (sys == -EAGAIN)
-		return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys,
-				      len, 0,
-				      "%s: 0x%" PRIx64 " bytes are more than "
-				      "RLIMIT_MEMLOCK leaves, and "
-				      "mlockall(MCL_FUTURE) counts them",
-				      what, len);
-	if (sys == -ENOMEM)
-		return gmem__fail_sys(err, GMEM_REASON_ADDRESS_LIMIT, 0, sys,
-				      len, 0,
-				      "%s: there is no room for 0x%" PRIx64
-				      " bytes of addresses",
-				      what, len);
-	return gmem__fail_call(err, sys, what);
-}
-
-/*
- * Guest memory does not go into forked children, where KVM's accesses through
- * it would not be seen, nor into core dumps.
- */
-static int map(const struct gmem *g, void **addr, uint64_t offset, uint64_t len,
-	       int prot, struct gmem_error *err)
-{
-	void *p;
-	int r = gmem__mmap(g->ctx, &p, len, prot, MAP_SHARED, g->fd, offset);
-
-	if (r < 0)
-		return gmem__map_failed(r, len, "mmap of the guest_memfd", err);
-	r = gmem__madvise(g->ctx, p, len, MADV_DONTFORK);
-	if (r == 0)
-		r = gmem__madvise(g->ctx, p, len, MADV_DONTDUMP);
-	if (r < 0) {
-		(void)gmem__munmap(g->ctx, p, len);
-		return gmem__fail_call(err, r, "madvise of the mapping");
-	}
-	*addr = p;
-	return 0;
-}
-
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 {
-	void *p;
+	struct gmem__map *spare = NULL;
+	struct gmem__window w;
 	int r;
 
 	(void)pthread_mutex_lock(&g->lock);
@@ -102,38 +61,82 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	(void)pthread_mutex_unlock(&g->lock);
 	if (*out)
 		return 0;
-	r = map(g, &p, 0, g->size, PROT_READ | PROT_WRITE, err);
+	r = gmem__window_map(g, 0, g->size, PROT_READ | PROT_WRITE, &w);
 	if (r < 0)
-		return r;
+		return gmem__window_failed(r, err);
 	(void)pthread_mutex_lock(&g->lock);
 	if (!g->view) {
-		g->view = p;
-		p = NULL;
+		g->view = w.addr;
+		spare = w.map;
+		w.map = NULL;
 	}
 	*out = g->view;
 	(void)pthread_mutex_unlock(&g->lock);
-	if (p) /* another thread was first */
-		(void)gmem__munmap(g->ctx, p, g->size);
+	gmem__free(g->ctx, spare);
+	gmem__window_close(g, &w); /* where another thread was first */
 	return 0;
 }
 
-/* Not in a forked child: the mappings did not come along. */
-void gmem__unmap_all(struct gmem *g)
+/* Unmaps what the list has; what cannot be unmapped stays in it. */
+static int unmap_list(struct gmem *g, struct gmem__map **list)
 {
-	bool mapped = !gmem__ctx_forked(g->ctx);
 	struct gmem__map *m;
+	int first = 0, r;
 
-	while ((m = g->maps) != NULL) {
-		g->maps = m->next;
-		if (mapped)
-			(void)gmem__munmap(g->ctx, m->addr, m->len);
+	while ((m = *list) != NULL) {
+		r = gmem__munmap(g->ctx, m->addr, m->len);
+		if (r < 0) {
+			first = first ? first : r;
+			list = &m->next;
+			continue;
+		}
+		*list = m->next;
 		gmem__free(g->ctx, m);
 	}
-	if (mapped && !g->leak && g->view)
-		(void)gmem__munmap(g->ctx, g->view, g->size);
-	if (mapped && !g->leak && g->reservation)
-		(void)gmem__munmap(g->ctx, g->reservation, g->size);
-	g->view = g->reservation = NULL;
+	return first;
+}
+
+int gmem__unmap_all(struct gmem *g)
+{
+	int first, r;
+
+	/* A forked child has none of them: they did not come along. */
+	if (gmem__ctx_forked(g->ctx)) {
+		gmem__maps_free(g);
+		return 0;
+	}
+	first = unmap_list(g, &g->left);
+	r = unmap_list(g, &g->maps);
+	first = first ? first : r;
+	if (g->leak)
+		return first;
+	r = unmap_list(g, &g->reservation);
+	first = first ? first : r;
+	if (g->view) {
+		r = gmem__munmap(g->ctx, g->view, g->size);
+		if (r == 0)
+			g->view = NULL;
+		first = first ? first : r;
+	}
+	return first;
+}
+
+static void free_list(struct gmem *g, struct gmem__map **list)
+{
+	struct gmem__map *m;
+
+	while ((m = *list) != NULL) {
+		*list = m->next;
+		gmem__free(g->ctx, m);
+	}
+}
+
+void gmem__maps_free(struct gmem *g)
+{
+	free_list(g, &g->left);
+	free_list(g, &g->maps);
+	free_list(g, &g->reservation);
+	g->view = NULL;
 }
 
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
@@ -141,6 +144,7 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	      struct gmem_error *err)
 {
 	struct gmem_mmap_opts o;
+	struct gmem__window w;
 	struct gmem__map *m;
 	int r = gmem__enter(g, err), prot = PROT_READ | PROT_WRITE;
 
@@ -165,17 +169,12 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 		r = gmem__need_shared(g, offset, len, err);
 	if (r < 0)
 		return r;
-	m = gmem__alloc(g->ctx, sizeof(*m));
-	if (!m)
-		return gmem__fail_call(err, -ENOMEM, "allocating the mapping");
 	if (o.flags & GMEM_MMAP_READONLY)
 		prot = PROT_READ;
-	r = map(g, &m->addr, offset, len, prot, err);
-	if (r < 0) {
-		gmem__free(g->ctx, m);
-		return r;
-	}
-	m->len = len;
+	r = gmem__window_map(g, offset, len, prot, &w);
+	if (r < 0)
+		return gmem__window_failed(r, err);
+	m = w.map;
 	(void)pthread_mutex_lock(&g->lock);
 	m->next = g->maps;
 	g->maps = m;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "mempolicy.h"
+#include "window.h"
 
 #define MEMPOLICY_V0 32
 #define NODES_MAX 32768 /* the most the kernel reads: a page of bits */
@@ -157,8 +158,8 @@ int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 		       const struct gmem_mempolicy *policy, uint64_t flags,
 		       struct gmem_error *err)
 {
+	struct gmem__window w;
 	struct gmem_mempolicy p;
-	void *at;
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -184,11 +185,11 @@ int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 			return r;
 	}
 	/* Any mapping leads to the file; this one need not be touchable. */
-	r = gmem__mmap(g->ctx, &at, len, PROT_NONE, MAP_SHARED, g->fd, offset);
+	r = gmem__window_map(g, offset, len, PROT_NONE, &w);
 	if (r < 0)
-		return gmem__fail_call(err, r, "mmap of the guest_memfd");
-	r = bind_file(g->ctx, at, len, &p);
-	(void)gmem__munmap(g->ctx, at, len);
+		return gmem__window_failed(r, err);
+	r = bind_file(g->ctx, w.addr, len, &p);
+	gmem__window_close(g, &w);
 	if (r < 0)
 		return gmem__policy_failed(r, &p, "mbind", err);
 	return GMEM_PLACED_BY_FILE;
@@ -199,7 +200,7 @@ int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 {
 	struct gmem_mempolicy p;
 	int r = gmem__enter(g, err), mode = 0;
-	void *at;
+	struct gmem__window w;
 
 	if (r < 0)
 		return r;
@@ -216,13 +217,13 @@ int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 	r = need_mmap(g, err);
 	if (r < 0)
 		return r;
-	r = gmem__mmap(g->ctx, &at, g->ctx->page_size, PROT_NONE, MAP_SHARED,
-		       g->fd, offset);
+	r = gmem__window_map(g, offset, g->ctx->page_size, PROT_NONE, &w);
 	if (r < 0)
-		return gmem__fail_call(err, r, "mmap of the guest_memfd");
+		return gmem__window_failed(r, err);
 	r = gmem__get_mempolicy(g->ctx, &mode, p.nodes,
-				p.nodes ? p.max_node + 1 : 0, at, MPOL_F_ADDR);
-	(void)gmem__munmap(g->ctx, at, g->ctx->page_size);
+				p.nodes ? p.max_node + 1 : 0, w.addr,
+				MPOL_F_ADDR);
+	gmem__window_close(g, &w);
 	if (r == -EINVAL)
 		return gmem__fail_sys(
 			err, GMEM_REASON_POLICY_NODES, 0, r, p.max_node, 0,

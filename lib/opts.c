@@ -9,8 +9,6 @@
 
 #include "internal.h"
 
-#define OPTS_MAX 4096 /* larger: .sz holds garbage */
-
 static size_t size_of(const void *opts)
 {
 	size_t sz;
@@ -28,7 +26,7 @@ int gmem__opts_check(const void *opts, size_t min, size_t known,
 	if (!opts)
 		return 0;
 	sz = size_of(opts);
-	if (sz < min || sz > OPTS_MAX)
+	if (sz < min || sz > GMEM__STRUCT_MAX)
 		return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
 				  "%s.sz is %zu, it must be sizeof(struct %s), "
 				  "at least %zu",
@@ -85,7 +83,7 @@ int gmem__out_check(const void *out, size_t min, const char *name,
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "%s is NULL", name);
 	sz = size_of(out);
-	if (sz < min || sz > OPTS_MAX)
+	if (sz < min || sz > GMEM__STRUCT_MAX)
 		return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
 				  "%s.sz is %zu, it must be sizeof(struct %s), "
 				  "at least %zu",

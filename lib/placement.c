@@ -10,13 +10,15 @@
 #include <sys/mman.h>
 
 #include "mempolicy.h"
+#include "window.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* 5.14 */
 #endif
 
-#define PLACEMENT_V0 64
+#define PLACEMENT_V0 88
 #define BATCH 512 /* pages asked of move_pages at once */
+#define TELL (64ULL << 20)
 
 _Static_assert(sizeof(struct gmem_placement) == PLACEMENT_V0, "ABI");
 
@@ -26,6 +28,7 @@ struct look {
 	const struct gmem_mempolicy *policy;
 	bool any_node; /* the policy allows all nodes */
 	struct gmem_placement p;
+	uint64_t start, len, told;
 	uint64_t bad, bad_len; /* the misplaced run that is growing */
 	int bad_node;
 };
@@ -61,77 +64,120 @@ static void count_page(struct look *l, uint64_t offset, int node)
 }
 
 /* Up to BATCH resident pages at @offset, mapped at @at. */
-static void look_batch(struct look *l, uint64_t offset, char *at, size_t pages)
+static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
+		       size_t pages)
 {
 	const struct gmem__ctx *ctx = l->g->ctx;
+	uint64_t page = ctx->page_size, len = pages * page, pos = 0;
 	void *addr[BATCH];
 	int node[BATCH], r;
 
 	for (size_t i = 0; i < pages; i++) {
-		addr[i] = at + i * ctx->page_size;
+		addr[i] = at + i * page;
 		node[i] = -1;
 	}
-	r = gmem__madvise(ctx, at, pages * ctx->page_size, MADV_POPULATE_READ);
-	if (r == 0)
+	/* A page with a memory error is unknown, those after it are not. */
+	do {
+		pos += gmem__populate_prefix(ctx, at + pos, len - pos,
+					     MADV_POPULATE_READ, &r);
+		if (r == -EHWPOISON)
+			pos += page;
+	} while (r == -EHWPOISON && pos < len);
+	if (r == 0 || r == -EHWPOISON)
 		r = gmem__move_pages(ctx, pages, addr, node);
 	for (size_t i = 0; i < pages; i++)
-		count_page(l, offset + i * ctx->page_size,
-			   r < 0 ? -1 : node[i]);
+		count_page(l, offset + i * page, r < 0 ? -1 : node[i]);
+}
+
+/* Between two steps; @pos bytes of the file were looked at. */
+static int look_told(struct look *l, uint64_t pos, struct gmem_error *err)
+{
+	uint64_t done = pos - l->start;
+
+	if (l->p.progress && (done - l->told >= TELL || done == l->len)) {
+		l->told = done;
+		gmem__call_progress(l->p.progress, l->p.progress_arg, done,
+				    l->len);
+	}
+	if (done == l->len || !gmem__cancelled(l->p.cancel))
+		return 0;
+	gmem__set_done(err, done);
+	return gmem__fail(err, GMEM_REASON_CANCELLED, done, 0,
+			  "cancelled after %" PRIu64 " bytes", done);
+}
+
+static int look_window(struct look *l, const struct gmem__window *w,
+		       struct gmem_error *err)
+{
+	uint64_t page = l->g->ctx->page_size, n, done;
+	int r = 0;
+
+	for (done = 0; r == 0 && done < w->len; done += n) {
+		n = w->len - done;
+		if (n > BATCH * page)
+			n = BATCH * page;
+		look_batch(l, w->offset + done, w->addr + done, n / page);
+		l->p.resident += n;
+		r = look_told(l, w->offset + done + n, err);
+	}
+	return r;
 }
 
 static int look_run(struct look *l, uint64_t offset, uint64_t len,
 		    struct gmem_error *err)
 {
-	const struct gmem__ctx *ctx = l->g->ctx;
-	uint64_t n, done = 0;
-	void *at;
-	int r = gmem__mmap(ctx, &at, len, PROT_READ, MAP_SHARED, l->g->fd,
-			   offset);
+	struct gmem__window w;
+	uint64_t n, done;
+	int r = 0;
 
-	if (r < 0)
-		return gmem__fail_call(err, r, "mmap of the guest_memfd");
-	for (; done < len; done += n) {
-		n = len - done;
-		if (n > BATCH * ctx->page_size)
-			n = BATCH * ctx->page_size;
-		look_batch(l, offset + done, (char *)at + done,
-			   n / ctx->page_size);
+	for (done = 0; r == 0 && done < len; done += n) {
+		n = len - done < GMEM__WINDOW ? len - done : GMEM__WINDOW;
+		r = gmem__window_map(l->g, offset + done, n, PROT_READ, &w);
+		if (r < 0)
+			return gmem__window_failed(r, err);
+		r = look_window(l, &w, err);
+		gmem__window_close(l->g, &w);
 	}
-	(void)gmem__munmap(ctx, at, len);
-	return 0;
+	return r;
 }
 
-static int look_all(struct look *l, uint64_t offset, uint64_t len,
+/* What lies where the host cannot look. */
+static int skip_run(struct look *l, uint64_t offset, uint64_t len,
 		    struct gmem_error *err)
 {
-	uint64_t pos = offset, end = offset + len, run;
-	bool touchable;
-	int r;
+	l->p.unknown += len;
+	l->p.resident += len;
+	return look_told(l, offset + len, err);
+}
 
-	for (;;) {
+static int look_all(struct look *l, struct gmem_error *err)
+{
+	uint64_t pos = l->start, end = pos + l->len, run;
+	bool touchable;
+	int r = look_told(l, pos, err);
+
+	while (r == 0 && pos < end) {
 		r = gmem__next_resident(l->g, &pos, end, &run);
 		if (r < 0)
 			return gmem__fail_sys(
 				err, GMEM_REASON_RESIDENCY_UNKNOWN, -EOPNOTSUPP,
 				r, pos, 0,
 				"cachestat failed with %s: which pages "
-				"are there can not be told",
+				"are there cannot be told",
 				gmem__errno_name(r));
 		if (run == 0)
 			break;
 		touchable = gmem__host_state(l->g, pos, run, &run) ==
 				    GMEM__SHARED &&
 			    (l->g->flags & GMEM_CREATE_MMAP);
-		r = touchable ? look_run(l, pos, run, err) : 0;
-		if (r < 0)
-			return r;
-		if (!touchable)
-			l->p.unknown += run;
-		l->p.resident += run;
+		r = touchable ? look_run(l, pos, run, err)
+			      : skip_run(l, pos, run, err);
 		pos += run;
 	}
+	if (r < 0)
+		return r;
 	end_run(l);
-	return 0;
+	return l->told == l->len ? 0 : look_told(l, end, err);
 }
 
 /* Verdict of a look whose policy is @p; relative nodes name no fixed ones. */
@@ -139,7 +185,9 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 		   const struct gmem_mempolicy *p, struct gmem_placement *out,
 		   struct gmem_error *err)
 {
-	struct look l = { .g = g, .policy = p, .p = *out };
+	struct look l = {
+		.g = g, .policy = p, .p = *out, .start = offset, .len = len
+	};
 	bool relative = p && (p->flags & GMEM_MPOL_F_RELATIVE_NODES);
 	int r;
 
@@ -150,7 +198,7 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 	if (l.p.node_bytes)
 		memset(l.p.node_bytes, 0,
 		       l.p.node_count * sizeof(*l.p.node_bytes));
-	r = look_all(&l, offset, len, err);
+	r = look_all(&l, err);
 	if (r < 0)
 		return r;
 	*out = l.p;
@@ -178,7 +226,7 @@ int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 		return gmem__fail(err, GMEM_REASON_PLACEMENT_UNKNOWN,
 				  out.unknown, out.resident,
 				  "where %" PRIu64 " of %" PRIu64
-				  " resident bytes lie can not be told",
+				  " resident bytes lie cannot be told",
 				  out.unknown, out.resident);
 	return r < 0 ? r : 0;
 }
@@ -217,7 +265,9 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 		r = verdict(g, offset, len, NULL, &result, err);
 	else
 		r = verdict(g, offset, len, &p, &result, err);
-	if (r >= 0)
-		gmem__out_copy(out, &result, sizeof(result));
+	if (r < 0)
+		return r;
+	gmem__out_copy(out, &result, sizeof(result));
+	gmem__set_done(err, len);
 	return r;
 }

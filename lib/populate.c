@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "mempolicy.h"
+#include "window.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* 5.14 */
@@ -26,15 +27,28 @@
 
 _Static_assert(sizeof(struct gmem_populate_opts) == POPULATE_OPTS_V0, "ABI");
 
+struct job;
+
+/* Each takes step after step; what lies before .pos of its own is complete. */
+struct worker {
+	struct job *j;
+	pthread_t thread;
+	uint64_t pos; /* NOWHERE between two steps; with the lock */
+};
+
+#define NOWHERE UINT64_MAX
+
 struct job {
 	struct gmem *g;
 	const struct gmem_populate_opts *o;
 	const struct gmem_mempolicy *policy;
-	unsigned char *view; /* NULL: the host may not touch the file */
-	uint64_t end, step;
+	struct worker *workers;
+	unsigned int n_workers;
+	bool touch; /* the host may, at least some of it */
+	uint64_t start, end, step;
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t moved;
-	uint64_t next, done;
+	uint64_t next, done; /* .done: in any order */
 	unsigned int running;
 	bool stop;
 	int sys; /* the first failure and where it was */
@@ -54,30 +68,64 @@ static void fail(struct job *j, int sys, uint64_t at, const char *what)
 	(void)pthread_mutex_unlock(&j->lock);
 }
 
-/* Zeroes and maps what of it the host may touch. */
-static int touch(struct job *j, uint64_t offset, uint64_t len)
+/* Steps are taken in order, so nothing is missing before the first of these. */
+static uint64_t complete(const struct job *j)
 {
-	uint64_t run, end = offset + len;
-	int r = 0;
+	uint64_t end = j->next;
 
-	for (; r == 0 && offset < end; offset += run)
-		if (gmem__host_state(j->g, offset, end - offset, &run) ==
-		    GMEM__SHARED)
-			r = gmem__madvise(j->g->ctx, j->view + offset, run,
-					  MADV_POPULATE_WRITE);
+	for (unsigned int i = 0; i < j->n_workers; i++)
+		if (j->workers[i].pos < end)
+			end = j->workers[i].pos;
+	return end - j->start;
+}
+
+static const char map_what[] = "mapping the guest_memfd";
+
+/* One window of it, or more if there is a view.  *@n bytes were touched. */
+static int touch_window(struct job *j, uint64_t offset, uint64_t len,
+			uint64_t *n, const char **what)
+{
+	struct gmem__window w;
+	int r = gmem__window_open(j->g, offset, len, &w);
+
+	*n = 0;
+	if (r < 0) {
+		*what = map_what;
+		return r;
+	}
+	*n = gmem__populate_prefix(j->g->ctx, w.addr, w.len,
+				   MADV_POPULATE_WRITE, &r);
+	gmem__window_close(j->g, &w);
 	return r;
 }
 
-static int make(struct job *j, uint64_t offset, uint64_t len, const char **what)
+/* Zeroes and maps what of it the host may touch.  *@done bytes were. */
+static int touch(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
+		 const char **what)
+{
+	uint64_t n;
+	int r = 0;
+
+	for (*done = 0; r == 0 && *done < len; *done += n)
+		if (gmem__host_state(j->g, offset + *done, len - *done, &n) ==
+		    GMEM__SHARED)
+			r = touch_window(j, offset + *done, n, &n, what);
+	return r;
+}
+
+/* *@done bytes were made, also on failure. */
+static int make(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
+		const char **what)
 {
 	int r = gmem__fallocate(j->g->ctx, j->g->fd, FALLOC_FL_KEEP_SIZE,
 				offset, len);
 
 	*what = "fallocate";
-	if (r < 0 || !j->view)
+	*done = r < 0 ? 0 : len;
+	if (r < 0 || !j->touch)
 		return r;
 	*what = "MADV_POPULATE_WRITE";
-	return touch(j, offset, len);
+	return touch(j, offset, len, done, what);
 }
 
 /* Every step and piece is a multiple of this, the last one perhaps not. */
@@ -86,17 +134,20 @@ static uint64_t least_piece(const struct job *j)
 	return j->g->page_size > PIECE_MIN ? j->g->page_size : PIECE_MIN;
 }
 
-static void add_done(struct job *j, uint64_t n)
+static void add_done(struct worker *k, uint64_t n)
 {
+	struct job *j = k->j;
+
 	(void)pthread_mutex_lock(&j->lock);
 	j->done += n;
+	k->pos += n;
 	(void)pthread_cond_signal(&j->moved);
 	(void)pthread_mutex_unlock(&j->lock);
 }
 
 static bool cancelled(const struct job *j)
 {
-	return j->o->cancel && __atomic_load_n(j->o->cancel, __ATOMIC_RELAXED);
+	return gmem__cancelled(j->o->cancel);
 }
 
 /* By the caller, or by another worker's failure. */
@@ -117,44 +168,47 @@ static bool stopped(struct job *j)
  * is there, so under a storm of signals the pieces shrink until one fits
  * between two of them.
  */
-static int populate_step(struct job *j, uint64_t offset, uint64_t len)
+static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 {
-	uint64_t least = least_piece(j), piece = len, pos = 0, n;
+	uint64_t least = least_piece(k->j), piece = len, pos = 0, n, done;
 	const char *what;
+	bool again;
 	int r;
 
 	while (pos < len) {
 		n = len - pos < piece ? len - pos : piece;
-		r = make(j, offset + pos, n, &what);
-		if (r == -EINTR || r == -EAGAIN) {
+		r = make(k->j, offset + pos, n, &done, &what);
+		/* A mapping that would be locked beyond its limit stays so. */
+		again = (r == -EINTR || r == -EAGAIN) && what != map_what;
+		if (again) /* fallocate takes whole pages of the file */
+			done = done / least * least;
+		pos += done;
+		add_done(k, done);
+		if (again) {
 			/* Between steps is soon enough, were it not endless. */
-			if (piece == least && stopped(j))
+			if (piece == least && stopped(k->j))
 				return r;
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;
-			continue;
-		}
-		if (r < 0) {
-			fail(j, r, offset + pos, what);
+		} else if (r < 0) {
+			fail(k->j, r, offset + pos, what);
 			return r;
 		}
-		pos += n;
-		add_done(j, n);
 	}
 	return 0;
 }
 
 /* The next step of nobody's; false when there is none. */
-static bool take(struct job *j, uint64_t *offset, uint64_t *len)
+static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 {
-	bool more;
+	struct job *j = k->j;
+	bool stop = stopped(j), more;
 
-	if (stopped(j))
-		return false;
 	(void)pthread_mutex_lock(&j->lock);
-	more = j->next < j->end;
+	more = !stop && j->next < j->end;
+	k->pos = NOWHERE;
 	if (more) {
-		*offset = j->next;
+		k->pos = *offset = j->next;
 		*len = j->end - j->next < j->step ? j->end - j->next : j->step;
 		j->next += *len;
 	}
@@ -163,11 +217,12 @@ static bool take(struct job *j, uint64_t *offset, uint64_t *len)
 }
 
 /* The policy is the worker's own and ends with it, never the caller's. */
-static void *worker(void *arg)
+static void *work(void *arg)
 {
 	const struct gmem_mempolicy *p;
+	struct worker *k = arg;
 	uint64_t offset, len;
-	struct job *j = arg;
+	struct job *j = k->j;
 	int r = 0;
 
 	p = j->policy;
@@ -178,8 +233,8 @@ static void *worker(void *arg)
 		if (r < 0)
 			fail(j, r, 0, "set_mempolicy");
 	}
-	while (r == 0 && take(j, &offset, &len))
-		r = populate_step(j, offset, len);
+	while (r == 0 && take(k, &offset, &len))
+		r = populate_step(k, offset, len);
 	(void)pthread_mutex_lock(&j->lock);
 	j->running--;
 	(void)pthread_cond_signal(&j->moved);
@@ -197,7 +252,8 @@ static void run_alone(struct job *j, uint64_t total)
 {
 	uint64_t offset, len;
 
-	while (take(j, &offset, &len) && populate_step(j, offset, len) == 0)
+	while (take(j->workers, &offset, &len) &&
+	       populate_step(j->workers, offset, len) == 0)
 		progress(j, j->done, total);
 }
 
@@ -222,18 +278,18 @@ static void watch(struct job *j, uint64_t total)
 }
 
 /* As many workers as can be had; a policy needs one at least. */
-static int run_workers(struct job *j, pthread_t *t, unsigned int threads,
-		       uint64_t total)
+static int run_workers(struct job *j, uint64_t total)
 {
 	const struct gmem__ctx *ctx = j->g->ctx;
 	unsigned int n;
 	int r = 0;
 
-	for (n = 0; n < threads; n++) {
+	for (n = 0; n < j->n_workers; n++) {
 		(void)pthread_mutex_lock(&j->lock);
 		j->running++;
 		(void)pthread_mutex_unlock(&j->lock);
-		r = ctx->sys->thread_start(ctx->priv, &t[n], worker, j);
+		r = ctx->sys->thread_start(ctx->priv, &j->workers[n].thread,
+					   work, &j->workers[n]);
 		if (r == 0)
 			continue;
 		(void)pthread_mutex_lock(&j->lock);
@@ -244,54 +300,63 @@ static int run_workers(struct job *j, pthread_t *t, unsigned int threads,
 	if (n)
 		watch(j, total);
 	for (unsigned int i = 0; i < n; i++)
-		ctx->sys->thread_join(ctx->priv, t[i]);
+		ctx->sys->thread_join(ctx->priv, j->workers[i].thread);
 	return n ? 0 : r;
 }
 
 static int job_failed(const struct job *j, struct gmem_error *err)
 {
 	if (j->sys == -ECANCELED)
-		return gmem__fail(err, GMEM_REASON_CANCELLED, j->done, 0,
-				  "cancelled after %" PRIu64 " bytes", j->done);
+		return gmem__fail(err, GMEM_REASON_CANCELLED, complete(j), 0,
+				  "cancelled after %" PRIu64 " bytes",
+				  complete(j));
 	if (!strcmp(j->what, "set_mempolicy"))
 		return gmem__policy_failed(j->sys, j->policy, j->what, err);
-	if (j->sys == -EFAULT)
-		return gmem__fail_sys(
-			err, GMEM_REASON_PRIVATE, -EACCES, j->sys, j->sys_at, 0,
-			"offset 0x%" PRIx64 " turned private meanwhile",
-			j->sys_at);
+	if (j->what == map_what)
+		return gmem__window_failed(j->sys, err);
+	if (j->sys == -EFAULT || j->sys == -EHWPOISON)
+		return gmem__touch_failed(j->sys, j->sys_at, err);
 	return gmem__fail_call(err, j->sys, j->what);
+}
+
+static int run_by_workers(struct job *j, uint64_t total, struct gmem_error *err)
+{
+	int r;
+
+	j->workers = gmem__alloc(j->g->ctx, j->n_workers * sizeof(*j->workers));
+	if (!j->workers)
+		return gmem__fail_call(err, -ENOMEM, "allocating the threads");
+	for (unsigned int i = 0; i < j->n_workers; i++)
+		j->workers[i] = (struct worker){ .j = j, .pos = NOWHERE };
+	r = run_workers(j, total);
+	if (r < 0)
+		r = gmem__fail_sys(err, GMEM_REASON_THREADS, 0, r, j->n_workers,
+				   0, "no thread could be started, %s",
+				   gmem__errno_name(r));
+	else if (j->sys)
+		r = job_failed(j, err);
+	gmem__set_done(err, complete(j));
+	gmem__free(j->g->ctx, j->workers);
+	return r;
 }
 
 static int run(struct job *j, unsigned int threads, uint64_t total,
 	       struct gmem_error *err)
 {
+	struct worker alone = { .j = j, .pos = NOWHERE };
 	bool workers = threads > 1 || j->policy;
 	uint64_t step = STEP, least = least_piece(j);
-	pthread_t *t;
-	int r = 0;
 
 	/* Small enough that the last worker is not alone for long. */
 	if (workers && total / (threads * 4ULL) < step)
 		step = total / (threads * 4ULL);
 	j->step = step > least ? step / least * least : least;
-	if (workers) {
-		t = gmem__alloc(j->g->ctx, threads * sizeof(*t));
-		if (!t)
-			return gmem__fail_call(err, -ENOMEM,
-					       "allocating the threads");
-		r = run_workers(j, t, threads, total);
-		gmem__free(j->g->ctx, t);
-		if (r < 0)
-			return gmem__fail_sys(err, GMEM_REASON_THREADS, 0, r,
-					      threads, 0,
-					      "no thread could be started, "
-					      "%s",
-					      gmem__errno_name(r));
-	} else {
-		run_alone(j, total);
-	}
-	gmem__set_done(err, j->done);
+	j->n_workers = threads;
+	if (workers)
+		return run_by_workers(j, total, err);
+	j->workers = &alone;
+	run_alone(j, total);
+	gmem__set_done(err, complete(j));
 	return j->sys ? job_failed(j, err) : 0;
 }
 
@@ -350,12 +415,8 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	if (touchable(g, offset, len)) {
-		r = gmem__view(g, &j.view, err);
-		if (r < 0)
-			return r;
-	}
-	j.next = offset;
+	j.touch = touchable(g, offset, len);
+	j.start = j.next = offset;
 	j.end = offset + len;
 	(void)pthread_mutex_init(&j.lock, NULL);
 	(void)pthread_cond_init(&j.moved, NULL);

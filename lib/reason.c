@@ -80,6 +80,10 @@ static const struct {
 		"take a type that gmem_vm_features(3) reports, or a kernel "
 		"and CPU that have this one",
 	},
+	[GMEM_REASON_VM_TYPE_CONTRADICTED] = {
+		"vm-type-contradicted", -EINVAL,
+		"pass the type that the VM was made with, or none",
+	},
 	[GMEM_REASON_IPA_BITS] = {
 		"ipa-bits", -EINVAL,
 		"leave ipa_bits 0, or on arm64 pass a size the host has",
@@ -326,6 +330,14 @@ static const struct {
 		"pass the address that gmem_mmap(3) returned",
 	},
 
+	[GMEM_REASON_POISONED] = {
+		"poisoned", -EHWPOISON,
+		"discard the page, whose contents are lost, or go on after it",
+	},
+	[GMEM_REASON_BAD_BUFFER] = {
+		"bad-buffer", -EFAULT,
+		"pass memory of this process that is mapped for this use",
+	},
 	[GMEM_REASON_POLICY_IGNORED] = {
 		"policy-ignored", -EOPNOTSUPP,
 		"use Linux 6.19, or give the policy to gmem_populate(3), "

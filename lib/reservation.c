@@ -7,72 +7,66 @@
  * one it would be the VMM's memory at that address.
  */
 #include <errno.h>
-#include <sys/mman.h>
+#include <inttypes.h>
 
-#include "internal.h"
+#include "window.h"
 
-static int reserve(const struct gmem *g, void **out, struct gmem_error *err)
+static int failed(int sys, uint64_t len, struct gmem_error *err)
 {
-	int r = gmem__mmap(g->ctx, out, g->size, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (r < 0)
-		return gmem__map_failed(r, g->size, "reserving addresses", err);
-	r = gmem__madvise(g->ctx, *out, g->size, MADV_DONTFORK);
-	if (r == 0)
-		return 0;
-	(void)gmem__munmap(g->ctx, *out, g->size);
-	return gmem__fail_call(err, r, "madvise of the reservation");
+	if (sys == -EAGAIN)
+		return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys,
+				      len, 0,
+				      "0x%" PRIx64 " bytes of addresses are "
+				      "more than RLIMIT_MEMLOCK leaves, and "
+				      "mlockall(MCL_FUTURE) counts them",
+				      len);
+	if (sys == -ENOMEM)
+		return gmem__fail_sys(err, GMEM_REASON_ADDRESS_LIMIT, 0, sys,
+				      len, 0,
+				      "there is no room for 0x%" PRIx64
+				      " bytes of addresses, as many as the "
+				      "file has",
+				      len);
+	return gmem__fail_call(err, sys, "reserving addresses");
 }
 
 int gmem__reservation_get(struct gmem *g, unsigned char **out,
 			  struct gmem_error *err)
 {
-	void *p;
+	struct gmem__window w;
 	int r;
 
 	(void)pthread_mutex_lock(&g->lock);
-	*out = g->reservation;
+	*out = g->reservation ? g->reservation->addr : NULL;
 	if (*out)
 		g->reserved++;
 	(void)pthread_mutex_unlock(&g->lock);
 	if (*out)
 		return 0;
-	r = reserve(g, &p, err);
+	r = gmem__window_reserve(g, g->size, &w);
 	if (r < 0)
-		return r;
+		return failed(r, g->size, err);
 	(void)pthread_mutex_lock(&g->lock);
 	if (!g->reservation) {
-		g->reservation = p;
-		p = NULL;
+		g->reservation = w.map;
+		w.map = NULL;
 	}
 	g->reserved++;
-	*out = g->reservation;
+	*out = g->reservation->addr;
 	(void)pthread_mutex_unlock(&g->lock);
-	if (p) /* another thread was first */
-		(void)gmem__munmap(g->ctx, p, g->size);
+	gmem__window_close(g, &w); /* where another thread was first */
 	return 0;
 }
 
 void gmem__reservation_put(struct gmem *g)
 {
-	unsigned char *p = NULL;
+	struct gmem__window w = { .map = NULL };
 
 	(void)pthread_mutex_lock(&g->lock);
 	if (--g->reserved == 0) {
-		p = g->reservation;
+		w.map = g->reservation;
 		g->reservation = NULL;
 	}
 	(void)pthread_mutex_unlock(&g->lock);
-	if (!p || gmem__munmap(g->ctx, p, g->size) == 0)
-		return;
-	/* Kept for the next slot, unless that has made another meanwhile. */
-	(void)pthread_mutex_lock(&g->lock);
-	if (!g->reservation) {
-		g->reservation = p;
-		p = NULL;
-	}
-	(void)pthread_mutex_unlock(&g->lock);
-	if (p)
-		(void)gmem__munmap(g->ctx, p, g->size);
+	gmem__window_close(g, &w);
 }

@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 
 #include "mempolicy.h"
+#include "window.h"
 
 #define RESIDENCY_V0 24
-#define DENSE_STEP (256ULL << 20) /* at most so much that is full at once */
+#define DENSE_STEP (256ULL << 20)  /* at most so much that is full at once */
+#define SPARSE_STEP (256ULL << 30) /* the same beyond a hole */
 #define MINCORE_PAGES 4096
 
 _Static_assert(sizeof(struct gmem_residency) == RESIDENCY_V0, "ABI");
@@ -53,54 +55,65 @@ static int count_all(const struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-/* The longest prefix of [@pos, @end) that is all holes, or all resident. */
-static int prefix(const struct gmem *g, uint64_t pos, uint64_t end,
-		  bool resident, uint64_t *stop)
+static int is_all(const struct gmem *g, uint64_t pos, uint64_t len,
+		  bool resident, bool *all)
 {
-	uint64_t page = g->ctx->page_size, good = pos, bad = end, mid, n;
-	int r = count(g, pos, end - pos, &n);
+	uint64_t n;
+	int r = count(g, pos, len, &n);
 
-	if (r < 0)
-		return r;
-	if (n == (resident ? end - pos : 0)) {
-		*stop = end;
-		return 0;
+	*all = r == 0 && n == (resident ? len : 0);
+	return r;
+}
+
+/*
+ * The longest prefix of [@pos, @end) that is all holes, or all resident.
+ * Steps of at most @most bytes grow from a page on until one is mixed, which
+ * is halved: no more is looked at than a few times the prefix.
+ */
+static int prefix(const struct gmem *g, uint64_t pos, uint64_t end,
+		  bool resident, uint64_t most, uint64_t *stop)
+{
+	uint64_t page = g->ctx->page_size, step = page, half;
+	bool all = true;
+	int r = 0;
+
+	while (pos < end) {
+		if (step > end - pos)
+			step = end - pos;
+		r = is_all(g, pos, step, resident, &all);
+		if (r < 0 || !all)
+			break;
+		pos += step;
+		step = step < most / 4 ? step * 4 : most;
 	}
-	while (bad - good > page) {
-		mid = good + (bad - good) / page / 2 * page;
-		r = count(g, good, mid - good, &n);
-		if (r < 0)
-			return r;
-		if (n == (resident ? mid - good : 0))
-			good = mid;
-		else
-			bad = mid;
+	while (r == 0 && !all && step > page) {
+		half = step / page / 2 * page;
+		r = is_all(g, pos, half, resident, &all);
+		if (all) {
+			pos += half;
+			step -= half;
+			all = false;
+		} else {
+			step = half;
+		}
 	}
-	*stop = good;
-	return 0;
+	*stop = pos;
+	return r;
 }
 
 int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
 			uint64_t *run)
 {
-	uint64_t stop = *pos, window, step = DENSE_STEP;
-	int r;
+	uint64_t stop;
+	int r = prefix(g, *pos, end, false, SPARSE_STEP, &stop);
 
 	*run = 0;
-	do { /* holes, in growing windows */
-		*pos = stop;
-		if (*pos == end)
-			return 0;
-		window = end - *pos < step ? end : *pos + step;
-		if (step < 1ULL << 62)
-			step *= 2;
-		r = prefix(g, *pos, window, false, &stop);
-		if (r < 0)
-			return r;
-	} while (stop == window);
+	if (r < 0)
+		return r;
 	*pos = stop;
-	window = end - *pos < DENSE_STEP ? end : *pos + DENSE_STEP;
-	r = prefix(g, *pos, window, true, &stop);
+	if (end - stop > DENSE_STEP)
+		end = stop + DENSE_STEP;
+	r = prefix(g, stop, end, true, DENSE_STEP, &stop);
 	if (r < 0)
 		return r;
 	*run = stop - *pos;
@@ -108,26 +121,26 @@ int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
 }
 
 /* Without cachestat: what mincore sees, which is what was ever touched. */
-static int count_touched(const struct gmem *g, uint64_t offset, uint64_t len,
+static int count_touched(struct gmem *g, uint64_t offset, uint64_t len,
 			 uint64_t *bytes)
 {
-	uint64_t page = g->ctx->page_size, n, done = 0;
+	uint64_t page = g->ctx->page_size, n, done;
 	unsigned char vec[MINCORE_PAGES];
-	void *at;
-	int r = gmem__mmap(g->ctx, &at, len, PROT_NONE, MAP_SHARED, g->fd,
-			   offset);
+	struct gmem__window w;
+	int r = 0;
 
 	*bytes = 0;
-	if (r < 0)
-		return r;
-	for (; r == 0 && done < len; done += n) {
-		n = len - done < MINCORE_PAGES * page ? len - done
-						      : MINCORE_PAGES * page;
-		r = gmem__mincore(g->ctx, (char *)at + done, n, vec);
+	for (done = 0; r == 0 && done < len; done += n) {
+		n = len - done < sizeof(vec) * page ? len - done
+						    : sizeof(vec) * page;
+		r = gmem__window_map(g, offset + done, n, PROT_NONE, &w);
+		if (r < 0)
+			break;
+		r = gmem__mincore(g->ctx, w.addr, n, vec);
+		gmem__window_close(g, &w);
 		for (uint64_t i = 0; r == 0 && i < n / page; i++)
 			*bytes += vec[i] & 1 ? page : 0;
 	}
-	(void)gmem__munmap(g->ctx, at, len);
 	return r;
 }
 

@@ -66,7 +66,8 @@ struct gmem_sys {
 	void (*cond_wait)(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
 			  uint64_t ns);
 	uint64_t (*now)(void *priv); /* ns, monotonic */
-	void (*sleep)(void *priv, uint64_t ns);
+	/* Until now() is @ns at least, whatever signals come. */
+	void (*sleep_until)(void *priv, uint64_t ns);
 	void *(*alloc)(void *priv, size_t len); /* zeroed; NULL = none */
 	void (*free)(void *priv, void *p);
 };

@@ -327,13 +327,17 @@ static void linux_cond_wait(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
 	(void)pthread_cond_timedwait(c, m, &ts);
 }
 
-static void linux_sleep(void *priv, uint64_t ns)
+/* Without the call, which a filter may forbid, it does not wait at all. */
+static void linux_sleep_until(void *priv, uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / 1000000000),
 			       (long)(ns % 1000000000) };
 
 	(void)priv;
-	(void)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, NULL);
+	while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
+		       NULL) < 0 &&
+	       errno == EINTR)
+		;
 }
 
 static void *linux_alloc(void *priv, size_t len)
@@ -379,7 +383,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.thread_join = linux_thread_join,
 	.cond_wait = linux_cond_wait,
 	.now = linux_now,
-	.sleep = linux_sleep,
+	.sleep_until = linux_sleep_until,
 	.alloc = linux_alloc,
 	.free = linux_free,
 };

@@ -43,7 +43,7 @@ static const struct {
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
 	  "gmem_resident" },
 	{ "fstatfs", NULL, 0,
-	  "gmem_adopt gmem_slot_note "
+	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_create gmem_adopt gmem_bind gmem_slot_note "
@@ -60,7 +60,8 @@ static const struct {
 	       "gmem_load" },
 	{ "madvise", NULL, 0,
 	  BOTH " gmem_adopt gmem_bind gmem_mmap gmem_read gmem_write "
-	       "gmem_set_mempolicy gmem_verify_placement gmem_populate "
+	       "gmem_set_mempolicy gmem_get_mempolicy "
+	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load" },
 	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
 	{ "get_mempolicy", NULL, 0,
@@ -70,7 +71,8 @@ static const struct {
 	{ "mincore", NULL, 0, "gmem_resident" },
 	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
 	{ "cachestat", NULL, 0,
-	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_resident" },
+	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
+	       "gmem_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
@@ -88,8 +90,12 @@ static const struct {
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
 	  "gmem_slot_get gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
-	  "gmem_read gmem_write "
-	  "gmem_populate gmem_load" },
+	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "
+	  "gmem_verify_placement gmem_populate gmem_resident gmem_load" },
+	/* a system call where libc cannot read the clock itself */
+	{ "clock_gettime", NULL, 0,
+	  "gmem_set_attributes gmem_set_private gmem_set_shared "
+	  "gmem_attributes_import" },
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
 	  "gmem_attributes_import" },

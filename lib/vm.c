@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "file.h"
 #include "slot.h"
+#include "vm_kind.h"
 
 #define DEVICE "/dev/kvm"
 #define VM_OPTS_V0 48
@@ -77,17 +77,19 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 	return 0;
 }
 
-static void vm_free(struct gmem_vm *vm)
+static int vm_free(struct gmem_vm *vm)
 {
 	const struct gmem_sys *sys = vm->ctx.sys;
 	void *priv = vm->ctx.priv;
+	int r;
 
 	if (vm->owns_fd)
 		(void)gmem__close(&vm->ctx, vm->fd);
-	gmem__ctx_fini(&vm->ctx);
+	r = gmem__ctx_fini(&vm->ctx);
 	(void)pthread_mutex_destroy(&vm->lock);
 	(void)pthread_cond_destroy(&vm->turn);
 	sys->free(priv, vm);
+	return r;
 }
 
 /* What bind's checks need to know and no feature tells. */
@@ -138,8 +140,7 @@ static int open_device(struct gmem_vm *vm, const char *path,
 			      path, GMEM__KVM_API_VERSION);
 }
 
-static const char *const type_names[] = { "default", "sw-protected", "sev",
-					  "sev-es",  "snp",	     "tdx" };
+#define TYPES (GMEM_VM_TDX - GMEM_VM_DEFAULT + 1)
 
 static int refuse_type(uint32_t type, int sys, int types,
 		       struct gmem_error *err)
@@ -147,16 +148,16 @@ static int refuse_type(uint32_t type, int sys, int types,
 	char offered[64] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(type_names); i++)
+	for (uint32_t i = 0; i < TYPES; i++)
 		if (types & 1 << i)
-			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
-					      "%s%s", n ? ", " : "",
-					      type_names[i]);
-	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
-			      sys, type, (uint64_t)types,
-			      "this host has no VM type %s%s%s",
-			      type_names[type ? type - GMEM_VM_DEFAULT : 0],
-			      n ? "; it offers " : "", offered);
+			n += (size_t)snprintf(
+				offered + n, sizeof(offered) - n, "%s%s",
+				n ? ", " : "",
+				gmem__vm_type_name(i + GMEM_VM_DEFAULT));
+	return gmem__fail_sys(
+		err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP, sys, type,
+		(uint64_t)types, "this host has no VM type %s%s%s",
+		gmem__vm_type_name(type), n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
@@ -251,36 +252,8 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 	*out = vm;
 	return 0;
 err_free:
-	vm_free(vm);
+	(void)vm_free(vm);
 	return r;
-}
-
-/* Whether @vm->fd is a VM of this process: neither device nor anything else. */
-static int verify_vm(struct gmem_vm *vm, struct gmem_error *err)
-{
-	struct gmem__stat st = { 0 };
-	int r = gmem__fstat(&vm->ctx, vm->fd, &st);
-
-	if (r < 0)
-		return gmem__fail_call(err, r, "fstat of the descriptor");
-	/* The device answers capabilities too, a VM would log the rest. */
-	if (S_ISCHR(st.mode))
-		return gmem__fail(err, GMEM_REASON_NOT_A_VM, (uint64_t)vm->fd,
-				  0, "fd %d is a device, not a VM", vm->fd);
-	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_USER_MEMORY);
-	if (r > 0)
-		return 0;
-	if (r == -EIO)
-		return gmem__diagnosed(
-			err,
-			gmem__fail_sys(err, GMEM_REASON_WRONG_PROCESS, 0, r,
-				       (uint64_t)vm->fd, 0,
-				       "the VM of fd %d belongs to another "
-				       "process, or is dead",
-				       vm->fd));
-	return gmem__fail_sys(err, GMEM_REASON_NOT_A_VM, -EINVAL, r < 0 ? r : 0,
-			      (uint64_t)vm->fd, 0, "fd %d is not a KVM VM",
-			      vm->fd);
 }
 
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
@@ -310,12 +283,15 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 	if (r < 0)
 		return r;
 	vm->fd = fd;
-	r = verify_vm(vm, err);
+	r = gmem__vm_verify(vm, err);
+	if (r == 0) {
+		learn_limits(vm);
+		r = gmem__vm_type_check(vm, o.type, err);
+	}
 	if (r < 0) {
-		vm_free(vm);
+		(void)vm_free(vm);
 		return r;
 	}
-	learn_limits(vm);
 	*out = vm;
 	return 0;
 }
@@ -344,15 +320,18 @@ int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 	if (vm->files)
 		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
 				  "the VM still has files");
+	r = gmem__ctx_fini(&vm->ctx);
+	if (r < 0)
+		return gmem__fail_call(err, r, "unmapping the VM's page");
 	gmem__slots_free(vm);
-	vm_free(vm);
+	(void)vm_free(vm);
 	return 0;
 }
 
 int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 {
+	int r = gmem__begin(err), again;
 	struct gmem *g;
-	int r = gmem__begin(err);
 
 	if (r < 0 || !vm || (r = gmem__not_in_callback(err)) < 0)
 		return r;
@@ -361,10 +340,14 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 		r = gmem__slots_delete(vm, err);
 	gmem__slots_free(vm);
 	while ((g = vm->files) != NULL) {
+		again = gmem__file_unmap(g, r < 0 ? NULL : err);
+		r = r < 0 ? r : again;
 		vm->files = g->next;
 		gmem__file_release(g);
 	}
-	vm_free(vm);
+	again = vm_free(vm);
+	if (r == 0 && again < 0)
+		r = gmem__fail_call(err, again, "unmapping the VM's page");
 	return r;
 }
 
@@ -389,5 +372,7 @@ int gmem__vm_swap_fd(struct gmem_vm *vm, int fd)
 
 int gmem_vm_fd(const struct gmem_vm *vm)
 {
-	return vm ? vm->fd : -EINVAL;
+	if (!vm)
+		return -EINVAL;
+	return gmem__ctx_forked(&vm->ctx) ? -EIO : vm->fd;
 }

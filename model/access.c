@@ -111,6 +111,9 @@ static int access_page(struct access *a, size_t n)
 		return by_address(a, s, n);
 	if (!s->file)
 		return memory_fault(a, wants, -EFAULT);
+	if (!model__inode_sound(s->file->inode, s->offset + (a->gpa - s->gpa),
+				n))
+		return memory_fault(a, wants, -EHWPOISON);
 	return model__inode_copy(s->file->inode, s->offset + (a->gpa - s->gpa),
 				 a->buf, n, a->write);
 }

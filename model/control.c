@@ -26,6 +26,10 @@ int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 	if (*v && (*v)->o.type == OBJECT_VM)
 		return 0;
 	model__unlock(*k);
+	if (gmem_vm_fd(vm) == -EIO)
+		return gmem__fail(err, GMEM_REASON_WRONG_PROCESS, 0, 0,
+				  "the VM belongs to the process that made "
+				  "it, this is a forked child");
 	return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)gmem_vm_fd(vm), 0,
 			  "fd %d of the VM was closed", gmem_vm_fd(vm));
 }
@@ -102,8 +106,40 @@ static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
 	return 0;
 }
 
-static int pin_file(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
-		    int by, struct gmem_error *err)
+static int pin_pages(struct inode *i, uint64_t offset, uint64_t end,
+		     struct gmem_error *err)
+{
+	return pin(i, offset, end, 1, err);
+}
+
+static int unpin_pages(struct inode *i, uint64_t offset, uint64_t end,
+		       struct gmem_error *err)
+{
+	return pin(i, offset, end, -1, err);
+}
+
+/* As the kernel does to a page that it finds broken: it must be there. */
+static int poison_pages(struct inode *i, uint64_t offset, uint64_t end,
+			struct gmem_error *err)
+{
+	bool interrupt = i->k->interrupt;
+	int r;
+
+	i->k->interrupt = false;
+	r = model__inode_allocate(i, offset, end - offset);
+	i->k->interrupt = interrupt;
+	if (r == 0)
+		r = model__ranges_set(&i->poison, offset, end, 1);
+	return r < 0 ? gmem__fail_sys(err, GMEM_REASON_NO_MEMORY, 0, r, 0, 0,
+				      "no memory for the pages")
+		     : 0;
+}
+
+/* Does @act to pages of a file, checked. */
+static int act_on(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
+		  int (*act)(struct inode *i, uint64_t offset, uint64_t end,
+			     struct gmem_error *err),
+		  struct gmem_error *err)
 {
 	struct object *o;
 	struct kernel *k;
@@ -135,7 +171,7 @@ static int pin_file(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 			"0x%" PRIx64 " + 0x%" PRIx64 " ends beyond the file",
 			offset, len);
 	else
-		r = pin(i, offset, offset + len, by, err);
+		r = act(i, offset, offset + len, err);
 out:
 	model__unlock(k);
 	return r;
@@ -144,13 +180,19 @@ out:
 int gmem_model_pin(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 		   struct gmem_error *err)
 {
-	return pin_file(vm, fd, offset, len, 1, err);
+	return act_on(vm, fd, offset, len, pin_pages, err);
 }
 
 int gmem_model_unpin(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 		     struct gmem_error *err)
 {
-	return pin_file(vm, fd, offset, len, -1, err);
+	return act_on(vm, fd, offset, len, unpin_pages, err);
+}
+
+int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
+		      struct gmem_error *err)
+{
+	return act_on(vm, fd, offset, len, poison_pages, err);
 }
 
 int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,

@@ -103,6 +103,7 @@ void model__inode_free(struct inode *i)
 	model__ranges_free(&i->policy);
 	model__ranges_free(&i->nodes);
 	model__ranges_free(&i->pins);
+	model__ranges_free(&i->poison);
 	free(i);
 }
 
@@ -234,6 +235,8 @@ static int punch(struct inode *i, uint64_t pos, uint64_t end)
 		return 0;
 	/* First what may lack memory, since contents do not come back. */
 	r = model__ranges_set(&i->nodes, pos, end, 0);
+	if (r == 0 && i->poison.n) /* the next page there is another one */
+		r = model__ranges_set(&i->poison, pos, end, 0);
 	if (r == 0 && i->shared >= 0)
 		r = store_fallocate(i->shared, mode, pos, end - pos);
 	if (r == 0 && i->private >= 0)
@@ -258,6 +261,15 @@ int model__inode_punch(struct inode *i, uint64_t offset, uint64_t len)
 	if (r == 0)
 		r = punch(i, first, last);
 	return r < 0 ? r : punch_part(i, last, end);
+}
+
+uint64_t model__inode_sound(const struct inode *i, uint64_t at, uint64_t len)
+{
+	uint64_t end;
+
+	if (model__ranges_get(&i->poison, at, &end))
+		return 0;
+	return end - at < len ? end - at : len;
 }
 
 int model__inode_copy(struct inode *i, uint64_t offset, void *buf, size_t len,

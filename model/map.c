@@ -202,6 +202,42 @@ static int remove_pages(struct kernel *k, uint64_t start, uint64_t end)
 	return r;
 }
 
+size_t model__sound(struct kernel *k, const void *addr, size_t len)
+{
+	const struct mapping *m;
+	uint64_t at = (uintptr_t)addr, end = at + len, first, n;
+
+	for (m = k->maps; m; m = m->next) {
+		first = at > m->start ? at : m->start;
+		if (first >= end || first >= m->end)
+			continue;
+		n = (end < m->end ? end : m->end) - first;
+		n = model__inode_sound(m->file->inode,
+				       m->offset + (first - m->start), n);
+		/* Where the mapping ends, others may go on. */
+		if (first + n < end && first + n < m->end)
+			end = first + n;
+	}
+	return end - at;
+}
+
+/* What comes before a memory error is populated. */
+static int populate(struct kernel *k, const struct mapping *m, void *addr,
+		    size_t len, int advice)
+{
+	size_t n = model__sound(k, addr, len);
+	int r;
+
+	n -= n % k->page_size;
+	if (n == 0)
+		return -EHWPOISON;
+	r = gmem__sys_linux.madvise(NULL, addr, n, advice);
+	if (r == 0)
+		r = model__settle(m->file->inode,
+				  m->offset + ((uintptr_t)addr - m->start), n);
+	return r == 0 ? -EHWPOISON : r;
+}
+
 int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 {
 	const struct mapping *m = model__map_at(k, (uintptr_t)addr);
@@ -214,6 +250,10 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 		return (uintptr_t)addr % k->page_size
 			       ? -EINVAL
 			       : madvise_plain(k, advice);
+	if (m &&
+	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE) &&
+	    model__sound(k, addr, len) < len)
+		return populate(k, m, addr, len, advice);
 	r = gmem__sys_linux.madvise(NULL, addr, len, advice);
 	if (r == 0 && advice == MADV_REMOVE)
 		r = remove_pages(k, (uintptr_t)addr,

@@ -151,6 +151,7 @@ struct inode {
 	struct ranges policy;	  /* 6.19 */
 	struct ranges nodes;	  /* node + 1 of each page */
 	struct ranges pins;	  /* how often */
+	struct ranges poison;	  /* 1 = a memory error */
 	struct pool *pool;
 };
 
@@ -177,6 +178,8 @@ int model__inode_resident(struct inode *i, uint64_t offset, uint64_t len,
 /* The same of one of its memfds. */
 int model__store_resident(const struct inode *i, int fd, uint64_t offset,
 			  uint64_t len, uint64_t *pages);
+/* How many of @len bytes from @at on come before one that is poisoned. */
+uint64_t model__inode_sound(const struct inode *i, uint64_t at, uint64_t len);
 /* The first page from @at on that was touched; @i->size if none. */
 uint64_t model__inode_data(const struct inode *i, uint64_t at);
 
@@ -222,6 +225,11 @@ int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 		int fd, uint64_t offset);
 int model__munmap(struct kernel *k, void *addr, size_t len);
 int model__madvise(struct kernel *k, void *addr, size_t len, int advice);
+/*
+ * How many of @len bytes at @addr the kernel can touch on behalf of a system
+ * call: a memory error, unlike a page that is private, is the model's alone.
+ */
+size_t model__sound(struct kernel *k, const void *addr, size_t len);
 int model__mincore(struct kernel *k, void *addr, size_t len,
 		   unsigned char *vec);
 

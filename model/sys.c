@@ -254,28 +254,50 @@ static int sys_pipe(void *priv, int fd[2])
 	return leave(priv, r);
 }
 
-/* Whether the descriptor is the model's: none of its kinds reads or writes. */
-static int not_ours(struct kernel *k, int fd, const char *call)
+/*
+ * Whether @call may touch its buffer at all; then *@len is as much of it as
+ * comes before a page with a memory error.
+ */
+static int buffer(struct kernel *k, const char *call, const void *addr,
+		  size_t *len)
 {
+	size_t sound;
 	int r = enter(k, call);
 
-	if (r == 0 && model__object(k, fd))
-		r = -EINVAL;
+	if (r == 0 && *len) {
+		sound = model__sound(k, addr, *len);
+		r = sound ? 0 : -EFAULT;
+		*len = sound;
+	}
+	return leave(k, r);
+}
+
+/* The descriptor is not the model's: none of its kinds reads or writes. */
+static int not_ours(struct kernel *k, int fd)
+{
+	int r;
+
+	model__lock(k);
+	r = model__object(k, fd) ? -EINVAL : 0;
 	return leave(k, r);
 }
 
 /* Outside the lock: a pipe may have to wait. */
 static int64_t sys_write(void *priv, int fd, const void *from, size_t len)
 {
-	int r = not_ours(priv, fd, "write");
+	int r = buffer(priv, "write", from, &len);
 
+	if (r == 0)
+		r = not_ours(priv, fd);
 	return r < 0 ? r : gmem__sys_linux.write(NULL, fd, from, len);
 }
 
 static int64_t sys_read(void *priv, int fd, void *to, size_t len)
 {
-	int r = not_ours(priv, fd, "read");
+	int r = buffer(priv, "read", to, &len);
 
+	if (r == 0)
+		r = not_ours(priv, fd);
 	return r < 0 ? r : gmem__sys_linux.read(NULL, fd, to, len);
 }
 
@@ -292,14 +314,14 @@ static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 /* Outside the lock: what the guards do not stop is the host's business. */
 static int64_t sys_vm_read(void *priv, void *to, const void *from, size_t len)
 {
-	int r = leave(priv, enter(priv, "process_vm_readv"));
+	int r = buffer(priv, "process_vm_readv", from, &len);
 
 	return r < 0 ? r : gmem__sys_linux.vm_read(NULL, to, from, len);
 }
 
 static int64_t sys_vm_write(void *priv, void *to, const void *from, size_t len)
 {
-	int r = leave(priv, enter(priv, "process_vm_writev"));
+	int r = buffer(priv, "process_vm_writev", to, &len);
 
 	return r < 0 ? r : gmem__sys_linux.vm_write(NULL, to, from, len);
 }
@@ -331,10 +353,10 @@ static uint64_t sys_now(void *priv)
 	return gmem__sys_linux.now(NULL);
 }
 
-static void sys_sleep(void *priv, uint64_t ns)
+static void sys_sleep_until(void *priv, uint64_t ns)
 {
 	(void)priv;
-	gmem__sys_linux.sleep(NULL, ns);
+	gmem__sys_linux.sleep_until(NULL, ns);
 }
 
 /* Handles keep their kernel: it goes with the last of them. */
@@ -392,7 +414,7 @@ const struct gmem_sys model__sys = {
 	.thread_join = sys_thread_join,
 	.cond_wait = sys_cond_wait,
 	.now = sys_now,
-	.sleep = sys_sleep,
+	.sleep_until = sys_sleep_until,
 	.alloc = sys_alloc,
 	.free = sys_free,
 };

@@ -95,6 +95,7 @@ static const struct {
 
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
+/* The file is bound, as a VMM's is: so the library has a mapping, too. */
 static void populate(void)
 {
 	double ms[WAYS][ROUNDS], best = 0, own = 0;
@@ -107,10 +108,14 @@ static void populate(void)
 			double t;
 
 			g = fresh(SIZE, &map);
+			if (gmem_bind(g, 0, 0, 0, SIZE, NULL, &err) < 0)
+				die("a slot");
 			t = bench_now();
 			if (ways[w].run(g, map) < 0)
 				die(ways[w].name);
 			ms[w][i] = (bench_now() - t) / 1e6;
+			if (gmem_unbind(g, 0, NULL, &err) < 0)
+				die("the slot");
 			drop(g, map);
 		}
 	printf("populate 256 MiB, shared\n");
@@ -174,13 +179,60 @@ static void punch(uint64_t piece, const char *what)
 			die("gmem_populate");
 		t = bench_now();
 		for (uint64_t at = 0; at < SIZE; at += piece)
-			if (gmem_discard(g, at, piece, &err) < 0)
+			if (gmem_discard(g, at, piece, NULL, &err) < 0)
 				die("gmem_discard");
 		ms[i] = (bench_now() - t) / 1e6;
 		drop(g, map);
 	}
 	printf("  %-28s %8.1f ms %6llu calls\n", what, bench_median(ms, ROUNDS),
 	       (unsigned long long)(SIZE / piece));
+}
+
+/* Every other page of 64 MiB is there, as a balloon leaves memory. */
+static void look(void)
+{
+	struct gmem_placement where = { .sz = sizeof(where) };
+	double ms[ROUNDS], t;
+	struct gmem *g;
+	char *map;
+
+	g = fresh(SIZE, &map);
+	for (uint64_t at = 0; at < 64 * MiB; at += 2 * gmem_page_size(g))
+		if (gmem_populate(g, at, gmem_page_size(g), NULL, &err) < 0)
+			die("gmem_populate");
+	for (size_t i = 0; i < ROUNDS; i++) {
+		traced = 0;
+		t = bench_now();
+		if (gmem_verify_placement(g, 0, SIZE, NULL, &where, &err) < 0)
+			die("gmem_verify_placement");
+		ms[i] = (bench_now() - t) / 1e6;
+	}
+	printf("  %-28s %8.1f ms %6u calls, %.1f a page\n", "verify",
+	       bench_median(ms, ROUNDS), traced,
+	       traced * (double)gmem_page_size(g) / (double)where.resident);
+	drop(g, map);
+}
+
+/* Nothing of it is there. */
+static void punch_sparse(uint64_t size, const char *what)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o), .flags = FLAGS };
+	double us[ROUNDS], t;
+	struct gmem *g;
+
+	if (gmem_create(vm, size, &o, &g, &err) < 0)
+		die("a sparse file");
+	for (size_t i = 0; i < ROUNDS; i++) {
+		traced = 0;
+		t = bench_now();
+		if (gmem_discard(g, 0, size, NULL, &err) < 0)
+			die("gmem_discard");
+		us[i] = (bench_now() - t) / 1e3;
+	}
+	printf("  %-28s %8.1f us %6u calls\n", what, bench_median(us, ROUNDS),
+	       traced);
+	if (gmem_close(g, &err) < 0)
+		die("closing");
 }
 
 int main(void)
@@ -202,6 +254,11 @@ int main(void)
 	punch(4096 * 16, "64 KiB at a time");
 	punch(2 * MiB, "2 MiB at a time");
 	punch(SIZE, "at once");
+	printf("discard of an empty file\n");
+	punch_sparse(1ULL << 40, "1 TiB");
+	punch_sparse(1ULL << 46, "64 TiB");
+	printf("placement of 8192 pages with holes between\n");
+	look();
 	if (gmem_vm_destroy(vm, &err) < 0)
 		die("taking down");
 	bench_end();

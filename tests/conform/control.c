@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the calls of gmem_model.h refuse. */
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gmem_model.h>
@@ -37,7 +38,7 @@ static int teardown(void **state)
 	return r;
 }
 
-#define CALLS 8
+#define CALLS 9
 
 /* Each call that acts on a VM of the model. */
 static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
@@ -53,6 +54,8 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		return gmem_model_pin(vm, -1, 0, page, err);
 	case 2:
 		return gmem_model_unpin(vm, -1, 0, page, err);
+	case 8:
+		return gmem_model_poison(vm, -1, 0, page, err);
 	case 3:
 		return gmem_model_fail(vm, NULL, 1, EIO, err);
 	case 4:
@@ -77,6 +80,32 @@ static void they_need_a_vm_of_the_model(void **state)
 		t_refused(call(i, w->other, w->page, &err), -EINVAL,
 			  GMEM_REASON_NOT_A_VM, err);
 	}
+}
+
+/* The number of the first that a forked child is not refused, or CALLS. */
+static int refused_in_child(const struct world *w)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	unsigned int i = 0;
+
+	while (i < CALLS && call(i, w->vm, w->page, &err) == -EIO &&
+	       err.reason == GMEM_REASON_WRONG_PROCESS)
+		i++;
+	return (int)i;
+}
+
+static void they_refuse_a_forked_child(void **state)
+{
+	struct world *w = *state;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(refused_in_child(w));
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), CALLS);
 }
 
 static void they_need_an_error_that_was_set_up(void **state)
@@ -218,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(they_need_a_vm_of_the_model),
+		TEST(they_refuse_a_forked_child),
 		TEST(they_need_an_error_that_was_set_up),
 		TEST(a_vm_whose_descriptor_was_closed_is_told),
 		TEST(beside_is_a_vm_of_the_model),

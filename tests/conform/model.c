@@ -516,7 +516,7 @@ static void interleaved_pages_take_turns(void **state)
 		t_code(gmem_verify_placement(w->g, 0, w->page, NULL, &out,
 					     &w->err),
 		       GMEM_YES);
-		t_ok(gmem_discard(w->g, 0, w->page, &w->err), w->err);
+		t_ok(gmem_discard(w->g, 0, w->page, NULL, &w->err), w->err);
 	}
 	assert_int_equal(bytes[0][0] + bytes[0][1], w->page);
 	assert_int_equal(bytes[0][0], bytes[1][1]);
@@ -551,7 +551,7 @@ static void *work(void *arg)
 						 NULL, NULL) < 0 ||
 			     attributes != GMEM_ATTRIBUTE_PRIVATE;
 		k->failed |= gmem_read(g, k->offset, &byte, 1, NULL) != -EACCES;
-		k->failed |= gmem_discard(g, k->offset, len, NULL) < 0;
+		k->failed |= gmem_discard(g, k->offset, len, NULL, NULL) < 0;
 	}
 	return NULL;
 }

@@ -311,6 +311,7 @@ static void say_file(struct text *x, const struct file *f)
 	say_ranges(x, "policy", &i->policy);
 	say_ranges(x, "nodes", &i->nodes);
 	say_ranges(x, "pins", &i->pins);
+	say_ranges(x, "poison", &i->poison);
 }
 
 static void state(struct fault *t, char *buf, size_t len)

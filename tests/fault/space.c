@@ -178,7 +178,7 @@ static void workers_that_fail_are_gone_and_can_be_tried_again(void **state)
 
 static int discard(struct fault *t, struct gmem_error *err)
 {
-	return gmem_discard(t->g, 0, fault_size(t), err);
+	return gmem_discard(t->g, 0, fault_size(t), NULL, err);
 }
 
 static void a_discard_that_fails_can_be_tried_again(void **state)

@@ -317,7 +317,7 @@ static void adopt_finds_out_whether_it_maps(void **state)
 static void adopt_refuses_what_is_not_a_guest_memfd(void **state)
 {
 	struct live *l = *state;
-	int fds[4], p[2];
+	int fds[4 + RAW_ODD], p[2];
 
 	start(l);
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
@@ -327,6 +327,7 @@ static void adopt_refuses_what_is_not_a_guest_memfd(void **state)
 	fds[2] = live_keep_fd(l, p[0]);
 	fds[3] = live_keep_fd(l, raw_vm(0));
 	live_keep_fd(l, p[1]);
+	raw_odd_fds(l, gmem_vm_fd(l->vm), &fds[4]);
 	for (size_t i = 0; i < T_ARRAY_SIZE(fds); i++) {
 		t_refused(adopt(l, fds[i], 0), -EINVAL,
 			  GMEM_REASON_NOT_GUEST_MEMFD, l->err);

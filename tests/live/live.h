@@ -85,6 +85,9 @@ unsigned char *live_memory(struct live *l, size_t len, int byte);
 int raw_ioctl(int fd, unsigned long request, void *arg);
 int raw_vm(unsigned long type);
 int raw_cap(int fd, unsigned long cap);
+/* Descriptors that are neither VM nor file, a virtual CPU of @vm first. */
+#define RAW_ODD 7
+void raw_odd_fds(struct live *l, int vm, int fds[RAW_ODD]);
 int raw_create(int vm, uint64_t size, uint64_t flags);
 int raw_bind(int vm, uint32_t slot, uint64_t gpa, uint64_t len,
 	     const void *addr, int gmem, uint64_t offset);

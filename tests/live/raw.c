@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "live.h"
+
+#define KVM_CREATE_VCPU 0xae41
+#define KVM_GET_STATS_FD 0xaece /* 5.14 */
 
 int raw_ioctl(int fd, unsigned long request, void *arg)
 {
@@ -31,6 +37,21 @@ int raw_vm(unsigned long type)
 int raw_cap(int fd, unsigned long cap)
 {
 	return raw_ioctl(fd, GMEM__KVM_CHECK_EXTENSION, (void *)cap);
+}
+
+void raw_odd_fds(struct live *l, int vm, int fds[RAW_ODD])
+{
+	fds[0] = raw_ioctl(vm, KVM_CREATE_VCPU, NULL);
+	fds[1] = raw_ioctl(fds[0], KVM_GET_STATS_FD, NULL);
+	fds[2] = raw_ioctl(vm, KVM_GET_STATS_FD, NULL);
+	fds[3] = eventfd(0, EFD_CLOEXEC);
+	fds[4] = epoll_create1(EPOLL_CLOEXEC);
+	fds[5] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fds[6] = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	for (size_t i = 0; i < RAW_ODD; i++) {
+		assert_true(fds[i] >= 0);
+		live_keep_fd(l, fds[i]);
+	}
 }
 
 int raw_create(int vm, uint64_t size, uint64_t flags)

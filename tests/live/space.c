@@ -122,7 +122,7 @@ static void discard_frees_and_reads_as_zero(void **state)
 
 	live_ok(l, gmem_write(g, 5 * MiB, &c, 1, &l->err));
 	live_ok(l, gmem_populate(g, 0, SIZE, NULL, &l->err));
-	live_ok(l, gmem_discard(g, 4 * MiB, 4 * MiB, &l->err));
+	live_ok(l, gmem_discard(g, 4 * MiB, 4 * MiB, NULL, &l->err));
 	assert_int_equal(l->err.done, 4 * MiB);
 	assert_int_equal(resident(l, 0, SIZE), SIZE - 4 * MiB);
 	live_ok(l, gmem_read(g, 5 * MiB, &c, 1, &l->err));
@@ -150,9 +150,9 @@ static void space_beyond_the_file_is_refused(void **state)
 	live_refused(l, gmem_populate(g, SIZE, MiB, NULL, &l->err), -EINVAL,
 		     GMEM_REASON_OUTSIDE_FILE);
 	/* the kernel punches beyond the end in silence */
-	live_refused(l, gmem_discard(g, SIZE, MiB, &l->err), -EINVAL,
+	live_refused(l, gmem_discard(g, SIZE, MiB, NULL, &l->err), -EINVAL,
 		     GMEM_REASON_OUTSIDE_FILE);
-	live_refused(l, gmem_discard(g, 1, MiB, &l->err), -EINVAL,
+	live_refused(l, gmem_discard(g, 1, MiB, NULL, &l->err), -EINVAL,
 		     GMEM_REASON_UNALIGNED);
 	live_refused(l, gmem_resident(g, 0, 0, &r, &l->err), -EINVAL,
 		     GMEM_REASON_ZERO_SIZE);
@@ -336,7 +336,7 @@ static void a_storm_of_signals_leaves_no_gap(void **state)
 	live_ok(l, gmem_populate(g, 0, size, &o, &l->err));
 	assert_int_equal(l->err.done, size);
 	assert_int_equal(resident(l, 0, size), size);
-	live_ok(l, gmem_discard(g, 0, size, &l->err));
+	live_ok(l, gmem_discard(g, 0, size, NULL, &l->err));
 	o.threads = 2;
 	live_ok(l, gmem_populate(g, 0, size, &o, &l->err));
 	assert_int_equal(resident(l, 0, size), size);

@@ -330,6 +330,60 @@ static void adopt_refuses_what_is_not_a_vm(void **state)
 	assert_null(vm);
 }
 
+static void count_questions(void *arg, const struct gmem_trace *event)
+{
+	*(unsigned int *)arg += !strncmp(event->call, "KVM_", 4);
+}
+
+/* A virtual CPU in the guest would answer when it comes out, if it does. */
+static void adopt_refuses_odd_descriptors_and_asks_no_vcpu(void **state)
+{
+	struct live *l = *state;
+	unsigned int questions = 0;
+	struct gmem_vm_opts opts = { .sz = sizeof(opts),
+				     .trace = count_questions,
+				     .trace_arg = &questions };
+	struct gmem_vm *vm = NULL;
+	int fds[RAW_ODD];
+
+	live_need("kvm");
+	live_vm(l, GMEM_VM_UNSET);
+	raw_odd_fds(l, gmem_vm_fd(l->vm), fds);
+	for (size_t i = 0; i < RAW_ODD; i++) {
+		t_refused(gmem_vm_adopt(fds[i], &opts, &vm, &l->err), -EINVAL,
+			  GMEM_REASON_NOT_A_VM, l->err);
+		assert_true(fcntl(fds[i], F_GETFD) >= 0);
+		assert_true(i > 0 || questions == 0);
+	}
+	assert_null(vm);
+}
+
+static void adopt_refuses_a_type_that_the_vm_contradicts(void **state)
+{
+	struct live *l = *state;
+	struct gmem_vm *vm = NULL;
+	int fd;
+
+	live_need("kvm");
+	fd = live_keep_fd(l, raw_vm(0));
+	for (uint32_t type = GMEM_VM_UNSET; type <= GMEM_VM_TDX; type++) {
+		struct gmem_vm_opts opts = { .sz = sizeof(opts), .type = type };
+
+		if (type == GMEM_VM_SEV && host_has(type))
+			continue; /* answers as a default VM does */
+		if (type > GMEM_VM_DEFAULT) {
+			t_refused(gmem_vm_adopt(fd, &opts, &vm, &l->err),
+				  -EINVAL, GMEM_REASON_VM_TYPE_CONTRADICTED,
+				  l->err);
+			assert_null(vm);
+			continue;
+		}
+		live_ok(l, gmem_vm_adopt(fd, &opts, &vm, &l->err));
+		live_ok(l, gmem_vm_close(vm, &l->err));
+		vm = NULL;
+	}
+}
+
 static void close_refuses_a_vm_that_has_files(void **state)
 {
 	struct live *l = *state;
@@ -439,6 +493,8 @@ int main(void)
 		live_test(adopt_borrows_the_fd),
 		live_test(adopted_vm_has_the_features_of_an_opened_one),
 		live_test(adopt_refuses_what_is_not_a_vm),
+		live_test(adopt_refuses_odd_descriptors_and_asks_no_vcpu),
+		live_test(adopt_refuses_a_type_that_the_vm_contradicts),
 		live_test(close_refuses_a_vm_that_has_files),
 		live_test(destroy_leaves_no_fd_and_no_mapping),
 		live_test(close_in_order_leaves_no_fd_and_no_mapping),

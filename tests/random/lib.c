@@ -261,10 +261,10 @@ static void op_discard(struct side *s, const uint8_t *a, struct result *r)
 	struct gmem_error err = { .sz = sizeof(err) };
 	FILE_OR_SKIP(g, a[0])
 
-	keep_error(
-		&err,
-		gmem_discard(g, pick_offset(s, a[1]), pick_len(s, a[2]), &err),
-		r);
+	keep_error(&err,
+		   gmem_discard(g, pick_offset(s, a[1]), pick_len(s, a[2]),
+				NULL, &err),
+		   r);
 }
 
 static void op_resident(struct side *s, const uint8_t *a, struct result *r)

@@ -98,7 +98,7 @@ static void open_vm(struct world *w, int i, const char *profile,
 
 	if (!strcmp(profile, "inplace"))
 		o.flags = SHARED_FLAGS;
-	w->vm[i] = on_model_open(profile, GMEM_VM_SW_PROTECTED, fn, w);
+	w->vm[i] = on_model_vm(profile, GMEM_VM_SW_PROTECTED, fn, w);
 	t_ok(gmem_create(w->vm[i], 1 * MiB, &o, &g, &err), err);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_slot_note(w->vm[i], &note, &err), err);
@@ -130,7 +130,7 @@ static void a_trace_callback_changes_nothing_of_any_vm(void **state)
 		open_vm(&w, 1, profiles[i >> 1], NULL);
 		/* in a change, and in a call that is none */
 		t_ok(gmem_set_private(w.g[0], 0, 64 * KiB, &err), err);
-		t_ok(gmem_discard(w.g[0], 0, 64 * KiB, &err), err);
+		t_ok(gmem_discard(w.g[0], 0, 64 * KiB, NULL, &err), err);
 		end(&w);
 	}
 }

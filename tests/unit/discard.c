@@ -4,32 +4,47 @@
 
 #define PUNCH_HOLE 3 /* with KEEP_SIZE */
 
-static void discard_punches_holes_of_one_gib(void **state)
+static void a_discard_is_one_call_whatever_is_there(void **state)
+{
+	static const struct {
+		uint64_t offset, len;
+	} there[] = { { 0, 0 }, { 0, 4 * GiB }, { 3 * GiB, 4 * KiB } };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
+	const struct fake_call *c = &u->f.calls[0];
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(there); i++) {
+		fake_reset(&u->f);
+		fake_allocate(&u->f, gmem_fd(g), there[i].offset, there[i].len,
+			      0);
+		t_ok(gmem_discard(g, 0, 64 * TiB, NULL, &err), err);
+		assert_int_equal(err.done, 64 * TiB);
+		assert_int_equal(u->f.n_calls, 1);
+		assert_int_equal(c->kind, FAKE_FALLOCATE);
+		assert_int_equal(c->fd, gmem_fd(g));
+		assert_int_equal(c->arg[1], 64 * TiB);
+		assert_int_equal(c->arg[2], PUNCH_HOLE);
+		assert_int_equal(c->arg[3], 0);
+		assert_int_equal(
+			fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1), 0);
+		assert_int_equal(u->f.n_allocs, 0);
+	}
+}
+
+static void only_the_range_is_discarded(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4 * GiB, SHARED_FLAGS);
-	static const uint64_t lens[] = { GiB, GiB, 512 * MiB };
 	struct gmem_error err;
 
 	fake_allocate(&u->f, gmem_fd(g), 0, 4 * GiB, 0);
-	t_ok(gmem_discard(g, 512 * MiB, 2 * GiB + 512 * MiB, &err), err);
-	assert_int_equal(err.done, 2 * GiB + 512 * MiB);
-	assert_int_equal(u->f.n_calls, 3);
-	for (unsigned int i = 0; i < 3; i++) {
-		const struct fake_call *c = &u->f.calls[i];
-
-		assert_int_equal(c->kind, FAKE_FALLOCATE);
-		assert_int_equal(c->fd, gmem_fd(g));
-		assert_int_equal(c->arg[1], lens[i]);
-		assert_int_equal(c->arg[2], PUNCH_HOLE);
-		assert_int_equal(c->arg[3], 512 * MiB + i * GiB);
-	}
+	t_ok(gmem_discard(g, 512 * MiB, 2 * GiB, NULL, &err), err);
+	assert_int_equal(err.done, 2 * GiB);
 	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 4 * GiB, -1),
-			 GiB + 512 * MiB);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 512 * MiB,
-					2 * GiB + 512 * MiB, -1),
-			 0);
-	assert_int_equal(u->f.n_allocs, 0);
+			 2 * GiB);
+	assert_int_equal(
+		fake_allocated(&u->f, gmem_fd(g), 512 * MiB, 2 * GiB, -1), 0);
 }
 
 static void private_memory_is_discarded_as_well(void **state)
@@ -39,7 +54,7 @@ static void private_memory_is_discarded_as_well(void **state)
 	struct gmem_error err;
 
 	fake_allocate(&u->f, gmem_fd(g), 0, MiB, 0);
-	t_ok(gmem_discard(g, 64 * KiB, 64 * KiB, &err), err);
+	t_ok(gmem_discard(g, 64 * KiB, 64 * KiB, NULL, &err), err);
 	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, MiB, -1),
 			 MiB - 64 * KiB);
 }
@@ -50,13 +65,89 @@ static void an_interrupted_discard_goes_on(void **state)
 	struct gmem *g = unit_create(u, 2 * GiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, 3, -EINTR);
-	t_ok(gmem_discard(g, 0, 2 * GiB, &err), err);
+	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 3, -EINTR);
+	t_ok(gmem_discard(g, 0, 2 * GiB, NULL, &err), err);
 	assert_int_equal(err.done, 2 * GiB);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 5);
-	assert_int_equal(fake_nth(&u->f, FAKE_FALLOCATE, 0, 4)->arg[3], GiB);
+	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 4);
 }
 
+struct told {
+	uint64_t done, total;
+	unsigned int calls, cancel_at;
+	int cancel;
+};
+
+static void tell(void *arg, uint64_t done, uint64_t total)
+{
+	struct told *t = arg;
+
+	assert_true(done > t->done);
+	assert_int_equal(total, t->total);
+	t->done = done;
+	t->cancel = ++t->calls == t->cancel_at;
+}
+
+static struct gmem_discard_opts told_opts(struct told *t)
+{
+	return (struct gmem_discard_opts){
+		.sz = sizeof(struct gmem_discard_opts),
+		.progress = tell,
+		.progress_arg = t,
+		.cancel = &t->cancel,
+	};
+}
+
+/* 1 GiB at 1 TiB, and 512 single pages beyond, in 64 TiB. */
+static struct gmem *sparse(struct unit *u)
+{
+	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
+
+	fake_allocate(&u->f, gmem_fd(g), TiB, GiB, 0);
+	for (uint64_t i = 0; i < 512; i++)
+		fake_allocate(&u->f, gmem_fd(g), 2 * TiB + i * 16 * KiB, 4096,
+			      0);
+	return g;
+}
+
+static void the_steps_of_a_discard_follow_what_is_there(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = sparse(u);
+	struct told t = { .total = 64 * TiB };
+	struct gmem_discard_opts o = told_opts(&t);
+	struct gmem_error err;
+
+	t_ok(gmem_discard(g, 0, 64 * TiB, &o, &err), err);
+	assert_int_equal(err.done, 64 * TiB);
+	assert_int_equal(t.done, 64 * TiB);
+	/* four times 256 MiB, and the rest at once */
+	assert_int_equal(t.calls, 5);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1), 0);
+}
+
+static void cancelled_between_steps_done_is_exact(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = sparse(u);
+	struct told t = { .total = 64 * TiB, .cancel_at = 2 };
+	struct gmem_discard_opts o = told_opts(&t);
+	struct gmem_error err;
+
+	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, TiB + 512 * MiB);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, err.done, -1), 0);
+	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1),
+			 512 * MiB + 2 * MiB);
+	fake_reset(&u->f);
+	t.cancel = 1;
+	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(u->f.n_calls, 0);
+}
+
+/* Also in steps of 1 GiB, where no call tells what is there. */
 static void each_failure_ends_it_with_what_is_done(void **state)
 {
 	static const struct {
@@ -70,17 +161,48 @@ static void each_failure_ends_it_with_what_is_done(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 3 * GiB, SHARED_FLAGS);
 
+	u->f.no_cachestat = true;
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct told t = { .total = 3 * GiB };
+		struct gmem_discard_opts o = told_opts(&t);
 		struct gmem_error err;
 
 		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, 1, rows[i].code);
-		t_refused(gmem_discard(g, 0, 3 * GiB, &err), rows[i].code,
+		fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 1, rows[i].code);
+		t_refused(gmem_discard(g, 0, 3 * GiB, NULL, &err), rows[i].code,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
+		assert_int_equal(err.done, 0);
+		assert_int_equal(u->f.n_calls, 1);
+
+		fake_reset(&u->f);
+		fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, 1, rows[i].code);
+		t_refused(gmem_discard(g, 0, 3 * GiB, &o, &err), rows[i].code,
+			  rows[i].why, err);
 		assert_int_equal(err.done, GiB);
-		assert_int_equal(u->f.n_calls, 2);
+		assert_int_equal(t.done, GiB);
+		assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 2);
 	}
+}
+
+static void its_options_are_checked(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_discard_opts o = { .sz = sizeof(o) - 1 };
+	union unit_newer n;
+	struct gmem_error err;
+
+	t_refused(gmem_discard(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	o = (struct gmem_discard_opts){ .sz = sizeof(o), .flags = 1 };
+	t_refused(gmem_discard(g, 0, MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	o.flags = 0;
+	n = unit_newer(&o, sizeof(o), 1);
+	t_refused(gmem_discard(g, 0, MiB, (void *)&n, &err), -E2BIG,
+		  GMEM_REASON_OPTS_NEWER, err);
+	assert_int_equal(u->f.n_calls, 0);
 }
 
 /* The kernel punches beyond the end in silence. */
@@ -90,17 +212,17 @@ static void bad_ranges_are_refused_before_any_call(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_refused(gmem_discard(NULL, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_discard(NULL, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_discard(g, 0, 0, &err), -EINVAL, GMEM_REASON_ZERO_SIZE,
-		  err);
-	t_refused(gmem_discard(g, 1, 4096, &err), -EINVAL,
+	t_refused(gmem_discard(g, 0, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, err);
+	t_refused(gmem_discard(g, 1, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_discard(g, 0, 4097, &err), -EINVAL,
+	t_refused(gmem_discard(g, 0, 4097, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_discard(g, MiB, 4096, &err), -EINVAL,
+	t_refused(gmem_discard(g, MiB, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	t_refused(gmem_discard(g, 4096, UINT64_MAX - 4095, &err), -EINVAL,
+	t_refused(gmem_discard(g, 4096, UINT64_MAX - 4095, NULL, &err), -EINVAL,
 		  GMEM_REASON_OFFSET_OVERFLOW, err);
 	assert_int_equal(u->f.n_calls, 0);
 }
@@ -117,11 +239,11 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, 8 * MiB, &o, &g, &err), err);
 	fake_reset(&u->f);
-	t_refused(gmem_discard(g, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_discard(g, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.limit, 2 * MiB);
 	assert_int_equal(u->f.n_calls, 0);
-	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, &err), err);
+	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, NULL, &err), err);
 }
 
 #define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
@@ -129,10 +251,14 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(discard_punches_holes_of_one_gib, unit_default),
+		TEST(a_discard_is_one_call_whatever_is_there, unit_default),
+		TEST(only_the_range_is_discarded, unit_default),
 		TEST(private_memory_is_discarded_as_well, unit_default),
 		TEST(an_interrupted_discard_goes_on, unit_default),
+		TEST(the_steps_of_a_discard_follow_what_is_there, unit_default),
+		TEST(cancelled_between_steps_done_is_exact, unit_default),
 		TEST(each_failure_ends_it_with_what_is_done, unit_default),
+		TEST(its_options_are_checked, unit_default),
 		TEST(bad_ranges_are_refused_before_any_call, unit_default),
 		TEST(huge_pages_are_discarded_whole_or_not, unit_bare),
 	};

@@ -4,10 +4,10 @@
 
 #define V0 312 /* the first release's size; frozen */
 
-/* A caller compiled with a later header. */
-struct newer_error {
+/* A caller compiled with a later header, to the largest there can be and on. */
+union newer_error {
 	struct gmem_error e;
-	uint64_t tail;
+	unsigned char b[8192];
 };
 
 static void the_first_size_is_frozen(void **state)
@@ -20,15 +20,26 @@ static void the_first_size_is_frozen(void **state)
 	assert_int_equal(offsetof(struct gmem_error, msg), 56);
 }
 
-static void a_larger_error_keeps_its_tail(void **state)
+static void a_larger_error_is_cleared_to_its_end(void **state)
 {
+	static const size_t sizes[] = { V0 + 1, V0 + 8, 4095, 4096 };
 	struct unit *u = *state;
-	struct newer_error n = { .e.sz = sizeof(n), .tail = 0x5555 };
+	union newer_error n;
 
-	t_code(gmem_create(u->vm, 1, NULL, NULL, &n.e), -EINVAL);
-	assert_int_equal(n.e.code, -EINVAL);
-	assert_int_equal(n.e.sz, sizeof(n));
-	assert_int_equal(n.tail, 0x5555);
+	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++) {
+		memset(&n, 0xaa, sizeof(n));
+		n.e.sz = sizes[i];
+		t_code(gmem_create(u->vm, 1, NULL, NULL, &n.e), -EINVAL);
+		assert_int_equal(n.e.code, -EINVAL);
+		assert_int_equal(n.e.sz, sizes[i]);
+		for (size_t k = V0; k < sizeof(n.b); k++)
+			assert_int_equal(n.b[k], k < sizes[i] ? 0 : 0xaa);
+		memset(&n.b[V0], 0xaa, sizes[i] - V0);
+		t_code(gmem_vm_close(NULL, &n.e), 0);
+		assert_int_equal(n.e.code, 0);
+		assert_int_equal(n.b[V0], 0);
+		assert_int_equal(n.b[sizes[i] - 1], 0);
+	}
 }
 
 static void success_clears_what_an_earlier_failure_left(void **state)
@@ -49,7 +60,7 @@ static void success_clears_what_an_earlier_failure_left(void **state)
 /* Every call with an error whose .sz was never set, or is too small. */
 static void unsized(struct unit *u, struct gmem *g, size_t sz)
 {
-	struct gmem_error err, was;
+	union newer_error err, was;
 	struct gmem_vm *vm = NULL;
 	struct gmem *out = NULL;
 	struct gmem_slot slot = { .sz = sizeof(slot) };
@@ -60,33 +71,33 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	char b;
 
 	memset(&err, 0x5a, sizeof(err));
-	err.sz = sz;
+	err.e.sz = sz;
 	was = err;
-	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err), -EINVAL);
+	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err.e), -EINVAL);
 	t_code(gmem__vm_adopt_on(&fake_sys, &u->f, gmem_vm_fd(u->vm), NULL, &vm,
-				 &err),
+				 &err.e),
 	       -EINVAL);
-	t_code(gmem_vm_close(u->vm, &err), -EINVAL);
-	t_code(gmem_vm_features(u->vm, 0, NULL, &err), -EINVAL);
-	t_code(gmem_syscall_info(0, &sc, &err), -EINVAL);
-	t_code(gmem_create(u->vm, 4096, NULL, &out, &err), -EINVAL);
-	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err), -EINVAL);
-	t_code(gmem_close(g, &err), -EINVAL);
-	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL);
-	t_code(gmem_unbind(g, 0, NULL, &err), -EINVAL);
-	t_code(gmem_slot_note(u->vm, &slot, &err), -EINVAL);
-	t_code(gmem_slot_forget(u->vm, 0, 0, &err), -EINVAL);
-	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err), -EINVAL);
-	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err), -EINVAL);
-	t_code(gmem_set_private(g, 0, 4096, &err), -EINVAL);
-	t_code(gmem_set_shared(g, 0, 4096, &err), -EINVAL);
-	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err), -EINVAL);
-	t_code(gmem_attributes_export(g, NULL, &len, &err), -EINVAL);
-	t_code(gmem_attributes_import(g, &b, 1, 0, &err), -EINVAL);
-	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err), -EINVAL);
-	t_code(gmem_munmap(g, &b, &err), -EINVAL);
-	t_code(gmem_read(g, 0, &b, 1, &err), -EINVAL);
-	t_code(gmem_write(g, 0, &b, 1, &err), -EINVAL);
+	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
+	t_code(gmem_vm_features(u->vm, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_syscall_info(0, &sc, &err.e), -EINVAL);
+	t_code(gmem_create(u->vm, 4096, NULL, &out, &err.e), -EINVAL);
+	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err.e), -EINVAL);
+	t_code(gmem_close(g, &err.e), -EINVAL);
+	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err.e), -EINVAL);
+	t_code(gmem_unbind(g, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_slot_note(u->vm, &slot, &err.e), -EINVAL);
+	t_code(gmem_slot_forget(u->vm, 0, 0, &err.e), -EINVAL);
+	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err.e), -EINVAL);
+	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_set_private(g, 0, 4096, &err.e), -EINVAL);
+	t_code(gmem_set_shared(g, 0, 4096, &err.e), -EINVAL);
+	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err.e), -EINVAL);
+	t_code(gmem_attributes_export(g, NULL, &len, &err.e), -EINVAL);
+	t_code(gmem_attributes_import(g, &b, 1, 0, &err.e), -EINVAL);
+	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err.e), -EINVAL);
+	t_code(gmem_munmap(g, &b, &err.e), -EINVAL);
+	t_code(gmem_read(g, 0, &b, 1, &err.e), -EINVAL);
+	t_code(gmem_write(g, 0, &b, 1, &err.e), -EINVAL);
 	assert_null(vm);
 	assert_null(out);
 	assert_null(p);
@@ -102,6 +113,8 @@ static void an_error_without_its_size_is_refused_and_unwritten(void **state)
 
 	unsized(u, g, 0);
 	unsized(u, g, V0 - 1);
+	unsized(u, g, 4097);
+	unsized(u, g, SIZE_MAX);
 	assert_int_equal(u->f.n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 }
@@ -226,7 +239,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(the_first_size_is_frozen),
-		TEST(a_larger_error_keeps_its_tail),
+		TEST(a_larger_error_is_cleared_to_its_end),
 		TEST(success_clears_what_an_earlier_failure_left),
 		TEST(an_error_without_its_size_is_refused_and_unwritten),
 		TEST(each_errno_of_the_kernel_has_its_reason),

@@ -180,7 +180,7 @@ static int fake_ioctl(void *priv, int fd, unsigned long request, void *arg)
 static const uint32_t modes[] = {
 	[FAKE_FD_DEVICE] = S_IFCHR | 0660, [FAKE_FD_VM] = 0600,
 	[FAKE_FD_GMEM] = S_IFREG | 0600,   [FAKE_FD_OTHER] = S_IFREG | 0644,
-	[FAKE_FD_PIPE] = S_IFIFO | 0600,
+	[FAKE_FD_PIPE] = S_IFIFO | 0600,   [FAKE_FD_VCPU] = 0600,
 };
 
 static int fake_fstat(void *priv, int fd, struct gmem__stat *out)
@@ -214,8 +214,9 @@ static int fake_fstatfs(void *priv, int fd, uint64_t *magic)
 		*magic = f->own_inode ? GMEM__MAGIC_GUEST_MEMFD
 				      : GMEM__MAGIC_ANON_INODE;
 	else if (!r)
-		*magic = file->type == FAKE_FD_VM ? GMEM__MAGIC_ANON_INODE
-						  : MAGIC_TMPFS;
+		*magic = file->type == FAKE_FD_VM || file->type == FAKE_FD_VCPU
+				 ? GMEM__MAGIC_ANON_INODE
+				 : MAGIC_TMPFS;
 	return fake_end(f, c, r);
 }
 
@@ -234,6 +235,8 @@ struct fake_map *fake_map_at(struct fake *f, const void *addr)
 
 static int map_allowed(const struct fake_fd *file, int prot, int flags)
 {
+	if (file && file->type == FAKE_FD_VCPU)
+		return 0;
 	if (!file || file->type != FAKE_FD_GMEM ||
 	    !(file->flags & GMEM__FLAG_MMAP))
 		return -ENODEV;
@@ -280,6 +283,8 @@ static int fake_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 		r = -ENOMEM;
 	if (r)
 		return fake_end(f, c, r);
+	if (fd >= 0 && fake_file(f, fd)->type == FAKE_FD_VCPU)
+		flags |= MAP_ANONYMOUS;
 	p = map_aligned(f, len, prot, flags,
 			fd < 0 ? -1 : fake_file(f, fd)->real, offset);
 	if (p == MAP_FAILED)
@@ -455,14 +460,15 @@ static uint64_t fake_now(void *priv)
 	return t;
 }
 
-static void fake_sleep(void *priv, uint64_t ns)
+static void fake_sleep_until(void *priv, uint64_t ns)
 {
 	struct fake *f = priv;
 	struct fake_call *c;
 
 	(void)fake_begin(f, FAKE_SLEEP, -1, &c);
 	c->arg[0] = ns;
-	f->clock += ns;
+	if (f->clock < ns)
+		f->clock = ns;
 	(void)fake_end(f, c, 0);
 }
 
@@ -520,7 +526,7 @@ const struct gmem_sys fake_sys = {
 	.thread_join = fake_thread_join,
 	.cond_wait = fake_cond_wait,
 	.now = fake_now,
-	.sleep = fake_sleep,
+	.sleep_until = fake_sleep_until,
 	.alloc = fake_alloc,
 	.free = fake_free,
 };

@@ -76,6 +76,7 @@ enum fake_fd_type {
 	FAKE_FD_GMEM,
 	FAKE_FD_OTHER, /* something that is no guest_memfd */
 	FAKE_FD_PIPE,
+	FAKE_FD_VCPU, /* KVM_CHECK_EXTENSION would wait for the guest */
 };
 
 /* As mbind() and set_mempolicy() take it; the nodes are a mask. */

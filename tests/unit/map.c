@@ -202,11 +202,12 @@ static void each_errno_of_mmap_has_its_reason(void **state)
 		int code, want;
 		uint32_t why;
 	} rows[] = {
-		{ -ENOMEM, -ENOMEM, GMEM_REASON_ADDRESS_LIMIT },
+		{ -ENOMEM, -ENOMEM, GMEM_REASON_NO_MEMORY },
 		{ -EPERM, -EPERM, GMEM_REASON_ACCESS_DENIED },
 		{ -EACCES, -EACCES, GMEM_REASON_ACCESS_DENIED },
-		/* RLIMIT_MEMLOCK; nothing that goes by trying again */
+		/* mlockall(2) and RLIMIT_MEMLOCK: not a matter of trying */
 		{ -EAGAIN, -ENOMEM, GMEM_REASON_LOCK_LIMIT },
+		{ -ENODEV, -ENODEV, GMEM_REASON_KERNEL },
 	};
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
@@ -219,6 +220,7 @@ static void each_errno_of_mmap_has_its_reason(void **state)
 		fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, rows[i].code);
 		t_refused(gmem_mmap(g, 0, 4096, NULL, &p, &err), rows[i].want,
 			  rows[i].why, err);
+		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_null(p);
 		assert_int_equal(u->f.live_allocs, 2); /* VM and file */
 	}

@@ -18,7 +18,8 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	err = (struct gmem_error){ .sz = sizeof(err) };
 	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err),
 	       GMEM_PLACED_BY_FILE);
-	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(u->f.n_calls, 4);
+	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 0)->arg[2], 10);
 	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[1], 64 * KiB);
 	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[3], 64 * KiB);
 	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[1], 64 * KiB);
@@ -33,7 +34,7 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	assert_int_equal(out.flags, 0);
 	assert_int_equal(got, 0);
 	assert_int_equal(fake_mappings(&u->f), maps);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->f.live_allocs, 2); /* VM and file */
 }
 
 static void the_default_policy_takes_a_policy_back(void **state)
@@ -357,7 +358,7 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), GMEM_PLACED_BY_FILE);
 	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err),
 	       GMEM_PLACED_BY_FILE);
-	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, &err), err);
+	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, NULL, &err), err);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), GMEM_PLACED_BY_FILE);
 }
 

@@ -163,7 +163,7 @@ static void *fill(void *arg)
 		n *= w->page;
 		r = gmem_populate(w->g, at, n, NULL, &err);
 		CHECK(k, r == 0 || (w->mappable && private(r, &err)));
-		CHECK(k, gmem_discard(w->g, at, n, NULL) == 0);
+		CHECK(k, gmem_discard(w->g, at, n, NULL, NULL) == 0);
 		if (!w->mappable)
 			continue;
 		r = gmem_mmap(w->g, at, n, NULL, &p, &err);

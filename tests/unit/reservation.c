@@ -391,7 +391,8 @@ static void leave_shared_that_fails_changes_nothing(void **state)
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), m->err);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, on_model_end)
+#define TEST(name, how) \
+	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
 
 int main(void)
 {

@@ -154,7 +154,7 @@ static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 	struct chain c = { .after = ATTRIBUTES, .then = DELETE };
 
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
-	m->vm = c.vm = on_model_open("7.3", GMEM_VM_SW_PROTECTED, trace, &c);
+	m->vm = c.vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, trace, &c);
 	on_model_file(m, 1 * MiB, 0);
 	will_fail(m, ATTRIBUTES, EFAULT);
 	/* the first error, and that there was another */
@@ -180,9 +180,9 @@ static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 		struct gmem_slot s = { .sz = sizeof(s) };
 		void *p;
 
-		m->vm = on_model_open(
-			"7.3", i ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED, NULL,
-			NULL);
+		m->vm = on_model_vm("7.3",
+				    i ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED,
+				    NULL, NULL);
 		on_model_file(m, 1 * MiB, flags[i]);
 		on_model_bind(m, 0, GiB);
 		t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
@@ -315,7 +315,8 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 	}
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, on_model_end)
+#define TEST(name, how) \
+	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
 
 int main(void)
 {

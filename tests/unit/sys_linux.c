@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -29,13 +30,29 @@ static void it_tells_what_the_host_is(void **state)
 	assert_true(bits == 0 || (bits >= 32 && bits <= 64));
 }
 
-static void time_passes(void **state)
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int sig)
 {
-	uint64_t before = sys->now(NULL);
+	(void)sig;
+	alarms++;
+}
+
+/* Also with a signal each 200 us. */
+static void a_sleep_lasts_whatever_signals_come(void **state)
+{
+	const struct sigaction act = { .sa_handler = count_alarm };
+	const struct itimerval storm = { { 0, 200 }, { 0, 200 } }, calm = { 0 };
+	uint64_t until = sys->now(NULL) + 20000000;
 
 	(void)state;
-	sys->sleep(NULL, 1000000);
-	assert_true(sys->now(NULL) >= before + 1000000);
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &storm, NULL), 0);
+	sys->sleep_until(NULL, until);
+	assert_int_equal(setitimer(ITIMER_REAL, &calm, NULL), 0);
+	assert_true(sys->now(NULL) >= until);
+	assert_true(alarms > 0);
+	sys->sleep_until(NULL, until); /* it is over */
 }
 
 static void a_failure_is_minus_errno(void **state)
@@ -171,7 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_tells_what_the_host_is),
-		cmocka_unit_test(time_passes),
+		cmocka_unit_test(a_sleep_lasts_whatever_signals_come),
 		cmocka_unit_test(a_failure_is_minus_errno),
 		cmocka_unit_test(a_policy_that_is_none_is_refused),
 		cmocka_unit_test(what_is_opened_closes_on_exec),

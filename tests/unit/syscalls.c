@@ -148,7 +148,7 @@ static void fill(struct unit *u, uint64_t flags)
 	u->f.no_cachestat = true;
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
 	u->f.no_cachestat = false;
-	did(u, "gmem_discard", gmem_discard(g, 0, MiB, NULL));
+	did(u, "gmem_discard", gmem_discard(g, 0, MiB, NULL, NULL));
 	did(u, "gmem_close", gmem_close(g, NULL));
 	did(u, "gmem_create", gmem_create(u->vm, MiB, &c, &g, NULL));
 	fd = fake_input(&u->f, "abc", 3, 2);

@@ -218,7 +218,8 @@ static void a_change_can_be_cancelled_while_it_waits(void **state)
 	gmem__ticket_return(m->vm, &first);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, on_model_end)
+#define TEST(name, how) \
+	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
 
 int main(void)
 {

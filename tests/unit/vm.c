@@ -233,14 +233,21 @@ static void adopt_refuses_what_is_no_vm(void **state)
 	struct unit *u = *state;
 	int fds[] = { fake_fd(&u->f, FAKE_FD_DEVICE, 0, 0),
 		      fake_fd(&u->f, FAKE_FD_GMEM, 4096, 0),
+		      fake_fd(&u->f, FAKE_FD_GMEM, 4096, 3),
+		      fake_fd(&u->f, FAKE_FD_VCPU, 0, 0),
 		      fake_fd(&u->f, FAKE_FD_OTHER, 0, 0) };
+	unsigned int maps = fake_mappings(&u->f);
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(fds); i++) {
+		fake_reset(&u->f);
 		t_refused(adopt(u, fds[i], &err), -EINVAL, GMEM_REASON_NOT_A_VM,
 			  err);
 		assert_int_equal(err.value, fds[i]);
 		assert_non_null(fake_file(&u->f, fds[i]));
+		/* what might hang is not asked */
+		assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), i == 1);
+		assert_int_equal(fake_mappings(&u->f), maps);
 		assert_int_equal(fake_sys.close(&u->f, fds[i]), 0);
 	}
 	t_refused(adopt(u, fds[0], &err), -EBADF, GMEM_REASON_BAD_FD, err);
@@ -381,8 +388,10 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped)
 	void *p = NULL;
 	bool refused =
 		REFUSED(gmem_vm_features(u->vm, 0, NULL, &err)) &&
+		REFUSED(gmem_vm_fd(u->vm)) && REFUSED(gmem_fd(g)) &&
+		!gmem_size(g) && !gmem_page_size(g) && !gmem_flags(g) &&
 		REFUSED(gmem_create(u->vm, 4096, NULL, &out, &err)) &&
-		REFUSED(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err)) &&
+		REFUSED(gmem_adopt(u->vm, 0, NULL, &out, &err)) &&
 		REFUSED(gmem_bind(g, 1, GiB, 0, 4096, NULL, &err)) &&
 		REFUSED(gmem_unbind(g, 0, NULL, &err)) &&
 		REFUSED(gmem_slot_note(u->vm, &s, &err)) &&

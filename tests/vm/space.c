@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* How much is allocated, where the kernel has no cachestat(2). */
+/*
+ * How much is allocated, where the kernel has no cachestat(2); and a page with
+ * a memory error, which is made here and nowhere else: the machine loses it.
+ */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "live.h"
@@ -48,11 +52,59 @@ static void of_an_unmappable_file_nothing_is_known(void **state)
 		  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, l->err);
 }
 
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+
+#define BAD 5
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* 6: SIGBUS for a touch, EFAULT for a system call's, and who tells which. */
+static void a_memory_error_is_not_taken_for_a_private_page(void **state)
+{
+	struct live *l = *state;
+	struct gmem_populate_opts o = { .sz = sizeof(o) };
+	unsigned char *map, *buf;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, PAGES, LIVE_SHARED);
+	map = raw_map(l, gmem_fd(l->g), PAGES * l->page,
+		      PROT_READ | PROT_WRITE);
+	buf = live_memory(l, PAGES * l->page, 0);
+	map[BAD * l->page] = 1;
+	/* Who has it mapped is told by SIGBUS; busy, it is broken all the same.
+	 */
+	(void)signal(SIGBUS, ignore);
+	if (madvise(map + BAD * l->page, l->page, MADV_HWPOISON) < 0 &&
+	    errno != EBUSY)
+		t_skip("memory-failure", "MADV_HWPOISON: %s", strerror(errno));
+	t_refused(gmem_read(l->g, 0, buf, PAGES * l->page, &l->err), -EHWPOISON,
+		  GMEM_REASON_POISONED, l->err);
+	assert_int_equal(l->err.value, BAD * l->page);
+	assert_int_equal(l->err.done, BAD * l->page);
+	t_refused(gmem_write(l->g, l->page, buf, PAGES * l->page / 2, &l->err),
+		  -EHWPOISON, GMEM_REASON_POISONED, l->err);
+	assert_int_equal(l->err.done, (BAD - 1) * l->page);
+	t_refused(gmem_populate(l->g, 0, PAGES * l->page, &o, &l->err),
+		  -EHWPOISON, GMEM_REASON_POISONED, l->err);
+	assert_int_equal(l->err.done, BAD * l->page);
+	/* Freed, the page stays away and another one comes. */
+	live_ok(l, gmem_discard(l->g, BAD * l->page, l->page, NULL, &l->err));
+	live_ok(l, gmem_read(l->g, 0, buf, PAGES * l->page, &l->err));
+	assert_int_equal(buf[BAD * l->page], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest space[] = {
 		live_test(what_was_touched_is_a_lower_bound),
 		live_test(of_an_unmappable_file_nothing_is_known),
+		live_test(a_memory_error_is_not_taken_for_a_private_page),
 	};
 
 	return t_main(space);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What a descriptor that was handed over is, and which type of VM. */
+#ifndef GMEM_LIB_VM_KIND_H
+#define GMEM_LIB_VM_KIND_H
+
+#include "internal.h"
+
+const char *gmem__vm_type_name(uint32_t type);
+/* Whether @vm->fd is a VM of this process; nothing waits for a vCPU. */
+int gmem__vm_verify(struct gmem_vm *vm, struct gmem_error *err);
+/* Refuses a caller's word that what the VM answers contradicts. */
+int gmem__vm_type_check(struct gmem_vm *vm, uint32_t type,
+			struct gmem_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parts of a file that are mapped for as long as one call looks at them, and
+ * the only owner of what such a mapping leaves behind.
+ */
+#ifndef GMEM_LIB_WINDOW_H
+#define GMEM_LIB_WINDOW_H
+
+#include "internal.h"
+
+/* The most that is mapped at once: under mlockall(2) it is all allocated. */
+#define GMEM__WINDOW (64ULL << 20)
+
+struct gmem__window {
+	unsigned char *addr; /* of .offset in the file */
+	uint64_t offset, len;
+	struct gmem__map *map; /* NULL: it is part of the file's view */
+};
+
+/*
+ * The first bytes, at least one, of [@offset, @offset + @len) to be touched
+ * at @w->addr: in the file's view if there is one, else mapped.
+ */
+int gmem__window_open(struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem__window *w);
+/* The same of pages, in a mapping of its own with @prot; all of @len. */
+int gmem__window_map(struct gmem *g, uint64_t offset, uint64_t len, int prot,
+		     struct gmem__window *w);
+/* Addresses that nobody can touch, in the same way. */
+int gmem__window_reserve(struct gmem *g, uint64_t len, struct gmem__window *w);
+/* What cannot be unmapped is kept and tried again by the next call. */
+void gmem__window_close(struct gmem *g, struct gmem__window *w);
+/* Tries again; 0 or the first -errno. */
+int gmem__windows_end(struct gmem *g);
+/* mmap(2) refused a window. */
+int gmem__window_failed(int sys, struct gmem_error *err);
+
+/*
+ * How many bytes at @addr MADV_POPULATE_READ or _WRITE takes, found page by
+ * page; then *@sys is why it stopped there.
+ */
+uint64_t gmem__populate_prefix(const struct gmem__ctx *ctx, void *addr,
+			       uint64_t len, int advice, int *sys);
+/*
+ * A system call said EFAULT to touching @len bytes at @at, which is in @w:
+ * fills @err and returns what it was, or 0 if all of it can be touched.
+ */
+int gmem__why_fault(const struct gmem *g, const struct gmem__window *w,
+		    uint64_t at, uint64_t len, struct gmem_error *err);
+/* The page at @at did not take MADV_POPULATE_*, which said @sys. */
+int gmem__touch_failed(int sys, uint64_t at, struct gmem_error *err);
+
+#endif
