@@ -403,8 +403,12 @@ static void memory_mapped_after_unbind_is_out_of_reach(void **state)
 		for (size_t i = 0; i < T_ARRAY_SIZE(fresh); i++) {
 			assert_true(!fresh[i] ||
 				    canary_untouched(fresh[i], FILE_SIZE));
-			if (fresh[i])
+			if (fresh[i]) {
+				(void)*(volatile unsigned char *)fresh[i];
+				assert_false(
+					canary_untouched(fresh[i], FILE_SIZE));
 				munmap(fresh[i], FILE_SIZE);
+			}
 		}
 		whole(&s);
 	}
