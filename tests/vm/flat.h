@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU in flat 32-bit protected mode that runs instructions which a test
+ * puts together, and the few instructions that this takes.  x86-64 KVM.
+ */
+#ifndef GMEM_TESTS_VM_FLAT_H
+#define GMEM_TESTS_VM_FLAT_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLAT_EXIT_MEMORY_FAULT 39 /* installed headers may be older */
+
+struct flat {
+	int fd;
+	struct kvm_run *run;
+	size_t size;
+};
+
+/* vCPU @id of the VM @vm. */
+bool flat_make(struct flat *f, int vm, unsigned int id);
+void flat_close(struct flat *f);
+/* Everything as new: runs at @eip next, with its stack below @esp. */
+void flat_reset(struct flat *f, uint32_t eip, uint32_t esp);
+/* Goes on with paging through the page directory at @cr3. */
+void flat_paging(struct flat *f, uint32_t cr3);
+/* KVM_RUN: 0, with the exit in f->run, or -errno. */
+int flat_run(struct flat *f);
+uint32_t flat_eax(const struct flat *f);
+/* In kvm_run of this exit. */
+void *flat_io_data(const struct flat *f);
+uint64_t flat_fault_flags(const struct flat *f);
+uint64_t flat_fault_gpa(const struct flat *f);
+
+/* Instructions, one after the other at @at. */
+struct code {
+	unsigned char *at;
+	size_t n;
+};
+
+enum flat_register {
+	EAX,
+	ECX,
+	EDX,
+	EBX,
+	ESI = 6,
+	EDI,
+};
+
+void code_bytes(struct code *c, const char *bytes, size_t n);
+#define code_put(c, bytes) code_bytes((c), (bytes), sizeof(bytes) - 1)
+void code_mov(struct code *c, enum flat_register reg, uint32_t value);
+void code_store(struct code *c, uint32_t at, uint32_t value);
+void code_store_byte(struct code *c, uint32_t at, unsigned char value);
+void code_load(struct code *c, uint32_t at); /* into EAX */
+void code_increment(struct code *c, uint32_t at);
+void code_wrmsr(struct code *c, uint32_t msr, uint32_t value);
+void code_out(struct code *c, uint16_t port, uint32_t value);
+void code_in_string(struct code *c, uint16_t port, uint32_t to, uint32_t n);
+void code_out_string(struct code *c, uint16_t port, uint32_t from, uint32_t n);
+void code_copy(struct code *c, uint32_t to, uint32_t from, uint32_t n);
+void code_call(struct code *c, uint32_t at);
+void code_map_gpa_range(struct code *c, uint32_t gpa, uint32_t pages,
+			bool private);
+/* Through the page directory at @cr3, which has to map what follows. */
+void code_paging(struct code *c, uint32_t cr3);
+void code_no_paging(struct code *c);
+void code_halt(struct code *c);
+
+/* A page directory entry for 4 MiB at the same address. */
+#define FLAT_PDE(gpa) (((gpa)&0xffc00000U) | 0x83)
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sw-protected VM whose guest does what a test wants of it, while the VMM
+ * watches what comes out.
+ */
+#ifndef GMEM_TESTS_VM_GUEST_H
+#define GMEM_TESTS_VM_GUEST_H
+
+#include "flat.h"
+#include "live.h"
+
+#define GUEST_RAM 0x100000UL /* ordinary memory, for code */
+#define GUEST_RAM_SIZE 0x10000UL
+#define GUEST_RAM_SLOT 30
+#define GUEST_HOLE 0x10000000UL /* no slot is there */
+#define GUEST_PORT 0x77
+
+#define MSR_WALL_CLOCK_OLD 0x11
+#define MSR_SYSTEM_TIME_OLD 0x12
+#define MSR_WALL_CLOCK 0x4b564d00
+#define MSR_SYSTEM_TIME 0x4b564d01
+#define MSR_STEAL_TIME 0x4b564d03
+#define MSR_ENABLE 1
+
+struct guest {
+	struct live *l;
+	struct flat vcpu;
+	unsigned char *ram;
+	struct code code;
+	/* seen since guest_code() */
+	unsigned int mmio_in_slots; /* MMIO exits where memory should be */
+	unsigned int mmio;	    /* others */
+	unsigned int io;
+	unsigned int leaks; /* words that canary_is() came out */
+};
+
+/* Whether VMs here convert in place; does not need the library. */
+bool guest_in_place(void);
+/* A VM with one vCPU and a bit of ordinary memory. */
+void guest_start(struct guest *s, struct live *l);
+/* Where to put the next instructions; run from there by guest_go(). */
+struct code *guest_code(struct guest *s);
+/*
+ * Runs until the guest stops, answering what it asks for.  A limit ends a
+ * guest that does not, and fails the test.
+ * Return: 0 when it halted, else the exit's reason, or -errno.
+ */
+int guest_go(struct guest *s);
+/* The same after it halted or faulted: from where it is. */
+int guest_on(struct guest *s);
+/* One access at @gpa. */
+int guest_write(struct guest *s, uint64_t gpa, uint32_t value);
+int guest_read(struct guest *s, uint64_t gpa, uint32_t *value);
+/* Without the library: the page of @offset of l->g, at @gpa. */
+void guest_convert(struct guest *s, uint64_t offset, uint64_t gpa, uint64_t len,
+		   bool private);
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What binding and converting refuse where nothing would be behind it: shared
+ * memory of a file that has no shared side, a second backing that the guest
+ * would never see, private pages under a slot that shows a mapping.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+#define FILE_SIZE (64 * l->page)
+#define GPA (16UL << 20)
+
+static void need_in_place(void)
+{
+	if (!guest_in_place())
+		t_skip("in-place", "VMs here do not convert in place");
+}
+
+static void file(struct live *l, uint64_t flags)
+{
+	struct gmem_create_opts opts = { .sz = sizeof(opts), .flags = flags };
+
+	live_ok(l, gmem_create(l->vm, FILE_SIZE, &opts, &l->g, &l->err));
+}
+
+/* The errno is the library's business; the reason is what callers look at. */
+static void refused_at(struct live *l, int r, uint32_t reason, const char *file,
+		       int line)
+{
+	if (r >= 0) {
+		print_error("was not refused\n");
+		_fail(file, line);
+	}
+	t_reason_at(&l->err, reason, file, line);
+	assert_int_equal(l->err.code, r);
+}
+#define refused(l, call, reason) \
+	refused_at((l), (call), (reason), __FILE__, __LINE__)
+
+static uint64_t attributes(struct live *l, uint64_t offset)
+{
+	uint64_t a = 0;
+
+	live_ok(l,
+		gmem_get_attributes(l->g, offset, l->page, &a, NULL, &l->err));
+	return a;
+}
+
+static void no_slot(struct live *l, uint32_t id)
+{
+	struct gmem_slot slot = { .sz = sizeof(slot) };
+
+	refused(l, gmem_slot_get(l->vm, id, 0, &slot, &l->err),
+		GMEM_REASON_NOT_BOUND);
+}
+
+static int set(struct live *l, uint64_t offset, uint64_t value, uint64_t flags)
+{
+	struct gmem_attributes_opts opts = { .sz = sizeof(opts),
+					     .flags = flags };
+
+	return gmem_set_attributes(l->g, offset, l->page, value, &opts,
+				   &l->err);
+}
+
+/* ------------------------------------------------------- two backings -- */
+
+static void in_place_a_second_backing_is_refused(void **state)
+{
+	static const uint64_t kinds[] = { 0, LIVE_SHARED };
+	struct live *l = *state;
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_USERSPACE_ADDR,
+	};
+	struct guest s;
+
+	guest_start(&s, l);
+	need_in_place();
+	opts.userspace_addr = (uintptr_t)live_memory(l, FILE_SIZE, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
+		file(l, kinds[i]);
+		opts.flags = GMEM_BIND_USERSPACE_ADDR;
+		refused(l,
+			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
+			GMEM_REASON_TWO_BACKINGS);
+		opts.flags |= GMEM_BIND_CHECK_ONLY;
+		refused(l,
+			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
+			GMEM_REASON_TWO_BACKINGS);
+		no_slot(l, 0);
+		live_ok(l,
+			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+		live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	}
+}
+
+/* Where it is the layout that VMs have, memory of the caller's shows. */
+static void elsewhere_a_second_backing_is_what_shared_pages_are(void **state)
+{
+	struct live *l = *state;
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_USERSPACE_ADDR,
+	};
+	unsigned char *memory;
+	uint32_t value;
+	struct guest s;
+
+	guest_start(&s, l);
+	if (guest_in_place())
+		t_skip("two-backings", "VMs here convert in place");
+	file(l, 0);
+	memory = live_memory(l, FILE_SIZE, 0);
+	opts.userspace_addr = (uintptr_t)memory;
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err));
+	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
+	t_code(guest_write(&s, GPA + l->page, 0x11), 0);
+	memcpy(&value, memory + l->page, sizeof(value));
+	assert_int_equal(value, 0x11);
+}
+
+/* ---------------------------------------------------- no shared side -- */
+
+static void what_has_no_shared_side_is_not_made_shared(void **state)
+{
+	struct live *l = *state;
+	struct guest s;
+	uint32_t value;
+
+	guest_start(&s, l);
+	file(l, 0);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+	t_code(guest_write(&s, GPA + l->page, 0x22), 0);
+	refused(l, gmem_set_shared(l->g, l->page, l->page, &l->err),
+		GMEM_REASON_NO_SHARED_SIDE);
+	refused(l, gmem_set_shared(l->g, 0, FILE_SIZE, &l->err),
+		GMEM_REASON_NO_SHARED_SIDE);
+	refused(l, set(l, l->page, GMEM_ATTRIBUTE_SHARED, 0),
+		GMEM_REASON_NO_SHARED_SIDE);
+	refused(l,
+		set(l, l->page, GMEM_ATTRIBUTE_SHARED,
+		    GMEM_ATTRIBUTES_CHECK_ONLY),
+		GMEM_REASON_NO_SHARED_SIDE);
+	assert_int_equal(attributes(l, l->page), GMEM_ATTRIBUTE_PRIVATE);
+	t_code(guest_read(&s, GPA + l->page, &value), 0);
+	assert_int_equal(value, 0x22);
+	live_ok(l, gmem_set_private(l->g, 0, FILE_SIZE, &l->err));
+}
+
+static void it_is_made_shared_if_that_is_asked_by_name(void **state)
+{
+	struct live *l = *state;
+	struct guest s;
+	int want;
+
+	guest_start(&s, l);
+	want = guest_in_place() ? 0 : -EFAULT;
+	file(l, 0);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, set(l, l->page, GMEM_ATTRIBUTE_SHARED,
+		       GMEM_ATTRIBUTES_UNBACKED));
+	assert_int_equal(attributes(l, l->page), GMEM_ATTRIBUTE_SHARED);
+	t_code(guest_write(&s, GPA + l->page, 0x33), want);
+	if (want < 0)
+		assert_int_equal(s.vcpu.run->exit_reason, KVM_EXIT_UNKNOWN);
+	t_code(guest_write(&s, GPA, 0x33), 0);
+	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
+	t_code(guest_write(&s, GPA + l->page, 0x33), 0);
+}
+
+/* ------------------------------------------------------- in place only -- */
+
+static void what_a_mapping_slot_shows_is_not_made_private(void **state)
+{
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_READONLY,
+	};
+	struct live *l = *state;
+	uint32_t value = 0x44;
+	struct guest s;
+
+	guest_start(&s, l);
+	need_in_place();
+	file(l, LIVE_SHARED);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
+	live_ok(l, gmem_write(l->g, l->page, &value, sizeof(value), &l->err));
+	refused(l, gmem_set_private(l->g, l->page, l->page, &l->err),
+		GMEM_REASON_HVA_BOUND);
+	refused(l, gmem_set_private(l->g, 0, FILE_SIZE, &l->err),
+		GMEM_REASON_HVA_BOUND);
+	assert_int_equal(attributes(l, l->page), GMEM_ATTRIBUTE_SHARED);
+	t_code(guest_read(&s, GPA + l->page, &value), 0);
+	assert_int_equal(value, 0x44);
+	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+
+	/* with the slot gone it may be, and then the slot may not */
+	live_ok(l, gmem_bind(l->g, 1, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
+	refused(l,
+		gmem_bind(l->g, 2, 2 * GPA, 0, FILE_SIZE / 2, &opts, &l->err),
+		GMEM_REASON_HVA_PRIVATE);
+}
+
+/* A file that starts private, with and without LEAVE_SHARED. */
+static void in_place_leave_shared_makes_the_range_shared(void **state)
+{
+	struct live *l = *state;
+	struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_BIND_LEAVE_SHARED,
+	};
+	struct guest s;
+	uint32_t value;
+
+	guest_start(&s, l);
+	need_in_place();
+	file(l, GMEM_CREATE_MMAP);
+	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
+	live_ok(l, gmem_bind(l->g, 1, GPA + FILE_SIZE / 2, FILE_SIZE / 2,
+			     FILE_SIZE / 2, NULL, &l->err));
+	assert_int_equal(attributes(l, 0), GMEM_ATTRIBUTE_SHARED);
+	assert_int_equal(attributes(l, FILE_SIZE / 2 - l->page),
+			 GMEM_ATTRIBUTE_SHARED);
+	assert_int_equal(attributes(l, FILE_SIZE / 2), GMEM_ATTRIBUTE_PRIVATE);
+
+	/* and so it is: guest and host see the same there, only there */
+	t_code(guest_write(&s, GPA + l->page, 0x55), 0);
+	live_ok(l, gmem_read(l->g, l->page, &value, sizeof(value), &l->err));
+	assert_int_equal(value, 0x55);
+	value = 0x66;
+	live_ok(l, gmem_write(l->g, l->page, &value, sizeof(value), &l->err));
+	value = 0;
+	t_code(guest_read(&s, GPA + l->page, &value), 0);
+	assert_int_equal(value, 0x66);
+	refused(l,
+		gmem_read(l->g, FILE_SIZE / 2, &value, sizeof(value), &l->err),
+		GMEM_REASON_PRIVATE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest inplace[] = {
+		live_test(in_place_a_second_backing_is_refused),
+		live_test(elsewhere_a_second_backing_is_what_shared_pages_are),
+		live_test(what_has_no_shared_side_is_not_made_shared),
+		live_test(it_is_made_shared_if_that_is_asked_by_name),
+		live_test(what_a_mapping_slot_shows_is_not_made_private),
+		live_test(in_place_leave_shared_makes_the_range_shared),
+	};
+
+	return t_main(inplace);
+}
