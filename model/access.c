@@ -54,15 +54,10 @@ static int mmio(struct access *a)
 	return 0;
 }
 
-static struct slot *slot_at(const struct vm *vm, uint64_t gpa)
+/* Where in its file. */
+static uint64_t offset_of(const struct access *a, const struct slot *s)
 {
-	struct slot *s;
-
-	for (s = vm->slots; s; s = s->next)
-		if (s->address_space == 0 && gpa >= s->gpa &&
-		    gpa - s->gpa < s->len)
-			return s;
-	return NULL;
+	return s->in.start + (a->gpa - s->at.start);
 }
 
 static bool is_private(const struct access *a, const struct slot *s)
@@ -74,8 +69,7 @@ static bool is_private(const struct access *a, const struct slot *s)
 	if (!model__has(a->k, MODEL_IN_PLACE))
 		return model__ranges_get(&a->vm->attributes, a->gpa, NULL);
 	return s && s->file &&
-	       model__inode_private(s->file->inode,
-				    s->offset + (a->gpa - s->gpa), &end);
+	       model__inode_private(s->file->inode, offset_of(a, s), &end);
 }
 
 /*
@@ -84,7 +78,8 @@ static bool is_private(const struct access *a, const struct slot *s)
  */
 static int by_address(const struct access *a, const struct slot *s, size_t n)
 {
-	void *at = (void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->gpa));
+	void *at =
+		(void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->at.start));
 	int r = a->write ? model__copy_out(at, a->buf, n)
 			 : model__copy_in(a->buf, at, n);
 
@@ -96,7 +91,7 @@ static int by_address(const struct access *a, const struct slot *s, size_t n)
 /* One page at most. */
 static int access_page(struct access *a, size_t n)
 {
-	struct slot *s = slot_at(a->vm, a->gpa);
+	struct slot *s = model__slot_at(a->vm, a->gpa);
 	bool private = is_private(a, s), wants = a->private;
 	bool has_file = s && (s->flags & GMEM__MEM_GUEST_MEMFD);
 
@@ -111,8 +106,8 @@ static int access_page(struct access *a, size_t n)
 		return by_address(a, s, n);
 	if (!s->file)
 		return memory_fault(a, wants, -EFAULT);
-	return model__inode_copy(s->file->inode, s->offset + (a->gpa - s->gpa),
-				 a->buf, n, a->write);
+	return model__inode_copy(s->file->inode, offset_of(a, s), a->buf, n,
+				 a->write);
 }
 
 int model__access(struct access *a)

@@ -128,7 +128,7 @@ err_file:
 void model__file_free(struct kernel *k, struct file *f)
 {
 	/* The slots stay, with nothing behind them. */
-	model__slots_lose_file(f->vm, f);
+	model__slots_lose_file(f);
 	model__inode_free(f->inode);
 	model__object_put(k, &f->vm->o);
 	free(f);

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include <gmem_model.h>
@@ -38,6 +39,37 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
 int model__ranges_copy(struct ranges *to, const struct ranges *from);
 void model__ranges_free(struct ranges *m);
+
+/* tree.c: ranges by where they start; they may overlap. */
+struct node {
+	struct node *left, *right;
+	uint64_t start, end; /* set by model__tree_add() */
+	uint64_t reach;	     /* where the last one below it ends */
+	uint32_t rank;
+};
+
+struct tree {
+	struct node *root;
+	uint32_t drawn;
+};
+
+#define CONTAINER(node, type, member) \
+	((type *)((char *)(node)-offsetof(type, member)))
+
+void model__tree_add(struct tree *t, struct node *n, uint64_t start,
+		     uint64_t end);
+void model__tree_remove(struct tree *t, struct node *n);
+/*
+ * The first that has a part of [@start, @end), in order of where they start;
+ * behind @after if that is not NULL.
+ */
+struct node *model__tree_meet(const struct tree *t, const struct node *after,
+			      uint64_t start, uint64_t end);
+static inline struct node *model__tree_next(const struct tree *t,
+					    const struct node *after)
+{
+	return model__tree_meet(t, after, 0, UINT64_MAX);
+}
 
 /* profile.c */
 enum {
@@ -194,7 +226,8 @@ struct file {
 	struct object o; /* first */
 	struct inode *inode;
 	struct vm *vm;
-	uint64_t flags; /* GMEM_CREATE_* */
+	struct tree slots; /* by offset */
+	uint64_t flags;	   /* GMEM_CREATE_* */
 };
 
 int model__file_create(struct kernel *k, struct vm *vm, const void *arg);
@@ -239,12 +272,15 @@ int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
 int model__settle(struct inode *i, uint64_t offset, uint64_t len);
 
 /* vm.c */
+#define MODEL_ADDRESS_SPACES 2
+
 struct slot {
-	struct slot *next;
-	uint32_t id, address_space, flags;
-	uint64_t gpa, len, userspace_addr;
-	struct file *file; /* NULL: none, or closed under the slot */
-	uint64_t offset;
+	struct node number; /* its id, with the address space above 16 bits */
+	struct node at;	    /* guest addresses */
+	struct node in;	    /* its file, at these offsets */
+	struct file *file;  /* NULL: none, or closed under the slot */
+	uint64_t userspace_addr;
+	uint32_t flags;
 };
 
 struct vm {
@@ -252,9 +288,10 @@ struct vm {
 	uint32_t type;	 /* the number of KVM_CREATE_VM; 0 on arm64 */
 	unsigned int ipa_bits;
 	bool dead;
-	struct slot *slots;
-	uint64_t bytes;		  /* of all slots */
-	struct ranges attributes; /* by guest address */
+	struct tree slots;			  /* by number */
+	struct tree spaces[MODEL_ADDRESS_SPACES]; /* by address */
+	uint64_t bytes;				  /* of all slots */
+	struct ranges attributes;		  /* by guest address */
 };
 
 void model__vm_free(struct vm *vm);
@@ -282,7 +319,11 @@ int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 
 int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
 		    bool second);
-void model__slots_lose_file(struct vm *vm, const struct file *f);
+/* The one at @gpa in the first address space, or NULL. */
+struct slot *model__slot_at(const struct vm *vm, uint64_t gpa);
+struct slot *model__slot_find(const struct vm *vm, uint32_t id,
+			      uint32_t address_space);
+void model__slots_lose_file(struct file *f);
 void model__slots_free(struct vm *vm);
 
 #endif

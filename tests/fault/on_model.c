@@ -214,10 +214,7 @@ static bool slot(struct fault *t, uint32_t id)
 	const struct vm *vm =
 		(const struct vm *)model__object(t->model, gmem_vm_fd(t->u.vm));
 
-	for (const struct slot *s = vm->slots; s; s = s->next)
-		if (s->id == id && s->address_space == 0)
-			return true;
-	return false;
+	return model__slot_find(vm, id, 0) != NULL;
 }
 
 static bool private(struct fault *t, uint64_t offset)
@@ -286,15 +283,20 @@ static void say_ranges(struct text *x, const char *what, const struct ranges *m)
 
 static void say_vm(struct text *x, const struct vm *vm)
 {
+	struct node *n = NULL;
+
 	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
 	    (uintmax_t)vm->o.ino, vm->type, vm->dead, vm->bytes);
-	for (const struct slot *s = vm->slots; s; s = s->next)
+	while ((n = model__tree_next(&vm->slots, n)) != NULL) {
+		const struct slot *s = CONTAINER(n, struct slot, number);
+
 		say(x,
-		    "  slot %u.%u flags %#x gpa %#" PRIx64 " + %#" PRIx64
+		    "  slot %#" PRIx64 " flags %#x gpa %#" PRIx64 "-%#" PRIx64
 		    " at %#" PRIx64 ", file %ju + %#" PRIx64 "\n",
-		    s->address_space, s->id, s->flags, s->gpa, s->len,
+		    n->start, s->flags, s->at.start, s->at.end,
 		    s->userspace_addr, s->file ? (uintmax_t)s->file->o.ino : 0,
-		    s->offset);
+		    s->in.start);
+	}
 	say_ranges(x, "attributes", &vm->attributes);
 }
 
