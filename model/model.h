@@ -137,7 +137,7 @@ struct kernel {
 	struct object *objects;
 	struct fd_entry *fds;
 	size_t n_fds;
-	struct mapping *maps;
+	struct tree maps;	  /* by address */
 	struct ranges vma_policy; /* by address */
 	unsigned int turn;	  /* the node of the interleaved page before */
 	struct failure failure;
@@ -183,6 +183,7 @@ struct inode {
 	struct ranges policy;	  /* 6.19 */
 	struct ranges nodes;	  /* node + 1 of each page */
 	struct ranges pins;	  /* how often */
+	struct tree maps;	  /* of it, by offset */
 	struct pool *pool;
 };
 
@@ -243,14 +244,17 @@ int model__fstatfs(struct kernel *k, int fd, uint64_t *magic);
 
 /* map.c */
 struct mapping {
-	struct mapping *next;
-	uint64_t start, end; /* addresses */
-	uint64_t offset;
+	struct node at; /* addresses */
+	struct node in; /* the file, at these offsets */
 	struct file *file;
 };
 
 /* The mapping at @addr, or NULL. */
-struct mapping *model__map_at(struct kernel *k, uint64_t addr);
+struct mapping *model__map_at(const struct kernel *k, uint64_t addr);
+/* The first behind @after, or NULL, with a part of [@start, @end). */
+struct mapping *model__map_meet(const struct kernel *k,
+				const struct mapping *after, uint64_t start,
+				uint64_t end);
 int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 		int fd, uint64_t offset);
 int model__munmap(struct kernel *k, void *addr, size_t len);

@@ -121,7 +121,7 @@ static void start(struct fault *t)
 static bool stop(struct fault *t)
 {
 	const struct kernel *k = t->model;
-	bool left_over = k->maps || k->n_fds != 1 || k->holds != 2 ||
+	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 ||
 			 !k->objects || k->objects->next;
 
 	for (size_t i = 0; i < MODEL_POOLS; i++)
@@ -195,11 +195,12 @@ static void listed(struct fault *t, const char *caller)
 static struct count count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
+	struct node *n = NULL;
 
 	for (int fd = 0; fd < FDS; fd++)
 		c.fds += fcntl(fd, F_GETFD) >= 0;
 	c.allocs = t->model->holds - (unsigned int)t->model->n_fds;
-	for (const struct mapping *m = t->model->maps; m; m = m->next)
+	while ((n = model__tree_next(&t->model->maps, n)) != NULL)
 		c.allocs--;
 	return c;
 }
