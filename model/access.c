@@ -92,9 +92,12 @@ static int by_address(const struct access *a, const struct slot *s, size_t n)
 static int access_page(struct access *a, size_t n)
 {
 	struct slot *s = model__slot_at(a->vm, a->gpa);
-	bool private = is_private(a, s), wants = a->private;
+	bool private, wants = a->private;
 	bool has_file = s && (s->flags & GMEM__MEM_GUEST_MEMFD);
 
+	if (s && s->file)
+		model__reap(a->k, &s->file->o);
+	private = is_private(a, s);
 	/* A software-protected guest has no say in it. */
 	if (!model__vm_private(a->vm) || a->vm->type == TYPE_SW_PROTECTED)
 		wants = private;

@@ -112,12 +112,14 @@ int model__file_create(struct kernel *k, struct vm *vm, const void *arg)
 	if (r < 0)
 		goto err_file;
 	f->vm = vm;
+	f->o.twin = f->inode->shared;
+	vm->o.users++;
 	r = model__object_add(k, &f->o, OBJECT_FILE, fd);
 	if (r < 0)
 		goto err_inode;
-	vm->o.refs++;
 	return fd;
 err_inode:
+	vm->o.users--;
 	(void)close(fd);
 	model__inode_free(f->inode);
 err_file:

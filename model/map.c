@@ -102,7 +102,7 @@ static int clear(struct kernel *k, uint64_t start, uint64_t end,
 			m = spare;
 			spare = NULL;
 			m->file = was.file;
-			m->file->o.refs++;
+			m->file->o.users++;
 			k->holds++;
 			head = false;
 		}
@@ -133,7 +133,7 @@ static int map_enter(struct kernel *k, struct file *f, void *addr, size_t len,
 		free(m);
 		return r;
 	}
-	f->o.refs++;
+	f->o.users++;
 	k->holds++;
 	return 0;
 }

@@ -103,15 +103,18 @@ enum object_type {
 
 /* What a descriptor stands for: a memfd is its body, found by inode. */
 struct object {
-	struct object *next;
-	uint64_t dev, ino;
-	unsigned int refs; /* descriptors, mappings, a VM's files */
+	struct node inode;
+	uint64_t dev;
+	int twin;	      /* of the model's own, to the same memfd */
+	struct fd_entry *fds; /* its descriptors, as far as they were seen */
+	unsigned int users;   /* mappings of a file, files of a VM */
 	enum object_type type;
 };
 
 struct fd_entry {
+	struct node number;
+	struct fd_entry *next, **link;
 	struct object *object;
-	int fd;
 };
 
 struct failure {
@@ -132,11 +135,12 @@ struct kernel {
 	uint32_t types;
 	unsigned int nodes;
 	uint64_t page_size;
-	unsigned int holds; /* descriptors, mappings, allocations, callers */
-	int uffd;	    /* -1: nothing converts in place */
-	struct object *objects;
-	struct fd_entry *fds;
+	unsigned int holds;  /* descriptors, mappings, allocations, callers */
+	int uffd;	     /* -1: nothing converts in place */
+	struct tree objects; /* by inode */
+	struct tree fds;     /* by number */
 	size_t n_fds;
+	uint64_t reaped;	  /* inodes below this had their turn */
 	struct tree maps;	  /* by address */
 	struct ranges vma_policy; /* by address */
 	unsigned int turn;	  /* the node of the interleaved page before */
@@ -159,18 +163,30 @@ static inline bool model__has(const struct kernel *k, uint32_t rule)
 /* -code of the failure that is due at this call of @call, else 0. */
 int model__due(struct kernel *k, const char *call);
 bool model__forked(const struct kernel *k);
+/* Copies of at most a page: -EFAULT for a bad address, never a signal. */
+int model__copy_in(void *to, const void *from, size_t len);
+int model__copy_out(void *to, const void *from, size_t len);
+
+/* object.c */
 /* A memfd of @size that can not be resized; lowest free descriptor. */
 int model__memfd(uint64_t size, bool cloexec);
-/* Enters @fd as a descriptor of @o, whose body it is. */
+/* The same for an object: the descriptor to hand out, and its twin. */
+int model__body(uint64_t size, bool cloexec, int *twin);
+/* Enters @fd as a descriptor of @o, whose body it is, with .twin set. */
 int model__object_add(struct kernel *k, struct object *o, enum object_type type,
 		      int fd);
 /* What @fd is, also when it was duplicated; NULL = nothing of the model's. */
 struct object *model__object(struct kernel *k, int fd);
+/* The one after @after; NULL = the first. */
+struct object *model__object_next(const struct kernel *k,
+				  const struct object *after);
+/* One user less. */
 void model__object_put(struct kernel *k, struct object *o);
+/* Frees @o if nothing holds it any more, seen or unseen. */
+void model__reap(struct kernel *k, struct object *o);
+void model__reap_all(struct kernel *k);
+void model__objects_free(struct kernel *k);
 int model__close(struct kernel *k, int fd);
-/* Copies of at most a page: -EFAULT for a bad address, never a signal. */
-int model__copy_in(void *to, const void *from, size_t len);
-int model__copy_out(void *to, const void *from, size_t len);
 
 /* inode.c: the pages of a file */
 struct inode {

@@ -449,6 +449,7 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode)
 {
 	uint64_t policy, mask, *task = pthread_getspecific(k->task_policy);
+	struct object *o = NULL;
 	bool any;
 	int r = check_mode(mode);
 
@@ -456,7 +457,7 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 		r = read_nodes(nodes, maxnode, &mask, &any);
 	if (r == 0)
 		r = new_policy(k, mode, mask, any, &policy);
-	for (struct object *o = k->objects; r == 0 && o; o = o->next)
+	while (r == 0 && (o = model__object_next(k, o)) != NULL)
 		if (o->type == OBJECT_FILE)
 			r = model__settle(((struct file *)o)->inode, 0,
 					  ((struct file *)o)->inode->size);

@@ -121,8 +121,9 @@ static void start(struct fault *t)
 static bool stop(struct fault *t)
 {
 	const struct kernel *k = t->model;
-	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 ||
-			 !k->objects || k->objects->next;
+	const struct object *o = model__object_next(k, NULL);
+	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 || !o ||
+			 model__object_next(k, o);
 
 	for (size_t i = 0; i < MODEL_POOLS; i++)
 		left_over |= k->pools[i].used != 0;
@@ -139,8 +140,10 @@ static bool stop(struct fault *t)
 /* No list of ranges has room to grow: the next change allocates. */
 static void tighten(struct kernel *k)
 {
+	struct object *o = NULL;
+
 	k->vma_policy.room = k->vma_policy.n;
-	for (struct object *o = k->objects; o; o = o->next) {
+	while ((o = model__object_next(k, o)) != NULL) {
 		if (o->type == OBJECT_VM) {
 			struct ranges *m = &((struct vm *)o)->attributes;
 
@@ -287,7 +290,7 @@ static void say_vm(struct text *x, const struct vm *vm)
 	struct node *n = NULL;
 
 	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
-	    (uintmax_t)vm->o.ino, vm->type, vm->dead, vm->bytes);
+	    (uintmax_t)vm->o.inode.start, vm->type, vm->dead, vm->bytes);
 	while ((n = model__tree_next(&vm->slots, n)) != NULL) {
 		const struct slot *s = CONTAINER(n, struct slot, number);
 
@@ -295,7 +298,8 @@ static void say_vm(struct text *x, const struct vm *vm)
 		    "  slot %#" PRIx64 " flags %#x gpa %#" PRIx64 "-%#" PRIx64
 		    " at %#" PRIx64 ", file %ju + %#" PRIx64 "\n",
 		    n->start, s->flags, s->at.start, s->at.end,
-		    s->userspace_addr, s->file ? (uintmax_t)s->file->o.ino : 0,
+		    s->userspace_addr,
+		    s->file ? (uintmax_t)s->file->o.inode.start : 0,
 		    s->in.start);
 	}
 	say_ranges(x, "attributes", &vm->attributes);
@@ -308,8 +312,8 @@ static void say_file(struct text *x, const struct file *f)
 
 	assert_int_equal(model__inode_resident(i, 0, i->size, &pages), 0);
 	say(x, "file %ju of vm %ju: %#" PRIx64 " bytes, %ju pages\n",
-	    (uintmax_t)f->o.ino, (uintmax_t)f->vm->o.ino, i->size,
-	    (uintmax_t)pages);
+	    (uintmax_t)f->o.inode.start,
+	    (uintmax_t)f->vm->o.inode.start, i->size, (uintmax_t)pages);
 	say_ranges(x, "attributes", &i->attributes);
 	say_ranges(x, "policy", &i->policy);
 	say_ranges(x, "nodes", &i->nodes);
@@ -320,9 +324,10 @@ static void state(struct fault *t, char *buf, size_t len)
 {
 	const struct kernel *k = t->model;
 	struct text x = { buf, buf + len };
+	struct object *o = NULL;
 
 	buf[0] = '\0';
-	for (const struct object *o = k->objects; o; o = o->next) {
+	while ((o = model__object_next(k, o)) != NULL) {
 		if (o->type == OBJECT_VM)
 			say_vm(&x, (const struct vm *)o);
 		else if (o->type == OBJECT_FILE)
