@@ -72,20 +72,39 @@ static bool is_private(const struct access *a, const struct slot *s)
 	       model__inode_private(s->file->inode, offset_of(a, s), &end);
 }
 
-/*
- * Through the VMM's address space, as its own accesses would go: a failure is
- * the VMM's mistake, no exit that asks it for anything.
- */
+/* Through the VMM's address space, as its own accesses would go. */
 static int by_address(const struct access *a, const struct slot *s, size_t n)
 {
 	void *at =
 		(void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->at.start));
-	int r = a->write ? model__copy_out(at, a->buf, n)
-			 : model__copy_in(a->buf, at, n);
+
+	return a->write ? model__copy_out(at, a->buf, n)
+			: model__copy_in(a->buf, at, n);
+}
+
+/* A failure is the VMM's mistake, no exit that asks it for anything. */
+static int guest_by_address(const struct access *a, const struct slot *s,
+			    size_t n)
+{
+	int r = by_address(a, s, n);
 
 	if (r < 0)
 		put_reason(a, EXIT_UNKNOWN);
 	return r;
+}
+
+/*
+ * KVM goes by the slot's address alone: it asks neither what is private nor
+ * what is in the file.  Where it finds no memory it takes that for a device.
+ */
+static int kvm_page(struct access *a, size_t n)
+{
+	const struct slot *s = model__slot_at(a->vm, a->gpa);
+
+	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)) ||
+	    by_address(a, s, n) < 0)
+		return mmio(a);
+	return 0;
 }
 
 /* One page at most. */
@@ -106,7 +125,7 @@ static int access_page(struct access *a, size_t n)
 	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)))
 		return mmio(a);
 	if (!has_file || !(private || (s->flags & MODEL_SLOT_FILE_ONLY)))
-		return by_address(a, s, n);
+		return guest_by_address(a, s, n);
 	if (!s->file)
 		return memory_fault(a, wants, -EFAULT);
 	return model__inode_copy(s->file->inode, offset_of(a, s), a->buf, n,
@@ -134,7 +153,7 @@ int model__access(struct access *a)
 
 		if (n > a->left)
 			n = a->left;
-		r = access_page(a, n);
+		r = a->kvm ? kvm_page(a, n) : access_page(a, n);
 		if (r < 0 || a->stopped)
 			return r;
 		a->gpa += n;
