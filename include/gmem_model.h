@@ -60,9 +60,12 @@ GMEM_API GMEM_CHECK int gmem_model_vm_open(const char *profile,
 /* gmem_model_access() */
 #define GMEM_MODEL_WRITE (1U << 0)   /* the guest stores @buf */
 #define GMEM_MODEL_PRIVATE (1U << 1) /* as private; not for sw-protected */
+#define GMEM_MODEL_KVM (1U << 2)     /* not the guest: KVM itself for it */
 
 /*
  * A guest access as a vCPU makes it: @len bytes at @gpa from or to @buf.
+ * With GMEM_MODEL_KVM one that KVM makes for the guest, as for string I/O or
+ * its clock: through the slot's userspace_addr, whatever is private.
  * @run, of @run_size bytes, is the vCPU's struct kvm_run and is filled as
  * KVM_RUN does; it may be NULL.
  * Return: what KVM_RUN would: 0 or -errno; err->done bytes were accessed.

@@ -54,15 +54,10 @@ static int mmio(struct access *a)
 	return 0;
 }
 
-static struct slot *slot_at(const struct vm *vm, uint64_t gpa)
+/* Where in its file. */
+static uint64_t offset_of(const struct access *a, const struct slot *s)
 {
-	struct slot *s;
-
-	for (s = vm->slots; s; s = s->next)
-		if (s->address_space == 0 && gpa >= s->gpa &&
-		    gpa - s->gpa < s->len)
-			return s;
-	return NULL;
+	return s->in.start + (a->gpa - s->at.start);
 }
 
 static bool is_private(const struct access *a, const struct slot *s)
@@ -74,32 +69,54 @@ static bool is_private(const struct access *a, const struct slot *s)
 	if (!model__has(a->k, MODEL_IN_PLACE))
 		return model__ranges_get(&a->vm->attributes, a->gpa, NULL);
 	return s && s->file &&
-	       model__inode_private(s->file->inode,
-				    s->offset + (a->gpa - s->gpa), &end);
+	       model__inode_private(s->file->inode, offset_of(a, s), &end);
 }
 
-/*
- * Through the VMM's address space, as its own accesses would go: a failure is
- * the VMM's mistake, no exit that asks it for anything.
- */
+/* Through the VMM's address space, as its own accesses would go. */
 static int by_address(const struct access *a, const struct slot *s, size_t n)
 {
-	void *at = (void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->gpa));
-	int r = a->write ? model__copy_out(at, a->buf, n)
-			 : model__copy_in(a->buf, at, n);
+	void *at =
+		(void *)(uintptr_t)(s->userspace_addr + (a->gpa - s->at.start));
+
+	return a->write ? model__copy_out(at, a->buf, n)
+			: model__copy_in(a->buf, at, n);
+}
+
+/* A failure is the VMM's mistake, no exit that asks it for anything. */
+static int guest_by_address(const struct access *a, const struct slot *s,
+			    size_t n)
+{
+	int r = by_address(a, s, n);
 
 	if (r < 0)
 		put_reason(a, EXIT_UNKNOWN);
 	return r;
 }
 
+/*
+ * KVM goes by the slot's address alone: it asks neither what is private nor
+ * what is in the file.  Where it finds no memory it takes that for a device.
+ */
+static int kvm_page(struct access *a, size_t n)
+{
+	const struct slot *s = model__slot_at(a->vm, a->gpa);
+
+	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)) ||
+	    by_address(a, s, n) < 0)
+		return mmio(a);
+	return 0;
+}
+
 /* One page at most. */
 static int access_page(struct access *a, size_t n)
 {
-	struct slot *s = slot_at(a->vm, a->gpa);
-	bool private = is_private(a, s), wants = a->private;
+	struct slot *s = model__slot_at(a->vm, a->gpa);
+	bool private, wants = a->private;
 	bool has_file = s && (s->flags & GMEM__MEM_GUEST_MEMFD);
 
+	if (s && s->file)
+		model__reap(a->k, &s->file->o);
+	private = is_private(a, s);
 	/* A software-protected guest has no say in it. */
 	if (!model__vm_private(a->vm) || a->vm->type == TYPE_SW_PROTECTED)
 		wants = private;
@@ -108,14 +125,13 @@ static int access_page(struct access *a, size_t n)
 	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)))
 		return mmio(a);
 	if (!has_file || !(private || (s->flags & MODEL_SLOT_FILE_ONLY)))
-		return by_address(a, s, n);
+		return guest_by_address(a, s, n);
 	if (!s->file)
 		return memory_fault(a, wants, -EFAULT);
-	if (!model__inode_sound(s->file->inode, s->offset + (a->gpa - s->gpa),
-				n))
+	if (!model__inode_sound(s->file->inode, offset_of(a, s), n))
 		return memory_fault(a, wants, -EHWPOISON);
-	return model__inode_copy(s->file->inode, s->offset + (a->gpa - s->gpa),
-				 a->buf, n, a->write);
+	return model__inode_copy(s->file->inode, offset_of(a, s), a->buf, n,
+				 a->write);
 }
 
 int model__access(struct access *a)
@@ -139,7 +155,7 @@ int model__access(struct access *a)
 
 		if (n > a->left)
 			n = a->left;
-		r = access_page(a, n);
+		r = a->kvm ? kvm_page(a, n) : access_page(a, n);
 		if (r < 0 || a->stopped)
 			return r;
 		a->gpa += n;

@@ -12,6 +12,7 @@ struct access {
 	unsigned char *buf;
 	size_t left;
 	bool write, private;
+	bool kvm;	    /* KVM's own, not the guest's */
 	bool stopped;	    /* an exit other than a fault */
 	unsigned char *run; /* struct kvm_run, or NULL */
 	size_t run_size;

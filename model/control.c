@@ -7,6 +7,8 @@
 #include "access.h"
 #include "model_sys.h"
 
+#define ACCESS_FLAGS (GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE | GMEM_MODEL_KVM)
+
 int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 		 struct gmem_error *err)
 {
@@ -44,6 +46,7 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 		.left = len,
 		.write = flags & GMEM_MODEL_WRITE,
 		.private = flags & GMEM_MODEL_PRIVATE,
+		.kvm = flags & GMEM_MODEL_KVM,
 		.run = run,
 		.run_size = run_size,
 	};
@@ -51,10 +54,15 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 
 	if (r < 0)
 		return r;
-	if (flags & ~(GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE))
-		r = gmem__flags_check(flags,
-				      GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE,
-				      "flags", err);
+	r = gmem__flags_check(flags, ACCESS_FLAGS, "flags", err);
+	if (r < 0)
+		goto out;
+	if ((flags & GMEM_MODEL_KVM) && (flags & GMEM_MODEL_PRIVATE))
+		r = gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, flags,
+			       GMEM_MODEL_PRIVATE,
+			       "flags 0x%x: KVM's own accesses are neither "
+			       "private nor shared",
+			       flags);
 	else if (!buf)
 		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 			       "buf is NULL");
@@ -72,6 +80,7 @@ int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf, size_t len,
 		if (err)
 			err->done = len - a.left;
 	}
+out:
 	model__unlock(a.k);
 	return r;
 }

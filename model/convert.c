@@ -17,7 +17,8 @@
 static int guard(const struct kernel *k, const struct mapping *m,
 		 uint64_t start, uint64_t end, bool private)
 {
-	uint64_t first = m->offset, last = m->offset + (m->end - m->start);
+	uint64_t first = m->in.start,
+		 last = m->in.start + (m->at.end - m->at.start);
 	struct uffdio_register r = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	if (start < first)
@@ -26,7 +27,7 @@ static int guard(const struct kernel *k, const struct mapping *m,
 		end = last;
 	if (start >= end)
 		return 0;
-	r.range.start = m->start + (start - m->offset);
+	r.range.start = m->at.start + (start - m->in.start);
 	r.range.len = end - start;
 	if (private ? ioctl(k->uffd, UFFDIO_REGISTER, &r)
 		    : ioctl(k->uffd, UFFDIO_UNREGISTER, &r.range))
@@ -37,7 +38,8 @@ static int guard(const struct kernel *k, const struct mapping *m,
 int model__map_guard(struct kernel *k, const struct mapping *m)
 {
 	const struct inode *i = m->file->inode;
-	uint64_t pos = m->offset, end = m->offset + (m->end - m->start), stop;
+	uint64_t pos = m->in.start,
+		 end = m->in.start + (m->at.end - m->at.start), stop;
 	int r = 0;
 
 	if (!i->converts)
@@ -51,13 +53,13 @@ int model__map_guard(struct kernel *k, const struct mapping *m)
 /* Every mapping of @i as its attributes say, in that range. */
 static int guard_all(struct inode *i, uint64_t offset, uint64_t end)
 {
-	struct mapping *m;
+	struct node *n = NULL;
 	uint64_t pos, stop;
 	int r = 0;
 
-	for (m = i->k->maps; m; m = m->next) {
-		if (m->file->inode != i)
-			continue;
+	while ((n = model__tree_meet(&i->maps, n, offset, end)) != NULL) {
+		const struct mapping *m = CONTAINER(n, struct mapping, in);
+
 		for (pos = offset; r == 0 && pos < end; pos = stop) {
 			bool private = model__inode_private(i, pos, &stop);
 

@@ -112,12 +112,14 @@ int model__file_create(struct kernel *k, struct vm *vm, const void *arg)
 	if (r < 0)
 		goto err_file;
 	f->vm = vm;
+	f->o.twin = f->inode->shared;
+	vm->o.users++;
 	r = model__object_add(k, &f->o, OBJECT_FILE, fd);
 	if (r < 0)
 		goto err_inode;
-	vm->o.refs++;
 	return fd;
 err_inode:
+	vm->o.users--;
 	(void)close(fd);
 	model__inode_free(f->inode);
 err_file:
@@ -128,7 +130,7 @@ err_file:
 void model__file_free(struct kernel *k, struct file *f)
 {
 	/* The slots stay, with nothing behind them. */
-	model__slots_lose_file(f->vm, f);
+	model__slots_lose_file(f);
 	model__inode_free(f->inode);
 	model__object_put(k, &f->vm->o);
 	free(f);

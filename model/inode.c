@@ -17,6 +17,11 @@
 
 #define CHUNK (16ULL << 20) /* an interrupted fallocate(2) undoes itself */
 
+static bool short_of(const struct pool *p, uint64_t pages)
+{
+	return pages > p->total || p->used > p->total - pages;
+}
+
 static int reserve_pool(struct kernel *k, struct inode *i)
 {
 	uint64_t pages = i->size / i->page_size;
@@ -28,7 +33,9 @@ static int reserve_pool(struct kernel *k, struct inode *i)
 
 		if (p->page_size != i->page_size)
 			continue;
-		if (pages > p->total || p->used > p->total - pages)
+		if (short_of(p, pages))
+			model__reap_all(k);
+		if (short_of(p, pages))
 			return -ENOMEM;
 		p->used += pages;
 		i->pool = p;
@@ -37,28 +44,23 @@ static int reserve_pool(struct kernel *k, struct inode *i)
 	return -EINVAL;
 }
 
-/* The memfds: the one handed out, and the model's own descriptors. */
+/* The memfds: *@out is the descriptor to hand out. */
 static int open_stores(struct inode *i, bool private, bool converts, int *out)
 {
-	int fd = model__memfd(private && !converts ? 0 : i->size, false), r;
+	uint64_t size = private && !converts ? 0 : i->size;
+	int fd = model__body(size, false, &i->shared), r;
 
 	if (fd < 0)
 		return fd;
-	i->shared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (i->shared < 0) {
-		r = -errno;
-		goto err_fd;
-	}
 	if (private || converts) {
 		i->private = r = model__memfd(i->size, true);
-		if (r < 0)
-			goto err_fd;
+		if (r < 0) {
+			(void)close(fd);
+			return r;
+		}
 	}
 	*out = fd;
 	return 0;
-err_fd:
-	(void)close(fd);
-	return r;
 }
 
 int model__inode_new(struct kernel *k, const struct inode_how *how,

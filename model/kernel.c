@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * A model kernel: what its descriptors stand for, and how long it lives.
- *
- * An object is known by the inode of its memfd, so that a duplicated
- * descriptor is the same object.  What goes past the library unseen, a plain
- * close(2), is noticed when the number is used again.
- */
+/* A model kernel, how long it lives, and its failures. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -13,8 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -129,7 +121,7 @@ static void kernel_free(struct kernel *k)
 		(void)close(k->uffd);
 	(void)munmap((void *)(uintptr_t)k->cookie, k->page_size);
 	model__ranges_free(&k->vma_policy);
-	free(k->fds);
+	model__objects_free(k);
 	free(k);
 }
 
@@ -159,152 +151,6 @@ int model__due(struct kernel *k, const char *call)
 bool model__forked(const struct kernel *k)
 {
 	return *k->cookie == 0;
-}
-
-static int seal(int fd, uint64_t size)
-{
-	struct rlimit limit;
-
-	/* The kernel would send SIGXFSZ; a guest_memfd knows no such limit. */
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur)
-		return -EFBIG;
-	if (ftruncate(fd, (off_t)size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
-		    0)
-		return -errno;
-	return 0;
-}
-
-int model__memfd(uint64_t size, bool cloexec)
-{
-	int fd = memfd_create("gmem-model",
-			      MFD_ALLOW_SEALING | (cloexec ? MFD_CLOEXEC : 0));
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = seal(fd, size);
-	if (r < 0) {
-		(void)close(fd);
-		return r;
-	}
-	return fd;
-}
-
-static struct fd_entry *entry_of(struct kernel *k, int fd)
-{
-	for (size_t i = 0; i < k->n_fds; i++)
-		if (k->fds[i].fd == fd)
-			return &k->fds[i];
-	return NULL;
-}
-
-static int entry_add(struct kernel *k, struct object *o, int fd)
-{
-	struct fd_entry *e = realloc(k->fds, (k->n_fds + 1) * sizeof(*k->fds));
-
-	if (!e)
-		return -ENOMEM;
-	k->fds = e;
-	k->fds[k->n_fds++] = (struct fd_entry){ o, fd };
-	o->refs++;
-	k->holds++;
-	return 0;
-}
-
-static void entry_drop(struct kernel *k, struct fd_entry *e)
-{
-	struct object *o = e->object;
-
-	*e = k->fds[--k->n_fds];
-	k->holds--;
-	model__object_put(k, o);
-}
-
-int model__object_add(struct kernel *k, struct object *o, enum object_type type,
-		      int fd)
-{
-	struct fd_entry *stale = entry_of(k, fd);
-	struct stat st;
-	int r;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (stale)
-		entry_drop(k, stale);
-	o->type = type;
-	o->dev = st.st_dev;
-	o->ino = st.st_ino;
-	r = entry_add(k, o, fd);
-	if (r < 0)
-		return r;
-	o->next = k->objects;
-	k->objects = o;
-	return 0;
-}
-
-struct object *model__object(struct kernel *k, int fd)
-{
-	struct fd_entry *e = entry_of(k, fd);
-	struct object *o;
-	struct stat st;
-	bool open = fstat(fd, &st) == 0;
-
-	if (e && open && e->object->dev == st.st_dev &&
-	    e->object->ino == st.st_ino)
-		return e->object;
-	if (e)
-		entry_drop(k, e);
-	for (o = open ? k->objects : NULL; o; o = o->next)
-		if (o->dev == st.st_dev && o->ino == st.st_ino)
-			break;
-	if (o)
-		(void)entry_add(k, o, fd);
-	return o;
-}
-
-void model__object_put(struct kernel *k, struct object *o)
-{
-	struct object **p;
-
-	if (--o->refs)
-		return;
-	for (p = &k->objects; *p != o; p = &(*p)->next)
-		;
-	*p = o->next;
-	switch (o->type) {
-	case OBJECT_FILE:
-		model__file_free(k, (struct file *)o);
-		break;
-	case OBJECT_VM:
-		model__vm_free((struct vm *)o);
-		break;
-	case OBJECT_DEVICE:
-		free(o);
-		break;
-	}
-}
-
-/* Those closed: also by the caller's own close(2), which nobody tells us. */
-static void drop_stale(struct kernel *k)
-{
-	struct stat st;
-
-	for (size_t i = k->n_fds; i-- > 0;) {
-		const struct fd_entry *e = &k->fds[i];
-
-		if (fstat(e->fd, &st) < 0 || e->object->dev != st.st_dev ||
-		    e->object->ino != st.st_ino)
-			entry_drop(k, &k->fds[i]);
-	}
-}
-
-int model__close(struct kernel *k, int fd)
-{
-	int r = gmem__sys_linux.close(NULL, fd);
-
-	drop_stale(k);
-	return r;
 }
 
 /* As process_vm_readv(2), which a kernel may lack or a filter forbid. */

@@ -17,14 +17,19 @@ static uint64_t whole(const struct kernel *k, uint64_t len)
 	return len + (k->page_size - len % k->page_size) % k->page_size;
 }
 
-struct mapping *model__map_at(struct kernel *k, uint64_t addr)
+struct mapping *model__map_meet(const struct kernel *k,
+				const struct mapping *after, uint64_t start,
+				uint64_t end)
 {
-	struct mapping *m;
+	struct node *n = model__tree_meet(&k->maps, after ? &after->at : NULL,
+					  start, end);
 
-	for (m = k->maps; m; m = m->next)
-		if (m->start <= addr && addr < m->end)
-			return m;
-	return NULL;
+	return n ? CONTAINER(n, struct mapping, at) : NULL;
+}
+
+struct mapping *model__map_at(const struct kernel *k, uint64_t addr)
+{
+	return model__map_meet(k, NULL, addr, addr + 1);
 }
 
 /* What the object refuses once mmap(2) itself is content. */
@@ -41,54 +46,137 @@ static int refused(const struct kernel *k, const struct object *o, int prot,
 	return (flags & MAP_TYPE) == MAP_PRIVATE ? -EINVAL : 0;
 }
 
+static void place(struct kernel *k, struct mapping *m, uint64_t start,
+		  uint64_t end, uint64_t offset)
+{
+	model__tree_add(&k->maps, &m->at, start, end);
+	model__tree_add(&m->file->inode->maps, &m->in, offset,
+			offset + (end - start));
+}
+
+static void displace(struct kernel *k, struct mapping *m)
+{
+	model__tree_remove(&k->maps, &m->at);
+	model__tree_remove(&m->file->inode->maps, &m->in);
+}
+
+static void map_free(struct kernel *k, struct mapping *m)
+{
+	struct file *f = m->file;
+
+	free(m);
+	k->holds--;
+	model__object_put(k, &f->o);
+}
+
+/* A mapping for the part behind [@start, @end) of one that goes on there. */
+static int spare_for(const struct kernel *k, uint64_t start, uint64_t end,
+		     struct mapping **out)
+{
+	const struct mapping *m = model__map_at(k, start);
+
+	if (!m || start == m->at.start || end >= m->at.end)
+		return 0;
+	*out = malloc(sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+/*
+ * Nothing of the model's is mapped there any more, whoever unmapped it;
+ * @spare: see above.
+ */
+static int clear(struct kernel *k, uint64_t start, uint64_t end,
+		 struct mapping *spare)
+{
+	int r = model__ranges_set(&k->vma_policy, start, end, 0);
+	struct mapping *m;
+
+	while ((m = model__map_meet(k, NULL, start, end)) != NULL) {
+		struct mapping was = *m;
+		bool head = was.at.start<start, tail = was.at.end> end;
+
+		displace(k, m);
+		if (head)
+			place(k, m, was.at.start, start, was.in.start);
+		if (head && tail && spare) {
+			m = spare;
+			spare = NULL;
+			m->file = was.file;
+			m->file->o.users++;
+			k->holds++;
+			head = false;
+		}
+		if (tail && !head)
+			place(k, m, end, was.at.end,
+			      was.in.start + (end - was.at.start));
+		if (!head && !tail)
+			map_free(k, m);
+	}
+	free(spare);
+	return r;
+}
+
 static int map_enter(struct kernel *k, struct file *f, void *addr, size_t len,
 		     uint64_t offset)
 {
+	uint64_t start = (uintptr_t)addr;
 	struct mapping *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m)
 		return -ENOMEM;
-	m->start = (uintptr_t)addr;
-	m->end = m->start + whole(k, len);
-	m->offset = offset;
 	m->file = f;
+	place(k, m, start, start + whole(k, len), offset);
 	r = model__map_guard(k, m);
-	if (r == 0)
-		r = model__ranges_set(&k->vma_policy, m->start, m->end, 0);
 	if (r < 0) {
+		displace(k, m);
 		free(m);
 		return r;
 	}
-	m->next = k->maps;
-	k->maps = m;
-	f->o.refs++;
+	f->o.users++;
 	k->holds++;
 	return 0;
+}
+
+/* What the host maps of @o, or of what is none of the model's. */
+static int map_host(const struct kernel *k, const struct object *o, void **addr,
+		    size_t len, int prot, int flags, int fd, uint64_t offset)
+{
+	/* A regular file's limit, which the memfd has, is half of others'. */
+	if (o && o->type != OBJECT_FILE &&
+	    offset / k->page_size <=
+		    (UINT64_MAX - whole(k, len)) / k->page_size)
+		offset %= k->page_size;
+	return gmem__sys_linux.mmap(NULL, addr, len, prot, flags, fd, offset);
 }
 
 int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 		int fd, uint64_t offset)
 {
 	struct object *o = flags & MAP_ANONYMOUS ? NULL : model__object(k, fd);
-	int populate = flags & (MAP_POPULATE | MAP_LOCKED), no = 0, r;
-	void *p;
+	int populate = o ? flags & (MAP_POPULATE | MAP_LOCKED) : 0, no, r;
+	bool named = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	void *p = named ? *addr : NULL;
+	uint64_t start = (uintptr_t)p, end = start + whole(k, len);
+	struct mapping *spare = NULL;
 
-	if (!o)
-		return gmem__sys_linux.mmap(NULL, addr, len, prot, flags, fd,
-					    offset);
-	no = refused(k, o, prot, flags);
-	/* A regular file's limit, which the memfd has, is half of others'. */
-	if (o->type != OBJECT_FILE &&
-	    offset / k->page_size <=
-		    (UINT64_MAX - whole(k, len)) / k->page_size)
-		offset %= k->page_size;
+	no = o ? refused(k, o, prot, flags) : 0;
+	/* What is refused takes nothing away, even where the caller asked. */
+	if (no)
+		flags &= ~MAP_FIXED;
+	r = flags & MAP_FIXED ? spare_for(k, start, end, &spare) : 0;
 	/* The guard comes before the first touch. */
-	r = gmem__sys_linux.mmap(NULL, &p, len, no ? PROT_NONE : prot,
-				 flags & ~populate, fd, offset);
-	if (r < 0)
+	if (r == 0)
+		r = map_host(k, o, &p, len, no ? PROT_NONE : prot,
+			     flags & ~populate, fd, offset);
+	if (r < 0) {
+		free(spare);
 		return r;
-	r = no ? no : map_enter(k, (struct file *)o, p, len, offset);
+	}
+	start = (uintptr_t)p;
+	r = no ? no : clear(k, start, start + whole(k, len), spare);
+	if (r == 0 && o)
+		r = map_enter(k, (struct file *)o, p, len, offset);
 	if (r < 0) {
 		(void)munmap(p, len);
 		return r;
@@ -101,71 +189,21 @@ int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 	return 0;
 }
 
-static void map_free(struct kernel *k, struct mapping *m)
-{
-	struct file *f = m->file;
-
-	free(m);
-	k->holds--;
-	model__object_put(k, &f->o);
-}
-
-/* Takes [@start, @end) out of one mapping; @spare becomes its second half. */
-static struct mapping *cut(struct mapping *m, uint64_t start, uint64_t end,
-			   struct mapping *spare)
-{
-	if (start <= m->start) {
-		m->offset += end - m->start;
-		m->start = end;
-		return NULL;
-	}
-	if (end >= m->end || !spare) {
-		m->end = start;
-		return NULL;
-	}
-	*spare = *m;
-	spare->start = end;
-	spare->offset += end - m->start;
-	m->end = start;
-	m->next = spare;
-	m->file->o.refs++;
-	return spare;
-}
-
 int model__munmap(struct kernel *k, void *addr, size_t len)
 {
 	uint64_t start = (uintptr_t)addr, end = start + len;
-	struct mapping **p = &k->maps, *m, *spare = NULL;
+	struct mapping *spare = NULL;
 	int r;
 
 	end += (k->page_size - end % k->page_size) % k->page_size;
-	m = model__map_at(k, start);
-	if (m && start > m->start && end < m->end) {
-		spare = malloc(sizeof(*spare));
-		if (!spare)
-			return -ENOMEM;
-	}
-	r = gmem__sys_linux.munmap(NULL, addr, len);
+	r = spare_for(k, start, end, &spare);
+	if (r == 0)
+		r = gmem__sys_linux.munmap(NULL, addr, len);
 	if (r < 0) {
 		free(spare);
 		return r;
 	}
-	(void)model__ranges_set(&k->vma_policy, start, end, 0);
-	while ((m = *p) != NULL) {
-		if (m->end <= start || end <= m->start) {
-			p = &m->next;
-		} else if (start <= m->start && m->end <= end) {
-			*p = m->next;
-			map_free(k, m);
-		} else {
-			if (cut(m, start, end, spare)) {
-				k->holds++;
-				spare = NULL;
-			}
-			p = &m->next;
-		}
-	}
-	free(spare);
+	(void)clear(k, start, end, spare);
 	return 0;
 }
 
@@ -187,35 +225,32 @@ static int madvise_plain(const struct kernel *k, int advice)
 /* Private pages too: they are not in the memfd that was told to. */
 static int remove_pages(struct kernel *k, uint64_t start, uint64_t end)
 {
-	const struct mapping *m;
+	const struct mapping *m = NULL;
 	int r = 0;
 
-	for (m = k->maps; r == 0 && m; m = m->next) {
-		uint64_t from = start > m->start ? start : m->start;
-		uint64_t to = end < m->end ? end : m->end;
+	while (r == 0 && (m = model__map_meet(k, m, start, end)) != NULL) {
+		uint64_t from = start > m->at.start ? start : m->at.start;
+		uint64_t to = end < m->at.end ? end : m->at.end;
 
-		if (from < to)
-			r = model__inode_punch(m->file->inode,
-					       m->offset + (from - m->start),
-					       to - from);
+		r = model__inode_punch(m->file->inode,
+				       m->in.start + (from - m->at.start),
+				       to - from);
 	}
 	return r;
 }
 
 size_t model__sound(struct kernel *k, const void *addr, size_t len)
 {
-	const struct mapping *m;
+	const struct mapping *m = NULL;
 	uint64_t at = (uintptr_t)addr, end = at + len, first, n;
 
-	for (m = k->maps; m; m = m->next) {
-		first = at > m->start ? at : m->start;
-		if (first >= end || first >= m->end)
-			continue;
-		n = (end < m->end ? end : m->end) - first;
+	while ((m = model__map_meet(k, m, at, end)) != NULL) {
+		first = at > m->at.start ? at : m->at.start;
+		n = (end < m->at.end ? end : m->at.end) - first;
 		n = model__inode_sound(m->file->inode,
-				       m->offset + (first - m->start), n);
+				       m->in.start + (first - m->at.start), n);
 		/* Where the mapping ends, others may go on. */
-		if (first + n < end && first + n < m->end)
+		if (first + n < end && first + n < m->at.end)
 			end = first + n;
 	}
 	return end - at;
@@ -234,7 +269,8 @@ static int populate(struct kernel *k, const struct mapping *m, void *addr,
 	r = gmem__sys_linux.madvise(NULL, addr, n, advice);
 	if (r == 0)
 		r = model__settle(m->file->inode,
-				  m->offset + ((uintptr_t)addr - m->start), n);
+				  m->in.start + ((uintptr_t)addr - m->at.start),
+				  n);
 	return r == 0 ? -EHWPOISON : r;
 }
 
@@ -261,7 +297,7 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 	if (r == 0 && m &&
 	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
 		r = model__settle(m->file->inode,
-				  m->offset + ((uintptr_t)addr - m->start),
+				  m->in.start + ((uintptr_t)addr - m->at.start),
 				  len);
 	return r;
 }
@@ -270,7 +306,7 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 static void see_private(const struct mapping *m, uint64_t addr,
 			const struct kernel *k, unsigned char *vec)
 {
-	uint64_t pos = m->offset + (addr - m->start), stop;
+	uint64_t pos = m->in.start + (addr - m->at.start), stop;
 
 	if (pos < m->file->inode->size &&
 	    model__inode_private(m->file->inode, pos, &stop))

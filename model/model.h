@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include <gmem_model.h>
@@ -38,6 +39,37 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
 int model__ranges_copy(struct ranges *to, const struct ranges *from);
 void model__ranges_free(struct ranges *m);
+
+/* tree.c: ranges by where they start; they may overlap. */
+struct node {
+	struct node *left, *right;
+	uint64_t start, end; /* set by model__tree_add() */
+	uint64_t reach;	     /* where the last one below it ends */
+	uint32_t rank;
+};
+
+struct tree {
+	struct node *root;
+	uint32_t drawn;
+};
+
+#define CONTAINER(node, type, member) \
+	((type *)((char *)(node)-offsetof(type, member)))
+
+void model__tree_add(struct tree *t, struct node *n, uint64_t start,
+		     uint64_t end);
+void model__tree_remove(struct tree *t, struct node *n);
+/*
+ * The first that has a part of [@start, @end), in order of where they start;
+ * behind @after if that is not NULL.
+ */
+struct node *model__tree_meet(const struct tree *t, const struct node *after,
+			      uint64_t start, uint64_t end);
+static inline struct node *model__tree_next(const struct tree *t,
+					    const struct node *after)
+{
+	return model__tree_meet(t, after, 0, UINT64_MAX);
+}
 
 /* profile.c */
 enum {
@@ -71,15 +103,18 @@ enum object_type {
 
 /* What a descriptor stands for: a memfd is its body, found by inode. */
 struct object {
-	struct object *next;
-	uint64_t dev, ino;
-	unsigned int refs; /* descriptors, mappings, a VM's files */
+	struct node inode;
+	uint64_t dev;
+	int twin;	      /* of the model's own, to the same memfd */
+	struct fd_entry *fds; /* its descriptors, as far as they were seen */
+	unsigned int users;   /* mappings of a file, files of a VM */
 	enum object_type type;
 };
 
 struct fd_entry {
+	struct node number;
+	struct fd_entry *next, **link;
 	struct object *object;
-	int fd;
 };
 
 struct failure {
@@ -100,12 +135,13 @@ struct kernel {
 	uint32_t types;
 	unsigned int nodes;
 	uint64_t page_size;
-	unsigned int holds; /* descriptors, mappings, allocations, callers */
-	int uffd;	    /* -1: nothing converts in place */
-	struct object *objects;
-	struct fd_entry *fds;
+	unsigned int holds;  /* descriptors, mappings, allocations, callers */
+	int uffd;	     /* -1: nothing converts in place */
+	struct tree objects; /* by inode */
+	struct tree fds;     /* by number */
 	size_t n_fds;
-	struct mapping *maps;
+	uint64_t reaped;	  /* inodes below this had their turn */
+	struct tree maps;	  /* by address */
 	struct ranges vma_policy; /* by address */
 	unsigned int turn;	  /* the node of the interleaved page before */
 	struct failure failure;
@@ -127,18 +163,30 @@ static inline bool model__has(const struct kernel *k, uint32_t rule)
 /* -code of the failure that is due at this call of @call, else 0. */
 int model__due(struct kernel *k, const char *call);
 bool model__forked(const struct kernel *k);
+/* Copies of at most a page: -EFAULT for a bad address, never a signal. */
+int model__copy_in(void *to, const void *from, size_t len);
+int model__copy_out(void *to, const void *from, size_t len);
+
+/* object.c */
 /* A memfd of @size that can not be resized; lowest free descriptor. */
 int model__memfd(uint64_t size, bool cloexec);
-/* Enters @fd as a descriptor of @o, whose body it is. */
+/* The same for an object: the descriptor to hand out, and its twin. */
+int model__body(uint64_t size, bool cloexec, int *twin);
+/* Enters @fd as a descriptor of @o, whose body it is, with .twin set. */
 int model__object_add(struct kernel *k, struct object *o, enum object_type type,
 		      int fd);
 /* What @fd is, also when it was duplicated; NULL = nothing of the model's. */
 struct object *model__object(struct kernel *k, int fd);
+/* The one after @after; NULL = the first. */
+struct object *model__object_next(const struct kernel *k,
+				  const struct object *after);
+/* One user less. */
 void model__object_put(struct kernel *k, struct object *o);
+/* Frees @o if nothing holds it any more, seen or unseen. */
+void model__reap(struct kernel *k, struct object *o);
+void model__reap_all(struct kernel *k);
+void model__objects_free(struct kernel *k);
 int model__close(struct kernel *k, int fd);
-/* Copies of at most a page: -EFAULT for a bad address, never a signal. */
-int model__copy_in(void *to, const void *from, size_t len);
-int model__copy_out(void *to, const void *from, size_t len);
 
 /* inode.c: the pages of a file */
 struct inode {
@@ -152,6 +200,7 @@ struct inode {
 	struct ranges nodes;	  /* node + 1 of each page */
 	struct ranges pins;	  /* how often */
 	struct ranges poison;	  /* 1 = a memory error */
+	struct tree maps;	  /* of it, by offset */
 	struct pool *pool;
 };
 
@@ -197,7 +246,8 @@ struct file {
 	struct object o; /* first */
 	struct inode *inode;
 	struct vm *vm;
-	uint64_t flags; /* GMEM_CREATE_* */
+	struct tree slots; /* by offset */
+	uint64_t flags;	   /* GMEM_CREATE_* */
 };
 
 int model__file_create(struct kernel *k, struct vm *vm, const void *arg);
@@ -213,14 +263,17 @@ int model__fstatfs(struct kernel *k, int fd, uint64_t *magic);
 
 /* map.c */
 struct mapping {
-	struct mapping *next;
-	uint64_t start, end; /* addresses */
-	uint64_t offset;
+	struct node at; /* addresses */
+	struct node in; /* the file, at these offsets */
 	struct file *file;
 };
 
 /* The mapping at @addr, or NULL. */
-struct mapping *model__map_at(struct kernel *k, uint64_t addr);
+struct mapping *model__map_at(const struct kernel *k, uint64_t addr);
+/* The first behind @after, or NULL, with a part of [@start, @end). */
+struct mapping *model__map_meet(const struct kernel *k,
+				const struct mapping *after, uint64_t start,
+				uint64_t end);
 int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 		int fd, uint64_t offset);
 int model__munmap(struct kernel *k, void *addr, size_t len);
@@ -247,12 +300,15 @@ int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
 int model__settle(struct inode *i, uint64_t offset, uint64_t len);
 
 /* vm.c */
+#define MODEL_ADDRESS_SPACES 2
+
 struct slot {
-	struct slot *next;
-	uint32_t id, address_space, flags;
-	uint64_t gpa, len, userspace_addr;
-	struct file *file; /* NULL: none, or closed under the slot */
-	uint64_t offset;
+	struct node number; /* its id, with the address space above 16 bits */
+	struct node at;	    /* guest addresses */
+	struct node in;	    /* its file, at these offsets */
+	struct file *file;  /* NULL: none, or closed under the slot */
+	uint64_t userspace_addr;
+	uint32_t flags;
 };
 
 struct vm {
@@ -260,9 +316,10 @@ struct vm {
 	uint32_t type;	 /* the number of KVM_CREATE_VM; 0 on arm64 */
 	unsigned int ipa_bits;
 	bool dead;
-	struct slot *slots;
-	uint64_t bytes;		  /* of all slots */
-	struct ranges attributes; /* by guest address */
+	struct tree slots;			  /* by number */
+	struct tree spaces[MODEL_ADDRESS_SPACES]; /* by address */
+	uint64_t bytes;				  /* of all slots */
+	struct ranges attributes;		  /* by guest address */
 };
 
 void model__vm_free(struct vm *vm);
@@ -290,7 +347,11 @@ int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
 
 int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
 		    bool second);
-void model__slots_lose_file(struct vm *vm, const struct file *f);
+/* The one at @gpa in the first address space, or NULL. */
+struct slot *model__slot_at(const struct vm *vm, uint64_t gpa);
+struct slot *model__slot_find(const struct vm *vm, uint32_t id,
+			      uint32_t address_space);
+void model__slots_lose_file(struct file *f);
 void model__slots_free(struct vm *vm);
 
 #endif

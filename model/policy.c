@@ -249,8 +249,8 @@ static bool misplaced(const struct mapping *m, uint64_t from, uint64_t to,
 		      uint64_t nodes)
 {
 	const struct inode *i = m->file->inode;
-	uint64_t pos = m->offset + (from - m->start);
-	uint64_t end = m->offset + (to - m->start), node;
+	uint64_t pos = m->in.start + (from - m->at.start);
+	uint64_t end = m->in.start + (to - m->at.start), node;
 
 	if (end > i->size)
 		end = i->size;
@@ -261,7 +261,7 @@ static bool misplaced(const struct mapping *m, uint64_t from, uint64_t to,
 		pos = model__inode_data(i, pos);
 		if (pos >= end)
 			break;
-		page = (void *)(uintptr_t)(m->start + (pos - m->offset));
+		page = (void *)(uintptr_t)(m->at.start + (pos - m->in.start));
 		if (gmem__sys_linux.move_pages(NULL, 1, &page, &status) < 0 ||
 		    status < 0)
 			continue;
@@ -284,7 +284,7 @@ struct wish {
 static int set_policy(struct kernel *k, const struct mapping *m, uint64_t from,
 		      uint64_t to, uint64_t policy)
 {
-	uint64_t offset = m->offset + (from - m->start), stop;
+	uint64_t offset = m->in.start + (from - m->at.start), stop;
 	int r = 0;
 
 	for (; r == 0 && from < to; offset += stop - from, from = stop) {
@@ -306,14 +306,12 @@ static int set_policy(struct kernel *k, const struct mapping *m, uint64_t from,
 static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
 		     uint64_t end, const struct wish *w)
 {
-	uint64_t from = start > m->start ? start : m->start;
-	uint64_t to = end < m->end ? end : m->end;
+	uint64_t from = start > m->at.start ? start : m->at.start;
+	uint64_t to = end < m->at.end ? end : m->at.end;
 	bool wrong;
 	int r;
 
-	if (from >= to)
-		return 0;
-	r = model__settle(m->file->inode, m->offset + (from - m->start),
+	r = model__settle(m->file->inode, m->in.start + (from - m->at.start),
 			  to - from);
 	if (r < 0)
 		return r;
@@ -332,7 +330,7 @@ int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
 {
 	struct wish w = { .flags = flags };
 	uint64_t start = (uintptr_t)addr, end;
-	const struct mapping *m;
+	const struct mapping *m = NULL;
 	bool any;
 	int r = check_mode(mode);
 
@@ -357,7 +355,7 @@ int model__mbind(struct kernel *k, void *addr, size_t len, int mode,
 	/* Only the default may be given to holes as well. */
 	if (w.policy && msync(addr, end - start, MS_ASYNC) < 0)
 		return -EFAULT;
-	for (m = k->maps; m; m = m->next) {
+	while ((m = model__map_meet(k, m, start, end)) != NULL) {
 		int e = bind_part(k, m, start, end, &w);
 
 		r = r ? r : e;
@@ -382,7 +380,7 @@ static int write_nodes(const struct kernel *k, unsigned long *user,
 static int node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
 {
 	uint64_t page = addr - addr % k->page_size;
-	uint64_t offset = m->offset + (page - m->start);
+	uint64_t offset = m->in.start + (page - m->at.start);
 	int node, r;
 
 	/* The host knows whether it can be there, not where. */
@@ -408,7 +406,7 @@ static uint64_t policy_of(const struct kernel *k, const struct mapping *m,
 	if (!model__has(k, MODEL_OWN_INODE))
 		return model__ranges_get(&k->vma_policy, addr, NULL);
 	return model__ranges_get(&m->file->inode->policy,
-				 m->offset + (addr - m->start), NULL);
+				 m->in.start + (addr - m->at.start), NULL);
 }
 
 int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
@@ -451,6 +449,7 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode)
 {
 	uint64_t policy, mask, *task = pthread_getspecific(k->task_policy);
+	struct object *o = NULL;
 	bool any;
 	int r = check_mode(mode);
 
@@ -458,7 +457,7 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 		r = read_nodes(nodes, maxnode, &mask, &any);
 	if (r == 0)
 		r = new_policy(k, mode, mask, any, &policy);
-	for (struct object *o = k->objects; r == 0 && o; o = o->next)
+	while (r == 0 && (o = model__object_next(k, o)) != NULL)
 		if (o->type == OBJECT_FILE)
 			r = model__settle(((struct file *)o)->inode, 0,
 					  ((struct file *)o)->inode->size);

@@ -35,6 +35,7 @@ int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 
 	if (r < 0)
 		return r;
+	model__reap_all(k);
 	p = huge(k, page_size) ? find(k, page_size, true) : NULL;
 	if (!p) {
 		r = gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
@@ -62,6 +63,7 @@ int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t *pages,
 
 	if (r < 0)
 		return r;
+	model__reap_all(k);
 	p = page_size ? find(k, page_size, false) : NULL;
 	if (!pages)
 		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,

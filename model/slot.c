@@ -16,14 +16,33 @@
 #define GPA_BITS_X86 48
 #define GPA_BITS_SOFTWARE 52
 
-static struct slot *find(const struct vm *vm, uint32_t id, uint32_t as)
+static struct slot *by_number(const struct vm *vm, uint32_t number)
 {
-	struct slot *s;
+	struct node *n = model__tree_meet(&vm->slots, NULL, number,
+					  (uint64_t)number + 1);
 
-	for (s = vm->slots; s; s = s->next)
-		if (s->id == id && s->address_space == as)
-			return s;
-	return NULL;
+	return n ? CONTAINER(n, struct slot, number) : NULL;
+}
+
+struct slot *model__slot_find(const struct vm *vm, uint32_t id,
+			      uint32_t address_space)
+{
+	bool none = id >> 16 || address_space >> 16;
+
+	return none ? NULL : by_number(vm, address_space << 16 | id);
+}
+
+struct slot *model__slot_at(const struct vm *vm, uint64_t gpa)
+{
+	struct node *n = model__tree_meet(&vm->spaces[0], NULL, gpa, gpa + 1);
+
+	return n ? CONTAINER(n, struct slot, at) : NULL;
+}
+
+/* Those of @number's address space. */
+static struct tree *space(struct vm *vm, uint64_t number)
+{
+	return &vm->spaces[number >> 16];
 }
 
 static int check_flags(const struct kernel *k, const struct vm *vm,
@@ -66,16 +85,16 @@ static int check_numbers(const struct kernel *k, const struct vm *vm,
 	return 0;
 }
 
-static bool overlaps(const struct vm *vm, const struct gmem__region2 *r)
+static bool overlaps(struct vm *vm, const struct gmem__region2 *r)
 {
+	const struct tree *t = space(vm, r->region.slot);
 	uint64_t start = r->region.guest_phys_addr;
 	uint64_t end = start + r->region.memory_size;
-	const struct slot *s;
+	struct node *n = NULL;
 
-	for (s = vm->slots; s; s = s->next)
-		if (s->address_space == r->region.slot >> 16 &&
-		    s->id != (r->region.slot & 0xffff) && s->gpa < end &&
-		    start < s->gpa + s->len)
+	while ((n = model__tree_meet(t, n, start, end)) != NULL)
+		if (CONTAINER(n, struct slot, at)->number.start !=
+		    r->region.slot)
 			return true;
 	return false;
 }
@@ -106,19 +125,15 @@ static int check_file(struct kernel *k, struct vm *vm,
 }
 
 /* Whether that range of it is free. */
-static int check_range(const struct kernel *k, const struct vm *vm,
-		       const struct gmem__region2 *r, const struct file *f)
+static int check_range(const struct kernel *k, const struct gmem__region2 *r,
+		       const struct file *f)
 {
 	uint64_t start = r->guest_memfd_offset;
-	uint64_t end = start + r->region.memory_size;
-	const struct slot *s;
 
-	for (s = f ? vm->slots : NULL; s; s = s->next)
-		if (s->file == f && s->offset < end &&
-		    start < s->offset + s->len)
-			return model__has(k, MODEL_RANGE_EEXIST) ? -EEXIST
-								 : -EINVAL;
-	return 0;
+	if (!f || !model__tree_meet(&f->slots, NULL, start,
+				    start + r->region.memory_size))
+		return 0;
+	return model__has(k, MODEL_RANGE_EEXIST) ? -EEXIST : -EINVAL;
 }
 
 /* The machine's own limits. */
@@ -139,16 +154,20 @@ static int check_machine(const struct kernel *k, const struct vm *vm,
 	}
 }
 
+static uint64_t length(const struct slot *s)
+{
+	return s->at.end - s->at.start;
+}
+
 static int slot_delete(struct vm *vm, struct slot *old)
 {
-	struct slot **p;
-
 	if (!old)
 		return -EINVAL;
-	for (p = &vm->slots; *p != old; p = &(*p)->next)
-		;
-	*p = old->next;
-	vm->bytes -= old->len;
+	model__tree_remove(&vm->slots, &old->number);
+	model__tree_remove(space(vm, old->number.start), &old->at);
+	if (old->file)
+		model__tree_remove(&old->file->slots, &old->in);
+	vm->bytes -= length(old);
 	free(old);
 	return 0;
 }
@@ -162,19 +181,38 @@ static int slot_change(const struct kernel *k, struct vm *vm, struct slot *old,
 
 	if ((r->region.flags & GMEM__MEM_GUEST_MEMFD) ||
 	    r->region.userspace_addr != old->userspace_addr ||
-	    r->region.memory_size != old->len ||
+	    r->region.memory_size != length(old) ||
 	    ((r->region.flags ^ old->flags) & fixed))
 		return -EINVAL;
-	if (r->region.guest_phys_addr != old->gpa) {
+	if (r->region.guest_phys_addr != old->at.start) {
+		uint64_t gpa = r->region.guest_phys_addr, len = length(old);
+
 		if (overlaps(vm, r))
 			return -EEXIST;
 		e = check_machine(k, vm, r, NULL);
 		if (e < 0)
 			return e;
+		model__tree_remove(space(vm, old->number.start), &old->at);
+		model__tree_add(space(vm, old->number.start), &old->at, gpa,
+				gpa + len);
 	}
-	old->gpa = r->region.guest_phys_addr;
 	old->flags = r->region.flags;
 	return 0;
+}
+
+static void slot_enter(struct vm *vm, struct slot *s,
+		       const struct gmem__region2 *r, struct file *f)
+{
+	uint64_t len = r->region.memory_size, gpa = r->region.guest_phys_addr;
+	uint64_t offset = r->guest_memfd_offset;
+	uint32_t number = r->region.slot;
+
+	model__tree_add(&vm->slots, &s->number, number, (uint64_t)number + 1);
+	model__tree_add(space(vm, number), &s->at, gpa, gpa + len);
+	s->file = f;
+	if (f)
+		model__tree_add(&f->slots, &s->in, offset, offset + len);
+	vm->bytes += len;
 }
 
 static int slot_create(struct kernel *k, struct vm *vm,
@@ -192,32 +230,22 @@ static int slot_create(struct kernel *k, struct vm *vm,
 	if (r->region.flags & GMEM__MEM_GUEST_MEMFD)
 		e = check_file(k, vm, r, &f);
 	if (e == 0 && !limit_first)
-		e = check_range(k, vm, r, f);
+		e = check_range(k, r, f);
 	if (e == 0)
 		e = check_machine(k, vm, r, f);
 	if (e == 0 && limit_first)
-		e = check_range(k, vm, r, f);
+		e = check_range(k, r, f);
 	if (e < 0)
 		return e;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	*s = (struct slot){
-		.next = vm->slots,
-		.id = r->region.slot & 0xffff,
-		.address_space = r->region.slot >> 16,
-		.flags = r->region.flags,
-		.gpa = r->region.guest_phys_addr,
-		.len = r->region.memory_size,
-		.userspace_addr = r->region.userspace_addr,
-		.file = f,
-		.offset = r->guest_memfd_offset,
-	};
+	s->flags = r->region.flags;
+	s->userspace_addr = r->region.userspace_addr;
 	/* Remembered: the file may be gone when the guest comes. */
 	if (f && (f->inode->mappable || model__has(k, MODEL_IN_PLACE)))
 		s->flags |= MODEL_SLOT_FILE_ONLY;
-	vm->slots = s;
-	vm->bytes += s->len;
+	slot_enter(vm, s, r, f);
 	return 0;
 }
 
@@ -235,27 +263,26 @@ int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
 		e = check_numbers(k, vm, &r);
 	if (e < 0)
 		return e;
-	old = find(vm, r.region.slot & 0xffff, r.region.slot >> 16);
+	old = by_number(vm, r.region.slot);
 	if (r.region.memory_size == 0)
 		return slot_delete(vm, old);
 	return old ? slot_change(k, vm, old, &r) : slot_create(k, vm, &r);
 }
 
-void model__slots_lose_file(struct vm *vm, const struct file *f)
+void model__slots_lose_file(struct file *f)
 {
-	struct slot *s;
+	struct node *n = NULL;
 
-	for (s = vm->slots; s; s = s->next)
-		if (s->file == f)
-			s->file = NULL;
+	while ((n = model__tree_next(&f->slots, n)) != NULL)
+		CONTAINER(n, struct slot, in)->file = NULL;
 }
 
 void model__slots_free(struct vm *vm)
 {
-	struct slot *s;
+	struct node *n;
 
-	while ((s = vm->slots) != NULL) {
-		vm->slots = s->next;
-		free(s);
+	while ((n = vm->slots.root) != NULL) {
+		model__tree_remove(&vm->slots, n);
+		free(CONTAINER(n, struct slot, number));
 	}
 }

@@ -57,7 +57,7 @@ static int open_device(struct kernel *k, int flags)
 	o = calloc(1, sizeof(*o));
 	if (!o)
 		return -ENOMEM;
-	fd = model__memfd(0, true);
+	fd = model__body(0, true, &o->twin);
 	if (fd < 0) {
 		free(o);
 		return fd;
@@ -65,6 +65,7 @@ static int open_device(struct kernel *k, int flags)
 	r = model__object_add(k, o, OBJECT_DEVICE, fd);
 	if (r < 0) {
 		(void)gmem__sys_linux.close(NULL, fd);
+		(void)gmem__sys_linux.close(NULL, o->twin);
 		free(o);
 		return r;
 	}

@@ -39,15 +39,16 @@ static int vm_create(struct kernel *k, unsigned long arg)
 	r = vm_kind(k, arg, vm);
 	if (r < 0)
 		goto err_free;
-	fd = r = model__memfd(0, true);
+	fd = r = model__body(0, true, &vm->o.twin);
 	if (r < 0)
 		goto err_free;
 	r = model__object_add(k, &vm->o, OBJECT_VM, fd);
-	if (r < 0) {
-		(void)close(fd);
-		goto err_free;
-	}
+	if (r < 0)
+		goto err_fd;
 	return fd;
+err_fd:
+	(void)close(fd);
+	(void)close(vm->o.twin);
 err_free:
 	free(vm);
 	return r;
@@ -57,6 +58,7 @@ void model__vm_free(struct vm *vm)
 {
 	model__slots_free(vm);
 	model__ranges_free(&vm->attributes);
+	(void)close(vm->o.twin);
 	free(vm);
 }
 

@@ -9,6 +9,7 @@
 #define GPA 0x100000ULL
 #define PRIVATE GMEM__ATTRIBUTE_PRIVATE
 #define UNKNOWN 0
+#define MMIO 6
 #define MEMORY_FAULT 39
 
 static unsigned char *memory(struct conform *c, int byte)
@@ -194,6 +195,87 @@ static void bad_userspace_addr(struct conform *c)
 	IS(c_exit_reason(c), UNKNOWN);
 }
 
+static void kvm_by_address(struct conform *c)
+{
+	int vm = c_vm(c, 0);
+	int fd = c_create(c, vm, PAGES * c->page, SHARED);
+	unsigned char *p, byte = 0, *other = memory(c, 0xee);
+
+	IS(c_view(c, fd, &p), 0);
+	p[0] = 0x11;
+	p[c->page] = 0x11;
+	IS(bind_over(c, vm, fd, other), 0);
+	IS(c_kvm_load(c, vm, GPA, &byte), 0);
+	IS(byte, 0xee);
+	IS(c_kvm_store(c, vm, GPA + c->page, 0x22), 0);
+	IS(other[c->page], 0x22);
+	IS(p[c->page], 0x11);
+}
+
+static void kvm_on_private(struct conform *c)
+{
+	int vm = c_vm(c, 1), fd = c_create(c, vm, PAGES * c->page, 0);
+	unsigned char byte = 0, *other = memory(c, 0xee);
+
+	/* in place it begins as such */
+	if (c->have & NEED_BY_GPA)
+		IS(c_attributes(c, vm, GPA, PAGES * c->page, PRIVATE), 0);
+	IS(bind_over(c, vm, fd, other), 0);
+	IS(c_kvm_load(c, vm, GPA, &byte), 0);
+	IS(byte, 0xee);
+	IS(c_kvm_store(c, vm, GPA, 0x33), 0);
+	IS(other[0], 0x33);
+	PAGES_ARE(fd, 0);
+}
+
+static void kvm_finds_no_memory(struct conform *c)
+{
+	int fd = c_file(c);
+	unsigned char byte = 0xff;
+	void *none;
+
+	IS(c_mmap(c, &none, PAGES * c->page, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	   0);
+	IS(bind_over(c, c->vm, fd, none), 0);
+	IS(c_kvm_store(c, c->vm, GPA + 5, 0x44), -EPROTO);
+	IS(c_exit_reason(c), MMIO);
+	IS(c_exit_word(c, 32), GPA + 5);
+	IS(c_kvm_load(c, c->vm, GPA + c->page + 7, &byte), -EPROTO);
+	IS(c_exit_reason(c), MMIO);
+	IS(c_exit_word(c, 32), GPA + c->page + 7);
+	PAGES_ARE(fd, 0);
+}
+
+#define LOW (16UL << 20) /* an address of this process, low enough */
+
+static void kvm_at_address_zero(struct conform *c)
+{
+	struct gmem__region2 r = {
+		.region = { .flags = GMEM__MEM_GUEST_MEMFD,
+			    .guest_phys_addr = GPA,
+			    .memory_size = LOW + c->page },
+	};
+	unsigned char byte = 0, written;
+	volatile unsigned char *own;
+	int loaded, stored;
+
+	r.guest_memfd = (uint32_t)c_create(c, c->vm, LOW + c->page, c->flags);
+	IS(c_region2(c, c->vm, &r), 0);
+	own = mmap((void *)LOW, c->page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	IS((uintptr_t)own, LOW);
+	own[0] = 0x55;
+	loaded = c_kvm_load(c, c->vm, GPA + LOW, &byte);
+	stored = c_kvm_store(c, c->vm, GPA + LOW, 0x66);
+	written = own[0];
+	(void)munmap((void *)LOW, c->page);
+	IS(loaded, 0);
+	IS(byte, 0x55);
+	IS(stored, 0);
+	IS(written, 0x66);
+}
+
 const struct conform_case access_cases[] = {
 	{ "guest: MMAP and INIT_SHARED run from the file", "from_the_file",
 	  NEED_MMAP | NEED_PAGING, from_the_file },
@@ -222,5 +304,14 @@ const struct conform_case access_cases[] = {
 	  attributes_outlive_the_slot },
 	{ "exit: bad userspace_addr", "bad_userspace_addr",
 	  NEED_PRIVATE | NEED_BY_GPA | NEED_PAGING, bad_userspace_addr },
+	{ "guest: KVM's own accesses; trap: KVM's own accesses",
+	  "kvm_by_address", NEED_MMAP | NEED_X86, kvm_by_address },
+	{ "guest: KVM's own accesses to private memory; "
+	  "trap: KVM's own accesses",
+	  "kvm_on_private", NEED_PRIVATE | NEED_X86, kvm_on_private },
+	{ "exit: KVM's own access finds no memory", "kvm_finds_no_memory",
+	  NEED_GMEM | NEED_X86, kvm_finds_no_memory },
+	{ "guest: KVM's own accesses; trap: userspace_addr 0",
+	  "kvm_at_address_zero", NEED_GMEM | NEED_X86, kvm_at_address_zero },
 	{ 0 },
 };

@@ -154,6 +154,9 @@ int c_child(struct conform *c, int (*fn)(struct conform *c, int fd), int fd);
 /* guest.c: one byte, as a vCPU accesses it; 0 or -errno of KVM_RUN. */
 int c_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte);
 int c_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte);
+/* The same by KVM itself, for the guest: -EPROTO when it finds no memory. */
+int c_kvm_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte);
+int c_kvm_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte);
 /* The exit after that, by the layout of struct kvm_run. */
 uint32_t c_exit_reason(const struct conform *c);
 uint64_t c_exit_word(const struct conform *c, unsigned int at);

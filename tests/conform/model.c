@@ -189,8 +189,10 @@ static void accesses_go_where_the_slot_says(void **state)
 	assert_int_equal(w->err.done, 0);
 	t_refused(guest(w, GPA, NULL, 1, 0), -EINVAL, GMEM_REASON_NULL_ARGUMENT,
 		  w->err);
-	t_refused(guest(w, GPA, buf, 1, 4), -EINVAL, GMEM_REASON_FLAG_UNKNOWN,
+	t_refused(guest(w, GPA, buf, 1, 8), -EINVAL, GMEM_REASON_FLAG_UNKNOWN,
 		  w->err);
+	t_refused(guest(w, GPA, buf, 1, GMEM_MODEL_KVM | GMEM_MODEL_PRIVATE),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, w->err);
 	t_refused(guest(w, UINT64_MAX, buf, 2, 0), -EINVAL,
 		  GMEM_REASON_GPA_OVERFLOW, w->err);
 }

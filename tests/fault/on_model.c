@@ -121,8 +121,9 @@ static void start(struct fault *t)
 static bool stop(struct fault *t)
 {
 	const struct kernel *k = t->model;
-	bool left_over = k->maps || k->n_fds != 1 || k->holds != 2 ||
-			 !k->objects || k->objects->next;
+	const struct object *o = model__object_next(k, NULL);
+	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 || !o ||
+			 model__object_next(k, o);
 
 	for (size_t i = 0; i < MODEL_POOLS; i++)
 		left_over |= k->pools[i].used != 0;
@@ -139,8 +140,10 @@ static bool stop(struct fault *t)
 /* No list of ranges has room to grow: the next change allocates. */
 static void tighten(struct kernel *k)
 {
+	struct object *o = NULL;
+
 	k->vma_policy.room = k->vma_policy.n;
-	for (struct object *o = k->objects; o; o = o->next) {
+	while ((o = model__object_next(k, o)) != NULL) {
 		if (o->type == OBJECT_VM) {
 			struct ranges *m = &((struct vm *)o)->attributes;
 
@@ -195,11 +198,12 @@ static void listed(struct fault *t, const char *caller)
 static struct count count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
+	struct node *n = NULL;
 
 	for (int fd = 0; fd < FDS; fd++)
 		c.fds += fcntl(fd, F_GETFD) >= 0;
 	c.allocs = t->model->holds - (unsigned int)t->model->n_fds;
-	for (const struct mapping *m = t->model->maps; m; m = m->next)
+	while ((n = model__tree_next(&t->model->maps, n)) != NULL)
 		c.allocs--;
 	return c;
 }
@@ -214,10 +218,7 @@ static bool slot(struct fault *t, uint32_t id)
 	const struct vm *vm =
 		(const struct vm *)model__object(t->model, gmem_vm_fd(t->u.vm));
 
-	for (const struct slot *s = vm->slots; s; s = s->next)
-		if (s->id == id && s->address_space == 0)
-			return true;
-	return false;
+	return model__slot_find(vm, id, 0) != NULL;
 }
 
 static bool private(struct fault *t, uint64_t offset)
@@ -286,15 +287,21 @@ static void say_ranges(struct text *x, const char *what, const struct ranges *m)
 
 static void say_vm(struct text *x, const struct vm *vm)
 {
+	struct node *n = NULL;
+
 	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
-	    (uintmax_t)vm->o.ino, vm->type, vm->dead, vm->bytes);
-	for (const struct slot *s = vm->slots; s; s = s->next)
+	    (uintmax_t)vm->o.inode.start, vm->type, vm->dead, vm->bytes);
+	while ((n = model__tree_next(&vm->slots, n)) != NULL) {
+		const struct slot *s = CONTAINER(n, struct slot, number);
+
 		say(x,
-		    "  slot %u.%u flags %#x gpa %#" PRIx64 " + %#" PRIx64
+		    "  slot %#" PRIx64 " flags %#x gpa %#" PRIx64 "-%#" PRIx64
 		    " at %#" PRIx64 ", file %ju + %#" PRIx64 "\n",
-		    s->address_space, s->id, s->flags, s->gpa, s->len,
-		    s->userspace_addr, s->file ? (uintmax_t)s->file->o.ino : 0,
-		    s->offset);
+		    n->start, s->flags, s->at.start, s->at.end,
+		    s->userspace_addr,
+		    s->file ? (uintmax_t)s->file->o.inode.start : 0,
+		    s->in.start);
+	}
 	say_ranges(x, "attributes", &vm->attributes);
 }
 
@@ -305,8 +312,8 @@ static void say_file(struct text *x, const struct file *f)
 
 	assert_int_equal(model__inode_resident(i, 0, i->size, &pages), 0);
 	say(x, "file %ju of vm %ju: %#" PRIx64 " bytes, %ju pages\n",
-	    (uintmax_t)f->o.ino, (uintmax_t)f->vm->o.ino, i->size,
-	    (uintmax_t)pages);
+	    (uintmax_t)f->o.inode.start,
+	    (uintmax_t)f->vm->o.inode.start, i->size, (uintmax_t)pages);
 	say_ranges(x, "attributes", &i->attributes);
 	say_ranges(x, "policy", &i->policy);
 	say_ranges(x, "nodes", &i->nodes);
@@ -318,9 +325,10 @@ static void state(struct fault *t, char *buf, size_t len)
 {
 	const struct kernel *k = t->model;
 	struct text x = { buf, buf + len };
+	struct object *o = NULL;
 
 	buf[0] = '\0';
-	for (const struct object *o = k->objects; o; o = o->next) {
+	while ((o = model__object_next(k, o)) != NULL) {
 		if (o->type == OBJECT_VM)
 			say_vm(&x, (const struct vm *)o);
 		else if (o->type == OBJECT_FILE)

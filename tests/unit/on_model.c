@@ -104,7 +104,8 @@ unsigned int on_model_mappings(const struct on_model *m)
 {
 	unsigned int n = 0;
 
-	for (const struct mapping *p = m->k->maps; p; p = p->next)
+	for (const struct node *p = NULL;
+	     (p = model__tree_next(&m->k->maps, p)) != NULL;)
 		n++;
 	return n;
 }

@@ -202,7 +202,7 @@ static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
 	refused(l,
 		gmem_bind(l->g, 2, 2 * GPA, 0, FILE_SIZE / 2, &opts, &l->err),
-		GMEM_REASON_HVA_PRIVATE);
+		GMEM_REASON_PRIVATE);
 }
 
 /* A file that starts private, with and without LEAVE_SHARED. */
