@@ -173,12 +173,12 @@ static void close_keeps_the_file_until_its_mappings_are_gone(void **state)
 
 static void unmap_rest(const struct on_model *m)
 {
-	const struct mapping *p;
+	const struct node *n;
 
-	while ((p = m->k->maps) != NULL)
+	while ((n = model__tree_next(&m->k->maps, NULL)) != NULL)
 		assert_int_equal(model__sys.munmap(m->k,
-						   (void *)(uintptr_t)p->start,
-						   p->end - p->start),
+						   (void *)(uintptr_t)n->start,
+						   n->end - n->start),
 				 0);
 }
 
