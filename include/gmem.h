@@ -266,7 +266,8 @@ GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
 /*
  * Takes the whole tree down: slots, mappings, files, VM.  Every handle under
  * @vm is gone afterwards, also after a failure, of which the first is
- * returned.  The only call that is of use in a forked child: it releases
+ * returned; only in a callback it is refused.  What KVM still reaches through
+ * a slot that could not be deleted stays mapped.  The only call that is of use in a forked child: it releases
  * what the child inherited.  NULL is a no-op.
  */
 GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);

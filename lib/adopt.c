@@ -64,36 +64,74 @@ static int find_flags(struct gmem *g, uint64_t flags, struct gmem_error *err)
 	return 0;
 }
 
-/* The @n-th file of the VM's, which the lock is not held to look at. */
-static int nth_fd(struct gmem_vm *vm, unsigned int n)
+/*
+ * The handle of the VM's that has this file, or NULL; with vm->lock held.
+ * *@ask: one whose file was never asked for its identity.
+ */
+static const struct gmem *owner(struct gmem_vm *vm, int fd,
+				const struct gmem__stat *st, struct gmem **ask)
 {
-	const struct gmem *g;
-	int fd;
+	struct gmem *g;
 
-	(void)pthread_mutex_lock(&vm->lock);
-	for (g = vm->files; g && n; g = g->next)
-		n--;
-	fd = g ? g->fd : -1;
-	(void)pthread_mutex_unlock(&vm->lock);
-	return fd;
+	*ask = NULL;
+	for (g = vm->files; g; g = g->next) {
+		if (g->fd == fd ||
+		    (g->identified && g->ino == st->ino && g->dev == st->dev))
+			return g;
+		if (!g->identified)
+			*ask = g;
+	}
+	return NULL;
 }
 
-/* Two handles of one file would be two records, and close each other's fd. */
-static int check_owned(struct gmem_vm *vm, int fd, const struct gmem__stat *st,
-		       struct gmem_error *err)
+/* Asked once a file, without the lock, while which the handle may go. */
+static void identify(struct gmem_vm *vm, const struct gmem *who, int fd)
 {
-	struct gmem__stat other = { 0 };
-	int own;
+	struct gmem__stat st = { 0 };
+	int r = gmem__fstat(&vm->ctx, fd, &st);
+	struct gmem *g;
 
-	for (unsigned int n = 0; (own = nth_fd(vm, n)) >= 0; n++)
-		if (own == fd || (gmem__fstat(&vm->ctx, own, &other) == 0 &&
-				  other.ino == st->ino && other.dev == st->dev))
-			return gmem__fail(err, GMEM_REASON_ALREADY_OWNED,
-					  (uint64_t)fd, (uint64_t)own,
-					  "the file of fd %d has a handle "
-					  "already, with fd %d",
-					  fd, own);
-	return 0;
+	(void)pthread_mutex_lock(&vm->lock);
+	for (g = vm->files; g && g != who; g = g->next)
+		;
+	if (g && g->fd == fd) {
+		g->identified = true;
+		g->ino = r < 0 ? 0 : st.ino;
+		g->dev = r < 0 ? 0 : st.dev;
+	}
+	(void)pthread_mutex_unlock(&vm->lock);
+}
+
+/*
+ * Into the VM's list, unless the file is there: two handles of one file would
+ * be two records, and close each other's descriptor.
+ */
+static int link_once(struct gmem *g, const struct gmem__stat *st,
+		     struct gmem_error *err)
+{
+	struct gmem_vm *vm = g->vm;
+	const struct gmem *other;
+	struct gmem *ask;
+	int own, fd = g->fd;
+
+	g->identified = true;
+	g->ino = st->ino;
+	g->dev = st->dev;
+	do {
+		(void)pthread_mutex_lock(&vm->lock);
+		other = owner(vm, fd, st, &ask);
+		own = other ? other->fd : ask ? ask->fd : -1;
+		if (own < 0)
+			gmem__file_link(g);
+		(void)pthread_mutex_unlock(&vm->lock);
+		if (!other && ask)
+			identify(vm, ask, own);
+	} while (!other && ask);
+	if (!other)
+		return 0;
+	return gmem__fail(
+		err, GMEM_REASON_ALREADY_OWNED, (uint64_t)fd, (uint64_t)own,
+		"the file of fd %d has a handle already, with fd %d", fd, own);
 }
 
 static int adopt_checks(const struct gmem__ctx *ctx, int fd,
@@ -125,8 +163,6 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 	struct gmem *g;
 	int r = adopt_checks(ctx, fd, o, &st, err);
 
-	if (r == 0 && vm)
-		r = check_owned(vm, fd, &st, err);
 	if (r < 0)
 		return r;
 	/* The attributes of a foreign file are not ours to set by gpa. */
@@ -137,13 +173,16 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 	if (r < 0)
 		return r;
 	g->fd = fd;
-	r = find_flags(g, o->flags, err);
+	r = vm ? link_once(g, &st, err) : 0;
+	if (r == 0)
+		r = find_flags(g, o->flags, err);
 	if (r == 0) {
 		r = gmem__set_cloexec(ctx, fd);
 		if (r < 0)
 			(void)gmem__fail_call(err, r, "fcntl(F_SETFD)");
 	}
 	if (r < 0) {
+		gmem__file_unlink(g);
 		(void)gmem__unmap_all(g);
 		gmem__file_free(g);
 		return r;

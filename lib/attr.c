@@ -42,8 +42,8 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 static int no_shared_side(uint64_t at, struct gmem_error *err)
 {
 	return gmem__fail(err, GMEM_REASON_NO_SHARED_SIDE, at, 0,
-			  "nothing that can be shared is behind offset "
-			  "0x%" PRIx64 ": each access of the guest would fail",
+			  "nothing that guest and host could share is behind "
+			  "offset 0x%" PRIx64,
 			  at);
 }
 
@@ -358,9 +358,9 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	state = attributes == GMEM_ATTRIBUTE_PRIVATE ? GMEM__PRIVATE
 						     : GMEM__SHARED;
 	unbacked = o.flags & GMEM_ATTRIBUTES_UNBACKED;
-	if (!g->record.blocks) {
+	if (!g->record.blocks || (o.flags & GMEM_ATTRIBUTES_CHECK_ONLY)) {
 		r = gmem__attr_check(g, offset, len, state, unbacked, err);
-		gmem__set_done(err, r < 0 ? 0 : len);
+		gmem__set_done(err, r < 0 || g->record.blocks ? 0 : len);
 		return r;
 	}
 	r = gmem__ticket_take(g->vm, &ticket, &range, 1,
@@ -368,7 +368,7 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return r;
 	r = gmem__attr_check(g, offset, len, state, unbacked, err);
-	if (r == 0 && !(o.flags & GMEM_ATTRIBUTES_CHECK_ONLY))
+	if (r == 0)
 		r = gmem__attr_convert(g, offset, len, state, o.cancel, err);
 	gmem__ticket_return(g->vm, &ticket);
 	return r;

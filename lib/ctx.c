@@ -27,7 +27,8 @@ int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
 	r = gmem__mmap(ctx, &page, ctx->page_size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r < 0)
-		return gmem__fail_call(err, r, "mapping the fork cookie");
+		return gmem__fail_map(err, r, ctx->page_size,
+				      "mapping the fork cookie");
 	r = gmem__madvise(ctx, page, ctx->page_size, MADV_WIPEONFORK);
 	if (r < 0) {
 		(void)gmem__munmap(ctx, page, ctx->page_size);

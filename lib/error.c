@@ -162,6 +162,18 @@ int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
 				    gmem__errno_name(sys)));
 }
 
+int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
+		   const char *what)
+{
+	if (sys != -EAGAIN)
+		return gmem__fail_call(err, sys, what);
+	return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys, len, 0,
+			      "%s: 0x%" PRIx64 " bytes are more than "
+			      "RLIMIT_MEMLOCK leaves, and mlockall(MCL_FUTURE) "
+			      "counts them",
+			      what, len);
+}
+
 int gmem_strerror(const struct gmem_error *err, char *buf, size_t len)
 {
 	if (!err || !sized(err))

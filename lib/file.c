@@ -84,8 +84,8 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 			    : -ENOMEM;
 		if (r < 0) {
 			gmem__free(ctx, g);
-			return gmem__fail_call(err, r,
-					       "mapping the attribute record");
+			return gmem__fail_map(err, r, g->record_len,
+					      "mapping the attribute record");
 		}
 		gmem__record_init(&g->record, g->record_mem, size,
 				  ctx->page_size);
@@ -131,14 +131,23 @@ void gmem__file_free(struct gmem *g)
 	gmem__free(&own, g);
 }
 
-static void file_link(struct gmem *g)
+void gmem__file_link(struct gmem *g)
 {
-	(void)pthread_mutex_lock(&g->vm->lock);
 	g->next = g->vm->files;
 	g->prev = &g->vm->files;
 	if (g->next)
 		g->next->prev = &g->next;
 	g->vm->files = g;
+}
+
+void gmem__file_unlink(struct gmem *g)
+{
+	if (!g->prev)
+		return;
+	(void)pthread_mutex_lock(&g->vm->lock);
+	*g->prev = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
 	(void)pthread_mutex_unlock(&g->vm->lock);
 }
 
@@ -155,8 +164,11 @@ void gmem__file_start(struct gmem *g)
 		gmem__record_fix(&g->record, g->size, g->ctx->page_size, s);
 	else if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		gmem__record_set(&g->record, 0, g->size, s);
-	if (g->vm)
-		file_link(g);
+	if (!g->vm || g->prev)
+		return;
+	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__file_link(g);
+	(void)pthread_mutex_unlock(&g->vm->lock);
 }
 
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
@@ -187,15 +199,6 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 	return 0;
 }
 
-static void file_unlink(struct gmem *g)
-{
-	(void)pthread_mutex_lock(&g->vm->lock);
-	*g->prev = g->next;
-	if (g->next)
-		g->next->prev = g->prev;
-	(void)pthread_mutex_unlock(&g->vm->lock);
-}
-
 /* What can fail comes first: then the handle is as before. */
 int gmem_close(struct gmem *g, struct gmem_error *err)
 {
@@ -206,7 +209,7 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	r = gmem__ctx_check(g->ctx, err);
 	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
-	if (g->vm && g->slots)
+	if (g->vm)
 		gmem__slots_retry(g->vm, g, NULL);
 	if (g->vm)
 		(void)pthread_mutex_lock(&g->vm->lock);
@@ -217,8 +220,7 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 		r = gmem__file_unmap(g, err);
 	if (r < 0)
 		return r;
-	if (g->vm)
-		file_unlink(g);
+	gmem__file_unlink(g);
 	gmem__file_release(g);
 	return 0;
 }

@@ -9,6 +9,9 @@
 int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 		     bool converts, struct gmem **out, struct gmem_error *err);
 void gmem__file_free(struct gmem *g);
+/* The VM's list of files; linking with its lock held. */
+void gmem__file_link(struct gmem *g);
+void gmem__file_unlink(struct gmem *g);
 /* .fd and .flags are set: the first state of its pages, the VM's list. */
 void gmem__file_start(struct gmem *g);
 /*

@@ -116,6 +116,8 @@ struct gmem {
 	struct gmem_vm *vm; /* NULL: a file without a VM */
 	struct gmem *next;  /* in vm->files */
 	struct gmem **prev; /* what points to it there */
+	bool identified;    /* the two below are known */
+	uint64_t ino, dev;
 	int fd;
 	uint64_t size;
 	uint64_t page_size; /* the file's: the huge page or the host's */
@@ -129,7 +131,7 @@ struct gmem {
 	unsigned char *view;  /* the whole file, made when first bound */
 	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
 	unsigned int reserved;	       /* slots that lie in it, or will */
-	bool leak; /* KVM still uses view and reservation: never unmap */
+	bool leak; /* KVM still uses what is mapped: never unmap */
 	struct gmem__map *maps;
 	struct gmem__map *left; /* could not be unmapped yet */
 	unsigned int slots;	/* in the table; under the VM's lock */
@@ -210,6 +212,9 @@ gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 /* Marks what gmem__fail*() said as worked out after the fact. */
 int gmem__diagnosed(struct gmem_error *err, int code);
 void gmem__set_done(struct gmem_error *err, uint64_t done);
+/* mmap(2) was refused: what mlockall(2) counts has a reason of its own. */
+int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
+		   const char *what);
 /* Adds that what failed could not take its slot back either. */
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
 /* "ENOMEM" for -ENOMEM. */
@@ -355,6 +360,8 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
  * what could not be removed is kept.
  */
 int gmem__unmap_all(struct gmem *g);
+/* Whether a part of these addresses is a mapping of the file's. */
+bool gmem__maps_meet(struct gmem *g, uint64_t addr, uint64_t len);
 /* Forgets the mappings that are left. */
 void gmem__maps_free(struct gmem *g);
 

@@ -106,10 +106,10 @@ int gmem__unmap_all(struct gmem *g)
 		return 0;
 	}
 	first = unmap_list(g, &g->left);
-	r = unmap_list(g, &g->maps);
-	first = first ? first : r;
 	if (g->leak)
 		return first;
+	r = unmap_list(g, &g->maps);
+	first = first ? first : r;
 	r = unmap_list(g, &g->reservation);
 	first = first ? first : r;
 	if (g->view) {
@@ -119,6 +119,21 @@ int gmem__unmap_all(struct gmem *g)
 		first = first ? first : r;
 	}
 	return first;
+}
+
+bool gmem__maps_meet(struct gmem *g, uint64_t addr, uint64_t len)
+{
+	const struct gmem__map *m;
+	uint64_t at = (uintptr_t)g->view;
+	bool meet = g->view && at < addr + len && addr < at + g->size;
+
+	(void)pthread_mutex_lock(&g->lock);
+	for (m = g->maps; m && !meet; m = m->next) {
+		at = (uintptr_t)m->addr;
+		meet = at < addr + len && addr < at + m->len;
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+	return meet;
 }
 
 static void free_list(struct gmem *g, struct gmem__map **list)

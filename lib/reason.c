@@ -243,7 +243,8 @@ static const struct {
 		"make the file with GMEM_CREATE_MMAP: arm64 binds no other",
 	},
 	[GMEM_REASON_USERSPACE_ADDR] = {
-		"userspace-addr", -EINVAL, "pass a page-aligned user address",
+		"userspace-addr", -EINVAL,
+		"pass a page-aligned address of this process, 64 KiB or above",
 	},
 	[GMEM_REASON_UNKNOWN_SLOT] = {
 		"unknown-slot", -EEXIST,

@@ -13,13 +13,6 @@
 
 static int failed(int sys, uint64_t len, struct gmem_error *err)
 {
-	if (sys == -EAGAIN)
-		return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys,
-				      len, 0,
-				      "0x%" PRIx64 " bytes of addresses are "
-				      "more than RLIMIT_MEMLOCK leaves, and "
-				      "mlockall(MCL_FUTURE) counts them",
-				      len);
 	if (sys == -ENOMEM)
 		return gmem__fail_sys(err, GMEM_REASON_ADDRESS_LIMIT, 0, sys,
 				      len, 0,
@@ -27,7 +20,7 @@ static int failed(int sys, uint64_t len, struct gmem_error *err)
 				      " bytes of addresses, as many as the "
 				      "file has",
 				      len);
-	return gmem__fail_call(err, sys, "reserving addresses");
+	return gmem__fail_map(err, sys, len, "reserving addresses");
 }
 
 int gmem__reservation_get(struct gmem *g, unsigned char **out,

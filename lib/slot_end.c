@@ -149,13 +149,13 @@ static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
 
 	if (b) {
 		s = gmem__bind_conflict(vm, g, b);
-		return s && s->state == GMEM__SLOT_STUCK && s->pass != pass
+		return s && s->state == GMEM__SLOT_STUCK && s->pass < pass
 			       ? s
 			       : NULL;
 	}
 	for (s = vm->stuck; s; s = s->next_stuck)
 		if (s->state == GMEM__SLOT_STUCK && s->s.gmem == g &&
-		    s->pass != pass)
+		    s->pass < pass)
 			return s;
 	return NULL;
 }
@@ -191,20 +191,53 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 	} while (s);
 }
 
-/* What an adopted VM keeps of a slot would be there for the VMM's next one. */
-static int delete_one(struct gmem_vm *vm, struct gmem__slot *s)
+/*
+ * A slot of the VMM's on memory that the library mapped: it is not ours to
+ * delete, nor that memory to unmap.
+ */
+static bool keeps_mapping(const struct gmem__slot *s)
 {
-	int r = gmem__slot_delete(vm, &s->s);
+	const struct gmem_slot *p = &s->s;
 
-	if (r < 0) {
-		s->s.gmem->leak = true;
-		return r;
+	return (p->flags & GMEM_SLOT_NOTED) && p->gmem &&
+	       gmem__maps_meet(p->gmem, p->userspace_addr, p->len);
+}
+
+static int end_one(struct gmem_vm *vm, struct gmem__slot *s,
+		   struct gmem_error *err)
+{
+	const struct gmem_slot *p = &s->s;
+	int r = 0;
+
+	if (keeps_mapping(s)) {
+		p->gmem->leak = true;
+		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, p->slot,
+				  p->userspace_addr,
+				  "slot %u, which the VMM made, was not "
+				  "forgotten: its memory stays mapped at "
+				  "0x%" PRIx64,
+				  p->slot, p->userspace_addr);
 	}
-	if (vm->owns_fd || !gmem__by_gpa(vm, &s->s))
+	if (p->flags & GMEM_SLOT_NOTED)
 		return 0;
-	r = gmem__gpa_attributes(vm, s->s.gpa, s->s.len, GMEM_ATTRIBUTE_SHARED,
-				 NULL);
-	return r == -EIO ? 0 : r;
+	r = gmem__slot_delete(vm, p);
+	if (r < 0) {
+		p->gmem->leak = true;
+		return gmem__fail_sys(err, GMEM_REASON_SLOT_STUCK, -EBUSY, r,
+				      p->slot, p->userspace_addr,
+				      "slot %u could not be deleted, %s: what "
+				      "KVM reaches through it stays mapped at "
+				      "0x%" PRIx64,
+				      p->slot, gmem__errno_name(r),
+				      p->userspace_addr);
+	}
+	/* What an adopted VM keeps would be there for the VMM's next slot. */
+	if (!vm->owns_fd && gmem__by_gpa(vm, p))
+		r = gmem__gpa_attributes(vm, p->gpa, p->len,
+					 GMEM_ATTRIBUTE_SHARED, NULL);
+	if (r == 0 || r == -EIO) /* dead: there is no guest any more */
+		return 0;
+	return gmem__fail_call(err, r, "resetting a slot's attributes");
 }
 
 int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
@@ -213,23 +246,8 @@ int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 	int first = 0, r;
 
 	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {
-		if (s->s.flags & GMEM_SLOT_NOTED)
-			continue;
-		r = delete_one(vm, s);
-		if (r == 0 || first)
-			continue;
-		first = s->s.gmem->leak
-				? gmem__fail_sys(
-					  err, GMEM_REASON_SLOT_STUCK, r, r,
-					  s->s.slot, s->s.userspace_addr,
-					  "slot %u could not be deleted, %s: "
-					  "what KVM reaches through it stays "
-					  "mapped at 0x%" PRIx64,
-					  s->s.slot, gmem__errno_name(r),
-					  s->s.userspace_addr)
-				: gmem__fail_call(err, r,
-						  "resetting a slot's "
-						  "attributes");
+		r = end_one(vm, s, first ? NULL : err);
+		first = first ? first : r;
 	}
 	return first;
 }

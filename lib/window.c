@@ -140,13 +140,8 @@ void gmem__window_close(struct gmem *g, struct gmem__window *w)
 
 int gmem__window_failed(int sys, struct gmem_error *err)
 {
-	if (sys == -EAGAIN)
-		return gmem__fail_sys(err, GMEM_REASON_LOCK_LIMIT, -ENOMEM, sys,
-				      0, 0,
-				      "mapping the guest_memfd failed: what "
-				      "is mapped would be locked, beyond "
-				      "RLIMIT_MEMLOCK");
-	return gmem__fail_call(err, sys, "mapping the guest_memfd");
+	return gmem__fail_map(err, sys, GMEM__WINDOW,
+			      "mapping the guest_memfd");
 }
 
 uint64_t gmem__populate_prefix(const struct gmem__ctx *ctx, void *addr,

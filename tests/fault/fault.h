@@ -36,6 +36,7 @@ struct fault {
 	uint64_t page; /* of the file */
 	uint64_t gpa;  /* where @g is bound, if it is */
 	int fd;	       /* made by the test, borrowed or given away */
+	void *mapped;  /* by gmem_mmap(), a page */
 	bool touched;  /* run() saw its *out change on failure */
 	size_t len;
 	unsigned char buf[4096];

@@ -312,8 +312,8 @@ static void say_file(struct text *x, const struct file *f)
 
 	assert_int_equal(model__inode_resident(i, 0, i->size, &pages), 0);
 	say(x, "file %ju of vm %ju: %#" PRIx64 " bytes, %ju pages\n",
-	    (uintmax_t)f->o.inode.start,
-	    (uintmax_t)f->vm->o.inode.start, i->size, (uintmax_t)pages);
+	    (uintmax_t)f->o.inode.start, (uintmax_t)f->vm->o.inode.start,
+	    i->size, (uintmax_t)pages);
 	say_ranges(x, "attributes", &i->attributes);
 	say_ranges(x, "policy", &i->policy);
 	say_ranges(x, "nodes", &i->nodes);

@@ -84,6 +84,7 @@ static void tree(struct fault *t)
 	t->g = g;
 	fault_bind(t, 1, 2 * GiB);
 	t_ok(gmem_mmap(g, 0, t->page, &m, &p, &err), err);
+	t->mapped = p;
 }
 
 /*
@@ -94,18 +95,19 @@ static int destroy_vm(struct fault *t, struct gmem_error *err)
 {
 	uint64_t size = t->g ? gmem_size(t->g) : 0;
 	struct gmem_slot s = { .sz = sizeof(s) };
-	void *behind[2] = { NULL };
+	void *behind[3] = { t->mapped };
 	unsigned char there;
 	int r;
 
 	for (uint32_t i = 0; i < 2; i++)
 		if (gmem_slot_get(t->u.vm, i, 0, &s, NULL) == 0)
-			behind[i] = (void *)(uintptr_t)s.userspace_addr;
+			behind[1 + i] = (void *)(uintptr_t)s.userspace_addr;
 	r = gmem_vm_destroy(t->u.vm, err);
-	for (uint32_t i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < 3; i++)
 		if (r < 0 && err->reason == GMEM_REASON_SLOT_STUCK &&
 		    behind[i] && mincore(behind[i], t->page, &there) == 0)
-			(void)t->sys->munmap(t->priv, behind[i], size);
+			(void)t->sys->munmap(t->priv, behind[i],
+					     i ? size : t->page);
 	t->u.vm = NULL;
 	t->g = NULL;
 	return r;

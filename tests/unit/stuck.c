@@ -187,8 +187,9 @@ static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 		on_model_bind(m, 0, GiB);
 		t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
 		will_fail(m, DELETE, EPERM);
-		t_refused(gmem_vm_destroy(m->vm, &m->err), -EPERM,
+		t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
 			  GMEM_REASON_SLOT_STUCK, m->err);
+		assert_int_equal(m->err.sys_errno, EPERM);
 		m->vm = NULL;
 		assert_int_equal(m->err.limit, s.userspace_addr);
 		p = (void *)(uintptr_t)s.userspace_addr;
@@ -197,6 +198,31 @@ static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 				mincore((char *)p + at, m->page, &there), 0);
 		assert_int_equal(munmap(p, 1 * MiB), 0);
 	}
+}
+
+/* Nor what a slot has that the VMM made on it and never took back. */
+static void destroy_unmaps_nothing_under_a_noted_slot(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s), .slot = 7, .gpa = GiB };
+	unsigned char there;
+	void *p[2];
+
+	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	for (int i = 0; i < 2; i++)
+		t_ok(gmem_mmap(m->g, 0, 64 * KiB, NULL, &p[i], &m->err),
+		     m->err);
+	s.gmem = m->g;
+	s.len = m->page;
+	s.userspace_addr = (uintptr_t)p[1] + 64 * KiB - m->page;
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+	t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
+		  GMEM_REASON_SLOT_STUCK, m->err);
+	m->vm = NULL;
+	assert_int_equal(m->err.value, 7);
+	assert_int_equal(mincore(p[1], m->page, &there), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(munmap(p[i], 64 * KiB), 0);
 }
 
 /* ------------------------------------------------------ what slots leave -- */
@@ -235,6 +261,8 @@ static void note(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
 static void a_refused_bind_touches_no_attributes(void **state)
 {
 	struct on_model *m = *state;
+	struct gmem_bind_opts shared = { .sz = sizeof(shared),
+					 .flags = GMEM_BIND_LEAVE_SHARED };
 	char c = 'x';
 
 	on_model_file(m, 1 * MiB, 0);
@@ -249,6 +277,8 @@ static void a_refused_bind_touches_no_attributes(void **state)
 	     m->err);
 	on_model_file(m, 1 * MiB, 0);
 	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, NULL, &m->err), -EEXIST,
+		  GMEM_REASON_UNKNOWN_SLOT, m->err);
+	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, &shared, &m->err), -EEXIST,
 		  GMEM_REASON_UNKNOWN_SLOT, m->err);
 	c = 0;
 	/* a shared page would come from the address, where nothing is */
@@ -328,6 +358,8 @@ int main(void)
 		TEST(the_undo_of_a_bind_that_fails_is_told_of, on_model_73),
 		TEST(destroy_unmaps_nothing_that_kvm_still_reaches,
 		     on_model_73),
+		TEST(destroy_unmaps_nothing_under_a_noted_slot,
+		     on_model_default),
 		TEST(a_refused_bind_touches_no_attributes, on_model_73),
 		TEST(noting_and_forgetting_leaves_one_range, on_model_73),
 		TEST(what_is_left_of_a_range_stays_in_mind, on_model_73),

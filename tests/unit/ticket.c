@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-#define PATIENCE 20000000 /* looks, until a test has hung */
+#define PATIENCE 1000000 /* looks, until a test has hung */
 
 /* A call in a thread of its own. */
 struct call {
