@@ -276,9 +276,9 @@ static void a_refused_bind_touches_no_attributes(void **state)
 			       &m->err),
 	     m->err);
 	on_model_file(m, 1 * MiB, 0);
-	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, NULL, &m->err), -EEXIST,
-		  GMEM_REASON_UNKNOWN_SLOT, m->err);
 	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, &shared, &m->err), -EEXIST,
+		  GMEM_REASON_UNKNOWN_SLOT, m->err);
+	t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, NULL, &m->err), -EEXIST,
 		  GMEM_REASON_UNKNOWN_SLOT, m->err);
 	c = 0;
 	/* a shared page would come from the address, where nothing is */
