@@ -138,11 +138,12 @@ void gmem__file_link(struct gmem *g)
 	if (g->next)
 		g->next->prev = &g->next;
 	g->vm->files = g;
+	g->linked = true;
 }
 
 void gmem__file_unlink(struct gmem *g)
 {
-	if (!g->prev)
+	if (!g->linked)
 		return;
 	(void)pthread_mutex_lock(&g->vm->lock);
 	*g->prev = g->next;
@@ -164,7 +165,7 @@ void gmem__file_start(struct gmem *g)
 		gmem__record_fix(&g->record, g->size, g->ctx->page_size, s);
 	else if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		gmem__record_set(&g->record, 0, g->size, s);
-	if (!g->vm || g->prev)
+	if (!g->vm || g->linked)
 		return;
 	(void)pthread_mutex_lock(&g->vm->lock);
 	gmem__file_link(g);

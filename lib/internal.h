@@ -116,6 +116,7 @@ struct gmem {
 	struct gmem_vm *vm; /* NULL: a file without a VM */
 	struct gmem *next;  /* in vm->files */
 	struct gmem **prev; /* what points to it there */
+	bool linked;	    /* it is there; the owner's to ask */
 	bool identified;    /* the two below are known */
 	uint64_t ino, dev;
 	int fd;

@@ -152,28 +152,30 @@ static int linux_munmap(void *priv, void *addr, size_t len)
 /*
  * Of the limit of the process's addresses no call tells.  The kernel puts what
  * it tells a new program near the top, so most addresses are below that; for
- * others a page is mapped there, if it can be, where nothing is.
+ * others a page is mapped there, if it can be, where nothing is.  Not by libc's
+ * mmap(), which sanitizers take for theirs.
  */
 static int linux_addressable(void *priv, uint64_t addr, uint64_t len)
 {
-	uint64_t page = linux_page_size(priv), end = addr + len;
-	void *last = (void *)(uintptr_t)(end - page), *p;
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	uint64_t page = linux_page_size(priv), end = addr + len, last;
+	long flags = MAP_PRIVATE | MAP_ANONYMOUS, p;
 
 	if (end <= getauxval(AT_RANDOM))
 		return 1;
-	p = mmap(last, page, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
-	if (p == MAP_FAILED && errno != ENOMEM)
+	last = end - page;
+	p = syscall(SYS_mmap, last, page, PROT_NONE,
+		    flags | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p == -1 && errno != ENOMEM)
 		return 1; /* something is there */
-	if (p == MAP_FAILED) {
+	if (p == -1) {
 		/* Beyond the limit, or is no mapping to be had at all? */
-		p = mmap(NULL, page, PROT_NONE, flags, -1, 0);
-		if (p == MAP_FAILED)
+		p = syscall(SYS_mmap, 0, page, PROT_NONE, flags, -1, 0);
+		if (p == -1)
 			return 1;
-		last = NULL;
+		last = 0;
 	}
-	(void)munmap(p, page);
-	return last != NULL;
+	(void)syscall(SYS_munmap, p, page);
+	return last != 0;
 }
 
 static int linux_madvise(void *priv, void *addr, size_t len, int advice)

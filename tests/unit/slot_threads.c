@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads that note, forget, bind, unbind, convert and look up the same slots
+ * at once: each call ends as one of the ways it may, the table is never seen
+ * half changed, and in the end nothing is left.
+ */
+#include <pthread.h>
+
+#include "on_model.h"
+
+#include "internal.h"
+
+#define ROUNDS 3000
+#define IDS 3
+
+struct worker {
+	struct on_model *m;
+	unsigned int seed;
+	int line; /* of the first check that failed, or 0 */
+	pthread_t thread;
+};
+
+#define CHECK(w, condition)                     \
+	do {                                    \
+		if (!(condition) && !(w)->line) \
+			(w)->line = __LINE__;   \
+	} while (0)
+
+static unsigned int any(struct worker *w, unsigned int below)
+{
+	w->seed = w->seed * 1103515245 + 12345;
+	return (w->seed >> 8) % below;
+}
+
+static bool one_of(int r, const int *codes)
+{
+	for (; *codes; codes++)
+		if (r == *codes)
+			return true;
+	return r >= 0;
+}
+
+static void *forget(void *arg)
+{
+	static const int may[] = { -EINVAL, -EBUSY, 0 };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++)
+		CHECK(w,
+		      one_of(gmem_slot_forget(w->m->vm, any(w, IDS), 0, NULL),
+			     may));
+	return NULL;
+}
+
+static void *note(void *arg)
+{
+	static const int may[] = { -EEXIST, -EBUSY, 0 };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct gmem_slot s = { .sz = sizeof(s),
+				       .slot = any(w, IDS),
+				       .gpa = any(w, 4) * 256 * KiB,
+				       .len = 256 * KiB,
+				       .userspace_addr = 1 * MiB };
+
+		if (any(w, 2)) {
+			s.flags = GMEM_SLOT_FD;
+			s.gmem = w->m->g;
+			s.offset = any(w, 4) * 256 * KiB;
+		}
+		CHECK(w, one_of(gmem_slot_note(w->m->vm, &s, NULL), may));
+	}
+	return NULL;
+}
+
+static void *bind(void *arg)
+{
+	static const int may[] = { -EEXIST, -EBUSY, -EINVAL, 0 };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint32_t id = any(w, IDS);
+		uint64_t at = any(w, 4) * 256 * KiB;
+
+		CHECK(w, one_of(gmem_bind(w->m->g, id, at, at, 256 * KiB, NULL,
+					  NULL),
+				may));
+		CHECK(w, one_of(gmem_unbind(w->m->g, id, NULL, NULL), may));
+	}
+	return NULL;
+}
+
+static void *convert(void *arg)
+{
+	static const int may[] = { -EINVAL, 0 };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++)
+		CHECK(w, one_of(t_attributes(w->m->g, any(w, 8) * 128 * KiB,
+					     128 * KiB,
+					     any(w, 2) ? GMEM_ATTRIBUTE_PRIVATE
+						       : GMEM_ATTRIBUTE_SHARED,
+					     NULL),
+				may));
+	return NULL;
+}
+
+static void *look(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct gmem_slot s = { .sz = sizeof(s) };
+		uint32_t id = any(w, IDS);
+		int r = gmem_slot_get(w->m->vm, id, 0, &s, NULL);
+
+		CHECK(w, r == 0 || r == -EINVAL);
+		CHECK(w, r < 0 || (s.slot == id && s.len == 256 * KiB &&
+				   s.userspace_addr));
+	}
+	return NULL;
+}
+
+static void slots_are_never_half_changed(void **state)
+{
+	static void *(*const jobs[])(void *) = {
+		forget, forget, note, note, bind, bind, convert, look
+	};
+	struct on_model *m = *state;
+	struct worker w[T_ARRAY_SIZE(jobs)];
+
+	on_model_file(m, 1 * MiB, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(jobs); i++) {
+		w[i] = (struct worker){ .m = m, .seed = (unsigned int)i };
+		assert_int_equal(
+			pthread_create(&w[i].thread, NULL, jobs[i], &w[i]), 0);
+	}
+	for (size_t i = 0; i < T_ARRAY_SIZE(jobs); i++)
+		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(jobs); i++)
+		if (w[i].line)
+			fail_msg("worker %zu: line %d", i, w[i].line);
+	for (uint32_t id = 0; id < IDS; id++)
+		if (gmem_slot_forget(m->vm, id, 0, NULL) == -EBUSY)
+			t_ok(gmem_unbind(m->g, id, NULL, &m->err), m->err);
+	assert_null(m->vm->by_id.root);
+	assert_null(m->vm->by_gpa.root);
+	assert_null(m->vm->by_offset.root);
+	assert_null(m->vm->first_ticket);
+	assert_int_equal(m->g->slots, 0);
+	assert_null(m->g->reservation);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+}
+
+#define TEST(name, how) \
+	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(slots_are_never_half_changed, on_model_73),
+		TEST(slots_are_never_half_changed, on_model_in_place),
+	};
+
+	return t_main(tests);
+}
