@@ -83,9 +83,10 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 					 -1, 0)
 			    : -ENOMEM;
 		if (r < 0) {
+			r = gmem__fail_map(err, r, g->record_len,
+					   "mapping the attribute record");
 			gmem__free(ctx, g);
-			return gmem__fail_map(err, r, g->record_len,
-					      "mapping the attribute record");
+			return r;
 		}
 		gmem__record_init(&g->record, g->record_mem, size,
 				  ctx->page_size);

@@ -343,10 +343,30 @@ bool side_reset(struct side *s)
 	return clean;
 }
 
+/*
+ * A slot of the library's that was deleted by a raw call cannot be deleted
+ * again, and what might be reached through it stays mapped: by design.
+ */
 void side_close(struct side *s)
 {
+	uint64_t base[(LIB_SLOT + 4)] = { 0 }, size[(LIB_SLOT + 4)];
+	int r;
+
 	(void)side_reset(s);
+	for (uint32_t i = 0; i < (LIB_SLOT + 4); i++) {
+		struct gmem_slot slot = { .sz = sizeof(slot) };
+
+		if (gmem_slot_get(s->lib_vm, i, 0, &slot, NULL) < 0 ||
+		    !slot.gmem || (slot.flags & GMEM_SLOT_NOTED))
+			continue;
+		base[i] = slot.userspace_addr - slot.offset;
+		size[i] = gmem_size(slot.gmem);
+	}
 	(void)s->sys->close(s->priv, s->other_vm);
 	(void)s->sys->close(s->priv, s->device);
-	(void)gmem_vm_destroy(s->lib_vm, NULL);
+	r = gmem_vm_destroy(s->lib_vm, NULL);
+	for (uint32_t i = 0; r < 0 && i < (LIB_SLOT + 4); i++)
+		if (base[i])
+			(void)s->sys->munmap(
+				s->priv, (void *)(uintptr_t)base[i], size[i]);
 }
