@@ -181,10 +181,12 @@ static void path(int vm)
 /* Where nobody else can see it, under the name of a guest_memfd. */
 static void false_file(bool mapped)
 {
-	char dir[40], file[64];
+	char dir[256], file[320];
 	int fd;
 
-	(void)snprintf(dir, sizeof(dir), "/tmp/foreign.%d", (int)getpid());
+	(void)snprintf(dir, sizeof(dir), "%s/foreign.%d",
+		       getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
+		       (int)getpid());
 	if (mkdir(dir, 0700) < 0 || mount("none", dir, "tmpfs", 0, NULL) < 0)
 		die("tmpfs");
 	(void)snprintf(file, sizeof(file), "%s/[kvm-gmem]", dir);

@@ -92,10 +92,12 @@ _Noreturn static void server(int fuse)
 
 _Noreturn void stuck(void)
 {
-	char dir[40], options[128], file[64];
+	char dir[256], options[128], file[320];
 	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC), fd;
 
-	(void)snprintf(dir, sizeof(dir), "/tmp/stuck.%d", (int)getpid());
+	(void)snprintf(dir, sizeof(dir), "%s/stuck.%d",
+		       getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
+		       (int)getpid());
 	(void)snprintf(options, sizeof(options),
 		       "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
 	if (fuse < 0 || mkdir(dir, 0700) < 0 ||
