@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reads a JUnit file of ctest and reports case by case.
+"""Reads a JUnit file of ctest, and its log, and reports case by case.
 
 Cases are the lines that cmocka and TAP print for each; a program that prints
 neither is one case.  Ends with "N passed, N failed, N skipped".
@@ -54,7 +54,15 @@ def program(case):
     return found
 
 
+def killed(path):
+    """{test: seconds} of those that the hang guard ended; only the log says."""
+    with open(path, errors="replace") as log:
+        return dict(re.findall(
+            r"Test +#\d+: (\S+) .*\*\*\*Timeout +([\d.]+) sec", log.read()))
+
+
 def main():
+    late = killed(sys.argv[2])
     count = collections.Counter()
     skipped = collections.Counter()
     for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
@@ -70,6 +78,9 @@ def main():
             for line in said[-TAIL:]:
                 print("  | " + line)
             print("failed:", case.get("name"), *failed)
+        if case.get("name") in late:
+            print(f"killed: {case.get('name')} hung: it was not done after "
+                  f"{late[case.get('name')]} s")
     for (name, reason), n in sorted(skipped.items()):
         print(f"skipped: {name} ({n}): {reason}")
     print(f"{count['passed']} passed, {count['failed']} failed, "

@@ -224,8 +224,13 @@ class Tap(unittest.TestResult):
 
 
 def main():
-    """Runs the tests of the program; exits with 77 when all were skipped."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    """Runs the tests of the program, or those named in its arguments; exits with
+    77 when all were skipped."""
+    loader, module = unittest.defaultTestLoader, sys.modules["__main__"]
+    if sys.argv[1:]:
+        suite = loader.loadTestsFromNames(sys.argv[1:], module)
+    else:
+        suite = loader.loadTestsFromModule(module)
     result = suite.run(Tap())
     if not result.wasSuccessful() or not result.testsRun:
         sys.exit(1)

