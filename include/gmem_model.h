@@ -88,12 +88,16 @@ GMEM_API int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset,
 			       uint64_t len, struct gmem_error *err);
 
 /*
- * The @nth call of @call from now fails with @error, once.  @call is a name
- * as struct gmem_trace has it, or "KVM_RUN" or "alloc"; NULL = of any.  @nth 0
- * takes it back.
+ * The @nth call of @call from now fails with @error, once; or it and all after
+ * it.  Each adds one more failure.  @call is a name as struct gmem_trace has
+ * it, or "KVM_RUN" or "alloc"; NULL = any.  @nth 0 takes back those of @call,
+ * or all.
  */
 GMEM_API int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
 			     int error, struct gmem_error *err);
+GMEM_API int gmem_model_fail_from(struct gmem_vm *vm, const char *call,
+				  uint64_t nth, int error,
+				  struct gmem_error *err);
 
 /*
  * A signal arrives once the next fallocate(2) has allocated @after bytes, or

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a test does to a model kernel: guest accesses, pins, failures. */
+/* What a test does to a model kernel: guest accesses, pins, signals. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -202,33 +202,6 @@ int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 		      struct gmem_error *err)
 {
 	return act_on(vm, fd, offset, len, poison_pages, err);
-}
-
-int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
-		    int error, struct gmem_error *err)
-{
-	struct kernel *k;
-	struct vm *v;
-	int r = model__enter(vm, &k, &v, err);
-
-	if (r < 0)
-		return r;
-	if (call && strlen(call) >= sizeof(k->failure.call)) {
-		r = gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, strlen(call),
-			       sizeof(k->failure.call),
-			       "no call has so long a name");
-	} else if (nth && (error <= 0 || error > 4095)) {
-		r = gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, (uint64_t)error,
-			       4095, "%d is not an errno", error);
-	} else {
-		memset(&k->failure, 0, sizeof(k->failure));
-		if (call)
-			memcpy(k->failure.call, call, strlen(call));
-		k->failure.left = nth;
-		k->failure.code = error;
-	}
-	model__unlock(k);
-	return r;
 }
 
 int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A model kernel, how long it lives, and its failures. */
+/* A model kernel, how long it lives, and its way to user memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -122,6 +122,7 @@ static void kernel_free(struct kernel *k)
 	(void)munmap((void *)(uintptr_t)k->cookie, k->page_size);
 	model__ranges_free(&k->vma_policy);
 	model__objects_free(k);
+	model__failures_free(k);
 	free(k);
 }
 
@@ -137,15 +138,6 @@ void model__unlock(struct kernel *k)
 	(void)pthread_mutex_unlock(&k->lock);
 	if (last)
 		kernel_free(k);
-}
-
-int model__due(struct kernel *k, const char *call)
-{
-	struct failure *f = &k->failure;
-
-	if (!f->left || (f->call[0] && strcmp(f->call, call) != 0))
-		return 0;
-	return --f->left ? 0 : -f->code;
 }
 
 bool model__forked(const struct kernel *k)

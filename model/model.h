@@ -118,9 +118,11 @@ struct fd_entry {
 };
 
 struct failure {
+	struct failure *next;
 	char call[40]; /* "" = any */
-	uint64_t left; /* 0 = none is due */
+	uint64_t left; /* so many calls, and the last of them fails */
 	int code;
+	bool for_ever; /* as do all after it */
 };
 
 struct pool {
@@ -144,7 +146,7 @@ struct kernel {
 	struct tree maps;	  /* by address */
 	struct ranges vma_policy; /* by address */
 	unsigned int turn;	  /* the node of the interleaved page before */
-	struct failure failure;
+	struct failure *failures; /* as they were asked for */
 	bool interrupt;		  /* a signal comes ... */
 	uint64_t interrupt_after; /* ... after so many bytes */
 	struct pool pools[MODEL_POOLS];
@@ -160,12 +162,15 @@ static inline bool model__has(const struct kernel *k, uint32_t rule)
 {
 	return k->profile->rules & rule;
 }
-/* -code of the failure that is due at this call of @call, else 0. */
-int model__due(struct kernel *k, const char *call);
 bool model__forked(const struct kernel *k);
 /* Copies of at most a page: -EFAULT for a bad address, never a signal. */
 int model__copy_in(void *to, const void *from, size_t len);
 int model__copy_out(void *to, const void *from, size_t len);
+
+/* failure.c */
+/* -code of the failure that is due at this call of @call, else 0. */
+int model__due(struct kernel *k, const char *call);
+void model__failures_free(struct kernel *k);
 
 /* object.c */
 /* A memfd of @size that can not be resized; lowest free descriptor. */

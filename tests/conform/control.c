@@ -59,10 +59,12 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 	case 3:
 		return gmem_model_fail(vm, NULL, 1, EIO, err);
 	case 4:
-		return gmem_model_interrupt(vm, 0, err);
+		return gmem_model_fail_from(vm, NULL, 0, 0, err);
 	case 5:
-		return gmem_model_kill(vm, err);
+		return gmem_model_interrupt(vm, 0, err);
 	case 6:
+		return gmem_model_kill(vm, err);
+	case 7:
 		return gmem_model_set_pool(vm, HUGE, 1, err);
 	default:
 		return gmem_model_get_pool(vm, HUGE, &pages, err);

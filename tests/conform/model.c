@@ -289,6 +289,66 @@ static void the_nth_call_fails_once(void **state)
 		  GMEM_REASON_VALUE_UNKNOWN, w->err);
 }
 
+/* A failing create; what it made is closed again. */
+static int create(struct world *w)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o), .flags = SHARED };
+	struct gmem *g;
+	int r = gmem_create(w->vm, w->page, &o, &g, &w->err);
+
+	return r < 0 ? r : gmem_close(g, &w->err);
+}
+
+#define CREATE "KVM_CREATE_GUEST_MEMFD"
+
+static void several_failures_are_due(void **state)
+{
+	struct world *w = *state;
+
+	vm(w, "7.3", GMEM_VM_DEFAULT);
+	t_ok(gmem_model_fail(w->vm, CREATE, 3, EIO, &w->err), w->err);
+	t_ok(gmem_model_fail(w->vm, CREATE, 1, ENFILE, &w->err), w->err);
+	/* the first that was asked for is the one that happens */
+	t_ok(gmem_model_fail(w->vm, CREATE, 3, EPERM, &w->err), w->err);
+	t_code(create(w), -ENFILE);
+	t_ok(create(w), w->err);
+	t_code(create(w), -EIO);
+	t_ok(create(w), w->err);
+}
+
+static void a_call_and_all_after_it_fail(void **state)
+{
+	struct world *w = *state;
+
+	vm(w, "7.3", GMEM_VM_DEFAULT);
+	t_ok(gmem_model_fail_from(w->vm, CREATE, 2, EMFILE, &w->err), w->err);
+	t_ok(gmem_model_fail(w->vm, CREATE, 3, EIO, &w->err), w->err);
+	t_ok(create(w), w->err);
+	for (int i = 0; i < 3; i++)
+		t_code(create(w), -EMFILE);
+	t_ok(gmem_model_fail(w->vm, CREATE, 0, 0, &w->err), w->err);
+	t_ok(create(w), w->err);
+	/* of any name: there is no way round it */
+	t_ok(gmem_model_fail_from(w->vm, NULL, 1, EPERM, &w->err), w->err);
+	t_code(create(w), -EPERM);
+	t_ok(gmem_model_fail(w->vm, NULL, 0, 0, &w->err), w->err);
+	t_ok(create(w), w->err);
+}
+
+static void failures_of_one_call_are_taken_back(void **state)
+{
+	struct world *w = *state;
+
+	vm(w, "7.3", GMEM_VM_DEFAULT);
+	t_ok(gmem_model_fail(w->vm, CREATE, 1, ENFILE, &w->err), w->err);
+	t_ok(gmem_model_fail(w->vm, "close", 1, EIO, &w->err), w->err);
+	t_ok(gmem_model_fail(w->vm, "close", 2, EIO, &w->err), w->err);
+	t_ok(gmem_model_fail(w->vm, "close", 0, 0, &w->err), w->err);
+	t_code(create(w), -ENFILE);
+	t_ok(create(w), w->err);
+	t_ok(create(w), w->err);
+}
+
 static void populating_survives_an_interrupt(void **state)
 {
 	struct world *w = *state;
@@ -585,6 +645,9 @@ static const struct CMUnitTest model_tests[] = {
 	model_test(an_interrupt_leaves_a_stale_exit_reason),
 	model_test(a_pinned_page_stays_shared),
 	model_test(the_nth_call_fails_once),
+	model_test(several_failures_are_due),
+	model_test(a_call_and_all_after_it_fail),
+	model_test(failures_of_one_call_are_taken_back),
 	model_test(populating_survives_an_interrupt),
 	model_test(an_interrupt_comes_when_so_much_is_allocated),
 	model_test(a_dead_vm_answers_nothing),

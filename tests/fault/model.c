@@ -104,12 +104,31 @@ static void a_guest_access_that_fails_can_be_made_again(void **state)
 	    "gmem_model_access");
 }
 
+static int fail(struct fault *t, struct gmem_error *err)
+{
+	return gmem_model_fail(t->u.vm, "openat", 1, EIO, err);
+}
+
+static void need_no_failure(struct fault *t)
+{
+	struct gmem_error err;
+
+	t_ok(gmem_model_fail(t->u.vm, NULL, 0, 0, &err), err);
+}
+
+static void a_failure_that_can_not_be_noted_is_told(void **state)
+{
+	(void)state;
+	run(fault_model, NULL, fail, need_no_failure, 0, "gmem_model_fail");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_kernel_that_can_not_be_made_is_not_there),
 		cmocka_unit_test(pins_are_made_and_given_back_whole),
 		cmocka_unit_test(a_guest_access_that_fails_can_be_made_again),
+		cmocka_unit_test(a_failure_that_can_not_be_noted_is_told),
 	};
 
 	return t_main(tests);

@@ -159,21 +159,40 @@ static void tighten(struct kernel *k)
 	}
 }
 
+/* Asked for ever, a kernel that says EAGAIN relents one day. */
+static unsigned int times(const struct shot *shot)
+{
+	if (!shot->call)
+		return 0;
+	return shot->s->patient && shot->code == EAGAIN && shot->times > 1 ? 50
+									   : 1;
+}
+
 static void arm(struct fault *t, const struct shot *shot)
 {
+	unsigned int n = times(shot);
 	struct gmem_error err;
 
 	tighten(t->model);
-	t_ok(gmem_model_fail(t->keeper, NULL, shot->call, shot->code, &err),
-	     err);
+	for (unsigned int i = 0; i < n; i++)
+		t_ok(shot->times > 1 && n == 1
+			     ? gmem_model_fail_from(t->keeper, NULL, shot->call,
+						    shot->code, &err)
+			     : gmem_model_fail(t->keeper, NULL, shot->call + i,
+					       shot->code, &err),
+		     err);
 	left = shot->alloc;
 }
 
 static bool met(struct fault *t, const struct shot *shot)
 {
-	bool came = shot->alloc ? left == 0 : t->model->failure.left == 0;
+	unsigned int due = 0;
 	struct gmem_error err;
+	bool came;
 
+	for (const struct failure *f = t->model->failures; f; f = f->next)
+		due += f->left != 0;
+	came = shot->alloc ? left == 0 : due < times(shot);
 	left = 0;
 	t_ok(gmem_model_fail(t->keeper, NULL, 0, 0, &err), err);
 	return came;
@@ -368,4 +387,5 @@ const struct fault_ops fault_on_model = {
 	.resident = resident,
 	.policy_nodes = policy_nodes,
 	.input = input,
+	.for_ever = true,
 };
