@@ -27,7 +27,9 @@ static void complain(const struct shot *shot, const char *what, int line)
 	else
 		print_error("%s on %s, call %u%s failing with %s: !(%s)\n",
 			    shot->s->caller, kernel_name(shot->k), shot->call,
-			    shot->times > 1 ? " and all after it" : "",
+			    shot->times > 1 ? " and all after it"
+			    : shot->second  ? " and another"
+					    : "",
 			    strerrorname_np(shot->code), what);
 	_fail(__FILE__, line);
 }
@@ -173,10 +175,15 @@ static bool shoot(const struct shot *shot)
 		check(shot, !err.msg[0] && !err.remedy[0]);
 	} else {
 		check_error(shot, t, r, &err);
-		/* EIO is a dead VM, and after two faults anything goes */
+		/* EIO is a dead VM, and after many faults anything goes */
 		if (shot->times > 1 || shot->code == EIO ||
 		    (s->flags & FAULT_GONE))
 			goto out;
+		/* After two, what is there is what was told. */
+		if (shot->second) {
+			compare(t, shot);
+			goto out;
+		}
 		check_counts(shot, t, &was.count);
 		compare(t, shot);
 		if (!(s->flags & (FAULT_PARTLY | FAULT_FREES)) &&
@@ -189,6 +196,22 @@ static bool shoot(const struct shot *shot)
 out:
 	tear_down(t, shot);
 	return came;
+}
+
+/* Every two calls of at most @calls and those that the first failure adds. */
+static void run_twice(struct shot *shot, unsigned int calls)
+{
+	static const int twice[] = { ENOMEM, EPERM };
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(twice); i++) {
+		shot->code = twice[i];
+		for (shot->call = 1; shot->call <= calls; shot->call++) {
+			shot->second = shot->call + 1;
+			while (shoot(shot))
+				shot->second++;
+		}
+	}
+	shot->second = 0;
 }
 
 static void run_on(const struct scenario *s, const struct fault_kernel *k)
@@ -208,6 +231,7 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 			;
 		shot.times = 1;
 	}
+	run_twice(&shot, calls);
 	shot.call = 0;
 	shot.code = 0;
 	for (shot.alloc = 1; shoot(&shot); shot.alloc++)

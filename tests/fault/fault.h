@@ -54,7 +54,7 @@ struct fault_ops {
 	void (*start)(struct fault *t);
 	/* Frees it; whether nothing was left in it. */
 	bool (*stop)(struct fault *t);
-	/* Makes the failure due; then whether it came, and none is due. */
+	/* Makes the failures due; then whether all came, and none is due. */
 	void (*arm)(struct fault *t, const struct shot *shot);
 	bool (*met)(struct fault *t, const struct shot *shot);
 	/* The next KVM_SET_MEMORY_ATTRIBUTES fails. */
@@ -100,6 +100,7 @@ struct shot {
 	const struct scenario *s;
 	const struct fault_kernel *k;
 	unsigned int call, times, alloc;
+	unsigned int second; /* a later call that fails too, or 0 */
 	int code;
 };
 
@@ -129,7 +130,9 @@ struct scenario {
 	int instead;	    /* errno that it may report as well, or 0 */
 };
 
-/* Every single failure, and from the k-th call on all of them. */
+/*
+ * Every single failure, every two of them, and from the k-th call on all.
+ */
 void fault_run(const struct scenario *s);
 
 /* The file of most scenarios: 16 pages, private; or shared; or no MMAP. */

@@ -104,7 +104,7 @@ static void a_guest_access_that_fails_can_be_made_again(void **state)
 	    "gmem_model_access");
 }
 
-static int fail(struct fault *t, struct gmem_error *err)
+static int add_failure(struct fault *t, struct gmem_error *err)
 {
 	return gmem_model_fail(t->u.vm, "openat", 1, EIO, err);
 }
@@ -119,7 +119,8 @@ static void need_no_failure(struct fault *t)
 static void a_failure_that_can_not_be_noted_is_told(void **state)
 {
 	(void)state;
-	run(fault_model, NULL, fail, need_no_failure, 0, "gmem_model_fail");
+	run(fault_model, NULL, add_failure, need_no_failure, 0,
+	    "gmem_model_fail");
 }
 
 int main(void)

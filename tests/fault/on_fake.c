@@ -30,13 +30,17 @@ static void arm(struct fault *t, const struct shot *shot)
 		times = 50;
 	if (shot->call)
 		fake_fail(&t->u.f, FAKE_ANY, 0, shot->call, times, -shot->code);
+	if (shot->second)
+		fake_fail(&t->u.f, FAKE_ANY, 0, shot->second, 1, -shot->code);
 }
 
 static bool met(struct fault *t, const struct shot *shot)
 {
 	bool came = shot->alloc
 			    ? t->u.f.n_allocs >= shot->alloc
-			    : fake_count(&t->u.f, FAKE_ANY, 0) >= shot->call;
+			    : fake_count(&t->u.f, FAKE_ANY, 0) >=
+				      (shot->second ? shot->second
+						    : shot->call);
 
 	fake_reset(&t->u.f);
 	return came;

@@ -181,6 +181,10 @@ static void arm(struct fault *t, const struct shot *shot)
 			     : gmem_model_fail(t->keeper, NULL, shot->call + i,
 					       shot->code, &err),
 		     err);
+	if (shot->second)
+		t_ok(gmem_model_fail(t->keeper, NULL, shot->second, shot->code,
+				     &err),
+		     err);
 	left = shot->alloc;
 }
 
@@ -192,7 +196,9 @@ static bool met(struct fault *t, const struct shot *shot)
 
 	for (const struct failure *f = t->model->failures; f; f = f->next)
 		due += f->left != 0;
-	came = shot->alloc ? left == 0 : due < times(shot);
+	came = shot->alloc    ? left == 0
+	       : shot->second ? due == 0
+			      : due < times(shot);
 	left = 0;
 	t_ok(gmem_model_fail(t->keeper, NULL, 0, 0, &err), err);
 	return came;
