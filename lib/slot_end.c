@@ -47,31 +47,26 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 {
 	uint64_t serial = 0;
 	struct gmem__slot *s;
-	bool same;
-	int ret;
+	int ret = look(vm, slot, address_space, check, arg, r, &serial, err);
 
-	do {
-		ret = look(vm, slot, address_space, check, arg, r, &serial,
-			   err);
-		if (ret < 0)
-			return ret;
-		/* Conversions through the slot end first. */
+	/* Conversions through the slot end first. */
+	if (ret == 0)
 		ret = gmem__ticket_take(vm, t, r, r->object != NULL, false,
 					NULL, err);
-		if (ret < 0)
-			return ret;
-		(void)pthread_mutex_lock(&vm->lock);
-		ret = find(vm, slot, address_space, check, arg, &s, err);
-		same = ret == 0 && s->serial == serial;
-		if (same) {
-			s->state = GMEM__SLOT_GOING;
-			*out = s;
-		}
-		(void)pthread_mutex_unlock(&vm->lock);
-		if (!same)
-			gmem__ticket_return(vm, t);
-		/* Not the same: another has taken its place, that one then. */
-	} while (ret == 0 && !same);
+	if (ret < 0)
+		return ret;
+	(void)pthread_mutex_lock(&vm->lock);
+	ret = find(vm, slot, address_space, check, arg, &s, err);
+	/* One that came meanwhile was not meant. */
+	if (ret == 0 && s->serial != serial)
+		ret = check(NULL, arg, err);
+	if (ret == 0) {
+		s->state = GMEM__SLOT_GOING;
+		*out = s;
+	}
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (ret < 0)
+		gmem__ticket_return(vm, t);
 	return ret;
 }
 
