@@ -9,7 +9,7 @@
 
 #include "on_model.h"
 
-#include "internal.h"
+#include "slot.h"
 
 #define PATIENCE 1000000 /* looks, then it goes on */
 
@@ -127,6 +127,27 @@ static void no_change_passes_one_that_waits(void **state)
 	assert_int_equal(tickets(m->vm), 0);
 }
 
+/* As if it had been unbound, and another bound, by those that came before. */
+static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call u = { 0 };
+
+	bound(m);
+	take(m, &first, &r, 0, m->page);
+	start(m, &u, unbind, 0, 0);
+	until_there_are(m->vm, 2);
+	(void)pthread_mutex_lock(&m->vm->lock);
+	gmem__slot_find(m->vm, 0, 0)->serial = ++m->vm->serial;
+	(void)pthread_mutex_unlock(&m->vm->lock);
+	gmem__ticket_return(m->vm, &first);
+	finish(&u, -EINVAL);
+	t_reason(&u.err, GMEM_REASON_NOT_BOUND);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+}
+
 static void what_overlaps_nothing_does_not_wait(void **state)
 {
 	struct on_model *m = *state;
@@ -222,6 +243,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(no_change_passes_one_that_waits, on_model_73),
+		TEST(an_unbind_takes_no_slot_that_came_meanwhile, on_model_73),
 		TEST(what_overlaps_nothing_does_not_wait, on_model_73),
 		TEST(what_overlaps_nothing_does_not_wait, on_model_in_place),
 		TEST(one_ticket_has_all_ranges_of_a_call, on_model_73),
