@@ -126,7 +126,7 @@ static void node_run(void *arg, uint64_t offset, uint64_t len, int node)
 
 /*
  * No page is on the last node there can be: all of them are told.
- * Return: 1 if some can not be told, and nothing then counts.
+ * Return: 1 if some cannot be told, and nothing then counts.
  */
 static int find_nodes(struct runs *m, uint64_t offset, uint64_t len)
 {

@@ -76,7 +76,7 @@ static int receive_fd(int sock)
 /* The other process: no VM, only the file. */
 static int back_end(int sock)
 {
-	/* That it starts shared can not be asked of a file: it was agreed. */
+	/* That it starts shared cannot be asked of a file: it was agreed. */
 	struct gmem_adopt_opts opts = {
 		.sz = sizeof(opts),
 		.flags = GMEM_ADOPT_INIT_SHARED,

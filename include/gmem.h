@@ -99,7 +99,7 @@ enum gmem_reason {
 	GMEM_REASON_ENCODING_CONTRADICTED = 47, /* kernel denies the encoding */
 	GMEM_REASON_NOT_GUEST_MEMFD = 48,	/* the fd is something else */
 	GMEM_REASON_STILL_BOUND = 49,		/* a slot uses the file */
-	GMEM_REASON_STILL_MAPPED = 50, /* a gmem_mmap() mapping is left */
+	GMEM_REASON_STILL_MAPPED = 50,	/* a gmem_mmap() mapping is left */
 	GMEM_REASON_ALREADY_OWNED = 51, /* the file has a handle in this VM */
 
 	/* slot */
@@ -267,8 +267,8 @@ GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
  * Takes the whole tree down: slots, mappings, files, VM.  Every handle under
  * @vm is gone afterwards, also after a failure, of which the first is
  * returned; only in a callback it is refused.  What KVM still reaches through
- * a slot that could not be deleted stays mapped.  The only call that is of use in a forked child: it releases
- * what the child inherited.  NULL is a no-op.
+ * a slot that could not be deleted stays mapped.  The only call that is of use
+ * in a forked child: it releases what the child inherited.  NULL is a no-op.
  */
 GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);
 
@@ -355,10 +355,8 @@ GMEM_API int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
 #define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host may map it; 6.18 */
 #define GMEM_CREATE_INIT_SHARED (1ULL << 1) /* starts shared; 6.18 */
 /* Asked for by name, since they surprise: */
-#define GMEM_CREATE_GUEST_ONLY                                            \
-	(1ULL << 8)			/* MMAP, yet SIGBUS at each touch \
-					 */
-#define GMEM_CREATE_UNBOUND (1ULL << 9) /* will not back a guest */
+#define GMEM_CREATE_GUEST_ONLY (1ULL << 8) /* MMAP, yet SIGBUS at touch */
+#define GMEM_CREATE_UNBOUND (1ULL << 9)	   /* will not back a guest */
 /* Says what gmem_create() would, makes nothing. */
 #define GMEM_CREATE_CHECK_ONLY (1ULL << 16)
 
@@ -511,7 +509,8 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 
 /* gmem_attributes_opts.flags. */
 #define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
-#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share what nothing is behind */
+#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share what nothing is behind \
+					      */
 #define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
 
 struct gmem_attributes_opts {

@@ -2,7 +2,7 @@
 /*
  * Private and shared.  The kernel is told by guest address through the slot
  * table, or by file offset where it converts in place; what it was told is in
- * the record, since it can not be asked.
+ * the record, since it cannot be asked.
  */
 #include <errno.h>
 #include <inttypes.h>

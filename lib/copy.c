@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Copies between host and guest memory that can not raise a signal: the
+ * Copies between host and guest memory that cannot raise a signal: the
  * kernel makes them, so a page that turns private meanwhile is an EFAULT.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Making a guest_memfd: what can not work is refused before the kernel. */
+/* Making a guest_memfd: what cannot work is refused before the kernel. */
 #include <errno.h>
 #include <inttypes.h>
 

@@ -191,7 +191,7 @@ static const struct {
 	},
 	[GMEM_REASON_SLOT_IN_USE] = {
 		"slot-in-use", -EEXIST,
-		"unbind the slot first: one with a guest_memfd can not be "
+		"unbind the slot first: one with a guest_memfd cannot be "
 		"changed, only deleted",
 	},
 	[GMEM_REASON_DEAD_SLOT] = {
@@ -365,7 +365,7 @@ static const struct {
 	},
 	[GMEM_REASON_PLACEMENT_UNKNOWN] = {
 		"placement-unknown", -EOPNOTSUPP,
-		"leave GMEM_MEMPOLICY_STRICT out: the host can not look at "
+		"leave GMEM_MEMPOLICY_STRICT out: the host cannot look at "
 		"these pages",
 	},
 

@@ -15,7 +15,7 @@
 
 #define NEEDS_HVA (GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY | GMEM_BIND_ALIAS)
 
-/* What fd mode can not give, although it was named. */
+/* What fd mode cannot give, although it was named. */
 static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
 			 struct gmem_error *err)
 {

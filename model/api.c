@@ -82,7 +82,7 @@ static int take_kernel(const struct profile *p, const struct gmem_model_opts *o,
 	if (k->profile != p || o->machine || o->vm_types || o->nodes)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, 0, 0,
 				  "beside is in a kernel of profile %s, which "
-				  "can not be changed",
+				  "cannot be changed",
 				  k->profile->name);
 	model__lock(k);
 	k->holds++;

@@ -173,7 +173,7 @@ int model__due(struct kernel *k, const char *call);
 void model__failures_free(struct kernel *k);
 
 /* object.c */
-/* A memfd of @size that can not be resized; lowest free descriptor. */
+/* A memfd of @size that cannot be resized; lowest free descriptor. */
 int model__memfd(uint64_t size, bool cloexec);
 /* The same for an object: the descriptor to hand out, and its twin. */
 int model__body(uint64_t size, bool cloexec, int *twin);

@@ -240,7 +240,7 @@ class Seen(Ps):
         self.assertIn(" >=", r.stdout)
 
     def test_complete(self):
-        """What is forbidden can be allowed; what is not there can not."""
+        """What is forbidden can be allowed; what is not there cannot."""
         foreign = Foreign(self, "three", "unshare", "--pid", "--fork")
         for errnum, complete in (
             (0, True),

@@ -36,11 +36,10 @@ static void arm(struct fault *t, const struct shot *shot)
 
 static bool met(struct fault *t, const struct shot *shot)
 {
-	bool came = shot->alloc
-			    ? t->u.f.n_allocs >= shot->alloc
-			    : fake_count(&t->u.f, FAKE_ANY, 0) >=
-				      (shot->second ? shot->second
-						    : shot->call);
+	bool came = shot->alloc ? t->u.f.n_allocs >= shot->alloc
+				: fake_count(&t->u.f, FAKE_ANY, 0) >=
+					  (shot->second ? shot->second
+							: shot->call);
 
 	fake_reset(&t->u.f);
 	return came;

@@ -297,7 +297,7 @@ static void adopt_takes_a_raw_file_over(void **state)
 	assert_true(fcntl(fd, F_GETFD) < 0);
 }
 
-/* 10: an fd can not be asked for its flags; MMAP can be found out. */
+/* 10: an fd cannot be asked for its flags; MMAP can be found out. */
 static void adopt_finds_out_whether_it_maps(void **state)
 {
 	struct live *l = *state;

@@ -118,7 +118,7 @@ static void a_guest_runs_over_two_slots_of_two_files(void **state)
 	assert_int_equal(stored(l), 0);
 }
 
-/* 8.3: what fd mode can not have, and HVA mode is for */
+/* 8.3: what fd mode cannot have, and HVA mode is for */
 static void dirty_log_in_hva_mode_shows_what_the_guest_stored(void **state)
 {
 	struct live *l = *state;

@@ -458,7 +458,7 @@ static void close_in_order_leaves_no_fd_and_no_mapping(void **state)
 	assert_int_equal(live_guest_maps(), 0);
 }
 
-/* 10, 6.8-6.17: a default VM creates files that it can not bind. */
+/* 10, 6.8-6.17: a default VM creates files that it cannot bind. */
 static void create_is_refused_where_the_vm_can_not_bind(void **state)
 {
 	struct live *l = *state;

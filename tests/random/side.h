@@ -44,7 +44,7 @@ struct side_map {
 	uint64_t len;
 };
 
-/* Where the model can not follow the kernel, so that no call may go. */
+/* Where the model cannot follow the kernel, so that no call may go. */
 struct limits {
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
