@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 # gmem_objects(NAME SOURCE...): an object library that the shared library, the
 # archive and the tests are all made of.
+#
+# Never for link time optimisation, whatever the flags say: such an object has
+# no machine code, in which alone a name can be made local, so that the archive
+# would show all its inner names and clash with others that have them too.
 function(gmem_objects name)
   add_library(${name} OBJECT ${ARGN})
   set_target_properties(
     ${name}
     PROPERTIES C_VISIBILITY_PRESET hidden
-               POSITION_INDEPENDENT_CODE ON)
+               POSITION_INDEPENDENT_CODE ON
+               INTERPROCEDURAL_OPTIMIZATION OFF)
+  target_compile_options(${name} PRIVATE -fno-lto)
 endfunction()
 
 # gmem_archive(TARGET NAME OBJECT-LIBRARY...): libNAME.a of one object in which
