@@ -11,6 +11,8 @@
 
 #define NEWEST 703 /* the model knows nothing of later ones */
 
+#define WALK_MAX (1ULL << 30) /* bytes; as much as the library asks for */
+
 #define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
 
 #define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
@@ -190,6 +192,7 @@ int host_learn(struct host *h, const char **why)
 	if (!h->profile || learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
 		return -1;
 	learn_limit(h);
+	h->limits.walk = WALK_MAX;
 	h->limits.residency =
 		gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -ENOSYS;
 	return 0;
@@ -207,6 +210,9 @@ void host_print(const struct host *h)
 	       "0x%x, %u nodes\n",
 	       u.release, h->profile, machines[h->opts.machine],
 	       sysconf(_SC_PAGESIZE), h->opts.vm_types, h->opts.nodes);
+	printf("# left out: attributes of more than %llu bytes at once, which "
+	       "the kernel stores page by page and no signal ends\n",
+	       (unsigned long long)h->limits.walk);
 	if (h->cpu_bits)
 		printf("# not compared: guest addresses from 2^%u to 2^%u; the "
 		       "limit is the CPU's\n",

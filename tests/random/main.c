@@ -171,7 +171,8 @@ static void explain(struct pair *p, uint64_t seed, struct op *ops,
 	(void)compare_afresh(p, ops, n, true);
 }
 
-static int histogram(const struct tally *t)
+/* Told, not judged: how many succeed depends on the kernel and on the seeds. */
+static void histogram(const struct tally *t)
 {
 	uint64_t calls = 0, good = 0;
 
@@ -184,11 +185,11 @@ static int histogram(const struct tally *t)
 		calls += t->calls[i];
 		good += t->good[i];
 	}
-	printf("# %llu sequences, %.1f calls each, %.1f %% succeed\n",
-	       (unsigned long long)t->sequences,
-	       (double)calls / (double)t->sequences,
-	       100.0 * (double)good / (double)calls);
-	return calls >= 20 * t->sequences && 10 * good >= 3 * calls;
+	if (calls)
+		printf("# %llu sequences, %.1f calls each, %.1f %% succeed\n",
+		       (unsigned long long)t->sequences,
+		       (double)calls / (double)t->sequences,
+		       100.0 * (double)good / (double)calls);
 }
 
 static uint32_t type_of(const struct host *h, uint64_t seed)
@@ -238,18 +239,16 @@ int main(int argc, char **argv)
 	static struct tally t;
 	const char *why = "";
 	struct host h;
-	bool good, enough;
+	bool good;
 
 	if (host_learn(&h, &why) < 0) {
 		printf("1..0 # SKIP %s\n", why);
 		return 77;
 	}
 	host_print(&h);
-	good = run(&h, n, seed, &t);
-	enough = histogram(&t) || !good || t.sequences < 100;
-	printf("1..2\n%sok 1 - model %s and the kernel agree\n",
+	good = run(&h, n, seed, &t) && t.sequences;
+	histogram(&t);
+	printf("1..1\n%sok 1 - model %s and the kernel agree\n",
 	       good ? "" : "not ", h.profile);
-	printf("%sok 2 - sequences are long and succeed often enough\n",
-	       enough ? "" : "not ");
-	return !good || !enough;
+	return !good;
 }

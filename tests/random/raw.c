@@ -151,12 +151,26 @@ static void op_delete(struct side *s, const uint8_t *a, struct result *r)
 			       GMEM__KVM_SET_USER_MEMORY_REGION2, &m);
 }
 
+/*
+ * The kernel takes attributes for a range of any length and stores them page
+ * by page, which no signal ends: 2^52 pages take the machine down.  A range
+ * that wraps is refused before that.
+ */
+static bool walks_too_far(const struct side *s, uint64_t start, uint64_t len)
+{
+	return s->limits.walk && len > s->limits.walk && start + len >= start;
+}
+
 static void op_attributes(struct side *s, const uint8_t *a, struct result *r)
 {
 	struct gmem__attributes m = { .address = pick_gpa(s, a[0]),
 				      .size = pick_len(s, a[1]),
 				      .attributes = a[2] % 2 ? 8 : 0 };
 
+	if (walks_too_far(s, m.address, m.size)) {
+		r->ret = SKIPPED;
+		return;
+	}
 	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[3]),
 			       GMEM__KVM_SET_MEMORY_ATTRIBUTES, &m);
 }

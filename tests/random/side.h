@@ -44,8 +44,12 @@ struct side_map {
 	uint64_t len;
 };
 
-/* Where the model can not follow the kernel, so that no call may go. */
+/*
+ * Where no call may go: where the model cannot follow the kernel, or the
+ * machine would not come back.
+ */
 struct limits {
+	uint64_t walk;	       /* attributes of more bytes at once; 0 = none */
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
 	bool residency;	       /* without cachestat(2) */
@@ -96,7 +100,10 @@ uint64_t side_contents(struct side *s);
 bool side_reset(struct side *s);
 void side_close(struct side *s);
 
-/* For the operations: values and handles by byte. */
+/*
+ * For the operations: values and handles by byte.  Lengths are small or such
+ * that no slot, file or mapping has them.
+ */
 uint64_t pick_len(const struct side *s, uint8_t b);
 uint64_t pick_offset(const struct side *s, uint8_t b);
 uint64_t pick_gpa(const struct side *s, uint8_t b);
