@@ -17,6 +17,10 @@ GMEMCTL = os.environ["GMEMCTL"]
 HERE = pathlib.Path(__file__).parent
 SOURCE = HERE.parent.parent
 
+# Seconds until a program of ours that does not end is killed: far more than it
+# takes on a machine that is busy.
+HANG = 600
+
 OK, FAILED, USAGE, UNSUPPORTED, CHECK, ACCESS = range(6)
 PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -35,7 +39,7 @@ def ctl(*args, **kwargs):
         [GMEMCTL, *map(str, args)],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
         **kwargs,
     )
@@ -181,9 +185,16 @@ class Case(unittest.TestCase):
 class Tap(unittest.TestResult):
     """A line for each test, in the Test Anything Protocol."""
 
+    def name(self, test):
+        return test.id().removeprefix("__main__.").replace("\n", " ")
+
+    def startTest(self, test):
+        super().startTest(test)
+        print(f"# running {self.name(test)}", flush=True)
+
     def line(self, test, ok, note=""):
-        name = test.id().removeprefix("__main__.").replace("\n", " ")
-        print(f"{'' if ok else 'not '}ok {self.testsRun} - {name}{note}")
+        name = self.name(test)
+        print(f"{'' if ok else 'not '}ok {self.testsRun} - {name}{note}", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -213,10 +224,21 @@ class Tap(unittest.TestResult):
             self.problem(subtest, self.failures if new else self.errors)
 
 
-def main():
-    """Runs the tests of the program; exits with 77 when all were skipped."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = suite.run(Tap())
+def main(**parts):
+    """Runs the tests of the program; exits with 77 when all were skipped.
+
+    Classes that are given by name are parts of their own: the argument says
+    which one to run, and without one it is all the rest.
+    """
+    classes = [
+        c
+        for c in vars(sys.modules["__main__"]).values()
+        if isinstance(c, type) and issubclass(c, Case) and c not in parts.values()
+    ]
+    if parts and len(sys.argv) > 1:
+        classes = [parts[sys.argv[1]]]
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    result = unittest.TestSuite(map(load, classes)).run(Tap())
     if not result.wasSuccessful() or not result.testsRun:
         sys.exit(1)
     sys.exit(77 if len(result.skipped) == result.testsRun else 0)

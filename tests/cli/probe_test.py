@@ -11,7 +11,7 @@ import stat
 import subprocess
 import tempfile
 
-from ctl import ACCESS, Case, FAILED, GMEMCTL, OK, UNSUPPORTED, USAGE
+from ctl import ACCESS, Case, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
 from ctl import ctl, main
 
 KVM = os.makedev(10, 232)
@@ -113,7 +113,7 @@ class Permission(Case):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG,
         )
 
     def test_nobody(self):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
-from ctl import CHECK, Case, GMEMCTL, OK, ctl, deny, main
+from ctl import CHECK, Case, GMEMCTL, HANG, OK, ctl, deny, main
 from foreign import Foreign
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -236,7 +236,7 @@ class Seen(Ps):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=HANG,
             )
             value = self.valid(r.stdout, "ps")
             self.assertEqual(value["complete"], complete, r)
@@ -265,7 +265,7 @@ class Seen(Ps):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=HANG,
             )
         value = self.valid(r.stdout, "ps")
         self.assertEqual(r.returncode, OK if value["complete"] else CHECK)

@@ -80,6 +80,6 @@ def run(*checks):
         for line in wrong:
             print("#", line.rstrip().replace("\n", "\n# "))
         name = check.__name__.replace("_", " ")
-        print(f"{'not ok' if wrong else 'ok'} {number} - {name}")
+        print(f"{'not ok' if wrong else 'ok'} {number} - {name}", flush=True)
         failed |= bool(wrong)
     sys.exit(failed)
