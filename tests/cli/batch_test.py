@@ -5,7 +5,8 @@
 import os
 import tempfile
 
-from ctl import ACCESS, Case, FAILED, OK, UNSUPPORTED, USAGE, ctl, main
+from ctl import ACCESS, Case, FAILED, OK, UNSUPPORTED, USAGE
+from ctl import ctl, drop_override, main
 
 GOOD = r"""
 # Two slots of one file.
@@ -199,15 +200,8 @@ class Usage(Batch):
         with tempfile.NamedTemporaryFile() as f:
             os.fchmod(f.fileno(), 0)
             os.fchown(f.fileno(), 1, 1)
-            r = ctl("batch", "--dry-run", f.name, preexec_fn=drop_dac)
+            r = ctl("batch", "--dry-run", f.name, preexec_fn=drop_override)
         self.ended(r, ACCESS, "Permission denied")
-
-
-def drop_dac():
-    """Root that file modes hold for."""
-    os.setgroups([])
-    os.setregid(65534, 65534)
-    os.setreuid(65534, 65534)
 
 
 class DryRun(Batch):

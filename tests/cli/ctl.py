@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -75,6 +77,27 @@ def deny(number, errnum, *args):
     return confine
 
 
+def in_reach(directory, *command):
+    """The command with a copy of gmemctl, and what else is in the directory,
+    in /mnt: other users cannot go to every build folder."""
+    shutil.copy(GMEMCTL, directory)
+    libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
+    for library in re.findall(r"=> (\S*/libgmem\S*)", libraries):
+        shutil.copy(library, directory)
+    os.chmod(directory, 0o755)
+    script = 'mount --bind "$0" /mnt && LD_LIBRARY_PATH=/mnt exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, directory, *command]
+
+
+def drop_override():
+    """Makes of root, as preexec_fn, one whom file modes hold for."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    bounding_set_drop, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        if libc.prctl(bounding_set_drop, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
 def missing_kvm():
     """Why tests cannot use /dev/kvm; None if they can."""
     get_api_version, create_vm, check_extension = 0xAE00, 0xAE01, 0xAE03
@@ -114,8 +137,17 @@ def missing_root():
     return None
 
 
+def missing_mounts():
+    """Why a program cannot have mounts of its own; None if it can."""
+    r = subprocess.run(
+        ["unshare", "--mount", "true"], capture_output=True, text=True, check=False
+    )
+    return r.stderr.strip() or None
+
+
 MISSING = {
     "kvm": missing_kvm(),
+    "mounts": missing_mounts(),
     "userns": missing_user_namespaces(),
     "root": missing_root(),
 }

@@ -3,13 +3,10 @@
 """gmemctl ps, held against programs that say what they hold."""
 
 import errno
-import os
-import re
-import shutil
 import subprocess
 import tempfile
 
-from ctl import CHECK, Case, GMEMCTL, HANG, OK, ctl, deny, main
+from ctl import CHECK, Case, GMEMCTL, HANG, OK, ctl, deny, in_reach, main
 from foreign import Foreign
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -251,17 +248,10 @@ class Seen(Ps):
 
     def ps_as(self, who):
         """As ps(), for another user or with fewer rights."""
+        self.require("mounts")
         with tempfile.TemporaryDirectory() as path:
-            os.chmod(path, 0o755)
-            shutil.copy(GMEMCTL, path)
-            for lib in re.findall(
-                r"=> (\S*/libgmem\S*)",
-                subprocess.check_output(["ldd", GMEMCTL], text=True),
-            ):
-                shutil.copy(lib, path)
             r = subprocess.run(
-                [*who, f"{path}/gmemctl", "ps", "--json", *ENOUGH],
-                env={**os.environ, "LD_LIBRARY_PATH": path},
+                in_reach(path, *who, "/mnt/gmemctl", "ps", "--json", *ENOUGH),
                 capture_output=True,
                 text=True,
                 check=False,
