@@ -217,6 +217,7 @@ class Seen(Ps):
 
     def test_complete(self):
         """What is forbidden can be allowed; what is not there can not."""
+        self.require("mounts")
         foreign = Foreign(self, "three", "unshare", "--pid", "--fork")
         script = 'mount -t proc proc /proc && exec "$0" "$@"'
         for errnum, complete in (
