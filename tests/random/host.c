@@ -193,6 +193,8 @@ int host_learn(struct host *h, const char **why)
 		return -1;
 	learn_limit(h);
 	h->limits.walk = WALK_MAX;
+	h->limits.move_all = gmem__sys_linux.mbind(NULL, NULL, 0, 0, NULL, 0,
+						   MOVE_ALL) == -EPERM;
 	h->limits.residency =
 		gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -ENOSYS;
 	return 0;
@@ -218,6 +220,9 @@ void host_print(const struct host *h)
 		       "limit is the CPU's\n",
 		       h->cpu_bits < MODEL_BITS ? h->cpu_bits : MODEL_BITS,
 		       h->cpu_bits < MODEL_BITS ? MODEL_BITS : h->cpu_bits);
+	if (h->limits.move_all)
+		printf("# not compared: MPOL_MF_MOVE_ALL; there is no "
+		       "cap_sys_nice here\n");
 	if (h->limits.residency)
 		printf("# not compared: residency; there is no cachestat(2)\n");
 	if (h->limits.spread)

@@ -412,6 +412,8 @@ static void op_mbind(struct side *s, const uint8_t *a, struct result *r)
 		return;
 	if (s->spread)
 		flags &= ~1U; /* strict: looks where pages are */
+	if (s->limits.move_all)
+		flags &= ~MOVE_ALL;
 	r->ret = s->sys->mbind(s->priv, p + (a[7] % 32 == 31), n,
 			       pick_mode(a[3]), nodes, PICK(max, a[5]), flags);
 	if (r->ret == 0)

@@ -27,6 +27,8 @@
 /* No x86 machine has more, nor any VM without two-dimensional paging. */
 #define GPA_BITS 52
 
+#define MOVE_ALL 4U /* MPOL_MF_MOVE_ALL of mbind(2) */
+
 #define SKIPPED INT64_MIN /* there was nothing to call it on */
 
 struct op {
@@ -53,6 +55,7 @@ struct limits {
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
 	bool residency;	       /* without cachestat(2) */
+	bool move_all;	       /* MOVE_ALL takes a right; the model asks none */
 	bool spread;	       /* the node of an interleaved page */
 };
 
