@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reads a JUnit file of ctest, and its log, and reports case by case.
+"""summary.py JUNIT LOG: reads both files of a ctest run; reports case by case.
 
 Cases are the lines that cmocka and TAP print for each; a program that prints
 neither is one case.  Ends with "N passed, N failed, N skipped".
@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 TAIL = 60
 
 # Lines that say nothing about a failure.
-QUIET = r"\[ +(RUN|OK|REASON|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b"
+QUIET = r"\[ +(RUN|OK|REASON|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b|# running "
 
 
 def cases(output):
@@ -38,6 +38,30 @@ def cases(output):
             yield m[2], result, m[3]
 
 
+def endings(log):
+    """{test: how it ended} of those that did not end by themselves."""
+    with open(log, encoding="utf-8", errors="replace") as f:
+        return dict(re.findall(
+            r"^ *\d+/\d+ Test +#\d+: (\S+) \.*\*\*\*(Timeout|Exception: \S+)",
+            f.read(), re.M))
+
+
+def ending(case, how):
+    """A sentence on a program that did not end by itself, or nothing."""
+    if not how:
+        return ""
+    running = ""
+    for line in (case.findtext("system-out") or "").splitlines():
+        m = re.match(r"(?:\[ +RUN +\]|# running) (.*)", line)
+        if m:
+            running = f", in {m[1]}"
+        elif re.match(r"\[ +(OK|FAILED|SKIPPED) +\]|(not )?ok\b", line):
+            running = ""
+    if how == "Timeout":
+        how = f"killed, for it had not ended after {float(case.get('time')):.0f} s"
+    return f": {how}{running}"
+
+
 def program(case):
     """Returns [(name, result, reason)] of one <testcase>."""
     output = case.findtext("system-out") or ""
@@ -54,17 +78,10 @@ def program(case):
     return found
 
 
-def killed(path):
-    """{test: seconds} of those that the hang guard ended; only the log says."""
-    with open(path, errors="replace") as log:
-        return dict(re.findall(
-            r"Test +#\d+: (\S+) .*\*\*\*Timeout +([\d.]+) sec", log.read()))
-
-
 def main():
-    late = killed(sys.argv[2])
     count = collections.Counter()
     skipped = collections.Counter()
+    ended = endings(sys.argv[2])
     for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
         found = program(case)
         failed = [name for name, result, _ in found if result == "failed"]
@@ -77,10 +94,8 @@ def main():
             said = [line for line in said if not re.match(QUIET, line)]
             for line in said[-TAIL:]:
                 print("  | " + line)
-            print("failed:", case.get("name"), *failed)
-        if case.get("name") in late:
-            print(f"killed: {case.get('name')} hung: it was not done after "
-                  f"{late[case.get('name')]} s")
+            print("failed:", " ".join([case.get("name"), *failed]).strip() +
+                  ending(case, ended.get(case.get("name"))))
     for (name, reason), n in sorted(skipped.items()):
         print(f"skipped: {name} ({n}): {reason}")
     print(f"{count['passed']} passed, {count['failed']} failed, "

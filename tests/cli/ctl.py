@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -16,6 +18,10 @@ import jsonschema
 GMEMCTL = os.environ["GMEMCTL"]
 HERE = pathlib.Path(__file__).parent
 SOURCE = HERE.parent.parent
+
+# Seconds until a program of ours that does not end is killed: far more than it
+# takes on a machine that is busy.
+HANG = 600
 
 OK, FAILED, USAGE, UNSUPPORTED, CHECK, ACCESS = range(6)
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -35,7 +41,7 @@ def ctl(*args, **kwargs):
         [GMEMCTL, *map(str, args)],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
         **kwargs,
     )
@@ -69,6 +75,27 @@ def deny(number, errnum, *args):
             raise OSError(ctypes.get_errno(), "seccomp")
 
     return confine
+
+
+def in_reach(directory, *command):
+    """The command with a copy of gmemctl, and what else is in the directory,
+    in /mnt: other users cannot go to every build folder."""
+    shutil.copy(GMEMCTL, directory)
+    libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
+    for library in re.findall(r"=> (\S*/libgmem\S*)", libraries):
+        shutil.copy(library, directory)
+    os.chmod(directory, 0o755)
+    script = 'mount --bind "$0" /mnt && LD_LIBRARY_PATH=/mnt exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, directory, *command]
+
+
+def drop_override():
+    """Makes of root, as preexec_fn, one whom file modes hold for."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    bounding_set_drop, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        if libc.prctl(bounding_set_drop, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
 
 
 def missing_kvm():
@@ -119,9 +146,18 @@ def missing_fuse():
     return None
 
 
+def missing_mounts():
+    """Why a program cannot have mounts of its own; None if it can."""
+    r = subprocess.run(
+        ["unshare", "--mount", "true"], capture_output=True, text=True, check=False
+    )
+    return r.stderr.strip() or None
+
+
 MISSING = {
     "kvm": missing_kvm(),
     "fuse": missing_fuse(),
+    "mounts": missing_mounts(),
     "userns": missing_user_namespaces(),
     "root": missing_root(),
 }
@@ -191,9 +227,16 @@ class Case(unittest.TestCase):
 class Tap(unittest.TestResult):
     """A line for each test, in the Test Anything Protocol."""
 
+    def name(self, test):
+        return test.id().removeprefix("__main__.").replace("\n", " ")
+
+    def startTest(self, test):
+        super().startTest(test)
+        print(f"# running {self.name(test)}", flush=True)
+
     def line(self, test, ok, note=""):
-        name = test.id().removeprefix("__main__.").replace("\n", " ")
-        print(f"{'' if ok else 'not '}ok {self.testsRun} - {name}{note}")
+        name = self.name(test)
+        print(f"{'' if ok else 'not '}ok {self.testsRun} - {name}{note}", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -223,15 +266,21 @@ class Tap(unittest.TestResult):
             self.problem(subtest, self.failures if new else self.errors)
 
 
-def main():
-    """Runs the tests of the program, or those named in its arguments; exits with
-    77 when all were skipped."""
-    loader, module = unittest.defaultTestLoader, sys.modules["__main__"]
-    if sys.argv[1:]:
-        suite = loader.loadTestsFromNames(sys.argv[1:], module)
-    else:
-        suite = loader.loadTestsFromModule(module)
-    result = suite.run(Tap())
+def main(**parts):
+    """Runs the tests of the program; exits with 77 when all were skipped.
+
+    Classes that are given by name are parts of their own: the argument says
+    which one to run, and without one it is all the rest.
+    """
+    classes = [
+        c
+        for c in vars(sys.modules["__main__"]).values()
+        if isinstance(c, type) and issubclass(c, Case) and c not in parts.values()
+    ]
+    if parts and len(sys.argv) > 1:
+        classes = [parts[sys.argv[1]]]
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    result = unittest.TestSuite(map(load, classes)).run(Tap())
     if not result.wasSuccessful() or not result.testsRun:
         sys.exit(1)
     sys.exit(77 if len(result.skipped) == result.testsRun else 0)

@@ -8,7 +8,7 @@ import pathlib
 import resource
 import subprocess
 
-from ctl import CHECK, CHECK_EXTENSION, Case, GMEMCTL, IOCTL, OK, USAGE
+from ctl import CHECK, CHECK_EXTENSION, Case, GMEMCTL, HANG, IOCTL, OK, USAGE
 from ctl import ctl, deny, main
 
 
@@ -84,7 +84,7 @@ class Doctor(Case):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=HANG,
             )
             self.assertIn(f"# warn: {says}", r.stdout)
         self.assertIn("cap_sys_ptrace", self.doctor()["rights"]["message"])

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from ctl import Case, CHECK, GMEMCTL, OK, UNSUPPORTED, USAGE
+from ctl import Case, CHECK, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
 from ctl import ctl, main
 
 MIB = 1 << 20
@@ -428,7 +428,7 @@ class Nothing(Case):
                 input=CONVERT,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=HANG,
                 check=False,
             )
             self.assertEqual((r.returncode, r.stderr), (OK, ""), r)

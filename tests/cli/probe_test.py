@@ -4,15 +4,13 @@
 
 import os
 import pathlib
-import re
 import resource
-import shutil
 import stat
 import subprocess
 import tempfile
 
-from ctl import ACCESS, Case, FAILED, GMEMCTL, OK, UNSUPPORTED, USAGE
-from ctl import ctl, main
+from ctl import ACCESS, Case, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
+from ctl import ctl, in_reach, main
 
 KVM = os.makedev(10, 232)
 
@@ -87,49 +85,36 @@ class Device(Case):
 class Permission(Case):
     """A copy of the device's node that the user may not open."""
 
-    need = ("root",)
+    need = ("root", "mounts")
 
     def setUp(self):
         super().setUp()
         self.dir = tempfile.TemporaryDirectory()
         self.addCleanup(self.dir.cleanup)
-        self.path = pathlib.Path(self.dir.name)
-        self.path.chmod(0o755)
-        self.node = self.path / "kvm"
+        self.node = pathlib.Path(self.dir.name, "kvm")
         os.mknod(self.node, stat.S_IFCHR | 0o600, KVM)
 
-    def copy_of_gmemctl(self):
-        """Where any user can run it."""
-        shutil.copy(GMEMCTL, self.path)
-        libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
-        for lib in re.findall(r"=> (\S*/libgmem\S*)", libraries):
-            shutil.copy(lib, self.path)
-        return self.path / "gmemctl"
-
-    def run_as(self, setpriv, *args, program=GMEMCTL):
+    def run_as(self, setpriv, *args):
+        command = ["setpriv", *setpriv, "/mnt/gmemctl", *args, "--device", "/mnt/kvm"]
         return subprocess.run(
-            ["setpriv", *setpriv, program, *args, "--device", self.node],
-            env={**os.environ, "LD_LIBRARY_PATH": self.dir.name},
+            in_reach(self.dir.name, *command),
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG,
         )
 
     def test_nobody(self):
         nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
-        program = self.copy_of_gmemctl()
-        r = self.run_as(nobody, "probe", program=program)
+        r = self.run_as(nobody, "probe")
         self.ended(r, ACCESS, "[device-access]; ")
         self.assertIn("mode 0600, owner root and group root", r.stderr)
         self.assertIn("has no cap_dac_override", r.stderr)
-        r = self.run_as(nobody, "probe", "--json", program=program)
+        r = self.run_as(nobody, "probe", "--json")
         error = self.valid(r.stdout, "probe")["error"]
         self.assertEqual(error["reason"], "device-access")
         self.assertIn("cap_dac_override", error["remedy"])
-        r = self.run_as(
-            nobody, "run", "--size", "4K", "--shared", program=program
-        )
+        r = self.run_as(nobody, "run", "--size", "4K", "--shared")
         self.assertEqual(r.returncode, 125)
 
     def test_root_without_the_capability(self):

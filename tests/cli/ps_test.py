@@ -3,13 +3,11 @@
 """gmemctl ps, held against programs that say what they hold."""
 
 import errno
-import os
-import re
-import shutil
 import subprocess
 import tempfile
 
-from ctl import CHECK, FAILED, Case, GMEMCTL, OK, ctl, deny, main
+from ctl import CHECK, FAILED, Case, GMEMCTL, HANG, OK
+from ctl import ctl, deny, in_reach, main
 from foreign import Foreign
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -58,7 +56,7 @@ class Ps(Case):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG,
             **kwargs,
         )
         value = self.valid(r.stdout, "ps")
@@ -241,6 +239,7 @@ class Seen(Ps):
 
     def test_complete(self):
         """What is forbidden can be allowed; what is not there cannot."""
+        self.require("mounts")
         foreign = Foreign(self, "three", "unshare", "--pid", "--fork")
         for errnum, complete in (
             (0, True),
@@ -260,21 +259,14 @@ class Seen(Ps):
 
     def ps_as(self, who):
         """As ps(), for another user or with fewer rights."""
+        self.require("mounts")
         with tempfile.TemporaryDirectory() as path:
-            os.chmod(path, 0o755)
-            shutil.copy(GMEMCTL, path)
-            for lib in re.findall(
-                r"=> (\S*/libgmem\S*)",
-                subprocess.check_output(["ldd", GMEMCTL], text=True),
-            ):
-                shutil.copy(lib, path)
             r = subprocess.run(
-                [*who, f"{path}/gmemctl", "ps", "--json", *ENOUGH],
-                env={**os.environ, "LD_LIBRARY_PATH": path},
+                in_reach(path, *who, "/mnt/gmemctl", "ps", "--json", *ENOUGH),
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=HANG,
             )
         value = self.valid(r.stdout, "ps")
         self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
@@ -335,6 +327,7 @@ class Hostile(Ps):
 
     def test_what_cannot_be_verified_is_no_file(self):
         self.require("userns")
+        self.require("mounts")
         foreign = Foreign(
             self, "false", "unshare", "--pid", "--fork", "unshare", "-Urm"
         )
@@ -363,13 +356,14 @@ class Hostile(Ps):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG,
         )
         value = self.valid(r.stdout, "ps")
         return value, {f["inode"]: f for f in value["files"]}
 
     def test_a_hang_is_not_waited_for(self):
         self.require("fuse")
+        self.require("mounts")
         foreign = Foreign(self, "stuck", "unshare", "-m")
         three = Foreign(self, "three")
         r = ctl("ps", "--json")
@@ -402,6 +396,7 @@ class Hostile(Ps):
         return files
 
     def test_what_is_mounted_over_proc_is_not_believed(self):
+        self.require("mounts")
         idle = Foreign(self, "idle")
         true = Foreign(self, "three")
         for name in ("", "/fd", "/maps"):
@@ -416,7 +411,7 @@ class Hostile(Ps):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANG,
         )
         self.ended(r, FAILED, "/proc is no procfs")
 

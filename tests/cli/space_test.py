@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 
-from ctl import ACCESS, CHECK, Case, FAILED, GMEMCTL, OK, PAGE, USAGE
+from ctl import ACCESS, CHECK, Case, FAILED, GMEMCTL, HANG, OK, PAGE, USAGE
 from ctl import ctl, deny, main
 from foreign import Foreign, guest_memfd, resident
 
@@ -206,7 +206,7 @@ class Interrupted(Memory):
         while not resident(fd) and p.poll() is None:
             pass
         p.send_signal(signal.SIGINT)
-        out, _ = p.communicate(timeout=60)
+        out, _ = p.communicate(timeout=HANG)
         got = self.valid(out, "populate")
         self.assertEqual(got["resident"], resident(fd))
         self.assertLessEqual(got["done"], got["resident"])
@@ -233,7 +233,7 @@ class Interrupted(Memory):
             pass
         while p.poll() is None:
             p.send_signal(signal.SIGINT)
-        out, _ = p.communicate(timeout=60)
+        out, _ = p.communicate(timeout=HANG)
         got = self.valid(out, "populate")
         self.assertEqual(got["resident"], resident(fd))
         self.assertLessEqual(got["done"], got["resident"])
@@ -249,7 +249,7 @@ class Interrupted(Memory):
         # Until it is seen: the first may come before the read that waits.
         while p.poll() is None:
             p.send_signal(signal.SIGINT)
-        out, _ = p.communicate(timeout=60)
+        out, _ = p.communicate(timeout=HANG)
         got = self.valid(out, "load")
         self.assertEqual((p.returncode, got["done"]), (CHECK, 5000))
         self.assertEqual(got["error"]["reason"], "cancelled")

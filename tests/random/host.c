@@ -11,6 +11,8 @@
 
 #define NEWEST 703 /* the model knows nothing of later ones */
 
+#define WALK_MAX (1ULL << 30) /* bytes; as much as the library asks for */
+
 #define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
 
 #define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
@@ -190,6 +192,9 @@ int host_learn(struct host *h, const char **why)
 	if (!h->profile || learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
 		return -1;
 	learn_limit(h);
+	h->limits.walk = WALK_MAX;
+	h->limits.move_all = gmem__sys_linux.mbind(NULL, NULL, 0, 0, NULL, 0,
+						   MOVE_ALL) == -EPERM;
 	h->limits.residency =
 		gmem__sys_linux.cachestat(NULL, -1, 0, 0, &n) == -ENOSYS;
 	return 0;
@@ -207,11 +212,17 @@ void host_print(const struct host *h)
 	       "0x%x, %u nodes\n",
 	       u.release, h->profile, machines[h->opts.machine],
 	       sysconf(_SC_PAGESIZE), h->opts.vm_types, h->opts.nodes);
+	printf("# left out: attributes of more than %llu bytes at once, which "
+	       "the kernel stores page by page and no signal ends\n",
+	       (unsigned long long)h->limits.walk);
 	if (h->cpu_bits)
 		printf("# not compared: guest addresses from 2^%u to 2^%u; the "
 		       "limit is the CPU's\n",
 		       h->cpu_bits < MODEL_BITS ? h->cpu_bits : MODEL_BITS,
 		       h->cpu_bits < MODEL_BITS ? MODEL_BITS : h->cpu_bits);
+	if (h->limits.move_all)
+		printf("# not compared: MPOL_MF_MOVE_ALL; there is no "
+		       "cap_sys_nice here\n");
 	if (h->limits.residency)
 		printf("# not compared: residency; there is no cachestat(2)\n");
 	if (h->limits.spread)

@@ -171,6 +171,7 @@ static void explain(struct pair *p, uint64_t seed, struct op *ops,
 	(void)compare_afresh(p, ops, n, true);
 }
 
+/* Told, not judged: how many succeed depends on the kernel and on the seeds. */
 static void histogram(const struct tally *t)
 {
 	uint64_t calls = 0, good = 0;
@@ -184,13 +185,11 @@ static void histogram(const struct tally *t)
 		calls += t->calls[i];
 		good += t->good[i];
 	}
-	printf("# %llu sequences, %.1f calls each, %.1f %% succeed\n",
-	       (unsigned long long)t->sequences,
-	       (double)calls / (double)t->sequences,
-	       100.0 * (double)good / (double)calls);
-	printf("# left out by rule: attributes of more than 1 GiB at once, "
-	       "which "
-	       "some kernels walk for ever; what tests/random/raw.c names\n");
+	if (calls)
+		printf("# %llu sequences, %.1f calls each, %.1f %% succeed\n",
+		       (unsigned long long)t->sequences,
+		       (double)calls / (double)t->sequences,
+		       100.0 * (double)good / (double)calls);
 }
 
 static uint32_t type_of(const struct host *h, uint64_t seed)
@@ -247,7 +246,7 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	host_print(&h);
-	good = run(&h, n, seed, &t);
+	good = run(&h, n, seed, &t) && t.sequences;
 	histogram(&t);
 	printf("1..1\n%sok 1 - model %s and the kernel agree\n",
 	       good ? "" : "not ", h.profile);

@@ -7,8 +7,6 @@
 
 #include "side.h"
 
-#define ATTRIBUTES_MOST (1ULL << 30) /* bytes that a raw call changes */
-
 #define PICK(table, b) ((table)[(b) % ARRAY_SIZE(table)])
 
 static int vm_of(const struct side *s, uint8_t b)
@@ -154,12 +152,13 @@ static void op_delete(struct side *s, const uint8_t *a, struct result *r)
 }
 
 /*
- * Left out by rule: a range that the kernel takes and walks page by page, for
- * hours and without a way to end it, until memory is out.
+ * The kernel takes attributes for a range of any length and stores them page
+ * by page, which no signal ends: 2^52 pages take the machine down.  A range
+ * that wraps is refused before that.
  */
-static bool endless(uint64_t start, uint64_t len)
+static bool walks_too_far(const struct side *s, uint64_t start, uint64_t len)
 {
-	return len > ATTRIBUTES_MOST && start + len >= start;
+	return s->limits.walk && len > s->limits.walk && start + len >= start;
 }
 
 static void op_attributes(struct side *s, const uint8_t *a, struct result *r)
@@ -168,7 +167,7 @@ static void op_attributes(struct side *s, const uint8_t *a, struct result *r)
 				      .size = pick_len(s, a[1]),
 				      .attributes = a[2] % 2 ? 8 : 0 };
 
-	if (endless(m.address, m.size)) {
+	if (walks_too_far(s, m.address, m.size)) {
 		r->ret = SKIPPED;
 		return;
 	}
@@ -413,6 +412,8 @@ static void op_mbind(struct side *s, const uint8_t *a, struct result *r)
 		return;
 	if (s->spread)
 		flags &= ~1U; /* strict: looks where pages are */
+	if (s->limits.move_all)
+		flags &= ~MOVE_ALL;
 	r->ret = s->sys->mbind(s->priv, p + (a[7] % 32 == 31), n,
 			       pick_mode(a[3]), nodes, PICK(max, a[5]), flags);
 	if (r->ret == 0)

@@ -27,6 +27,8 @@
 /* No x86 machine has more, nor any VM without two-dimensional paging. */
 #define GPA_BITS 52
 
+#define MOVE_ALL 4U /* MPOL_MF_MOVE_ALL of mbind(2) */
+
 #define SKIPPED INT64_MIN /* there was nothing to call it on */
 
 struct op {
@@ -44,11 +46,16 @@ struct side_map {
 	uint64_t len;
 };
 
-/* Where the model cannot follow the kernel, so that no call may go. */
+/*
+ * Where no call may go: where the model cannot follow the kernel, or the
+ * machine would not come back.
+ */
 struct limits {
+	uint64_t walk;	       /* attributes of more bytes at once; 0 = none */
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
 	bool residency;	       /* without cachestat(2) */
+	bool move_all;	       /* MOVE_ALL takes a right; the model asks none */
 	bool spread;	       /* the node of an interleaved page */
 };
 
@@ -96,7 +103,10 @@ uint64_t side_contents(struct side *s);
 bool side_reset(struct side *s);
 void side_close(struct side *s);
 
-/* For the operations: values and handles by byte. */
+/*
+ * For the operations: values and handles by byte.  Lengths are small or such
+ * that no slot, file or mapping has them.
+ */
 uint64_t pick_len(const struct side *s, uint8_t b);
 uint64_t pick_offset(const struct side *s, uint8_t b);
 uint64_t pick_gpa(const struct side *s, uint8_t b);
