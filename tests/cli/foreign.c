@@ -187,8 +187,12 @@ static void false_file(bool mapped)
 	(void)snprintf(dir, sizeof(dir), "%s/foreign.%d",
 		       getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
 		       (int)getpid());
-	if (mkdir(dir, 0700) < 0 || mount("none", dir, "tmpfs", 0, NULL) < 0)
+	if (mkdir(dir, 0700) < 0)
+		die(dir);
+	if (mount("none", dir, "tmpfs", 0, NULL) < 0) {
+		(void)rmdir(dir);
 		die("tmpfs");
+	}
 	(void)snprintf(file, sizeof(file), "%s/[kvm-gmem]", dir);
 	fd = open(file, O_RDWR | O_CREAT, 0600);
 	if (fd < 0 || ftruncate(fd, 16 * PAGE) < 0)

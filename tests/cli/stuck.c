@@ -17,6 +17,8 @@
 
 #include "stuck.h"
 
+#define PATIENCE 300 /* seconds; any look takes far less */
+
 _Noreturn static void die(const char *what)
 {
 	perror(what);
@@ -78,10 +80,15 @@ static void serve(int fuse)
 	}
 }
 
+/*
+ * Ends when the test does, or by itself: whoever would end a test that hangs
+ * reads /proc first, and hangs there too.
+ */
 _Noreturn static void server(int fuse)
 {
 	char c;
 
+	(void)alarm(PATIENCE);
 	serve(fuse);
 	puts("ready");
 	(void)fflush(stdout);
@@ -100,9 +107,12 @@ _Noreturn void stuck(void)
 		       (int)getpid());
 	(void)snprintf(options, sizeof(options),
 		       "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
-	if (fuse < 0 || mkdir(dir, 0700) < 0 ||
-	    mount("stuck", dir, "fuse", 0, options) < 0)
+	if (fuse < 0 || mkdir(dir, 0700) < 0)
 		die("fuse");
+	if (mount("stuck", dir, "fuse", 0, options) < 0) {
+		(void)rmdir(dir);
+		die("mount");
+	}
 	if (!fork())
 		server(fuse);
 	(void)snprintf(file, sizeof(file), "%s/file", dir);
