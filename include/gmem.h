@@ -213,7 +213,9 @@ struct gmem_trace {
 
 /*
  * Called after each system call, in the thread that made it, with no lock
- * held.  May call getters; may not bind, unbind or convert (-EDEADLK).
+ * held.  It may look at anything and change nothing: calls that bind, unbind,
+ * note, forget, convert or close are -EDEADLK, whichever VM's handle it tries.
+ * It may not wait for a thread that may be inside libgmem.
  */
 typedef void gmem_trace_fn(void *arg, const struct gmem_trace *event);
 

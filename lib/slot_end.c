@@ -226,15 +226,27 @@ static int end_one(struct gmem_vm *vm, struct gmem__slot *s,
 				      p->slot, gmem__errno_name(r),
 				      p->userspace_addr);
 	}
-	/* What an adopted VM keeps would be there for the VMM's next slot. */
-	if (!vm->owns_fd && gmem__by_gpa(vm, p))
-		r = gmem__gpa_attributes(vm, p->gpa, p->len,
-					 GMEM_ATTRIBUTE_SHARED, NULL);
+	s->state = GMEM__SLOT_LEFT;
+	return 0;
+}
+
+/* What a deleted slot leaves in an adopted VM would be the VMM's next one's. */
+static int reset_one(struct gmem_vm *vm, const struct gmem__slot *s,
+		     struct gmem_error *err)
+{
+	int r;
+
+	if (vm->owns_fd || s->state != GMEM__SLOT_LEFT ||
+	    !gmem__by_gpa(vm, &s->s))
+		return 0;
+	r = gmem__gpa_attributes(vm, s->s.gpa, s->s.len, GMEM_ATTRIBUTE_SHARED,
+				 NULL);
 	if (r == 0 || r == -EIO) /* dead: there is no guest any more */
 		return 0;
 	return gmem__fail_call(err, r, "resetting a slot's attributes");
 }
 
+/* All are deleted first: memory that stays is what has to be told of. */
 int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 {
 	struct gmem__slot *s;
@@ -242,6 +254,10 @@ int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 
 	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {
 		r = end_one(vm, s, first ? NULL : err);
+		first = first ? first : r;
+	}
+	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {
+		r = reset_one(vm, s, first ? NULL : err);
 		first = first ? first : r;
 	}
 	return first;
