@@ -165,18 +165,22 @@ static void a_conversion_that_fails_is_taken_back(void **state)
 {
 	int punch = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
 	struct on_model *m = *state;
-	unsigned char *p;
+	unsigned char *p, *end;
 
 	numbered(m);
 	p = map(m, 0, PAGES);
+	end = map(m, HOLE - 1, 2); /* has no part of the runs before */
 	t_code(model__sys.fallocate(m->k, gmem_fd(m->g), punch, HOLE * m->page,
 				    m->page),
 	       0);
 	t_code(convert(m, 12, 1, GMEM__ATTRIBUTE_PRIVATE), 0);
 	t_code(convert_half(m, GMEM__ATTRIBUTE_PRIVATE), -ENOMEM);
+	assert_int_equal(seen(m, end + m->page), 0);
 	for (unsigned int i = 0; i < PAGES; i++)
 		assert_int_equal(seen(m, p + i * m->page),
 				 i == 12 ? -EFAULT : number(i));
+	assert_int_equal(seen(m, end), HOLE);
+	unmap(m, end, 2);
 	t_code(convert(m, 0, PAGES, GMEM__ATTRIBUTE_PRIVATE), 0);
 	t_code(convert(m, 3, 1, 0), 0);
 	t_code(convert_half(m, 0), -ENOMEM);
@@ -189,6 +193,25 @@ static void a_conversion_that_fails_is_taken_back(void **state)
 	unmap(m, p, PAGES);
 }
 
+/* Policies of memory that is no file's are the host's business. */
+static void other_memory_is_the_hosts(void **state)
+{
+	struct on_model *m = *state;
+	int mode = -1, host = -1, r;
+	void *p;
+
+	t_code(model__sys.mmap(m->k, &p, m->page, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	       0);
+	assert_int_equal(on_model_mappings(m), 0);
+	r = gmem__sys_linux.mbind(NULL, p, m->page, 0, NULL, 0, 0);
+	t_code(model__sys.mbind(m->k, p, m->page, 0, NULL, 0, 0), r);
+	r = gmem__sys_linux.get_mempolicy(NULL, &host, NULL, 0, p, 2);
+	t_code(model__sys.get_mempolicy(m->k, &mode, NULL, 0, p, 2), r);
+	assert_int_equal(mode, host);
+	t_code(model__sys.munmap(m->k, p, m->page), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -196,6 +219,7 @@ int main(void)
 		map_test(a_trimmed_mapping_moves_nothing),
 		map_test(each_mapping_of_a_page_is_guarded),
 		map_test(a_conversion_that_fails_is_taken_back),
+		map_test(other_memory_is_the_hosts),
 	};
 
 	return t_main(tests);
