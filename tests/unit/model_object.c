@@ -349,16 +349,21 @@ static void a_number_used_again_is_another_file(void **state)
 	struct world *w = *state;
 	struct kernel *k;
 	uint64_t ino;
+	size_t n;
 	int fd;
 
 	bound(w);
 	k = gmem__vm_priv(w->vm, &model__sys);
 	fd = create_raw(w);
-	ino = model__object(k, fd)->inode.start;
-	assert_int_equal(close(fd), 0);
-	assert_int_equal(create_raw(w), fd);
-	assert_int_not_equal(model__object(k, fd)->inode.start, ino);
-	assert_null(model__tree_meet(&k->objects, NULL, ino, ino + 1));
+	n = k->n_fds;
+	for (int i = 0; i < 4; i++) {
+		ino = model__object(k, fd)->inode.start;
+		assert_int_equal(close(fd), 0);
+		assert_int_equal(create_raw(w), fd);
+		assert_int_equal(k->n_fds, n);
+		assert_null(model__tree_meet(&k->objects, NULL, ino, ino + 1));
+		assert_int_not_equal(model__object(k, fd)->inode.start, ino);
+	}
 	t_code(model__sys.close(k, fd), 0);
 	assert_null(model__object(k, fd));
 }
