@@ -109,6 +109,24 @@ GMEM_API int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
 /* The kernel marks the VM dead. */
 GMEM_API int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err);
 
+/* A slot as the kernel has it. */
+struct gmem_model_slot {
+	size_t sz;
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t userspace_addr;
+	uint64_t offset; /* in the guest_memfd */
+	uint64_t ino;	 /* st_ino of it; 0 = none, or closed under the slot */
+	uint32_t flags;	 /* KVM_MEM_* */
+	uint32_t reserved;
+};
+
+/* Slot @slot of @address_space; -EINVAL with NOT_BOUND if there is none. */
+GMEM_API int gmem_model_get_slot(struct gmem_vm *vm, uint32_t slot,
+				 uint32_t address_space,
+				 struct gmem_model_slot *out,
+				 struct gmem_error *err);
+
 /* Sets how many huge pages of @page_size bytes there are. */
 GMEM_API int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size,
 				 uint64_t pages, struct gmem_error *err);

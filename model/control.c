@@ -7,6 +7,10 @@
 #include "access.h"
 #include "model_sys.h"
 
+#define SLOT_V0 56
+
+_Static_assert(sizeof(struct gmem_model_slot) == SLOT_V0, "ABI");
+
 #define ACCESS_FLAGS (GMEM_MODEL_WRITE | GMEM_MODEL_PRIVATE | GMEM_MODEL_KVM)
 
 int model__enter(const struct gmem_vm *vm, struct kernel **k, struct vm **v,
@@ -202,6 +206,42 @@ int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 		      struct gmem_error *err)
 {
 	return act_on(vm, fd, offset, len, poison_pages, err);
+}
+
+int gmem_model_get_slot(struct gmem_vm *vm, uint32_t slot,
+			uint32_t address_space, struct gmem_model_slot *out,
+			struct gmem_error *err)
+{
+	struct gmem_model_slot o = { .sz = sizeof(o) };
+	const struct slot *s;
+	struct kernel *k;
+	struct vm *v;
+	int r = model__enter(vm, &k, &v, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__out_check(out, SLOT_V0, "gmem_model_slot", err);
+	if (r < 0)
+		goto out;
+	s = model__slot_find(v, slot, address_space);
+	if (!s) {
+		r = gmem__fail(err, GMEM_REASON_NOT_BOUND, slot, address_space,
+			       "the kernel has no slot %u in address space %u",
+			       slot, address_space);
+		goto out;
+	}
+	if (s->file)
+		model__reap(k, &s->file->o);
+	o.gpa = s->at.start;
+	o.len = s->at.end - s->at.start;
+	o.userspace_addr = s->userspace_addr;
+	o.offset = s->in.start;
+	o.ino = s->file ? s->file->o.inode.start : 0;
+	o.flags = s->flags & ~MODEL_SLOT_FILE_ONLY;
+	gmem__out_copy(out, &o, sizeof(o));
+out:
+	model__unlock(k);
+	return r;
 }
 
 int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,

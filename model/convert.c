@@ -17,8 +17,7 @@
 static int guard(const struct kernel *k, const struct mapping *m,
 		 uint64_t start, uint64_t end, bool private)
 {
-	uint64_t first = m->in.start,
-		 last = m->in.start + (m->at.end - m->at.start);
+	uint64_t first = m->in.start, last = m->in.end;
 	struct uffdio_register r = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	if (start < first)

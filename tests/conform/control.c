@@ -38,12 +38,13 @@ static int teardown(void **state)
 	return r;
 }
 
-#define CALLS 9
+#define CALLS 11
 
 /* Each call that acts on a VM of the model. */
 static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		struct gmem_error *err)
 {
+	struct gmem_model_slot s = { .sz = sizeof(s) };
 	uint64_t pages = 4711;
 	char byte = 0;
 
@@ -54,8 +55,6 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		return gmem_model_pin(vm, -1, 0, page, err);
 	case 2:
 		return gmem_model_unpin(vm, -1, 0, page, err);
-	case 8:
-		return gmem_model_poison(vm, -1, 0, page, err);
 	case 3:
 		return gmem_model_fail(vm, NULL, 1, EIO, err);
 	case 4:
@@ -66,6 +65,10 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		return gmem_model_kill(vm, err);
 	case 7:
 		return gmem_model_set_pool(vm, HUGE, 1, err);
+	case 8:
+		return gmem_model_poison(vm, -1, 0, page, err);
+	case 9:
+		return gmem_model_get_slot(vm, 0, 0, &s, err);
 	default:
 		return gmem_model_get_pool(vm, HUGE, &pages, err);
 	}

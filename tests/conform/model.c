@@ -313,7 +313,9 @@ static void several_failures_are_due(void **state)
 	t_code(create(w), -ENFILE);
 	t_ok(create(w), w->err);
 	t_code(create(w), -EIO);
-	t_ok(create(w), w->err);
+	/* which had its turn with the other: none is left */
+	for (int i = 0; i < 4; i++)
+		t_ok(create(w), w->err);
 }
 
 static void a_call_and_all_after_it_fail(void **state)

@@ -433,6 +433,9 @@ static void op_get_mempolicy(struct side *s, const uint8_t *a, struct result *r)
 		return;
 	if (f != 2 && f != 3 && a[3] % 8)
 		p = NULL;
+	/* As below: a page that is mapped has a node, readable or not. */
+	if (p && (f & 1))
+		(void)side_touch(p, -1);
 	r->ret = s->sys->get_mempolicy(s->priv, &mode, nodes, 1024, p, f);
 	r->x[0] = (uint64_t)mode;
 	r->x[1] = nodes[0];

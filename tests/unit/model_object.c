@@ -333,6 +333,41 @@ static void what_nobody_asks_for_does_not_pile_up(void **state)
 	assert_true(n < 10);
 }
 
+static int create_raw(const struct world *w)
+{
+	struct gmem__create c = { .size = w->page };
+	int fd = vm_ioctl(w, gmem_vm_fd(w->vm), GMEM__KVM_CREATE_GUEST_MEMFD,
+			  &c);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Closed unseen, and the next file gets its number. */
+static void a_number_used_again_is_another_file(void **state)
+{
+	struct world *w = *state;
+	struct kernel *k;
+	uint64_t ino;
+	size_t n;
+	int fd;
+
+	bound(w);
+	k = gmem__vm_priv(w->vm, &model__sys);
+	fd = create_raw(w);
+	n = k->n_fds;
+	for (int i = 0; i < 4; i++) {
+		ino = model__object(k, fd)->inode.start;
+		assert_int_equal(close(fd), 0);
+		assert_int_equal(create_raw(w), fd);
+		assert_int_equal(k->n_fds, n);
+		assert_null(model__tree_meet(&k->objects, NULL, ino, ino + 1));
+		assert_int_not_equal(model__object(k, fd)->inode.start, ino);
+	}
+	t_code(model__sys.close(k, fd), 0);
+	assert_null(model__object(k, fd));
+}
+
 /* Its addresses are free for another file's. */
 static void what_was_unmapped_unseen_is_forgotten(void **state)
 {
@@ -375,6 +410,7 @@ int main(void)
 		object_test(without_proc_mappings_count),
 		object_test(a_pool_gets_back_what_was_closed_unseen),
 		object_test(what_nobody_asks_for_does_not_pile_up),
+		object_test(a_number_used_again_is_another_file),
 		object_test(what_was_unmapped_unseen_is_forgotten),
 	};
 
