@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Private and shared: the record against what the kernel does. */
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -184,9 +185,10 @@ static void unbind_deletes_the_slot_then_resets(void **state)
 	start_private(l, 4);
 	bind(l, 0, 0);
 	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
-	assert_int_equal(l->n_calls, 2);
+	assert_int_equal(l->n_calls, 3);
 	assert_string_equal(l->calls[0].name, "KVM_SET_USER_MEMORY_REGION");
 	assert_string_equal(l->calls[1].name, "KVM_SET_MEMORY_ATTRIBUTES");
+	assert_string_equal(l->calls[2].name, "munmap");
 	for (uint64_t at = 0; at < 4 * l->page; at += l->page)
 		assert_false(guest_private(l, GPA + at));
 	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_UNSET);
@@ -203,7 +205,9 @@ static void unbind_keeps_attributes_when_asked_until_the_next_bind(void **state)
 	start_private(l, 4);
 	bind(l, 0, 0);
 	live_ok(l, gmem_unbind(l->g, 0, &keep, &l->err));
-	assert_int_equal(l->n_calls, 1);
+	assert_int_equal(l->n_calls, 2);
+	assert_string_equal(l->calls[0].name, "KVM_SET_USER_MEMORY_REGION");
+	assert_string_equal(l->calls[1].name, "munmap");
 	assert_true(guest_private(l, GPA));
 	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
 	assert_false(kernel_private(l, 0));
@@ -269,13 +273,18 @@ static void set_crosses_slots(void **state)
 static void start_noted(struct live *l)
 {
 	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
+	void *side;
 
 	start_private(l, 2);
 	note.gpa = GPA;
 	note.len = 2 * l->page;
 	note.gmem = l->g;
 	note.fd = gmem_fd(l->g);
-	t_code(raw_bind(gmem_vm_fd(l->vm), 0, GPA, note.len, NULL, note.fd, 0),
+	side = mmap(NULL, note.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	live_keep_map(l, side, note.len);
+	note.userspace_addr = (uintptr_t)side;
+	t_code(raw_bind(gmem_vm_fd(l->vm), 0, GPA, note.len, side, note.fd, 0),
 	       0);
 	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
 }
@@ -333,8 +342,11 @@ static void set_stops_when_cancelled(void **state)
 {
 	struct live *l = *state;
 	int cancel = 1;
-	struct gmem_attributes_opts opts = { .sz = sizeof(opts),
-					     .cancel = &cancel };
+	struct gmem_attributes_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_ATTRIBUTES_UNBACKED,
+		.cancel = &cancel,
+	};
 
 	start_private(l, 2);
 	bind(l, 0, 0);
@@ -357,7 +369,8 @@ static void import_puts_an_exported_record_back(void **state)
 	live_ok(l, t_share(l->g, l->page, l->page, &l->err));
 	live_ok(l, gmem_attributes_export(l->g, record, &len, &l->err));
 	live_ok(l, t_share(l->g, 0, 4 * l->page, &l->err));
-	live_ok(l, gmem_attributes_import(l->g, record, len, 0, &l->err));
+	live_ok(l, gmem_attributes_import(l->g, record, len,
+					  GMEM_IMPORT_UNBACKED, &l->err));
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(kernel_private(l, i * l->page), i != 1);
 		assert_int_equal(recorded(l, i * l->page),
