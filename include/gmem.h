@@ -511,8 +511,7 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 
 /* gmem_attributes_opts.flags. */
 #define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
-#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share what nothing is behind \
-					      */
+#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share unbacked ranges */
 #define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
 
 struct gmem_attributes_opts {

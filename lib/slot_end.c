@@ -9,15 +9,19 @@
 
 #include "slot.h"
 
-/* With vm->lock held. */
+/* With vm->lock held.  No @check is content with no slot. */
 static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		gmem__slot_fn *check, const void *arg, struct gmem__slot **out,
 		struct gmem_error *err)
 {
-	*out = gmem__slot_find(vm, slot, address_space);
-	if (*out && !gmem__slot_usable(*out))
-		*out = NULL;
-	return check(*out, arg, err);
+	struct gmem__slot *s = gmem__slot_find(vm, slot, address_space);
+	int ret;
+
+	if (s && !gmem__slot_usable(s))
+		s = NULL;
+	ret = check(s, arg, err);
+	*out = s;
+	return s ? ret : (ret < 0 ? ret : -EINVAL);
 }
 
 /* What the slot is a range of, and which one it is. */

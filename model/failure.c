@@ -7,7 +7,10 @@
 #include "model.h"
 #include "model_sys.h"
 
-/* All of them count the call; the first that is due is what it fails with. */
+/*
+ * All of them count the call.  Of those that are due, what it fails with is
+ * the one that was asked for first: the last of the list.
+ */
 int model__due(struct kernel *k, const char *call)
 {
 	struct failure **p = &k->failures, *f;
@@ -18,7 +21,7 @@ int model__due(struct kernel *k, const char *call)
 
 		if (counts && f->left)
 			f->left--;
-		if (counts && !f->left && !code)
+		if (counts && !f->left)
 			code = f->code;
 		if (f->left || f->for_ever) {
 			p = &f->next;
@@ -53,7 +56,7 @@ void model__failures_free(struct kernel *k)
 static int add(struct kernel *k, const char *call, uint64_t nth, int error,
 	       bool for_ever, struct gmem_error *err)
 {
-	struct failure *f = calloc(1, sizeof(*f)), **end = &k->failures;
+	struct failure *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return gmem__fail_sys(err, GMEM_REASON_NO_MEMORY, 0, -ENOMEM, 0,
@@ -62,9 +65,8 @@ static int add(struct kernel *k, const char *call, uint64_t nth, int error,
 	f->left = nth;
 	f->code = error;
 	f->for_ever = for_ever;
-	while (*end)
-		end = &(*end)->next;
-	*end = f;
+	f->next = k->failures;
+	k->failures = f;
 	return 0;
 }
 

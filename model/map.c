@@ -164,7 +164,7 @@ int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 	/* What is refused takes nothing away, even where the caller asked. */
 	if (no)
 		flags &= ~MAP_FIXED;
-	r = flags & MAP_FIXED ? spare_for(k, start, end, &spare) : 0;
+	r = !no && named ? spare_for(k, start, end, &spare) : 0;
 	/* The guard comes before the first touch. */
 	if (r == 0)
 		r = map_host(k, o, &p, len, no ? PROT_NONE : prot,

@@ -166,8 +166,12 @@ static bool is_alive(const struct object *o)
 
 static void object_free(struct kernel *k, struct object *o)
 {
-	while (o->fds)
-		entry_free(k, o->fds);
+	struct fd_entry *e, *next;
+
+	for (e = o->fds; e; e = next) {
+		next = e->next;
+		entry_free(k, e);
+	}
 	model__tree_remove(&k->objects, &o->inode);
 	switch (o->type) {
 	case OBJECT_FILE:

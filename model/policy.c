@@ -448,7 +448,7 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode)
 {
-	uint64_t policy, mask, *task = pthread_getspecific(k->task_policy);
+	uint64_t policy = 0, mask, *task = pthread_getspecific(k->task_policy);
 	struct object *o = NULL;
 	bool any;
 	int r = check_mode(mode);
