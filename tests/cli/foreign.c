@@ -43,7 +43,7 @@ struct create {
 	uint64_t size, flags, reserved[6];
 };
 
-#define PAGE 4096ULL
+#define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
 #define MMAP 1
 #define INIT_SHARED 2
 
