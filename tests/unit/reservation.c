@@ -391,6 +391,31 @@ static void leave_shared_that_fails_changes_nothing(void **state)
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), m->err);
 }
 
+/* Nor can the undo be done: the record says what the kernel has. */
+static void leave_shared_that_stays_is_recorded(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_LEAVE_SHARED };
+	uint64_t a, run;
+
+	on_model_file(m, 3 * GiB, GMEM_CREATE_MMAP);
+	t_ok(gmem_model_fail_from(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", 2,
+				  ENOMEM, &m->err),
+	     m->err);
+	t_refused(gmem_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &m->err), m->err);
+	t_ok(gmem_get_attributes(m->g, 0, 3 * GiB, &a, &run, &m->err), m->err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+	assert_int_equal(run, 1 * GiB);
+	t_ok(gmem_set_private(m->g, 0, 3 * GiB, &m->err), m->err);
+	/* and of what is larger than one call, a step each */
+	on_model_count(m, "KVM_SET_MEMORY_ATTRIBUTES2");
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), m->err);
+	assert_int_equal(m->calls, 3);
+}
+
 #define TEST(name, how) \
 	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
 
@@ -424,6 +449,7 @@ int main(void)
 		TEST(what_an_hva_slot_has_stays_shared, on_model_in_place),
 		TEST(in_place_leave_shared_is_done_by_the_file,
 		     on_model_in_place),
+		TEST(leave_shared_that_stays_is_recorded, on_model_in_place),
 		TEST(leave_shared_that_fails_changes_nothing,
 		     on_model_in_place),
 	};

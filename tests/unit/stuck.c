@@ -165,6 +165,12 @@ static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD);
+	/* Who wants no error has the slot told by gmem_slot_get() alone. */
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	c.after = ATTRIBUTES;
+	will_fail(m, ATTRIBUTES, EFAULT);
+	t_code(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, NULL), -EFAULT);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	m->vm = NULL; /* before @c goes */
 }

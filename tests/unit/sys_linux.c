@@ -2,7 +2,9 @@
 /* The real system calls, as far as they need neither KVM nor a right. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -184,6 +186,27 @@ static void no_file_is_taken_for_a_vm(void **state)
 	t_code(sys->close(NULL, fd), 0);
 }
 
+/* Of addresses above those that programs get, it asks the kernel. */
+static void what_is_mapped_is_addressable(void **state)
+{
+	struct rlimit was, none = { 0 };
+	uint64_t page = sys->page_size(NULL), name = getauxval(AT_EXECFN);
+	int beyond, unknown;
+
+	(void)state;
+	assert_true(name > getauxval(AT_RANDOM));
+	assert_int_equal(sys->addressable(NULL, name - name % page, page), 1);
+	/* Without room for a mapping nothing is known, so nothing refused. */
+	assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+	none.rlim_max = was.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	unknown = sys->addressable(NULL, 1ULL << 60, page);
+	assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+	beyond = sys->addressable(NULL, 1ULL << 60, page);
+	assert_int_equal(unknown, 1);
+	assert_int_equal(beyond, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_thread_takes_no_signal_of_the_callers),
 		cmocka_unit_test(no_device_is_taken_for_kvm),
 		cmocka_unit_test(no_file_is_taken_for_a_vm),
+		cmocka_unit_test(what_is_mapped_is_addressable),
 	};
 
 	return t_main(tests);
