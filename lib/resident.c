@@ -104,19 +104,22 @@ static int prefix(const struct gmem *g, uint64_t pos, uint64_t end,
 int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
 			uint64_t *run)
 {
-	uint64_t stop;
-	int r = prefix(g, *pos, end, false, SPARSE_STEP, &stop);
+	uint64_t stop, most;
+	int r;
 
 	*run = 0;
-	if (r < 0)
-		return r;
-	*pos = stop;
-	if (end - stop > DENSE_STEP)
-		end = stop + DENSE_STEP;
-	r = prefix(g, stop, end, true, DENSE_STEP, &stop);
-	if (r < 0)
-		return r;
-	*run = stop - *pos;
+	/* What was there may be freed before its length is known. */
+	while (*pos < end && *run == 0) {
+		r = prefix(g, *pos, end, false, SPARSE_STEP, &stop);
+		if (r < 0)
+			return r;
+		*pos = stop;
+		most = end - stop > DENSE_STEP ? stop + DENSE_STEP : end;
+		r = prefix(g, stop, most, true, DENSE_STEP, &stop);
+		if (r < 0)
+			return r;
+		*run = stop - *pos;
+	}
 	return 0;
 }
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* Pages that somebody else frees while the library looks for them. */
+#include <linux/falloc.h>
+
+#include "on_model.h"
+
+struct other {
+	struct gmem_vm *vm;
+	int fd;
+	uint64_t page;
+	bool frees; /* the first page, when it was seen */
+};
+
+static void trace(void *arg, const struct gmem_trace *e)
+{
+	struct other *o = arg;
+	void *k;
+	const struct gmem_sys *sys;
+
+	if (!o->frees || strcmp(e->call, "cachestat") != 0)
+		return;
+	o->frees = false;
+	sys = gmem__vm_sys(o->vm, &k);
+	assert_int_equal(
+		sys->fallocate(k, o->fd,
+			       FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0,
+			       o->page),
+		0);
+}
+
+static void start(struct on_model *m, struct other *o)
+{
+	m->vm = o->vm = on_model_vm("7.3", GMEM_VM_DEFAULT, trace, o);
+	on_model_file(m, 8 * MiB, SHARED_FLAGS);
+	o->fd = gmem_fd(m->g);
+	o->page = m->page;
+}
+
+static void end(struct on_model *m)
+{
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = NULL; /* before its trace_arg goes */
+}
+
+static void what_comes_after_is_still_looked_at(void **state)
+{
+	struct on_model *m = *state;
+	struct other o = { .frees = false };
+	unsigned long first = 1, second = 2;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .nodes = &second,
+				    .max_node = 8 };
+	struct gmem_placement got = { .sz = sizeof(got) };
+
+	start(m, &o);
+	t_ok(gmem_set_mempolicy(m->g, 0, 8 * MiB, &p, 0, &m->err), m->err);
+	t_ok(gmem_populate(m->g, 0, 8 * MiB, NULL, &m->err), m->err);
+	p.nodes = &first;
+	o.frees = true;
+	assert_int_equal(
+		gmem_verify_placement(m->g, 0, 8 * MiB, &p, &got, &m->err),
+		GMEM_NO);
+	assert_false(o.frees);
+	assert_int_equal(got.misplaced, 8 * MiB - m->page);
+	end(m);
+}
+
+static void count(void *arg, uint64_t done, uint64_t total)
+{
+	unsigned int *steps = arg;
+
+	(void)done;
+	(void)total;
+	++*steps;
+}
+
+/* One call of the kernel's for all of it could not be cancelled. */
+static void a_discard_still_goes_in_steps(void **state)
+{
+	struct on_model *m = *state;
+	struct other o = { .frees = false };
+	unsigned int steps = 0;
+	struct gmem_discard_opts d = { .sz = sizeof(d),
+				       .progress = count,
+				       .progress_arg = &steps };
+
+	m->vm = o.vm = on_model_vm("7.3", GMEM_VM_DEFAULT, trace, &o);
+	on_model_file(m, 1 * GiB, SHARED_FLAGS);
+	o.fd = gmem_fd(m->g);
+	o.page = m->page;
+	for (uint64_t at = 0; at < 1 * GiB; at += 256 * MiB)
+		t_ok(gmem_populate(m->g, at, 70 * MiB, NULL, &m->err), m->err);
+	o.frees = true;
+	t_ok(gmem_discard(m->g, 0, 1 * GiB, &d, &m->err), m->err);
+	assert_false(o.frees);
+	assert_true(steps > 1);
+	assert_int_equal(on_model_resident(m->g, 0, 1 * GiB), 0);
+	end(m);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		model_test(what_comes_after_is_still_looked_at),
+		model_test(a_discard_still_goes_in_steps),
+	};
+
+	return t_main(tests);
+}
