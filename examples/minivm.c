@@ -75,28 +75,33 @@ static int make_vm(struct gmem_vm **vm, struct gmem **ram, const char *text)
 	return 0;
 }
 
-/* Binds the RAM; with @decoy, that is what userspace_addr shows instead. */
-static int bind_ram(struct gmem *ram, const unsigned char *decoy)
+static int bind_ram(struct gmem *ram)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_bind_opts opts = { .sz = sizeof(opts) };
 
-	if (decoy) {
-		opts.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR;
-		opts.userspace_addr = (uintptr_t)decoy;
-	}
-	if (gmem_bind(ram, SLOT, 0, 0, RAM_SIZE, &opts, &err) < 0)
+	if (gmem_bind(ram, SLOT, 0, 0, RAM_SIZE, NULL, &err) < 0)
 		return failed("bind the RAM", &err);
 	return 0;
 }
 
-static unsigned char *make_decoy(void)
+/* What userspace_addr shows from now on, instead of the file.  Only to try. */
+static unsigned char *put_decoy(struct gmem_vm *vm)
 {
-	unsigned char *decoy = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_slot slot = { .sz = sizeof(slot) };
+	unsigned char *decoy;
 
-	if (decoy == MAP_FAILED)
+	if (gmem_slot_get(vm, SLOT, 0, &slot, &err) < 0) {
+		failed("look at the slot", &err);
 		return NULL;
+	}
+	decoy = mmap((void *)(uintptr_t)slot.userspace_addr, RAM_SIZE,
+		     PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (decoy == MAP_FAILED) {
+		sys_failed("make the poison");
+		return NULL;
+	}
 	memset(decoy, POISON, RAM_SIZE);
 	memcpy(decoy + GUEST_CODE, guest_code, sizeof(guest_code));
 	memcpy(decoy + GUEST_TEXT, in_decoy, sizeof(in_decoy));
@@ -165,9 +170,13 @@ static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 	struct gmem_error err = { .sz = sizeof(err) };
 	const char *line = decoy ? in_file : hello;
 	uint32_t want = printed, stored, other = 0;
+	void *view;
 
-	if (gmem_read(ram, GUEST_RESULT, &stored, sizeof(stored), &err) < 0)
-		return failed("read the result", &err);
+	/* A mapping of its own: the slot's may be the decoy. */
+	if (gmem_mmap(ram, 0, RAM_SIZE, NULL, &view, &err) < 0)
+		return failed("map the RAM", &err);
+	memcpy(&stored, (const unsigned char *)view + GUEST_RESULT,
+	       sizeof(stored));
 	if (decoy)
 		memcpy(&other, decoy + GUEST_RESULT, sizeof(other));
 	if (stored == want && want == strlen(line)) {
@@ -195,24 +204,22 @@ int main(int argc, char **argv)
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_vm *vm = NULL;
 	struct gmem *ram;
-	unsigned char *decoy = NULL;
+	const unsigned char *decoy = NULL;
 	int printed, status = 1;
 
 	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--poison"))) {
 		fprintf(stderr, "usage: minivm [--poison]\n");
 		return 2;
 	}
+	if (make_vm(&vm, &ram, argc == 2 ? in_file : hello) < 0)
+		goto out;
+	if (bind_ram(ram) < 0)
+		goto out;
 	if (argc == 2) {
-		decoy = make_decoy();
-		if (!decoy) {
-			sys_failed("make the poison");
+		decoy = put_decoy(vm);
+		if (!decoy)
 			goto out;
-		}
 	}
-	if (make_vm(&vm, &ram, decoy ? in_file : hello) < 0)
-		goto out;
-	if (bind_ram(ram, decoy) < 0)
-		goto out;
 	printed = run_vcpu(gmem_vm_fd(vm));
 	if (printed < 0 || report(ram, decoy, printed) < 0)
 		goto out;
@@ -222,7 +229,5 @@ out:
 		failed("take the VM down", &err);
 		status = 1;
 	}
-	if (decoy)
-		munmap(decoy, RAM_SIZE);
 	return status;
 }

@@ -34,6 +34,24 @@ static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
 	return 0;
 }
 
+/* Else the guest would use the file alone, and KVM itself the address. */
+static int one_backing(const struct gmem *g, const struct gmem__bind *b,
+		       struct gmem_error *err)
+{
+	const char *why = NULL;
+
+	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		why = "this VM converts in place";
+	else if (g->flags & GMEM_CREATE_MMAP)
+		why = "the file was made with GMEM_CREATE_MMAP";
+	if (!why)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_TWO_BACKINGS, b->userspace_addr, 0,
+			  "userspace_addr 0x%" PRIx64
+			  ": %s, so its guest would see the file only",
+			  b->userspace_addr, why);
+}
+
 static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		   struct gmem_error *err)
 {
@@ -48,15 +66,7 @@ static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		return gmem__fail(err, GMEM_REASON_NEVER_USED, g->flags, 0,
 				  "this VM has no private memory, its guest "
 				  "would never see the private file");
-	if ((b->flags & GMEM_BIND_USERSPACE_ADDR) &&
-	    gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
-		return gmem__fail(err, GMEM_REASON_TWO_BACKINGS,
-				  b->userspace_addr, 0,
-				  "userspace_addr 0x%" PRIx64
-				  ": this VM converts in place, its guest "
-				  "would see the file only",
-				  b->userspace_addr);
-	return 0;
+	return b->flags & GMEM_BIND_USERSPACE_ADDR ? one_backing(g, b, err) : 0;
 }
 
 /* KVM would read and write the slot through a mapping that faults. */

@@ -392,6 +392,19 @@ unsigned char *live_memory(struct live *l, size_t len, int byte)
 	return memset(p, byte, len);
 }
 
+unsigned char *live_decoy(struct live *l, size_t len, int byte)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+	void *p;
+
+	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
+	p = mmap((void *)(uintptr_t)s.userspace_addr, len,
+		 PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	assert_true(p != MAP_FAILED);
+	return memset(p, byte, len);
+}
+
 int64_t live_guest_memory(int node)
 {
 	char path[64], line[128];

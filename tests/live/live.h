@@ -71,6 +71,8 @@ int live_keep_fd(struct live *l, int fd);
 void *live_keep_map(struct live *l, void *addr, size_t len);
 /* Anonymous memory filled with @byte. */
 unsigned char *live_memory(struct live *l, size_t len, int byte);
+/* The same in place of the file's view, at slot 0's userspace_addr. */
+unsigned char *live_decoy(struct live *l, size_t len, int byte);
 
 /* A call that is refused before the library asks the kernel anything. */
 #define live_refused(l, call, code, why)                 \

@@ -94,25 +94,26 @@ static void bind_refuses_what_is_not_page_aligned(void **state)
 }
 
 /* 8.3 row 4: looked at although the guest's memory is the file. */
-static void bind_refuses_a_userspace_addr_that_is_none(void **state)
+static void a_userspace_addr_that_is_none_is_refused(void **state)
 {
 	struct live *l = *state;
 	uint64_t addrs[] = { l->page / 2, -16 * l->page };
 
 	start(l);
 	for (size_t i = 0; i < T_ARRAY_SIZE(addrs); i++) {
-		struct gmem_bind_opts opts = {
-			.sz = sizeof(opts),
-			.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR,
+		struct gmem_slot note = {
+			.sz = sizeof(note),
+			.len = l->page,
 			.userspace_addr = addrs[i],
+			.gmem = l->g,
+			.flags = GMEM_SLOT_FD,
 		};
 
 		t_code(raw_bind(gmem_vm_fd(l->vm), 0, 0, l->page,
 				(void *)(uintptr_t)addrs[i], gmem_fd(l->g), 0),
 		       -EINVAL);
-		live_refused(l,
-			     gmem_bind(l->g, 0, 0, 0, l->page, &opts, &l->err),
-			     -EINVAL, GMEM_REASON_USERSPACE_ADDR);
+		live_refused(l, gmem_slot_note(l->vm, &note, &l->err), -EINVAL,
+			     GMEM_REASON_USERSPACE_ADDR);
 	}
 }
 
@@ -488,7 +489,7 @@ int main(void)
 		live_test(bind_refuses_a_slot_id_beyond_the_limit),
 		live_test(bind_in_fd_mode_refuses_dirty_log_and_readonly),
 		live_test(bind_refuses_what_is_not_page_aligned),
-		live_test(bind_refuses_a_userspace_addr_that_is_none),
+		live_test(a_userspace_addr_that_is_none_is_refused),
 		live_test(bind_refuses_an_offset_that_wraps),
 		live_test(bind_refuses_an_offset_beyond_63_bits),
 		live_test(bind_knows_the_address_spaces),

@@ -229,6 +229,45 @@ static void an_import_shares_no_more_than_a_conversion(void **state)
 
 /* --------------------------------------------------- addresses by name -- */
 
+static void an_address_that_is_none_is_refused(void **state)
+{
+	static const uint64_t bad[] = { 64 * KiB + 1, 68 * KiB + 1,
+					1ULL << 63,   0xffff800000000000,
+					-4096ULL,     1ULL << 60 };
+	struct on_model *m = *state;
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	on_model_file(m, 1 * MiB, 0);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		o.userspace_addr = bad[i];
+		t_refused(gmem_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err),
+			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, m->err);
+		assert_int_equal(m->err.value, bad[i]);
+	}
+	o.userspace_addr = 128 * KiB;
+	t_ok(gmem_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err), m->err);
+	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+	assert_int_equal(s.userspace_addr, 128 * KiB);
+	assert_null(m->g->reservation);
+}
+
+/* KVM uses the address where the guest uses the file alone. */
+static void a_file_that_is_mapped_has_no_second_backing(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_USERSPACE_ADDR,
+				    .userspace_addr = 1 * MiB };
+
+	on_model_file(m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), -EOPNOTSUPP,
+		  GMEM_REASON_TWO_BACKINGS, m->err);
+	assert_int_equal(m->err.value, 1 * MiB);
+	assert_null(m->g->view);
+}
+
 static void a_low_address_is_never_guest_memory(void **state)
 {
 	struct on_model *m = *state;
@@ -442,6 +481,8 @@ int main(void)
 		TEST(an_import_shares_no_more_than_a_conversion, on_model_73),
 		TEST(an_import_shares_no_more_than_a_conversion,
 		     on_model_in_place),
+		TEST(an_address_that_is_none_is_refused, on_model_73),
+		TEST(a_file_that_is_mapped_has_no_second_backing, on_model_73),
 		TEST(a_low_address_is_never_guest_memory, on_model_73),
 		TEST(an_address_beyond_the_process_is_no_unknown_slot,
 		     on_model_73),

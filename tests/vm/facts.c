@@ -265,11 +265,6 @@ static void policy(struct live *l)
 /* Another program waits at userspace_addr than in the file. */
 static void guest_ram(struct live *l)
 {
-	struct gmem_bind_opts opts = {
-		.sz = sizeof(opts),
-		.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR,
-	};
-	unsigned char *decoy;
 	int printed;
 
 	if (!live_has("init-shared")) {
@@ -280,10 +275,8 @@ static void guest_ram(struct live *l)
 	live_file(l, 2 * LIVE_RAM / l->page, LIVE_SHARED);
 	guest_load(l, l->g, 0, "elsewhere");
 	guest_load(l, l->g, LIVE_RAM, "file");
-	decoy = live_memory(l, LIVE_RAM, 0xee);
-	guest_copy(decoy, "poison");
-	opts.userspace_addr = (uintptr_t)decoy;
-	live_ok(l, gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err));
+	live_ok(l, gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, NULL, &l->err));
+	guest_copy(live_decoy(l, LIVE_RAM, 0xee), "poison");
 	printed = guest_run(l);
 	is("%s", printed == 4	? "guest_memfd"
 		 : printed == 6 ? "userspace_addr"
