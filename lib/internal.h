@@ -69,8 +69,9 @@ struct gmem__slot {
 	struct gmem__node by_gpa;    /* in an address space */
 	struct gmem__node by_offset; /* of a file in a mode; with .s.gmem */
 	struct gmem__slot *next_stuck;
-	uint64_t serial; /* no other slot of the VM ever has it */
-	uint64_t pass;	 /* when it was last tried to be deleted */
+	struct gmem__slot *aside; /* while gmem__slot_replace() tries */
+	uint64_t serial;	  /* no other slot of the VM ever has it */
+	uint64_t pass;		  /* when it was last tried to be deleted */
 	struct gmem_slot s;
 	uint64_t ino, dev; /* of a noted slot's .fd, to see it die */
 	enum gmem__slot_state state;

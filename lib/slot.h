@@ -64,6 +64,16 @@ static inline bool gmem__slot_usable(const struct gmem__slot *s)
 /* Enters @s, whose .s and @b say the same, unless something is in the way. */
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 		      const struct gmem__bind *b, struct gmem_error *err);
+/*
+ * The same of a slot that the VMM made, for which the kernel must have let go
+ * of what is stuck in its way: that goes with no system call.
+ */
+int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
+		       const struct gmem__bind *b, struct gmem_error *err);
+/* Among the VM's stuck slots, or not; with vm->lock held. */
+void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck);
+/* Of what was taken out: freed, or kept as what @left attributes; locked. */
+void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s, bool left);
 /* Out of the table; its file has one slot less.  With vm->lock held. */
 void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s);
 void gmem__slots_free(struct gmem_vm *vm);
@@ -89,7 +99,7 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 		   int *reset);
 /* The kernel has no such slot (any more): out of the table and freed. */
 void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left);
-/* Retries the stuck slots in the way of @b, or those of @g. */
+/* Retries to delete the stuck slots in the way of @b, or those of @g. */
 void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 		       const struct gmem__bind *b);
 /*

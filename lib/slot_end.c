@@ -76,32 +76,14 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 
 void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left)
 {
-	if (s->reserved)
-		gmem__reservation_put(s->s.gmem);
+	struct gmem *reserved = s->reserved ? s->s.gmem : NULL;
+
 	(void)pthread_mutex_lock(&vm->lock);
 	gmem__slot_take_out(vm, s);
-	if (left)
-		gmem__left_add(vm, s);
+	gmem__slot_rest(vm, s, left);
 	(void)pthread_mutex_unlock(&vm->lock);
-	if (!left)
-		gmem__free(&vm->ctx, s);
-}
-
-/* With vm->lock held. */
-static void set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
-{
-	struct gmem__slot **p;
-
-	for (p = &vm->stuck; *p && *p != s; p = &(*p)->next_stuck)
-		;
-	if (*p)
-		*p = s->next_stuck;
-	if (!stuck)
-		return;
-	s->next_stuck = vm->stuck;
-	vm->stuck = s;
-	s->state = GMEM__SLOT_STUCK;
-	s->s.flags |= GMEM_SLOT_STUCK;
+	if (reserved)
+		gmem__reservation_put(reserved);
 }
 
 int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
@@ -112,7 +94,7 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 
 	*reset = 0;
 	(void)pthread_mutex_lock(&vm->lock);
-	set_stuck(vm, s, r < 0);
+	gmem__slot_set_stuck(vm, s, r < 0);
 	(void)pthread_mutex_unlock(&vm->lock);
 	if (r < 0)
 		return r;

@@ -105,16 +105,14 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	n->s.flags |= GMEM_SLOT_NOTED;
 	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);
-	if (r == 0) {
-		gmem__slots_retry(vm, s.gmem, &b);
-		r = gmem__slot_insert(vm, n, &b, err);
-	}
+	if (r == 0)
+		r = gmem__slot_replace(vm, n, &b, err);
 	if (r < 0) {
 		gmem__free(&vm->ctx, n);
 		return r;
 	}
 	/* What others left there is the VMM's now, until it forgets. */
-	if (s.gmem && gmem__by_gpa(vm, &s))
+	if (gmem__by_gpa(vm, &s))
 		gmem__left_settled(vm, s.gpa, s.len);
 	return 0;
 }
@@ -163,7 +161,7 @@ int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		return r;
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
 	/* What was set through the slot outlives it. */
-	gmem__slot_gone(vm, s, s->s.gmem && gmem__by_gpa(vm, &s->s));
+	gmem__slot_gone(vm, s, gmem__by_gpa(vm, &s->s));
 	gmem__ticket_return(vm, &ticket);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "on_model.h"
 
 #include "internal.h"
+#include "slot.h"
 
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
@@ -298,6 +299,80 @@ static void a_refused_bind_touches_no_attributes(void **state)
 	}
 }
 
+static bool kernel_has(struct on_model *m, uint32_t id)
+{
+	struct gmem_model_slot s = { .sz = sizeof(s) };
+
+	return gmem_model_get_slot(m->vm, id, 0, &s, NULL) == 0;
+}
+
+/* The program deleted what was stuck, and made its own slot of that number. */
+static void a_note_lets_go_of_what_is_stuck_without_a_call(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem *was;
+
+	stuck(m);
+	was = m->g;
+	assert_int_equal(raw_slot(m, 0, 0, 0), 0);
+	on_model_file(m, 1 * MiB, 0);
+	assert_int_equal(raw_slot(m, 0, 2 * GiB, 1 * MiB), 0);
+	on_model_count(m, DELETE);
+	note(m, 0, 2 * GiB, 1 * MiB);
+	assert_int_equal(m->calls, 0);
+	assert_true(kernel_has(m, 0));
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_NOTED);
+	/* nor is the other file's any more; what its slot left is reset */
+	t_ok(gmem_close(was, &m->err), m->err);
+	assert_true(gmem__left_in(m->vm, GiB, 1 * MiB));
+	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+}
+
+/* Nothing is let go of if the note is refused for another slot's sake. */
+static void a_refused_note_keeps_what_is_stuck(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = 2 * GiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
+	struct gmem *was;
+
+	stuck(m);
+	was = m->g;
+	on_model_file(m, 1 * MiB, 0);
+	on_model_bind(m, 1, 2 * GiB);
+	t_refused(gmem_slot_note(m->vm, &s, &m->err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, m->err);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_true(kernel_has(m, 0));
+	t_ok(gmem_unbind(was, 0, NULL, &m->err), m->err);
+	assert_false(kernel_has(m, 0));
+}
+
+/* Of a slot without a handle, too, nobody knows what was set through it. */
+static void what_a_forgotten_slot_left_is_overwritten(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = GiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB,
+			       .flags = GMEM_SLOT_FD };
+	struct gmem_bind_opts shared = { .sz = sizeof(shared),
+					 .flags = GMEM_BIND_LEAVE_SHARED };
+
+	on_model_file(m, 1 * MiB, 0);
+	assert_int_equal(raw_slot(m, 0, GiB, 1 * MiB), 0);
+	s.fd = gmem_fd(m->g);
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+	assert_int_equal(raw_slot(m, 0, 0, 0), 0);
+	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+	on_model_count(m, ATTRIBUTES);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &shared, &m->err), m->err);
+	assert_int_equal(m->calls, 1);
+}
+
 static unsigned int left(struct on_model *m)
 {
 	const struct gmem__node *n;
@@ -373,6 +448,10 @@ int main(void)
 		TEST(destroy_unmaps_nothing_under_a_noted_slot,
 		     on_model_default),
 		TEST(a_refused_bind_touches_no_attributes, on_model_73),
+		TEST(a_note_lets_go_of_what_is_stuck_without_a_call,
+		     on_model_73),
+		TEST(a_refused_note_keeps_what_is_stuck, on_model_73),
+		TEST(what_a_forgotten_slot_left_is_overwritten, on_model_73),
 		TEST(noting_and_forgetting_leaves_one_range, on_model_73),
 		TEST(what_is_left_of_a_range_stays_in_mind, on_model_73),
 	};
