@@ -219,6 +219,8 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	if (g->vm)
 		(void)pthread_mutex_unlock(&g->vm->lock);
 	if (r == 0)
+		r = gmem__maps_unused(g, err);
+	if (r == 0)
 		r = gmem__file_unmap(g, err);
 	if (r < 0)
 		return r;

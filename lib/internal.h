@@ -68,6 +68,7 @@ struct gmem__slot {
 	struct gmem__node by_id;     /* in an address space */
 	struct gmem__node by_gpa;    /* in an address space */
 	struct gmem__node by_offset; /* of a file in a mode; with .s.gmem */
+	struct gmem__node by_addr;   /* of this process, where KVM reaches */
 	struct gmem__slot *next_stuck;
 	struct gmem__slot *aside; /* while gmem__slot_replace() tries */
 	uint64_t serial;	  /* no other slot of the VM ever has it */
@@ -103,8 +104,8 @@ struct gmem_vm {
 	struct gmem__feature features[GMEM__FEATURES];
 	pthread_mutex_t lock; /* all below; never held across the kernel */
 	pthread_cond_t turn;  /* a ticket was given back */
-	struct gmem__ticket *first_ticket;	    /* in the order they came */
-	struct gmem__tree by_id, by_gpa, by_offset; /* the slots */
+	struct gmem__ticket *first_ticket; /* in the order they came */
+	struct gmem__tree by_id, by_gpa, by_offset, by_addr; /* the slots */
 	struct gmem__tree left;	  /* slots that left attributes behind */
 	struct gmem__slot *stuck; /* slots the kernel would not delete */
 	uint64_t serial, pass;
@@ -133,7 +134,6 @@ struct gmem {
 	unsigned char *view;  /* the whole file, made when first bound */
 	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
 	unsigned int reserved;	       /* slots that lie in it, or will */
-	bool leak; /* KVM still uses what is mapped: never unmap */
 	struct gmem__map *maps;
 	struct gmem__map *left; /* could not be unmapped yet */
 	unsigned int slots;	/* in the table; under the VM's lock */
@@ -362,8 +362,10 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
  * what could not be removed is kept.
  */
 int gmem__unmap_all(struct gmem *g);
-/* Whether a part of these addresses is a mapping of the file's. */
-bool gmem__maps_meet(struct gmem *g, uint64_t addr, uint64_t len);
+/* -EBUSY if slots of the VMM's lead to a mapping of the file's. */
+int gmem__maps_noted(const struct gmem *g, struct gmem_error *err);
+/* -EBUSY if any slot leads to what closing the file would unmap. */
+int gmem__maps_unused(const struct gmem *g, struct gmem_error *err);
 /* Forgets the mappings that are left. */
 void gmem__maps_free(struct gmem *g);
 
@@ -371,7 +373,7 @@ void gmem__maps_free(struct gmem *g);
 /* One more slot in it; *@out: its first byte. */
 int gmem__reservation_get(struct gmem *g, unsigned char **out,
 			  struct gmem_error *err);
-/* One slot less; with the last one it is unmapped. */
+/* One slot less; with the last one that leads there it is unmapped. */
 void gmem__reservation_put(struct gmem *g);
 
 /* copy.c */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
+#include "slot.h"
 #include "window.h"
 
 #define MMAP_OPTS_V0 16
@@ -77,27 +78,51 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	return 0;
 }
 
-/* Unmaps what the list has; what cannot be unmapped stays in it. */
+/* A slot that leads to one of these addresses, or false. */
+static bool reached(const struct gmem *g, const void *addr, uint64_t len,
+		    struct gmem_slot *out)
+{
+	const struct gmem__slot *s;
+
+	if (!g->vm || !addr)
+		return false;
+	(void)pthread_mutex_lock(&g->vm->lock);
+	s = gmem__slot_by_addr(g->vm, (uintptr_t)addr, len);
+	if (s)
+		*out = s->s;
+	(void)pthread_mutex_unlock(&g->vm->lock);
+	return s;
+}
+
+/* Unmaps what the list has; what cannot be unmapped, or not yet, stays. */
 static int unmap_list(struct gmem *g, struct gmem__map **list)
 {
-	struct gmem__map *m;
+	struct gmem__map *m, *rest = NULL;
+	struct gmem_slot slot;
 	int first = 0, r;
 
+	/* Out of the list first: a callback of munmap's may look at it. */
 	while ((m = *list) != NULL) {
-		r = gmem__munmap(g->ctx, m->addr, m->len);
-		if (r < 0) {
-			first = first ? first : r;
-			list = &m->next;
-			continue;
-		}
 		*list = m->next;
-		gmem__free(g->ctx, m);
+		r = 0;
+		if (!reached(g, m->addr, m->len, &slot)) {
+			r = gmem__munmap(g->ctx, m->addr, m->len);
+			if (r == 0) {
+				gmem__free(g->ctx, m);
+				continue;
+			}
+		}
+		first = first ? first : r;
+		m->next = rest;
+		rest = m;
 	}
+	*list = rest;
 	return first;
 }
 
 int gmem__unmap_all(struct gmem *g)
 {
+	struct gmem_slot slot;
 	int first, r;
 
 	/* A forked child has none of them: they did not come along. */
@@ -106,13 +131,11 @@ int gmem__unmap_all(struct gmem *g)
 		return 0;
 	}
 	first = unmap_list(g, &g->left);
-	if (g->leak)
-		return first;
 	r = unmap_list(g, &g->maps);
 	first = first ? first : r;
 	r = unmap_list(g, &g->reservation);
 	first = first ? first : r;
-	if (g->view) {
+	if (g->view && !reached(g, g->view, g->size, &slot)) {
 		r = gmem__munmap(g->ctx, g->view, g->size);
 		if (r == 0)
 			g->view = NULL;
@@ -121,19 +144,52 @@ int gmem__unmap_all(struct gmem *g)
 	return first;
 }
 
-bool gmem__maps_meet(struct gmem *g, uint64_t addr, uint64_t len)
+static int told(const struct gmem *g, const void *addr, uint64_t len,
+		struct gmem_error *err)
 {
-	const struct gmem__map *m;
-	uint64_t at = (uintptr_t)g->view;
-	bool meet = g->view && at < addr + len && addr < at + g->size;
+	struct gmem_slot s;
 
-	(void)pthread_mutex_lock(&g->lock);
-	for (m = g->maps; m && !meet; m = m->next) {
-		at = (uintptr_t)m->addr;
-		meet = at < addr + len && addr < at + m->len;
-	}
-	(void)pthread_mutex_unlock(&g->lock);
-	return meet;
+	if (!reached(g, addr, len, &s) || !(s.flags & GMEM_SLOT_NOTED))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s.slot, s.userspace_addr,
+			  "slot %u, which the VMM made, was not forgotten: its "
+			  "memory stays mapped at 0x%" PRIx64,
+			  s.slot, s.userspace_addr);
+}
+
+int gmem__maps_noted(const struct gmem *g, struct gmem_error *err)
+{
+	const struct gmem__map *m = g->reservation;
+	int r = told(g, g->view, g->size, err);
+
+	if (r == 0 && m)
+		r = told(g, m->addr, m->len, err);
+	for (m = g->maps; m && r == 0; m = m->next)
+		r = told(g, m->addr, m->len, err);
+	return r;
+}
+
+/* What a slot leads to stays: KVM would write into whatever comes there. */
+static int unused(const struct gmem *g, const void *addr, uint64_t len,
+		  struct gmem_error *err)
+{
+	struct gmem_slot s;
+
+	if (!reached(g, addr, len, &s))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_STILL_BOUND, s.slot,
+			  s.userspace_addr,
+			  "slot %u leads to 0x%" PRIx64 ", which is mapped "
+			  "for this file",
+			  s.slot, s.userspace_addr);
+}
+
+int gmem__maps_unused(const struct gmem *g, struct gmem_error *err)
+{
+	const struct gmem__map *m = g->reservation;
+	int r = unused(g, g->view, g->size, err);
+
+	return r == 0 && m ? unused(g, m->addr, m->len, err) : r;
 }
 
 static void free_list(struct gmem *g, struct gmem__map **list)
@@ -152,6 +208,14 @@ void gmem__maps_free(struct gmem *g)
 	free_list(g, &g->maps);
 	free_list(g, &g->reservation);
 	g->view = NULL;
+}
+
+static void put_map(struct gmem *g, struct gmem__map *m)
+{
+	(void)pthread_mutex_lock(&g->lock);
+	m->next = g->maps;
+	g->maps = m;
+	(void)pthread_mutex_unlock(&g->lock);
 }
 
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
@@ -190,41 +254,47 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return gmem__window_failed(r, err);
 	m = w.map;
-	(void)pthread_mutex_lock(&g->lock);
-	m->next = g->maps;
-	g->maps = m;
-	(void)pthread_mutex_unlock(&g->lock);
+	put_map(g, m);
 	*out = m->addr;
 	return 0;
 }
 
+static struct gmem__map *take_map(struct gmem *g, const void *addr)
+{
+	struct gmem__map **p, *m;
+
+	(void)pthread_mutex_lock(&g->lock);
+	for (p = &g->maps; *p && (*p)->addr != addr; p = &(*p)->next)
+		;
+	m = *p;
+	if (m)
+		*p = m->next;
+	(void)pthread_mutex_unlock(&g->lock);
+	return m;
+}
+
 int gmem_munmap(struct gmem *g, void *addr, struct gmem_error *err)
 {
-	struct gmem__map **p, *m = NULL;
+	struct gmem__map *m;
 	int r = gmem__enter(g, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
-	(void)pthread_mutex_lock(&g->lock);
-	for (p = &g->maps; *p; p = &(*p)->next)
-		if ((*p)->addr == addr) {
-			m = *p;
-			*p = m->next;
-			break;
-		}
-	(void)pthread_mutex_unlock(&g->lock);
+	m = take_map(g, addr);
 	if (!m)
 		return gmem__fail(err, GMEM_REASON_NOT_MAPPED, (uintptr_t)addr,
 				  0, "%p is not a mapping of this file", addr);
+	r = unused(g, m->addr, m->len, err);
+	if (r < 0) {
+		put_map(g, m);
+		return r;
+	}
 	r = gmem__munmap(g->ctx, m->addr, m->len);
 	if (r == 0) {
 		gmem__free(g->ctx, m);
 		return 0;
 	}
 	/* Splitting a merged area can exceed vm.max_map_count. */
-	(void)pthread_mutex_lock(&g->lock);
-	m->next = g->maps;
-	g->maps = m;
-	(void)pthread_mutex_unlock(&g->lock);
+	put_map(g, m);
 	return gmem__fail_call(err, r, "munmap");
 }

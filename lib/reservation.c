@@ -54,9 +54,12 @@ int gmem__reservation_get(struct gmem *g, unsigned char **out,
 void gmem__reservation_put(struct gmem *g)
 {
 	struct gmem__window w = { .map = NULL };
+	bool unused = gmem__maps_unused(g, NULL) == 0;
 
 	(void)pthread_mutex_lock(&g->lock);
-	if (--g->reserved == 0) {
+	/* A slot that the VMM made may lead there: then it stays, until close.
+	 */
+	if (--g->reserved == 0 && unused) {
 		w.map = g->reservation;
 		g->reservation = NULL;
 	}

@@ -45,6 +45,19 @@ struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 		       offsetof(struct gmem__slot, by_offset));
 }
 
+struct gmem__slot *gmem__slot_by_addr(struct gmem_vm *vm, uint64_t addr,
+				      uint64_t len)
+{
+	return slot_of(gmem__tree_overlap(&vm->by_addr, 0, addr, addr + len),
+		       offsetof(struct gmem__slot, by_addr));
+}
+
+void gmem__slot_deleted(struct gmem_vm *vm, struct gmem__slot *s)
+{
+	gmem__tree_remove(&vm->by_addr, &s->by_addr);
+	s->state = GMEM__SLOT_LEFT;
+}
+
 struct gmem__slot *gmem__slot_first(struct gmem_vm *vm)
 {
 	return slot_of(gmem__tree_first(&vm->by_id),
@@ -69,6 +82,9 @@ static void put_in(struct gmem_vm *vm, struct gmem__slot *s)
 	s->by_gpa.end = p->gpa + p->len;
 	gmem__tree_insert(&vm->by_id, &s->by_id);
 	gmem__tree_insert(&vm->by_gpa, &s->by_gpa);
+	s->by_addr.start = p->userspace_addr;
+	s->by_addr.end = p->userspace_addr + p->len;
+	gmem__tree_insert(&vm->by_addr, &s->by_addr);
 	if (!p->gmem)
 		return;
 	s->by_offset.group = file_group(p->gmem, p->flags & GMEM_SLOT_FD);
@@ -82,6 +98,8 @@ void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	gmem__tree_remove(&vm->by_id, &s->by_id);
 	gmem__tree_remove(&vm->by_gpa, &s->by_gpa);
+	if (s->state != GMEM__SLOT_LEFT)
+		gmem__tree_remove(&vm->by_addr, &s->by_addr);
 	if (!s->s.gmem)
 		return;
 	gmem__tree_remove(&vm->by_offset, &s->by_offset);

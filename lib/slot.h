@@ -53,6 +53,11 @@ struct gmem__slot *gmem__slot_by_gpa(struct gmem_vm *vm, uint32_t address_space,
 struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 					const struct gmem *g, uint64_t mode,
 					uint64_t offset, uint64_t len);
+/* The first that leads to one of these addresses of the process. */
+struct gmem__slot *gmem__slot_by_addr(struct gmem_vm *vm, uint64_t addr,
+				      uint64_t len);
+/* The kernel has it no more, though it is still in the table. */
+void gmem__slot_deleted(struct gmem_vm *vm, struct gmem__slot *s);
 struct gmem__slot *gmem__slot_first(struct gmem_vm *vm);
 struct gmem__slot *gmem__slot_next(const struct gmem__slot *s);
 /* Whether the guest has it, as far as the caller may rely on it. */

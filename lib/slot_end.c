@@ -172,38 +172,16 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 	} while (s);
 }
 
-/*
- * A slot of the VMM's on memory that the library mapped: it is not ours to
- * delete, nor that memory to unmap.
- */
-static bool keeps_mapping(const struct gmem__slot *s)
-{
-	const struct gmem_slot *p = &s->s;
-
-	return (p->flags & GMEM_SLOT_NOTED) && p->gmem &&
-	       gmem__maps_meet(p->gmem, p->userspace_addr, p->len);
-}
-
 static int end_one(struct gmem_vm *vm, struct gmem__slot *s,
 		   struct gmem_error *err)
 {
 	const struct gmem_slot *p = &s->s;
-	int r = 0;
+	int r;
 
-	if (keeps_mapping(s)) {
-		p->gmem->leak = true;
-		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, p->slot,
-				  p->userspace_addr,
-				  "slot %u, which the VMM made, was not "
-				  "forgotten: its memory stays mapped at "
-				  "0x%" PRIx64,
-				  p->slot, p->userspace_addr);
-	}
 	if (p->flags & GMEM_SLOT_NOTED)
 		return 0;
 	r = gmem__slot_delete(vm, p);
-	if (r < 0) {
-		p->gmem->leak = true;
+	if (r < 0)
 		return gmem__fail_sys(err, GMEM_REASON_SLOT_STUCK, -EBUSY, r,
 				      p->slot, p->userspace_addr,
 				      "slot %u could not be deleted, %s: what "
@@ -211,8 +189,7 @@ static int end_one(struct gmem_vm *vm, struct gmem__slot *s,
 				      "0x%" PRIx64,
 				      p->slot, gmem__errno_name(r),
 				      p->userspace_addr);
-	}
-	s->state = GMEM__SLOT_LEFT;
+	gmem__slot_deleted(vm, s);
 	return 0;
 }
 
@@ -235,11 +212,16 @@ static int reset_one(struct gmem_vm *vm, const struct gmem__slot *s,
 /* All are deleted first: memory that stays is what has to be told of. */
 int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 {
+	const struct gmem *g;
 	struct gmem__slot *s;
 	int first = 0, r;
 
 	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {
 		r = end_one(vm, s, first ? NULL : err);
+		first = first ? first : r;
+	}
+	for (g = vm->files; g; g = g->next) {
+		r = gmem__maps_noted(g, first ? NULL : err);
 		first = first ? first : r;
 	}
 	for (s = gmem__slot_first(vm); s; s = gmem__slot_next(s)) {

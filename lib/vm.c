@@ -338,10 +338,12 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 	/* Slots first: KVM must not reach memory that is being unmapped. */
 	if (!gmem__ctx_forked(&vm->ctx))
 		r = gmem__slots_delete(vm, err);
-	gmem__slots_free(vm);
-	while ((g = vm->files) != NULL) {
+	for (g = vm->files; g; g = g->next) {
 		again = gmem__file_unmap(g, r < 0 ? NULL : err);
 		r = r < 0 ? r : again;
+	}
+	gmem__slots_free(vm);
+	while ((g = vm->files) != NULL) {
 		vm->files = g->next;
 		gmem__file_release(g);
 	}

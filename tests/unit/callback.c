@@ -46,6 +46,7 @@ static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
 	EXPECT(gmem_attributes_import(g, record, len, GMEM_IMPORT_UNBACKED,
 				      &err),
 	       -EDEADLK);
+	EXPECT(gmem_munmap(g, NULL, &err), -EDEADLK);
 	EXPECT(gmem_close(g, &err), -EDEADLK);
 	EXPECT(gmem_vm_close(vm, &err), -EDEADLK);
 	EXPECT(gmem_vm_destroy(vm, &err), -EDEADLK);

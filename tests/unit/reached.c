@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/*
+ * No address is given up that a slot leads to, whoever made the slot and
+ * whichever file the memory is of: KVM would reach what is mapped there next.
+ */
+#include <sys/mman.h>
+
+#include "on_model.h"
+
+static bool mapped(const void *p, uint64_t len)
+{
+	unsigned char there[1024];
+
+	assert_true(len / 4096 <= sizeof(there));
+	return mincore((void *)(uintptr_t)p, len, there) == 0;
+}
+
+static void *map(struct on_model *m, struct gmem *g, uint64_t len)
+{
+	struct gmem_mmap_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_MMAP_ALLOW_PRIVATE };
+	void *p = NULL;
+
+	t_ok(gmem_mmap(g, 0, len, &o, &p, &m->err), m->err);
+	return p;
+}
+
+/* Of a program that has an HVA slot on the mapping: it names no handle. */
+static void note(struct on_model *m, uint32_t slot, const void *addr,
+		 uint64_t len)
+{
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = slot,
+			       .gpa = (8 + slot) * GiB,
+			       .len = len,
+			       .userspace_addr = (uintptr_t)addr };
+
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+}
+
+#define STILL_BOUND(m, call, slot)                                          \
+	do {                                                                \
+		t_refused(call, -EBUSY, GMEM_REASON_STILL_BOUND, (m)->err); \
+		assert_int_equal((m)->err.value, slot);                     \
+	} while (0)
+
+static void what_a_noted_slot_leads_to_is_not_unmapped(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unsigned char *p = map(m, g, 1 * MiB);
+
+	note(m, 3, p + 1 * MiB - m->page, m->page);
+	STILL_BOUND(m, gmem_munmap(g, p, &m->err), 3);
+	assert_true(mapped(p, 1 * MiB));
+	t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
+	note(m, 3, p + 1 * MiB, m->page);
+	t_ok(gmem_munmap(g, p, &m->err), m->err);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
+/* Private memory of one file, its shared side in the mapping of another. */
+static struct gmem *two_files(struct on_model *m, unsigned char **p)
+{
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem *g = on_model_file(
+		m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+
+	*p = map(m, g, 1 * MiB);
+	o.userspace_addr = (uintptr_t)*p;
+	on_model_file(m, 1 * MiB, 0);
+	t_ok(gmem_bind(m->g, 5, GiB, 0, 1 * MiB, &o, &m->err), m->err);
+	return g;
+}
+
+static void nor_what_a_bound_one_leads_to(void **state)
+{
+	struct on_model *m = *state;
+	unsigned char *p;
+	struct gmem *g = two_files(m, &p);
+
+	STILL_BOUND(m, gmem_munmap(g, p, &m->err), 5);
+	t_ok(gmem_unbind(m->g, 5, NULL, &m->err), m->err);
+	t_ok(gmem_munmap(g, p, &m->err), m->err);
+	assert_false(mapped(p, 1 * MiB));
+}
+
+static void nor_what_one_that_stays_leads_to(void **state)
+{
+	struct on_model *m = *state;
+	unsigned char *p;
+
+	(void)two_files(m, &p);
+	t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION", 1, EPERM,
+			     &m->err),
+	     m->err);
+	t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
+		  GMEM_REASON_SLOT_STUCK, m->err);
+	m->vm = NULL;
+	assert_int_equal(m->err.value, 5);
+	assert_true(mapped(p, 1 * MiB));
+	assert_int_equal(model__sys.munmap(m->k, p, 1 * MiB), 0);
+}
+
+/* The second half of a reservation is a slot of the program's own making. */
+static unsigned char *in_reservation(struct on_model *m)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+	unsigned char *p;
+
+	on_model_file(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+	p = (unsigned char *)(uintptr_t)s.userspace_addr;
+	note(m, 1, p + 1 * MiB, 1 * MiB);
+	return p;
+}
+
+static void a_reservation_waits_for_a_noted_slot(void **state)
+{
+	struct on_model *m = *state;
+	unsigned char *p = in_reservation(m);
+
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	assert_true(mapped(p, 2 * MiB));
+	STILL_BOUND(m, gmem_close(m->g, &m->err), 1);
+	assert_true(mapped(p, 2 * MiB));
+	/* the next slot takes the same one */
+	on_model_bind(m, 0, GiB);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_slot_forget(m->vm, 1, 0, &m->err), m->err);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	assert_false(mapped(p, 2 * MiB));
+}
+
+static void destroy_tells_of_one_that_was_not_forgotten(void **state)
+{
+	struct on_model *m = *state;
+	unsigned char *p = in_reservation(m);
+
+	t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
+		  GMEM_REASON_SLOT_STUCK, m->err);
+	m->vm = NULL;
+	assert_int_equal(m->err.value, 1);
+	assert_int_equal(m->err.limit, (uintptr_t)p + 1 * MiB);
+	assert_true(mapped(p, 2 * MiB));
+	assert_int_equal(munmap(p, 2 * MiB), 0);
+}
+
+static void nor_on_a_mapping_without_the_handle(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	void *p = map(m, g, 1 * MiB);
+
+	note(m, 1, p, 1 * MiB);
+	t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
+		  GMEM_REASON_SLOT_STUCK, m->err);
+	m->vm = NULL;
+	assert_true(mapped(p, 1 * MiB));
+	assert_int_equal(model__sys.munmap(m->k, p, 1 * MiB), 0);
+}
+
+struct again {
+	struct gmem *g;
+	void *addr;
+	int code;
+};
+
+static void unmap_again(void *arg, const struct gmem_trace *e)
+{
+	struct again *a = arg;
+
+	if (!a->g || strcmp(e->call, "munmap") != 0 ||
+	    e->arg[0] != (uintptr_t)a->addr)
+		return;
+	a->code = gmem_munmap(a->g, a->addr, NULL);
+	a->g = NULL;
+}
+
+static void a_callback_unmaps_nothing(void **state)
+{
+	struct on_model *m = *state;
+	struct again a = { .code = 0 };
+
+	m->vm = on_model_vm("7.3", GMEM_VM_DEFAULT, unmap_again, &a);
+	a.g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	a.addr = map(m, a.g, 1 * MiB);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = NULL;
+	assert_int_equal(a.code, -EDEADLK);
+}
+
+#define TEST(name, how) \
+	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(what_a_noted_slot_leads_to_is_not_unmapped,
+		     on_model_default),
+		TEST(nor_what_a_bound_one_leads_to, on_model_73),
+		TEST(nor_what_one_that_stays_leads_to, on_model_73),
+		TEST(a_reservation_waits_for_a_noted_slot, on_model_73),
+		TEST(destroy_tells_of_one_that_was_not_forgotten, on_model_73),
+		TEST(nor_on_a_mapping_without_the_handle, on_model_default),
+		model_test(a_callback_unmaps_nothing),
+	};
+
+	return t_main(tests);
+}
