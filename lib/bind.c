@@ -91,7 +91,7 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 
 	if (r < 0) {
 		r = gmem__bind_diagnose(g, b, r, err);
-		gmem__slot_gone(g->vm, s, false);
+		gmem__slot_gone(g->vm, s, GMEM__LEFT_NONE);
 		return r;
 	}
 	r = start(g, &s->s, b->flags);

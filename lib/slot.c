@@ -122,10 +122,11 @@ void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
 	s->s.flags |= GMEM_SLOT_STUCK;
 }
 
-void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s, bool left)
+void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
 {
 	if (left)
-		gmem__left_add(vm, s);
+		gmem__left_add(vm, s, left);
 	else
 		gmem__free(&vm->ctx, s);
 }
@@ -149,7 +150,9 @@ static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	gmem__slot_set_stuck(vm, s, false);
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
-	gmem__slot_rest(vm, s, gmem__by_gpa(vm, &s->s));
+	gmem__slot_rest(vm, s,
+			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_KEPT
+						: GMEM__LEFT_NONE);
 }
 
 int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,

@@ -10,6 +10,14 @@
 
 #include "internal.h"
 
+/* Attributes that a slot left behind at its guest addresses. */
+enum gmem__left {
+	GMEM__LEFT_NONE,
+	GMEM__LEFT_OWED, /* their reset failed, and is still to be done */
+	GMEM__LEFT_KEPT, /* as was asked for, or nobody knows; bind overwrites
+			  */
+};
+
 /* A bind as it was asked for, and the mode that the planner chose. */
 struct gmem__bind {
 	uint32_t slot, address_space;
@@ -77,8 +85,9 @@ int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
 		       const struct gmem__bind *b, struct gmem_error *err);
 /* Among the VM's stuck slots, or not; with vm->lock held. */
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck);
-/* Of what was taken out: freed, or kept as what @left attributes; locked. */
-void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s, bool left);
+/* Of what was taken out: freed, or kept in mind for what it left; locked. */
+void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left);
 /* Out of the table; its file has one slot less.  With vm->lock held. */
 void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s);
 void gmem__slots_free(struct gmem_vm *vm);
@@ -103,7 +112,8 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 		   int *reset);
 /* The kernel has no such slot (any more): out of the table and freed. */
-void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left);
+void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left);
 /* Retries to delete the stuck slots in the way of @b, or those of @g. */
 void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 		       const struct gmem__bind *b);
@@ -137,15 +147,23 @@ static inline bool gmem__by_gpa(const struct gmem_vm *vm,
 /* Sets them in steps; *@done (may be NULL) bytes when it fails. */
 int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 			 uint64_t attributes, uint64_t *done);
+/* Makes them shared again; a dead VM has no guest any more, and gives 0. */
+int gmem__gpa_reset(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 /* @len bytes of its file's record, from @at of the slot on; by gpa only. */
 void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
 		       uint64_t at, uint64_t len, enum gmem__state state);
-/* Keeps in mind that @s, out of the table, left attributes; vm->lock held. */
-void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s);
+/* Keeps in mind what @s, out of the table, left; vm->lock is held. */
+void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s,
+		    enum gmem__left left);
 /* Whether a slot left any in the range. */
 bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 /* The range has attributes that somebody looks after again. */
 void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 void gmem__left_free(struct gmem_vm *vm);
+/*
+ * Before an adopted VM goes back to its owner: resets what is owed, but where
+ * a slot is.  The first failure is returned; that is still owed.
+ */
+int gmem__left_reset(struct gmem_vm *vm, struct gmem_error *err);
 
 #endif

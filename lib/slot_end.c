@@ -74,7 +74,8 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	return ret;
 }
 
-void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s, bool left)
+void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
 {
 	struct gmem *reserved = s->reserved ? s->s.gmem : NULL;
 
@@ -90,7 +91,7 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 		   int *reset)
 {
 	int r = gmem__slot_delete(vm, &s->s);
-	bool left;
+	enum gmem__left left = GMEM__LEFT_NONE;
 
 	*reset = 0;
 	(void)pthread_mutex_lock(&vm->lock);
@@ -99,14 +100,13 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 	if (r < 0)
 		return r;
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
-	left = gmem__by_gpa(vm, &s->s);
 	/* Nobody else can have a slot there before this one is gone. */
-	if (left && !keep) {
-		*reset = gmem__gpa_attributes(vm, s->s.gpa, s->s.len,
-					      GMEM_ATTRIBUTE_SHARED, NULL);
-		if (*reset == -EIO) /* dead: there is no guest any more */
-			*reset = 0;
-		left = *reset < 0;
+	if (gmem__by_gpa(vm, &s->s)) {
+		if (!keep)
+			*reset = gmem__gpa_reset(vm, s->s.gpa, s->s.len);
+		left = keep	    ? GMEM__LEFT_KEPT
+		       : *reset < 0 ? GMEM__LEFT_OWED
+				    : GMEM__LEFT_NONE;
 	}
 	gmem__slot_gone(vm, s, left);
 	return 0;
@@ -202,11 +202,9 @@ static int reset_one(struct gmem_vm *vm, const struct gmem__slot *s,
 	if (vm->owns_fd || s->state != GMEM__SLOT_LEFT ||
 	    !gmem__by_gpa(vm, &s->s))
 		return 0;
-	r = gmem__gpa_attributes(vm, s->s.gpa, s->s.len, GMEM_ATTRIBUTE_SHARED,
-				 NULL);
-	if (r == 0 || r == -EIO) /* dead: there is no guest any more */
-		return 0;
-	return gmem__fail_call(err, r, "resetting a slot's attributes");
+	r = gmem__gpa_reset(vm, s->s.gpa, s->s.len);
+	return r < 0 ? gmem__fail_call(err, r, "resetting a slot's attributes")
+		     : 0;
 }
 
 /* All are deleted first: memory that stays is what has to be told of. */
@@ -228,5 +226,6 @@ int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 		r = reset_one(vm, s, first ? NULL : err);
 		first = first ? first : r;
 	}
-	return first;
+	r = gmem__left_reset(vm, first ? NULL : err);
+	return first ? first : r;
 }

@@ -161,7 +161,9 @@ int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		return r;
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
 	/* What was set through the slot outlives it. */
-	gmem__slot_gone(vm, s, gmem__by_gpa(vm, &s->s));
+	gmem__slot_gone(vm, s,
+			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_KEPT
+						: GMEM__LEFT_NONE);
 	gmem__ticket_return(vm, &ticket);
 	return 0;
 }

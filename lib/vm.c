@@ -320,6 +320,9 @@ int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 	if (vm->files)
 		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
 				  "the VM still has files");
+	r = gmem__left_reset(vm, err);
+	if (r < 0)
+		return r;
 	r = gmem__ctx_fini(&vm->ctx);
 	if (r < 0)
 		return gmem__fail_call(err, r, "unmapping the VM's page");

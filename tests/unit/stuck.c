@@ -411,7 +411,7 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 	} rows[] = {
 		{ 0, 256 * KiB, 1 },	     /* its head, */
 		{ 768 * KiB, 256 * KiB, 1 }, /* its tail, */
-		{ 400 * KiB, 64 * KiB, 1 },  /* its middle, */
+		{ 400 * KiB, 64 * KiB, 2 },  /* its middle, */
 		{ 256 * KiB, 512 * KiB, 0 }, /* and all the rest */
 	};
 	struct on_model *m = *state;

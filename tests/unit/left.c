@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * An adopted VM goes back to its owner without the attributes that slots left
+ * when their reset failed, and with all that is its owner's.
+ */
+#include "on_model.h"
+
+#include "internal.h"
+#include "slot.h"
+
+#define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
+
+struct seen {
+	struct gmem_vm *owner;
+	struct gmem *g;
+	uint64_t reset[8][2]; /* ranges made shared */
+	unsigned int n;
+};
+
+static void note(void *arg, const struct gmem_trace *e)
+{
+	struct seen *s = arg;
+
+	if (strcmp(e->call, ATTRIBUTES) != 0 || e->result < 0 ||
+	    e->arg[3] != GMEM_ATTRIBUTE_SHARED)
+		return;
+	assert_true(s->n < T_ARRAY_SIZE(s->reset));
+	s->reset[s->n][0] = e->arg[1];
+	s->reset[s->n++][1] = e->arg[2];
+}
+
+/* .vm is adopted from .owner; .g is a private file of 4 MiB. */
+static void adopt(struct on_model *m, struct seen *s)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .trace = note,
+				  .trace_arg = s };
+
+	s->owner = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, NULL, NULL);
+	m->k = gmem__vm_priv(s->owner, &model__sys);
+	t_ok(gmem__vm_adopt_on(&model__sys, m->k, gmem_vm_fd(s->owner), &o,
+			       &m->vm, &m->err),
+	     m->err);
+	s->g = on_model_file(m, 4 * MiB, 0);
+	on_model_bind(m, 0, GiB);
+}
+
+static void unbind_owing(struct on_model *m, const struct seen *s)
+{
+	t_ok(gmem_model_fail(s->owner, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
+	t_refused(gmem_unbind(s->g, 0, NULL, &m->err), -EIO,
+		  GMEM_REASON_RESET_PENDING, m->err);
+}
+
+static void end(struct on_model *m, struct seen *s)
+{
+	m->vm = NULL;
+	t_ok(gmem_vm_destroy(s->owner, &m->err), m->err);
+}
+
+static void was_reset(const struct seen *s, unsigned int i, uint64_t gpa,
+		      uint64_t len)
+{
+	assert_true(i < s->n);
+	assert_int_equal(s->reset[i][0], gpa);
+	assert_int_equal(s->reset[i][1], len);
+}
+
+static void destroy_resets_what_is_owed(void **state)
+{
+	struct on_model *m = *state;
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	assert_int_equal(s.n, 0);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 1);
+	was_reset(&s, 0, GiB, 4 * MiB);
+	end(m, &s);
+}
+
+static void destroy_tells_what_it_could_not_reset(void **state)
+{
+	struct on_model *m = *state;
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	t_ok(gmem_model_fail(s.owner, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
+	t_refused(gmem_vm_destroy(m->vm, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	end(m, &s);
+}
+
+static void close_resets_it_too_or_stays_open(void **state)
+{
+	struct on_model *m = *state;
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	t_ok(gmem_close(s.g, &m->err), m->err);
+	t_ok(gmem_model_fail(s.owner, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
+	t_refused(gmem_vm_close(m->vm, &m->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	t_ok(gmem_vm_close(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 1);
+	was_reset(&s, 0, GiB, 4 * MiB);
+	end(m, &s);
+}
+
+/* What was to be kept, and what others have there now, is not ours. */
+static void what_is_the_owners_stays(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
+					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
+	struct gmem_slot n = { .sz = sizeof(n),
+			       .slot = 2,
+			       .gpa = GiB + 2 * MiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	t_ok(gmem_bind(s.g, 1, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
+	t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 2);
+	was_reset(&s, 0, GiB + 1 * MiB, 1 * MiB);
+	was_reset(&s, 1, GiB + 3 * MiB, 1 * MiB);
+	end(m, &s);
+}
+
+/* A slot in the middle settles its own part, and that alone. */
+static void the_middle_is_not_owed_twice(void **state)
+{
+	struct on_model *m = *state;
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	t_ok(gmem_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
+	     m->err);
+	t_ok(gmem_unbind(s.g, 1, NULL, &m->err), m->err);
+	assert_int_equal(s.n, 1);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 3);
+	was_reset(&s, 1, GiB, 1 * MiB);
+	was_reset(&s, 2, GiB + 2 * MiB, 2 * MiB);
+	end(m, &s);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		model_test(destroy_resets_what_is_owed),
+		model_test(destroy_tells_what_it_could_not_reset),
+		model_test(close_resets_it_too_or_stays_open),
+		model_test(what_is_the_owners_stays),
+		model_test(the_middle_is_not_owed_twice),
+	};
+
+	return t_main(tests);
+}
