@@ -155,6 +155,28 @@ static void the_middle_is_not_owed_twice(void **state)
 	end(m, &s);
 }
 
+/* Then the whole range stays owed, but for what was to be kept. */
+static void without_memory_it_is_owed_still(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
+					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	/* the reservation, the slot, and this */
+	t_ok(gmem_model_fail(s.owner, "alloc", 3, ENOMEM, &m->err), m->err);
+	t_ok(gmem_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
+	     m->err);
+	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 2);
+	was_reset(&s, 0, GiB, 1 * MiB);
+	was_reset(&s, 1, GiB + 2 * MiB, 2 * MiB);
+	end(m, &s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -163,6 +185,7 @@ int main(void)
 		model_test(close_resets_it_too_or_stays_open),
 		model_test(what_is_the_owners_stays),
 		model_test(the_middle_is_not_owed_twice),
+		model_test(without_memory_it_is_owed_still),
 	};
 
 	return t_main(tests);
