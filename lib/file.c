@@ -100,17 +100,19 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 static int record_end(struct gmem *g)
 {
 	unsigned char *blocks = g->record.blocks;
+	void *mem = g->record_mem;
 	int r;
 
-	if (!g->record_mem)
+	if (!mem)
 		return 0;
-	/* A callback of this very call may still look at the handle. */
+	/* A callback, or a forked child, may still look at the handle. */
 	g->record.blocks = NULL;
-	r = gmem__munmap(g->ctx, g->record_mem, g->record_len);
-	if (r < 0)
+	g->record_mem = NULL;
+	r = gmem__munmap(g->ctx, mem, g->record_len);
+	if (r < 0) {
+		g->record_mem = mem;
 		g->record.blocks = blocks;
-	else
-		g->record_mem = NULL;
+	}
 	return r;
 }
 
@@ -119,8 +121,13 @@ void gmem__file_free(struct gmem *g)
 	struct gmem__ctx *ctx = g->ctx;
 
 	(void)record_end(g);
-	gmem__maps_free(g);
-	(void)pthread_mutex_destroy(&g->lock);
+	/* A child may have come while another thread held the lock. */
+	if (!gmem__ctx_forked(ctx)) {
+		gmem__maps_free(g);
+		(void)pthread_mutex_destroy(&g->lock);
+	} else if (pthread_mutex_trylock(&g->lock) == 0) {
+		gmem__maps_free(g);
+	}
 	if (ctx != &g->own_ctx) {
 		gmem__free(ctx, g);
 		return;
@@ -138,13 +145,14 @@ void gmem__file_link(struct gmem *g)
 	g->prev = &g->vm->files;
 	if (g->next)
 		g->next->prev = &g->next;
-	g->vm->files = g;
+	/* A forked child may come at any time, and walks the list. */
+	__atomic_store_n(&g->vm->files, g, __ATOMIC_RELEASE);
 	g->linked = true;
 }
 
 void gmem__file_unlink(struct gmem *g)
 {
-	if (!g->linked)
+	if (!g->vm || !g->linked)
 		return;
 	(void)pthread_mutex_lock(&g->vm->lock);
 	*g->prev = g->next;

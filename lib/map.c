@@ -125,11 +125,6 @@ int gmem__unmap_all(struct gmem *g)
 	struct gmem_slot slot;
 	int first, r;
 
-	/* A forked child has none of them: they did not come along. */
-	if (gmem__ctx_forked(g->ctx)) {
-		gmem__maps_free(g);
-		return 0;
-	}
 	first = unmap_list(g, &g->left);
 	r = unmap_list(g, &g->maps);
 	first = first ? first : r;

@@ -81,13 +81,17 @@ static int vm_free(struct gmem_vm *vm)
 {
 	const struct gmem_sys *sys = vm->ctx.sys;
 	void *priv = vm->ctx.priv;
+	bool forked = gmem__ctx_forked(&vm->ctx);
 	int r;
 
 	if (vm->owns_fd)
 		(void)gmem__close(&vm->ctx, vm->fd);
 	r = gmem__ctx_fini(&vm->ctx);
-	(void)pthread_mutex_destroy(&vm->lock);
-	(void)pthread_cond_destroy(&vm->turn);
+	/* In a child these would wait for threads that it does not have. */
+	if (!forked) {
+		(void)pthread_mutex_destroy(&vm->lock);
+		(void)pthread_cond_destroy(&vm->turn);
+	}
 	sys->free(priv, vm);
 	return r;
 }
@@ -331,6 +335,26 @@ int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 	return 0;
 }
 
+/*
+ * Another thread may have been anywhere when the process was copied.  What it
+ * was at with the lock held is left alone; the files are linked so that their
+ * list can be walked at any time.
+ */
+static int release_in_child(struct gmem_vm *vm, struct gmem_error *err)
+{
+	struct gmem *g, *next;
+	int r;
+
+	if (pthread_mutex_trylock(&vm->lock) == 0)
+		gmem__slots_free(vm);
+	for (g = vm->files; g; g = next) {
+		next = g->next;
+		gmem__file_release(g);
+	}
+	r = vm_free(vm);
+	return r < 0 ? gmem__fail_call(err, r, "unmapping the VM's page") : 0;
+}
+
 int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 {
 	int r = gmem__begin(err), again;
@@ -338,9 +362,10 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 
 	if (r < 0 || !vm || (r = gmem__not_in_callback(err)) < 0)
 		return r;
+	if (gmem__ctx_forked(&vm->ctx))
+		return release_in_child(vm, err);
 	/* Slots first: KVM must not reach memory that is being unmapped. */
-	if (!gmem__ctx_forked(&vm->ctx))
-		r = gmem__slots_delete(vm, err);
+	r = gmem__slots_delete(vm, err);
 	for (g = vm->files; g; g = g->next) {
 		again = gmem__file_unmap(g, r < 0 ? NULL : err);
 		r = r < 0 ? r : again;

@@ -13,7 +13,7 @@ PURE = """
     pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock
     pthread_mutex_unlock pthread_cond_init pthread_cond_destroy
     pthread_cond_wait pthread_cond_timedwait pthread_cond_signal
-    pthread_cond_broadcast
+    pthread_cond_broadcast pthread_mutex_trylock
     pthread_condattr_init pthread_condattr_setclock pthread_condattr_destroy
 """.split()
 
