@@ -370,7 +370,18 @@ static int scratch_file(struct gmem_vm *vm, uint64_t flags)
 	return fd;
 }
 
-void gmem__probe(struct gmem_vm *vm)
+/* Out of something for the moment: a file could not be tried. */
+static int shortage(const struct gmem__feature *f)
+{
+	if (f->support != GMEM_UNKNOWN)
+		return 0;
+	return f->answer == -EMFILE || f->answer == -ENFILE ||
+			       f->answer == -ENOMEM
+		       ? f->answer
+		       : 0;
+}
+
+int gmem__probe(struct gmem_vm *vm)
 {
 	struct gmem__feature *gm = &vm->features[GMEM_FEATURE_GUEST_MEMFD];
 	struct scratch s = { vm, -ENODEV, -ENODEV };
@@ -394,6 +405,8 @@ void gmem__probe(struct gmem_vm *vm)
 		(void)gmem__close(&vm->ctx, s.file);
 	if (s.mappable >= 0)
 		(void)gmem__close(&vm->ctx, s.mappable);
+	/* How memory converts is not left to chance. */
+	return shortage(&vm->features[GMEM_FEATURE_FILE_ATTRIBUTES]);
 }
 
 #define INFO_V0 40

@@ -247,7 +247,8 @@ int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
 		  struct gmem_error *err);
 
 /* feature.c */
-void gmem__probe(struct gmem_vm *vm);
+/* 0, or the -errno of a shortage that kept it from telling how one converts. */
+int gmem__probe(struct gmem_vm *vm);
 int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap);
 static inline bool gmem__has(const struct gmem_vm *vm, enum gmem_feature f)
 {

@@ -52,12 +52,34 @@ static int one_backing(const struct gmem *g, const struct gmem__bind *b,
 			  b->userspace_addr, why);
 }
 
+/* A guess would leave memory shared, or give the slot two backings. */
+static int conversion_known(const struct gmem_vm *vm, struct gmem_error *err)
+{
+	static const enum gmem_feature asked[] = {
+		GMEM_FEATURE_VM_ATTRIBUTES,
+		GMEM_FEATURE_FILE_ATTRIBUTES,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		const struct gmem__feature *f = &vm->features[asked[i]];
+		int sys = f->answer < 0 ? f->answer : -EINVAL;
+
+		if (f->support == GMEM_UNKNOWN)
+			return gmem__fail_sys(
+				err, GMEM_REASON_KERNEL, 0, sys, asked[i], 0,
+				"how this VM converts memory could not be "
+				"found out when it was opened: %s",
+				gmem__errno_name(sys));
+	}
+	return 0;
+}
+
 static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		   struct gmem_error *err)
 {
 	int r = fd_mode_lacks(g, b->flags, err);
 
-	if (r < 0)
+	if (r < 0 || (r = conversion_known(g->vm, err)) < 0)
 		return r;
 	if (g->vm->ctx.arm64 && !(g->flags & GMEM_CREATE_MMAP))
 		return gmem__fail(err, GMEM_REASON_NEEDS_MMAP, g->flags, 0,

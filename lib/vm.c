@@ -97,7 +97,7 @@ static int vm_free(struct gmem_vm *vm)
 }
 
 /* What bind's checks need to know and no feature tells. */
-static void learn_limits(struct gmem_vm *vm)
+static int learn_limits(struct gmem_vm *vm, struct gmem_error *err)
 {
 	int r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_NR_MEMSLOTS);
 
@@ -106,7 +106,8 @@ static void learn_limits(struct gmem_vm *vm)
 	vm->address_spaces = r > 1 ? (uint32_t)r : 1;
 	r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_READONLY_MEM);
 	vm->readonly_slots = r > 0;
-	gmem__probe(vm);
+	r = gmem__probe(vm);
+	return r < 0 ? gmem__fail_call(err, r, "trying a file of the VM") : 0;
 }
 
 static int open_device(struct gmem_vm *vm, const char *path,
@@ -252,7 +253,9 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 	(void)gmem__close(&vm->ctx, device);
 	if (r < 0)
 		goto err_free;
-	learn_limits(vm);
+	r = learn_limits(vm, err);
+	if (r < 0)
+		goto err_free;
 	*out = vm;
 	return 0;
 err_free:
@@ -288,10 +291,10 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		return r;
 	vm->fd = fd;
 	r = gmem__vm_verify(vm, err);
-	if (r == 0) {
-		learn_limits(vm);
+	if (r == 0)
+		r = learn_limits(vm, err);
+	if (r == 0)
 		r = gmem__vm_type_check(vm, o.type, err);
-	}
 	if (r < 0) {
 		(void)vm_free(vm);
 		return r;
