@@ -18,6 +18,7 @@
 
 #define PLACEMENT_V0 88
 #define BATCH 512 /* pages asked of move_pages at once */
+#define TRIES 3
 #define TELL (64ULL << 20)
 
 _Static_assert(sizeof(struct gmem_placement) == PLACEMENT_V0, "ABI");
@@ -63,14 +64,13 @@ static void count_page(struct look *l, uint64_t offset, int node)
 	l->bad_len += page;
 }
 
-/* Up to BATCH resident pages at @offset, mapped at @at. */
-static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
-		       size_t pages)
+/* The node of each page at @at, or a negative number. */
+static void look_nodes(const struct gmem__ctx *ctx, unsigned char *at,
+		       size_t pages, int node[BATCH])
 {
-	const struct gmem__ctx *ctx = l->g->ctx;
 	uint64_t page = ctx->page_size, len = pages * page, pos = 0;
 	void *addr[BATCH];
-	int node[BATCH], r;
+	int r;
 
 	for (size_t i = 0; i < pages; i++) {
 		addr[i] = at + i * page;
@@ -85,8 +85,28 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 	} while (r == -EHWPOISON && pos < len);
 	if (r == 0 || r == -EHWPOISON)
 		r = gmem__move_pages(ctx, pages, addr, node);
-	for (size_t i = 0; i < pages; i++)
-		count_page(l, offset + i * page, r < 0 ? -1 : node[i]);
+	for (size_t i = 0; r < 0 && i < pages; i++)
+		node[i] = -1;
+}
+
+/*
+ * Up to BATCH resident pages at @offset, mapped at @at.  One that the kernel
+ * is moving at this moment, as it does a memfd's, is not mapped until then.
+ */
+static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
+		       size_t pages)
+{
+	const struct gmem__ctx *ctx = l->g->ctx;
+	int node[BATCH];
+	size_t i = 0;
+
+	for (int tries = 0; tries < TRIES && i < pages; tries++) {
+		look_nodes(ctx, at, pages, node);
+		for (i = 0; i < pages && node[i] != -ENOENT;)
+			i++;
+	}
+	for (i = 0; i < pages; i++)
+		count_page(l, offset + i * ctx->page_size, node[i]);
 }
 
 /* Between two steps; @pos bytes of the file were looked at. */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Pages that somebody else frees while the library looks for them. */
+/* Pages that go or move while the library looks for them. */
+#include <errno.h>
 #include <linux/falloc.h>
 
 #include "on_model.h"
+
+#include "internal.h"
 
 struct other {
 	struct gmem_vm *vm;
@@ -99,11 +102,53 @@ static void a_discard_still_goes_in_steps(void **state)
 	end(m);
 }
 
+static unsigned int moving;
+
+/* As the kernel answers for a page that it is moving. */
+static int move_pages(void *priv, size_t n, void **pages, int *node)
+{
+	int r = model__sys.move_pages(priv, n, pages, node);
+
+	if (r == 0 && moving && moving--)
+		node[n / 2] = -ENOENT;
+	return r;
+}
+
+static void a_page_that_moves_is_asked_for_again(void **state)
+{
+	struct on_model *m = *state;
+	unsigned long nodes = 3;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .nodes = &nodes,
+				    .max_node = 8 };
+	struct gmem_placement got = { .sz = sizeof(got) };
+	struct gmem_sys sys = model__sys;
+
+	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
+	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	t_ok(gmem_populate(m->g, 0, 1 * MiB, NULL, &m->err), m->err);
+	sys.move_pages = move_pages;
+	m->vm->ctx.sys = &sys;
+	for (moving = 1; moving < 4; moving++) {
+		unsigned int times = moving;
+		int r = gmem_verify_placement(m->g, 0, 1 * MiB, &p, &got,
+					      &m->err);
+
+		t_code(r, times < 3 ? GMEM_YES : GMEM_UNKNOWN);
+		assert_int_equal(got.unknown, times < 3 ? 0 : m->page);
+		assert_int_equal(moving, 0);
+		moving = times;
+	}
+	m->vm->ctx.sys = &model__sys;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		model_test(what_comes_after_is_still_looked_at),
 		model_test(a_discard_still_goes_in_steps),
+		model_test(a_page_that_moves_is_asked_for_again),
 	};
 
 	return t_main(tests);
