@@ -371,20 +371,16 @@ static int scratch_file(struct gmem_vm *vm, uint64_t flags)
 }
 
 /* Out of something for the moment: a file could not be tried. */
-static int shortage(const struct gmem__feature *f)
+static int shortage(int r)
 {
-	if (f->support != GMEM_UNKNOWN)
-		return 0;
-	return f->answer == -EMFILE || f->answer == -ENFILE ||
-			       f->answer == -ENOMEM
-		       ? f->answer
-		       : 0;
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : 0;
 }
 
 int gmem__probe(struct gmem_vm *vm)
 {
 	struct gmem__feature *gm = &vm->features[GMEM_FEATURE_GUEST_MEMFD];
 	struct scratch s = { vm, -ENODEV, -ENODEV };
+	const struct gmem__feature *f;
 
 	vm->flags_cap =
 		gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_GUEST_MEMFD_FLAGS);
@@ -406,7 +402,10 @@ int gmem__probe(struct gmem_vm *vm)
 	if (s.mappable >= 0)
 		(void)gmem__close(&vm->ctx, s.mappable);
 	/* How memory converts is not left to chance. */
-	return shortage(&vm->features[GMEM_FEATURE_FILE_ATTRIBUTES]);
+	f = &vm->features[GMEM_FEATURE_FILE_ATTRIBUTES];
+	if (gm->support != GMEM_YES || f->support != GMEM_UNKNOWN)
+		return 0;
+	return shortage(f->answer);
 }
 
 #define INFO_V0 40
