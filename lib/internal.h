@@ -219,10 +219,12 @@ int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
 		   const char *what);
 /* Adds that what failed could not take its slot back either. */
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
-/* "ENOMEM" for -ENOMEM. */
-const char *gmem__errno_name(int sys);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */
 int gmem__fail_call(struct gmem_error *err, int sys, const char *what);
+
+/* name.c */
+/* "ENOMEM" for -ENOMEM, and words for a number without a name. */
+const char *gmem__errno_name(int sys);
 
 /* reason.c */
 int gmem__reason_code(uint32_t reason);

@@ -145,24 +145,25 @@ static int open_device(struct gmem_vm *vm, const char *path,
 			      path, GMEM__KVM_API_VERSION);
 }
 
-#define TYPES (GMEM_VM_TDX - GMEM_VM_DEFAULT + 1)
-
+/* @types: bit n is KVM's type n. */
 static int refuse_type(uint32_t type, int sys, int types,
 		       struct gmem_error *err)
 {
 	char offered[64] = "";
+	const char *name;
+	uint64_t value;
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < TYPES; i++)
-		if (types & 1 << i)
-			n += (size_t)snprintf(
-				offered + n, sizeof(offered) - n, "%s%s",
-				n ? ", " : "",
-				gmem__vm_type_name(i + GMEM_VM_DEFAULT));
-	return gmem__fail_sys(
-		err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP, sys, type,
-		(uint64_t)types, "this host has no VM type %s%s%s",
-		gmem__vm_type_name(type), n ? "; it offers " : "", offered);
+	for (uint32_t i = 0;
+	     (name = gmem_name_at(GMEM_NAME_VM_TYPE, i, &value)); i++)
+		if (types & 1 << (value - GMEM_VM_DEFAULT))
+			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
+					      "%s%s", n ? ", " : "", name);
+	name = gmem_name(GMEM_NAME_VM_TYPE, type ? type : GMEM_VM_DEFAULT);
+	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
+			      sys, type, (uint64_t)types,
+			      "this host has no VM type %s%s%s", name,
+			      n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */

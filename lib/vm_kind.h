@@ -5,7 +5,6 @@
 
 #include "internal.h"
 
-const char *gmem__vm_type_name(uint32_t type);
 /* Whether @vm->fd is a VM of this process; nothing waits for a vCPU. */
 int gmem__vm_verify(struct gmem_vm *vm, struct gmem_error *err);
 /* Refuses a caller's word that what the VM answers contradicts. */
