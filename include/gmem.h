@@ -284,9 +284,12 @@ enum gmem_hugetlb_encoding {
 	GMEM_HUGETLB_RFC2 = 2,	 /* posted 2025-05-14 */
 };
 
+/* The device that a VM is made on where gmem_vm_opts names none. */
+#define GMEM_DEVICE "/dev/kvm"
+
 struct gmem_vm_opts {
 	size_t sz;
-	const char *device;   /* NULL = "/dev/kvm"; open only */
+	const char *device;   /* NULL = GMEM_DEVICE; open only */
 	gmem_trace_fn *trace; /* NULL = none */
 	void *trace_arg;
 	uint32_t type;	   /* enum gmem_vm_type */

@@ -10,7 +10,6 @@
 #include "slot.h"
 #include "vm_kind.h"
 
-#define DEVICE "/dev/kvm"
 #define VM_OPTS_V0 48
 
 _Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
@@ -245,7 +244,7 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 	r = vm_alloc(sys, priv, &o, &vm, err);
 	if (r < 0)
 		return r;
-	device = open_device(vm, o.device ? o.device : DEVICE, err);
+	device = open_device(vm, o.device ? o.device : GMEM_DEVICE, err);
 	if (device < 0) {
 		r = device;
 		goto err_free;
