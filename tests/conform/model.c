@@ -263,6 +263,8 @@ static void a_pinned_page_stays_shared(void **state)
 		  GMEM_REASON_UNALIGNED, w->err);
 	t_refused(gmem_model_pin(w->vm, fd, 0, (PAGES + 1) * w->page, &w->err),
 		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, w->err);
+	t_refused(gmem_model_pin(w->vm, fd, -w->page, 2 * w->page, &w->err),
+		  -EINVAL, GMEM_REASON_OFFSET_OVERFLOW, w->err);
 }
 
 static void the_nth_call_fails_once(void **state)
