@@ -268,10 +268,12 @@ static inline bool gmem__may_convert(const struct gmem_vm *vm)
 	       vm->features[GMEM_FEATURE_FILE_ATTRIBUTES].support != GMEM_NO;
 }
 
+/* Whether there is a feature for huge pages of this size. */
+bool gmem__hugetlb_known(uint64_t size);
+
 /* hugetlb.c */
 int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
 			uint64_t *kernel_flags);
-bool gmem__hugetlb_known(uint64_t size);
 /* Whether this build has the unmerged encodings. */
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 #define GMEM__HUGETLB_BUILT false

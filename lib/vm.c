@@ -38,11 +38,11 @@ static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 	r = gmem__flags_check(o->flags, 0, "gmem_vm_opts.flags", err);
 	if (r < 0)
 		return r;
-	if (o->type > GMEM_VM_TDX)
+	if (o->type && !gmem_name(GMEM_NAME_VM_TYPE, o->type))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o->type,
 				  GMEM_VM_TDX, "VM type %u is unknown",
 				  o->type);
-	if (o->hugetlb_encoding > GMEM_HUGETLB_RFC2)
+	if (!gmem_name(GMEM_NAME_HUGETLB_ENCODING, o->hugetlb_encoding))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN,
 				  o->hugetlb_encoding, GMEM_HUGETLB_RFC2,
 				  "huge page encoding %u is unknown",
@@ -155,7 +155,7 @@ static int refuse_type(uint32_t type, int sys, int types,
 
 	for (uint32_t i = 0;
 	     (name = gmem_name_at(GMEM_NAME_VM_TYPE, i, &value)); i++)
-		if (types & 1 << (value - GMEM_VM_DEFAULT))
+		if (types & 1 << gmem__kvm_type((uint32_t)value))
 			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
 					      "%s%s", n ? ", " : "", name);
 	name = gmem_name(GMEM_NAME_VM_TYPE, type ? type : GMEM_VM_DEFAULT);
@@ -170,7 +170,7 @@ static int create_arg(struct gmem_vm *vm, int device,
 		      const struct gmem_vm_opts *o, unsigned long *arg,
 		      struct gmem_error *err)
 {
-	uint32_t index = o->type ? o->type - GMEM_VM_DEFAULT : 0;
+	uint32_t index = gmem__kvm_type(o->type);
 	uint32_t ipa_bits = o->ipa_bits;
 	int types;
 

@@ -113,7 +113,7 @@ int gmem__vm_type_check(struct gmem_vm *vm, uint32_t type,
 	types = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_VM_TYPES);
 	if (types == 0)
 		types = 1; /* before 6.8 */
-	if (types > 0 && !(types & 1 << (type - GMEM_VM_DEFAULT)))
+	if (types > 0 && !(types & 1 << gmem__kvm_type(type)))
 		return contradicted(vm, type, "this host has no such VMs", err);
 	if (has_private_memory(type) && !gmem__may_convert(vm))
 		return contradicted(vm, type, "it has no private memory", err);
