@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gmemctl: one table of commands (table.c) says what each is called, takes
- * and does; help, shell completion and `gmemctl commands` only read it.
+ * gmemctl: one table of commands (program/list.c) says what each is called,
+ * takes and does; help, shell completion and `gmemctl commands` only read it.
  */
 #ifndef GMEMCTL_CMD_H
 #define GMEMCTL_CMD_H
@@ -12,8 +12,8 @@
 
 #include <gmem.h>
 
-#include "jsonc.h"
-#include "parse.h"
+#include "report/jsonc.h"
+#include "report/words.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -137,7 +137,7 @@ static inline const struct cmd *ctl_leaf(const struct ctl *ctl)
 	return ctl->sub ? ctl->sub : ctl->cmd;
 }
 
-/* opts.c */
+/* program/opts.c */
 /*
  * Reads the options in @argv into the common ones of @ctl and the command's
  * own struct @args, and moves the operands to the front.
@@ -147,7 +147,7 @@ int opts_parse(struct ctl *ctl, int argc, char **argv, void *args);
 /* The usage error for a common option, as @text, that the command lacks. */
 int opt_refused(struct ctl *ctl, const struct opt *o, const char *text);
 
-/* help.c */
+/* program/help.c */
 const struct cmd *find_cmd(const struct cmd *in, const char *name);
 /* The options of @leaf and the common ones that it takes; NULL: of gmemctl. */
 #define CMD_OPTS_MAX 32
@@ -157,7 +157,7 @@ int cmd_help(struct ctl *ctl, int argc, char **argv);
 
 /* ------------------------------------------------------------- output -- */
 
-/* out.c */
+/* report/output.c */
 /* "why create" */
 #define CMD_NAME_TEXT 40
 const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT]);
@@ -207,7 +207,7 @@ int out_finish(struct ctl *ctl, int status);
 
 /* ----------------------------------------------------- VMs and rights -- */
 
-/* vm.c */
+/* target/vm.c */
 /* What --shared stands for. */
 #define FILE_SHARED (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED)
 /* Makes a VM of @type on --device; fills @err on failure. */
@@ -218,7 +218,7 @@ int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out);
 /* Ends a command whose vm_open() failed: says which right is missing. */
 int vm_failed(struct ctl *ctl, const struct gmem_error *err);
 
-/* model.c */
+/* target/model.c */
 #define MODEL_DEFAULT "7.3"
 /* Nodes of the model's machine. */
 #define MODEL_NODES 2
@@ -238,7 +238,7 @@ void model_note(const struct ctl *ctl);
 #define MODEL_STANDS_IN "a model stands in for it"
 void model_json(const struct ctl *ctl, json_object *to);
 
-/* priv.c */
+/* target/priv.c */
 /* Whether this process has CAP_@cap in force. */
 bool priv_has(int cap);
 /* What it lacks to see the files of all processes, in words; NULL = nothing. */

@@ -64,7 +64,7 @@ const int *cancel_on_signals(void);
 /* Milliseconds since @from. */
 int64_t ms_since(const struct timespec *from);
 
-/* space.c */
+/* cmd/load.c */
 /*
  * gmem_load() of all of @fd, which must fit: if @opts say UNTIL_EOF, input
  * beyond @len is an error too.
@@ -72,7 +72,7 @@ int64_t ms_since(const struct timespec *from);
 int load_all(struct gmem *g, uint64_t offset, uint64_t len, int fd,
 	     const struct gmem_load_opts *opts, struct gmem_error *err);
 
-/* picture.c */
+/* report/picture.c */
 struct picture {
 	struct gmem *g;
 	uint64_t offset, len;
@@ -92,7 +92,7 @@ const char *state_name(uint64_t attributes);
 
 /* ---------------------------------------------------------------- NUMA -- */
 
-/* nodes.c */
+/* target/policy.c */
 struct bitmask;
 
 /* A policy in words, and what it becomes. */

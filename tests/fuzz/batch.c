@@ -9,7 +9,7 @@
 
 #include <gmem_model.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 #include "fuzz.h"
 
 /* The memory that a line may ask of this machine. */

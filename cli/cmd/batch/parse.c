@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 
 struct batch_flag {
 	const char *word; /* "mmap", or "hugetlb=" with a value */

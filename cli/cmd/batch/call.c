@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 
 int call_create(struct batch *b, struct op *op)
 {

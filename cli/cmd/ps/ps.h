@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc shows of guest_memfds (ps_scan.c), and how it is told (ps.c). */
+/* What /proc shows of guest_memfds (scan.c), and how it is told (ps.c). */
 #ifndef GMEMCTL_PS_H
 #define GMEMCTL_PS_H
 
@@ -60,7 +60,7 @@ struct hidden {
 	enum hidden_why why;
 };
 
-/* The two forms of a guest_memfd's link, see ps_scan.c. */
+/* The two forms of a guest_memfd's link, see scan.c. */
 #define LINKS 2
 
 struct scan {
@@ -78,7 +78,7 @@ struct scan {
 	size_t late_n;
 };
 
-/* ps_list.c */
+/* list.c */
 /* Each finds or adds; NULL or -ENOMEM: no memory. */
 struct mem *find_file(struct scan *s, dev_t dev, ino_t ino);
 struct holder *find_holder(struct mem *m, pid_t pid, const char *command);
@@ -95,11 +95,11 @@ void scan_files(struct scan *s);
 /* ps.c */
 const char *hidden_text(const struct scan *s, enum hidden_why why);
 uint64_t more_fds(const struct holder *h);
-/* ps_json.c */
+/* json.c */
 void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	     bool complete);
 
-/* ps_watch.c */
+/* watch.c */
 /*
  * Goes on in a child, which is ended where it hangs, and begun anew without
  * the process that it hung at.  Return: -1 in the child, else what it

@@ -25,7 +25,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 /* Up to 6.18, and since it has a file system of its own, 6.19. */
 static const struct {

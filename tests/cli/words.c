@@ -4,7 +4,7 @@
 
 #include <gmem.h>
 
-#include "parse.h"
+#include "report/words.h"
 #include "t.h"
 
 #define UNTOUCHED 0x5a5a5a5a5a5a5a5aULL

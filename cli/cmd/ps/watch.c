@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 #define STUCK 8 /* processes that a hang is waited for */
 #define POLLS 10

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The batch: lines become fields (batch_line.c), fields a struct op
- * (batch_parse.c), which is then done (batch_call.c) or only looked at
- * (batch_check.c); batch.c keeps the lists.
+ * The batch: lines become fields (line.c), fields a struct op (parse.c), which
+ * is then done (call.c) or only looked at (check.c); batch.c keeps the lists.
  */
 #ifndef GMEMCTL_BATCH_H
 #define GMEMCTL_BATCH_H
 
-#include "batch_line.h"
+#include "cmd/batch/line.h"
 #include "target.h"
 
 /* What one read shows at most: a typo's limit. */
@@ -73,7 +72,7 @@ struct verb {
 	int (*commit)(struct batch *b, const struct op *op);
 };
 
-/* batch_parse.c: 0, or -1 with what is wrong in @problem */
+/* parse.c: 0, or -1 with what is wrong in @problem */
 #define BATCH_PROBLEM 256
 int batch_parse(const struct batch *b, const struct field *fields, int n,
 		struct op *op, char problem[BATCH_PROBLEM]);
@@ -87,7 +86,7 @@ int keep_slot(struct batch *b, const struct op *op);
 int keep_note(struct batch *b, const struct op *op);
 int drop_slot(struct batch *b, const struct op *op);
 
-/* batch_call.c: 0, or -errno with b->err */
+/* call.c: 0, or -errno with b->err */
 int call_create(struct batch *b, struct op *op);
 int call_bind(struct batch *b, struct op *op);
 int call_unbind(struct batch *b, struct op *op);
@@ -101,7 +100,7 @@ int call_write(struct batch *b, struct op *op);
 int call_stat(struct batch *b, struct op *op);
 int call_close(struct batch *b, struct op *op);
 
-/* batch_space.c: the same */
+/* space.c: the same */
 int call_populate(struct batch *b, struct op *op);
 int call_discard(struct batch *b, struct op *op);
 int call_resident(struct batch *b, struct op *op);
@@ -110,7 +109,7 @@ int call_load(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
 
-/* batch_check.c: the same, as far as it can be said without a kernel */
+/* check.c: the same, as far as it can be said without a kernel */
 int check_create(struct batch *b, const struct op *op);
 int check_bind(struct batch *b, const struct op *op);
 int check_unbind(struct batch *b, const struct op *op);

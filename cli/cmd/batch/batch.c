@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 
 struct args {
 	const char *vm_type;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 /* Asked at once: about 0.1 s where all of it is there. */
 #define STEP (4ULL << 30)

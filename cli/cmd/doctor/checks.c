@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
-#include "doctor.h"
+#include "cmd/doctor/doctor.h"
 
 __attribute__((format(printf, 4, 5))) static void
 say(struct finding *f, enum verdict v, const char *remedy, const char *fmt, ...)

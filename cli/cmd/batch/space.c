@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 
 int call_populate(struct batch *b, struct op *op)
 {

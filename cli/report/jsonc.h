@@ -9,7 +9,7 @@
 
 #include <json.h>
 
-/* out.c: end the program with a message for NULL, or for what is not 0. */
+/* output.c: end the program with a message for NULL, or for what is not 0. */
 void *json_made(const void *value);
 void json_done(int failed);
 

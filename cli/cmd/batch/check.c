@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 
 static int aligned(struct batch *b, const char *what, uint64_t value,
 		   uint64_t page)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 struct mem *find_file(struct scan *s, dev_t dev, ino_t ino)
 {

@@ -8,7 +8,7 @@
 #include <sys/capability.h>
 #include <sys/sysmacros.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 #define BUDGET_MS 2000
 

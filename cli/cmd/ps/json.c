@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-#include "ps.h"
+#include "cmd/ps/ps.h"
 
 static void add_number(json_object *to, const char *key, uint64_t value,
 		       const struct unknown *why)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "doctor.h"
+#include "cmd/doctor/doctor.h"
 
 #define CHECKS_MAX 32
 

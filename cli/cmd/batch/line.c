@@ -2,7 +2,7 @@
 /* From bytes to fields; nothing here knows a command. */
 #include <string.h>
 
-#include "batch_line.h"
+#include "cmd/batch/line.h"
 
 bool batch_read_line(FILE *f, char line[BATCH_LINE], size_t *len)
 {

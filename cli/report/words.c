@@ -6,7 +6,7 @@
 
 #include <gmem.h>
 
-#include "parse.h"
+#include "report/words.h"
 
 static const char units[] = "KMGTPE";
 
