@@ -172,6 +172,8 @@ void json_u64(json_object *to, const char *key, uint64_t value);
 json_object *json_problem(const char *code, const char *reason,
 			  const char *text, const char *remedy);
 json_object *json_error(const struct gmem_error *err);
+/* The nodes that have any of @bytes. */
+json_object *nodes_json(const uint64_t bytes[NODES]);
 const char *errno_name(int errnum);
 
 /* Adds null and "KEY_reason". */

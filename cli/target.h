@@ -64,7 +64,7 @@ const int *cancel_on_signals(void);
 /* Milliseconds since @from. */
 int64_t ms_since(const struct timespec *from);
 
-/* cmd/load.c */
+/* target/load.c */
 /*
  * gmem_load() of all of @fd, which must fit: if @opts say UNTIL_EOF, input
  * beyond @len is an error too.
@@ -112,15 +112,7 @@ void policy_free(struct bitmask *mask);
 /* What is wrong with the words, for a usage error; NULL if nothing. */
 const char *policy_problem(const struct policy_args *a);
 /* The file's own policy; the nodes as in "0,2-3", "" for none. */
-#define NODES_TEXT 512
 int policy_get(struct gmem *g, uint64_t offset, struct gmem_mempolicy *out,
 	       char nodes[NODES_TEXT], struct gmem_error *err);
-
-/* More nodes than a kernel has. */
-#define NODES 1024
-/* "0:2M 1:4K": the nodes that have any of @bytes. */
-const char *placed_name(int verdict);
-const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
-json_object *nodes_json(const uint64_t bytes[NODES]);
 
 #endif

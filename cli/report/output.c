@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What gmemctl says: messages, JSON, exit statuses. */
+/* Messages, and how gmemctl ends. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,37 +8,6 @@
 #include <unistd.h>
 
 #include "cmd.h"
-
-/* The errnos that KVM, files and processes give; libc has no portable list. */
-static const struct {
-	int number;
-	const char *name;
-} errnos[] = {
-	{ E2BIG, "E2BIG" },	      { EACCES, "EACCES" },
-	{ EAGAIN, "EAGAIN" },	      { EBADF, "EBADF" },
-	{ EBUSY, "EBUSY" },	      { ECANCELED, "ECANCELED" },
-	{ EDEADLK, "EDEADLK" },	      { EEXIST, "EEXIST" },
-	{ EFAULT, "EFAULT" },	      { EINTR, "EINTR" },
-	{ EINVAL, "EINVAL" },	      { EIO, "EIO" },
-	{ EISDIR, "EISDIR" },	      { ELOOP, "ELOOP" },
-	{ EMFILE, "EMFILE" },	      { ENAMETOOLONG, "ENAMETOOLONG" },
-	{ ENFILE, "ENFILE" },	      { ENODATA, "ENODATA" },
-	{ ENODEV, "ENODEV" },	      { ENOENT, "ENOENT" },
-	{ ENOMEM, "ENOMEM" },	      { ENOSPC, "ENOSPC" },
-	{ ENOSYS, "ENOSYS" },	      { ENOTDIR, "ENOTDIR" },
-	{ ENOTTY, "ENOTTY" },	      { ENXIO, "ENXIO" },
-	{ EOPNOTSUPP, "EOPNOTSUPP" }, { EPERM, "EPERM" },
-	{ EPIPE, "EPIPE" },	      { ERANGE, "ERANGE" },
-	{ ESRCH, "ESRCH" },
-};
-
-const char *errno_name(int errnum)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
-		if (errnos[i].number == errnum)
-			return errnos[i].name;
-	return "EOTHER";
-}
 
 const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT])
 {
@@ -56,95 +25,6 @@ bool out_colour(void)
 	       strcmp(term, "dumb");
 }
 
-/* --------------------------------------------------------------- JSON -- */
-
-void json_done(int failed)
-{
-	if (!failed)
-		return;
-	(void)fputs("gmemctl: out of memory\n", stderr);
-	exit(CTL_FAILED);
-}
-
-void *json_made(const void *value)
-{
-	json_done(!value);
-	return (void *)(uintptr_t)value;
-}
-
-void json_u64(json_object *to, const char *key, uint64_t value)
-{
-	json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
-void json_text(json_object *to, const char *key, const char *text,
-	       const char *why)
-{
-	if (text)
-		json_object_object_add(to, key, json_object_new_string(text));
-	else
-		json_null(to, key, why);
-}
-
-void json_null(json_object *to, const char *key, const char *why)
-{
-	char reason[40];
-
-	json_object_object_add(to, key, NULL);
-	(void)snprintf(reason, sizeof(reason), "%s_reason", key);
-	json_object_object_add(to, reason, json_object_new_string(why));
-}
-
-json_object *json_problem(const char *code, const char *reason,
-			  const char *text, const char *remedy)
-{
-	json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "code", json_object_new_string(code));
-	json_object_object_add(o, "reason", json_object_new_string(reason));
-	json_object_object_add(o, "message", json_object_new_string(text));
-	json_object_object_add(o, "remedy", json_object_new_string(remedy));
-	return o;
-}
-
-json_object *json_error(const struct gmem_error *err)
-{
-	json_object *o = json_problem(errno_name(-err->code),
-				      gmem_reason_str(err->reason), err->msg,
-				      err->remedy);
-
-	json_object_object_add(
-		o, "diagnosed",
-		json_object_new_boolean(!!(err->flags & GMEM_ERROR_DIAGNOSED)));
-	return o;
-}
-
-json_object *json_new(const struct ctl *ctl)
-{
-	json_object *o = json_object_new_object();
-	char schema[64];
-
-	(void)snprintf(schema, sizeof(schema), "gmemctl.%s/1",
-		       ctl->cmd ? ctl->cmd->name : "gmemctl");
-	json_object_object_add(o, "schema", json_object_new_string(schema));
-	return o;
-}
-
-void out_json(struct ctl *ctl, json_object *result)
-{
-	const char *text;
-
-	/* Without memory parts of it are missing, and errno alone tells. */
-	errno = 0;
-	text = json_object_to_json_string_ext(
-		result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-				JSON_C_TO_STRING_NOSLASHESCAPE);
-	json_done(!text || errno == ENOMEM);
-	puts(text);
-	json_object_put(result);
-	ctl->replied = true;
-}
-
 static void out_problem(struct ctl *ctl, json_object *problem)
 {
 	json_object *o;
@@ -157,8 +37,6 @@ static void out_problem(struct ctl *ctl, json_object *problem)
 	json_object_object_add(o, "error", problem);
 	out_json(ctl, o);
 }
-
-/* ----------------------------------------------------------- messages -- */
 
 static void prefix(const struct ctl *ctl)
 {
@@ -219,20 +97,6 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	message(ctl, "%s", said);
 	out_problem(ctl, json_problem(errno_name(errnum), "system", said, ""));
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
-}
-
-int refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt,
-	   ...)
-{
-	va_list ap;
-
-	*err = (struct gmem_error){ .sz = sizeof(*err), .code = code };
-	err->reason = reason;
-	err->remedy = gmem_reason_remedy(reason);
-	va_start(ap, fmt);
-	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
-	va_end(ap);
-	return code;
 }
 
 int exit_of(const struct gmem_error *err)

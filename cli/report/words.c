@@ -271,3 +271,24 @@ const char *size_text(uint64_t bytes, char buf[SIZE_TEXT])
 		(void)snprintf(buf, SIZE_TEXT, "%" PRIu64, bytes);
 	return buf;
 }
+
+const char *placed_name(int verdict)
+{
+	return verdict == GMEM_YES  ? "yes"
+	       : verdict == GMEM_NO ? "no"
+				    : "unknown";
+}
+
+const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT])
+{
+	char size[SIZE_TEXT];
+	size_t at = 0;
+
+	*buf = '\0';
+	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n++)
+		if (bytes[n])
+			at += (size_t)snprintf(buf + at, NODES_TEXT - at,
+					       "%s%u:%s", at ? " " : "", n,
+					       size_text(bytes[n], size));
+	return buf;
+}

@@ -40,6 +40,14 @@ const char *parse_hex(const char *s, unsigned char *out, size_t *len);
 
 /* A set of NUMA nodes as in numa(3), "0,2-3", "all", "!0", "+0-1": its form. */
 const char *parse_nodes(const char *s);
+/* More nodes than a kernel has. */
+#define NODES 1024
+/* "0:2M 1:4K": the nodes that have any of @bytes. */
+#define NODES_TEXT 512
+const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
+
+/* Whether memory lies as a policy says: "yes", "no", "unknown". */
+const char *placed_name(int verdict);
 
 /* The modes of enum gmem_mempolicy_mode, in its order. */
 #define POLICY_NAMES                                           \

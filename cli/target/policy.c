@@ -129,39 +129,3 @@ int policy_get(struct gmem *g, uint64_t offset, struct gmem_mempolicy *out,
 	}
 	return r;
 }
-
-const char *placed_name(int verdict)
-{
-	return verdict == GMEM_YES  ? "yes"
-	       : verdict == GMEM_NO ? "no"
-				    : "unknown";
-}
-
-const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT])
-{
-	char size[SIZE_TEXT];
-	size_t at = 0;
-
-	*buf = '\0';
-	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n++)
-		if (bytes[n])
-			at += (size_t)snprintf(buf + at, NODES_TEXT - at,
-					       "%s%u:%s", at ? " " : "", n,
-					       size_text(bytes[n], size));
-	return buf;
-}
-
-json_object *nodes_json(const uint64_t bytes[NODES])
-{
-	json_object *list = json_object_new_array(), *o;
-
-	for (unsigned int n = 0; n < NODES; n++) {
-		if (!bytes[n])
-			continue;
-		o = json_object_new_object();
-		json_u64(o, "node", n);
-		json_u64(o, "bytes", bytes[n]);
-		json_object_array_add(list, o);
-	}
-	return list;
-}
