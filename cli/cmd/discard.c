@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/work.h"
+#include "report/output.h"
+#include "report/progress.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/target.h"
 
-struct discard_args {
+struct args {
 	struct target_args target;
 	bool yes;
 };
 
-const struct opt discard_opts[] = {
-	{ "yes-destroy", NULL, OPT_BOOL, offsetof(struct discard_args, yes),
+static struct args args;
+
+static const struct opt opts[] = {
+	{ "yes-destroy", NULL, OPT_BOOL, offsetof(struct args, yes),
 	  .help = "with --pid: yes, destroy what is in its memory" },
 	{ .name = NULL },
 };
 
-static int discard(struct ctl *ctl, const struct discard_args *a,
+static int discard(struct ctl *ctl, const struct args *a,
 		   const struct target *t)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_discard_opts opts = {
-		.sz = sizeof(opts),
+	struct gmem_discard_opts how = {
+		.sz = sizeof(how),
 		.progress = progress_show,
 		.cancel = cancel_on_signals(),
 	};
@@ -25,29 +32,38 @@ static int discard(struct ctl *ctl, const struct discard_args *a,
 	int r;
 
 	progress_start(&bar, "discard");
-	opts.progress_arg = &bar;
-	r = gmem_discard(t->g, t->offset, t->len, &opts, &err);
+	how.progress_arg = &bar;
+	r = gmem_discard(t->g, t->offset, t->len, &how, &err);
 	progress_end(&bar);
 	return work_end(ctl, &a->target, t, "discarded", r, &err);
 }
 
-int cmd_discard(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct discard_args a = { .yes = false };
+	const struct args *a = &args;
 	struct target t;
 	int status;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	if (a.target.pid.given && !a.yes)
+	if (a->target.pid.given && !a->yes)
 		return usage_error(ctl, "the memory of another process is "
 					"destroyed only with --yes-destroy");
-	status = target_open(ctl, &a.target, &t);
+	status = target_open(ctl, &a->target, &t);
 	if (status)
 		return status;
 	status = priv_drop(ctl);
 	if (!status)
-		status = discard(ctl, &a, &t);
+		status = discard(ctl, a, &t);
 	(void)gmem_close(t.g, NULL);
 	return status;
 }
+
+const struct cmd cmd_discard = {
+	.name = "discard",
+	.args = TARGET_USAGE "[OPTIONS]",
+	.summary = "free a file's memory, which then reads as zero",
+	.opts = opts,
+	.more_opts = target_opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON,
+};

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* A picture of one file: what is there, whose it is, on which node. */
 
-#include "target.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/picture.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/target.h"
 
 struct args {
 	struct target_args target;
@@ -9,7 +14,9 @@ struct args {
 	bool nodes;
 };
 
-const struct opt map_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	TARGET_SHARED,
 	{ "nodes", NULL, OPT_BOOL, offsetof(struct args, nodes),
 	  .help = "also on which NUMA nodes; needs --shared" },
@@ -75,21 +82,18 @@ static int show(struct map *m)
 	return CTL_OK;
 }
 
-int cmd_map(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct args a = { .nodes = false };
 	struct map m = { .ctl = ctl,
-			 .args = &a,
+			 .args = &args,
 			 .err = { .sz = sizeof(m.err) } };
 	struct gmem_residency in = { .sz = sizeof(in) };
 	int status;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	if (a.nodes && !a.target.shared)
+	if (args.nodes && !args.target.shared)
 		return usage_error(ctl, "--nodes needs --shared: only then "
 					"pages can be looked at");
-	status = target_open(ctl, &a.target, &m.t);
+	status = target_open(ctl, &args.target, &m.t);
 	if (status)
 		return status;
 	status = priv_drop(ctl);
@@ -101,3 +105,14 @@ int cmd_map(struct ctl *ctl, int argc, char **argv)
 	(void)gmem_close(m.t.g, NULL);
 	return status;
 }
+
+const struct cmd cmd_map = {
+	.name = "map",
+	.args = TARGET_USAGE "[OPTIONS]",
+	.summary = "a picture of what is private, shared and resident",
+	.opts = opts,
+	.more_opts = target_opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON,
+};

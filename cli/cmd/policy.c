@@ -3,10 +3,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "target.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/progress.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "table/command.h"
+#include "target/policy.h"
+#include "target/priv.h"
+#include "target/target.h"
 
 struct args {
 	struct target_args target;
@@ -18,7 +25,9 @@ struct args {
 
 #define AT(member) offsetof(struct args, member)
 
-const struct opt policy_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "get", NULL, OPT_BOOL, AT(get),
 	  .help = "show the policy at --offset (if nothing else is asked)" },
 	{ "set", "MODE", OPT_TEXT, AT(set), .values = policy_names,
@@ -228,24 +237,36 @@ static int check(struct ctl *ctl, const struct args *a)
 	return 0;
 }
 
-int cmd_policy(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct args a = { .set = NULL };
+	const struct args *a = &args;
 	struct target t;
 	int status;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	status = check(ctl, &a);
+	status = check(ctl, a);
 	if (!status)
-		status = target_open(ctl, &a.target, &t);
+		status = target_open(ctl, &a->target, &t);
 	if (status)
 		return status;
 	status = priv_drop(ctl);
 	if (!status)
-		status = a.set	    ? set(ctl, &a, &t)
-			 : a.verify ? verify(ctl, &a, &t)
-				    : get(ctl, &a, &t);
+		status = a->set	     ? set(ctl, a, &t)
+			 : a->verify ? verify(ctl, a, &t)
+				     : get(ctl, a, &t);
 	(void)gmem_close(t.g, NULL);
 	return status;
 }
+
+const struct cmd cmd_policy = {
+	.name = "policy",
+	.args = TARGET_USAGE "[--get] [--set MODE] [--verify] [OPTIONS]",
+	.summary = "show, set or verify a file's NUMA policy",
+	.text = "--verify looks at pages only with --shared.  Exit status of "
+		"--verify: 0 all lie as the policy says, 4 some do not, or it "
+		"could not be found out.",
+	.opts = opts,
+	.more_opts = target_opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON,
+};

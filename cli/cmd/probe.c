@@ -5,7 +5,15 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 struct args {
 	const char *vm_type;
@@ -16,7 +24,9 @@ struct args {
 static const char *const types[] = { VM_TYPE_NAMES, "all", NULL };
 static const char *const formats[] = { "text", "json", "env", "seccomp", NULL };
 
-const struct opt probe_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
 	  .values = types,
 	  .help = "the type of the VM; all: each one that this host offers" },
@@ -96,11 +106,6 @@ static bool listed(const char *list, const char *feature_name)
 
 /* -------------------------------------------------------------- formats -- */
 
-static const char *device(const struct ctl *ctl)
-{
-	return ctl->device ? ctl->device : "/dev/kvm";
-}
-
 static void print_feature(const struct gmem_feature_info *f)
 {
 	static const char *const colours[] = {
@@ -137,10 +142,10 @@ static void print_text(const struct host *h, const char *list)
 		if (!vm)
 			continue;
 		printf("%sVM type %s of ", more ? "\n" : "", vm_type_name(t));
-		if (*h->ctl->model.name)
-			printf("model %s\n", h->ctl->model.name);
+		if (model_name(h->ctl))
+			printf("model %s\n", model_name(h->ctl));
 		else
-			printf("%s on Linux %s (%s)\n", device(h->ctl),
+			printf("%s on Linux %s (%s)\n", vm_device(h->ctl),
 			       u.release, u.machine);
 		printf("%-19s %-8s%-7s%-8s%s\n", "FEATURE", "SUPPORT", "SINCE",
 		       "ANSWER", "HOW KNOWN");
@@ -206,7 +211,7 @@ static void print_json(const struct host *h, json_object *missing)
 {
 	json_object *o = json_new(h->ctl);
 	json_object *list = json_object_new_object();
-	bool model = *h->ctl->model.name;
+	bool model = model_name(h->ctl);
 	struct utsname u;
 
 	uname(&u);
@@ -214,7 +219,8 @@ static void print_json(const struct host *h, json_object *missing)
 	model_json(h->ctl, o);
 	json_text(o, "kernel", model ? NULL : u.release, MODEL_STANDS_IN);
 	json_text(o, "machine", model ? model_machine(h->ctl) : u.machine, "");
-	json_text(o, "device", model ? NULL : device(h->ctl), MODEL_STANDS_IN);
+	json_text(o, "device", model ? NULL : vm_device(h->ctl),
+		  MODEL_STANDS_IN);
 	for (uint32_t t = 0; t < TYPES; t++)
 		if (h->type[t].vm || h->type[t].err.code)
 			json_object_object_add(
@@ -380,7 +386,7 @@ static int check_args(struct ctl *ctl, const struct args *a)
 				   "other",
 				   format);
 	if (!strcmp(format, "seccomp") &&
-	    (a->vm_type || a->require || *ctl->model.name))
+	    (a->vm_type || a->require || model_name(ctl)))
 		return usage_error(ctl, "--format seccomp looks at no VM: it "
 					"goes with none of --vm-type, "
 					"--require and --model");
@@ -391,25 +397,34 @@ static int check_args(struct ctl *ctl, const struct args *a)
 	return 0;
 }
 
-int cmd_probe(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct args a = { .format = NULL };
+	const struct args *a = &args;
 	struct host h = { .ctl = ctl };
-	int status;
+	int status = check_args(ctl, a);
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	status = check_args(ctl, &a);
 	if (status)
 		return status;
-	if (a.format && !strcmp(a.format, "seccomp"))
+	if (a->format && !strcmp(a->format, "seccomp"))
 		return print_seccomp();
-	status = open_vms(&h, a.vm_type);
-	if (!status && a.require)
-		status = check_names(&h, a.require);
+	status = open_vms(&h, a->vm_type);
+	if (!status && a->require)
+		status = check_names(&h, a->require);
 	if (!status)
-		status = report(&h, &a);
+		status = report(&h, a);
 	for (uint32_t t = 0; t < TYPES; t++)
 		(void)gmem_vm_destroy(h.type[t].vm, NULL);
 	return status;
 }
+
+const struct cmd cmd_probe = {
+	.name = "probe",
+	.args = "[OPTIONS]",
+	.summary = "what this host's KVM offers to guest memory",
+	.text = "Each feature is tried or asked of a VM made for it: yes, no, "
+		"or unknown.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_ON_A_VM,
+};

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "report/output.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 struct args {
 	struct opt_size size;
@@ -27,9 +35,11 @@ struct args {
 
 static const char *const types[] = { VM_TYPE_NAMES, NULL };
 
-const struct opt run_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "size", "SIZE", OPT_SIZE, offsetof(struct args, size),
-	  .help = "bytes of the guest_memfd" },
+	  .required = true, .help = "bytes of the guest_memfd" },
 	{ "hugetlb", "SIZE", OPT_SIZE, offsetof(struct args, hugetlb),
 	  .help = "in huge pages of this size" },
 	{ "shared", NULL, OPT_BOOL, offsetof(struct args, shared),
@@ -65,12 +75,12 @@ static void signals_take(struct signals *old, sigset_t *wait)
 	sigprocmask(SIG_BLOCK, wait, &old->mask);
 }
 
-static void signals_give_back(const struct ctl *ctl, const struct signals *old)
+static void signals_give_back(const struct signals *old)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		sigaction(ignored[i], &old->ignored[i], NULL);
 	sigaction(SIGCHLD, &old->child, NULL);
-	signal(SIGPIPE, ctl->sigpipe);
+	out_give_back();
 	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
 
@@ -87,7 +97,7 @@ __attribute__((noreturn)) static void become(const struct ctl *ctl,
 	(void)snprintf(number, sizeof(number), "%" PRIu64, size);
 	setenv("GMEM_FD_SIZE", number, 1);
 	fcntl(fd, F_SETFD, 0);
-	signals_give_back(ctl, old);
+	signals_give_back(old);
 	execvp(argv[0], argv);
 	errnum = errno;
 	message(ctl, "%s: %s", argv[0], strerror(errnum));
@@ -131,28 +141,21 @@ static int run_with(struct ctl *ctl, struct gmem *file, char **argv)
 	return wait_for(child, &signals);
 }
 
-int cmd_run(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_create_opts opts = { .sz = sizeof(opts) };
-	struct args a = { .shared = false };
+	struct gmem_create_opts create = { .sz = sizeof(create) };
 	struct gmem_vm *vm = NULL;
 	struct gmem *file = NULL;
 	const char *remedy;
 	int status;
-	int n = opts_parse(ctl, argc, argv, &a);
 
-	if (n < 0)
-		return ctl->status;
-	if (!n || !a.size.given)
-		return usage_error(ctl, "%s needed",
-				   n ? "--size is" : "a program is");
-	opts.flags = a.shared ? FILE_SHARED : 0;
-	opts.hugetlb_size = a.hugetlb.value;
-	status = vm_start(ctl, a.vm_type, &vm);
+	create.flags = args.shared ? FILE_SHARED : 0;
+	create.hugetlb_size = args.hugetlb.value;
+	status = vm_start(ctl, args.vm_type, &vm);
 	if (status)
 		return status;
-	if (gmem_create(vm, a.size.value, &opts, &file, &err) < 0) {
+	if (gmem_create(vm, args.size.value, &create, &file, &err) < 0) {
 		remedy = err.reason == GMEM_REASON_NEVER_USED
 				 ? "pass --shared, or --vm-type with a type "
 				   "that "
@@ -160,9 +163,24 @@ int cmd_run(struct ctl *ctl, int argc, char **argv)
 				 : NULL;
 		status = gmem_failed(ctl, &err, remedy);
 	} else {
-		argv[n] = NULL;
-		status = run_with(ctl, file, argv);
+		status = run_with(ctl, file, ctl->operands);
 	}
 	(void)gmem_vm_destroy(vm, NULL);
 	return status;
 }
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.args = "--size SIZE [OPTIONS] [--] CMD [ARG...]",
+	.summary = "run a program that is handed a guest_memfd",
+	.text = "CMD inherits the guest_memfd as file descriptor $GMEM_FD of "
+		"$GMEM_FD_SIZE bytes; the VM stays with gmemctl until CMD "
+		"ends.  Exit status: CMD's, 128+N if signal N ended it, 125 "
+		"if gmemctl failed, 126 if CMD could not be run, 127 if not "
+		"found.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.operands = { 1, INT_MAX, "a program is needed" },
+	.flags = CMD_KVM | CMD_TRACE | CMD_WRAPS,
+};

@@ -4,7 +4,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "target.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/target.h"
 
 static void stat_json(struct ctl *ctl, const struct target_args *a,
 		      const struct target *t, const struct stat *st,
@@ -49,18 +54,17 @@ static void stat_text(const struct target *t, const struct stat *st,
 	putchar('\n');
 }
 
-int cmd_stat(struct ctl *ctl, int argc, char **argv)
+static struct target_args args;
+
+static int run(struct ctl *ctl)
 {
 	struct gmem_residency in = { .sz = sizeof(in) };
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct target_args a = { .shared = false };
 	struct target t;
 	struct stat st;
 	int status;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	status = target_open(ctl, &a, &t);
+	status = target_open(ctl, &args, &t);
 	if (status)
 		return status;
 	status = priv_drop(ctl);
@@ -71,10 +75,20 @@ int cmd_stat(struct ctl *ctl, int argc, char **argv)
 	else if (fstat(gmem_fd(t.g), &st) < 0)
 		status = system_error(ctl, errno, "fstat");
 	else if (ctl->json)
-		stat_json(ctl, &a, &t, &st, &in);
+		stat_json(ctl, &args, &t, &st, &in);
 	else
 		stat_text(&t, &st, &in);
 out:
 	(void)gmem_close(t.g, NULL);
 	return status;
 }
+
+const struct cmd cmd_stat = {
+	.name = "stat",
+	.args = TARGET_USAGE "[OPTIONS]",
+	.summary = "size and residency of a guest_memfd",
+	.more_opts = target_opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON,
+};

@@ -8,7 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 /* The options of all three calls. */
 struct args {
@@ -24,13 +33,21 @@ struct args {
 	const char *to;
 };
 
+static struct args args;
+
 static const char *const types[] = { VM_TYPE_NAMES, NULL };
 static const char *const states[] = { "private", "shared", NULL };
 
 #define AT(member) offsetof(struct args, member)
 
-const struct opt why_file_opts[] = {
-	{ "size", "SIZE", OPT_SIZE, AT(size), .help = "bytes of the file" },
+#define SIZE_OPT "size", "SIZE", OPT_SIZE, AT(size), .help = "bytes of the file"
+
+static const struct opt create_opts[] = {
+	{ SIZE_OPT, .required = true },
+	{ .name = NULL },
+};
+
+static const struct opt file_opts[] = {
 	{ "hugetlb", "SIZE", OPT_SIZE, AT(hugetlb),
 	  .help = "in huge pages of this size" },
 	{ "shared", NULL, OPT_BITS, AT(create_flags), .bits = FILE_SHARED,
@@ -53,9 +70,10 @@ const struct opt why_file_opts[] = {
 #define WITH "SLOT:GPA:OFFSET:LEN"
 #define WITH_HELP "bind this slot of the file first; may be repeated"
 
-const struct opt why_bind_opts[] = {
-	{ "slot", "N", OPT_U32, AT(slot), .help = "the slot's number" },
-	{ "gpa", "ADDRESS", OPT_SIZE, AT(gpa),
+static const struct opt bind_opts[] = {
+	{ "slot", "N", OPT_U32, AT(slot), .required = true,
+	  .help = "the slot's number" },
+	{ "gpa", "ADDRESS", OPT_SIZE, AT(gpa), .required = true,
 	  .help = "the guest physical address" },
 	{ "offset", "OFFSET", OPT_SIZE, AT(offset),
 	  .help = "where in the file it begins (0)" },
@@ -76,22 +94,24 @@ const struct opt why_bind_opts[] = {
 	  .bits = GMEM_BIND_LEAVE_SHARED, .help = "do not start private" },
 	{ "address-space", "N", OPT_U32, AT(address_space),
 	  .help = "0; 1 is x86-64 SMM where there is one" },
+	{ SIZE_OPT },
 	{ .name = NULL },
 };
 
-const struct opt why_attributes_opts[] = {
-	{ "to", "STATE", OPT_TEXT, AT(to), .values = states,
+static const struct opt attributes_opts[] = {
+	{ "to", "STATE", OPT_TEXT, AT(to), .values = states, .required = true,
 	  .help = "what the range is to become" },
 	{ "offset", "OFFSET", OPT_SIZE, AT(offset),
 	  .help = "where in the file it begins (0)" },
 	{ "len", "LEN", OPT_SIZE, AT(len), .help = "bytes of the range" },
 	{ "with", WITH, OPT_LIST, AT(with), .help = WITH_HELP },
+	{ SIZE_OPT },
 	{ .name = NULL },
 };
 
 struct why {
 	struct ctl *ctl;
-	struct args args;
+	struct args *args;
 	struct gmem_vm *vm;
 	struct gmem *file;
 	const char *step; /* what .err is about: "create", "with" ... */
@@ -124,9 +144,9 @@ static void answer_json(const struct why *w, const char *verdict)
 	bool ok = !w->err.code;
 
 	model_json(w->ctl, o);
-	json_text(o, "call", w->ctl->sub->name, "");
+	json_text(o, "call", w->ctl->call, "");
 	json_text(o, "vm_type",
-		  w->args.vm_type ? w->args.vm_type : vm_type_names[0], "");
+		  w->args->vm_type ? w->args->vm_type : vm_type_names[0], "");
 	json_text(o, "verdict", verdict, "");
 	json_text(o, "step", ok ? NULL : w->step, "no step was refused");
 	json_text(o, "mode", ok ? mode_name(w->mode) : NULL,
@@ -148,7 +168,7 @@ static void answer_text(const struct why *w, const char *verdict)
 		return;
 	}
 	printf("%s", verdict);
-	if (strcmp(w->step, w->ctl->sub->name))
+	if (strcmp(w->step, w->ctl->call))
 		printf(" already at %s%s", strcmp(w->step, "with") ? "" : "--",
 		       w->step);
 	printf(": %s\n", w->err.msg);
@@ -182,12 +202,12 @@ static int create(struct why *w, uint64_t flags, struct gmem **out)
 {
 	const struct gmem_create_opts opts = {
 		.sz = sizeof(opts),
-		.flags = w->args.create_flags | flags,
-		.hugetlb_size = w->args.hugetlb.value,
+		.flags = w->args->create_flags | flags,
+		.hugetlb_size = w->args->hugetlb.value,
 	};
 
 	w->step = "create";
-	return gmem_create(w->vm, w->args.size.value, &opts, out, &w->err);
+	return gmem_create(w->vm, w->args->size.value, &opts, out, &w->err);
 }
 
 static int bind(struct why *w, uint32_t slot, uint64_t gpa, uint64_t offset,
@@ -202,9 +222,9 @@ static int bind_others(struct why *w)
 	struct slot_spec s = { .slot = 0 };
 	int r;
 
-	for (size_t i = 0; i < w->args.with.n; i++) {
+	for (size_t i = 0; i < w->args->with.n; i++) {
 		w->step = "with";
-		(void)parse_slot_spec(w->args.with.value[i], &s);
+		(void)parse_slot_spec(w->args->with.value[i], &s);
 		r = bind(w, s.slot, s.gpa, s.offset, s.len, NULL);
 		if (r < 0)
 			return r;
@@ -223,7 +243,7 @@ static void extend(uint64_t *end, uint64_t offset, uint64_t len)
 /* Fills in the defaults of --len and --size, which are each other's. */
 static int complete_range(struct why *w)
 {
-	struct args *a = &w->args;
+	struct args *a = w->args;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = 1;
 	struct slot_spec s = { .slot = 0 };
 	const char *problem;
@@ -265,7 +285,7 @@ static void check_known(struct why *w)
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(needs) && !w->mode; i++) {
-		if (needs[i].flags & ~w->args.create_flags ||
+		if (needs[i].flags & ~w->args->create_flags ||
 		    gmem_vm_features(w->vm, needs[i].feature, &info, NULL))
 			continue;
 		w->mode = refuse(&w->err, info.answer, GMEM_REASON_KERNEL,
@@ -285,7 +305,7 @@ static void check_create(struct why *w)
 
 static void check_bind(struct why *w)
 {
-	const struct args *a = &w->args;
+	const struct args *a = w->args;
 	const struct gmem_bind_opts opts = {
 		.sz = sizeof(opts),
 		.flags = a->bind_flags | GMEM_BIND_CHECK_ONLY,
@@ -299,7 +319,7 @@ static void check_bind(struct why *w)
 
 static void check_attributes(struct why *w)
 {
-	const struct args *a = &w->args;
+	const struct args *a = w->args;
 	const struct gmem_attributes_opts opts = {
 		.sz = sizeof(opts),
 		.flags = GMEM_ATTRIBUTES_CHECK_ONLY,
@@ -315,7 +335,7 @@ static void check_attributes(struct why *w)
 /* Makes what @check needs, asks it, and answers. */
 static int ask(struct why *w, void (*check)(struct why *))
 {
-	int status = vm_start(w->ctl, w->args.vm_type, &w->vm);
+	int status = vm_start(w->ctl, w->args->vm_type, &w->vm);
 
 	if (status)
 		return status;
@@ -331,39 +351,86 @@ out:
 	return status;
 }
 
-int cmd_why_create(struct ctl *ctl, int argc, char **argv)
+static int why_create(struct ctl *ctl)
 {
-	struct why w = { .ctl = ctl, .err = { .sz = sizeof(w.err) } };
+	struct why w = { .ctl = ctl, .args = &args, .err.sz = sizeof(w.err) };
 
-	if (opts_parse(ctl, argc, argv, &w.args) < 0)
-		return ctl->status;
-	if (!w.args.size.given)
-		return usage_error(ctl, "--size is needed");
 	return ask(&w, check_create);
 }
 
-int cmd_why_bind(struct ctl *ctl, int argc, char **argv)
+static int why_bind(struct ctl *ctl)
 {
-	struct why w = { .ctl = ctl, .err = { .sz = sizeof(w.err) } };
-	int status;
+	struct why w = { .ctl = ctl, .args = &args, .err.sz = sizeof(w.err) };
+	int status = complete_range(&w);
 
-	if (opts_parse(ctl, argc, argv, &w.args) < 0)
-		return ctl->status;
-	if (!w.args.slot.given || !w.args.gpa.given)
-		return usage_error(ctl, "--slot and --gpa are needed");
-	status = complete_range(&w);
 	return status ? status : ask(&w, check_bind);
 }
 
-int cmd_why_attributes(struct ctl *ctl, int argc, char **argv)
+static int why_attributes(struct ctl *ctl)
 {
-	struct why w = { .ctl = ctl, .err = { .sz = sizeof(w.err) } };
-	int status;
+	struct why w = { .ctl = ctl, .args = &args, .err.sz = sizeof(w.err) };
+	int status = complete_range(&w);
 
-	if (opts_parse(ctl, argc, argv, &w.args) < 0)
-		return ctl->status;
-	if (!w.args.to)
-		return usage_error(ctl, "--to is needed");
-	status = complete_range(&w);
 	return status ? status : ask(&w, check_attributes);
 }
+
+static const struct cmd create_cmd = {
+	.name = "create",
+	.args = "--size SIZE [OPTIONS]",
+	.summary = "would gmem_create(3) make this file",
+	.opts = create_opts,
+	.more_opts = file_opts,
+	.values = &args,
+	.run = why_create,
+	.flags = CMD_ON_A_VM,
+};
+
+static const struct cmd bind_cmd = {
+	.name = "bind",
+	.args = "--slot N --gpa ADDRESS [--offset OFFSET] [--len LEN] "
+		"[OPTIONS]",
+	.summary = "would gmem_bind(3) make this memory slot",
+	.text = "The file is made for the question, and so are the slots of "
+		"--with, in their order.  --len is by default all behind "
+		"--offset, and --size just enough for the slot; one of the "
+		"two must be given.",
+	.opts = bind_opts,
+	.more_opts = file_opts,
+	.values = &args,
+	.run = why_bind,
+	.flags = CMD_ON_A_VM,
+};
+
+static const struct cmd attributes_cmd = {
+	.name = "attributes",
+	.args = "--to private|shared [--offset OFFSET] [--len LEN] [OPTIONS]",
+	.summary = "would gmem_set_attributes(3) convert this range",
+	.text = "The file is made for the question, and so are the slots of "
+		"--with, in their order: without one no guest has the "
+		"memory.  --len is by default all behind --offset, and "
+		"--size just enough for the range; one of the two must be "
+		"given.",
+	.opts = attributes_opts,
+	.more_opts = file_opts,
+	.values = &args,
+	.run = why_attributes,
+	.flags = CMD_ON_A_VM,
+};
+
+static const struct cmd *const calls[] = {
+	&create_cmd,
+	&bind_cmd,
+	&attributes_cmd,
+	NULL,
+};
+
+const struct cmd cmd_why = {
+	.name = "why",
+	.args = "CALL [OPTIONS]",
+	.summary = "which rule a call would break, before it is made",
+	.text = "The answer comes from a VM of the type asked about.  Exit "
+		"status: 0 the call would be accepted, 4 it breaks a rule, 3 "
+		"this host does not support it.",
+	.subs = calls,
+	.flags = CMD_ON_A_VM,
+};

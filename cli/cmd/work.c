@@ -3,6 +3,9 @@
 #include <stdio.h>
 
 #include "cmd/work.h"
+#include "report/error.h"
+#include "report/output.h"
+#include "report/words.h"
 
 /* What is there now, which may be a little more than what was done. */
 static void add_resident(json_object *o, const struct target *t)

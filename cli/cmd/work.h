@@ -2,7 +2,11 @@
 #ifndef GMEMCTL_CMD_WORK_H
 #define GMEMCTL_CMD_WORK_H
 
-#include "target.h"
+#include <gmem.h>
+
+#include "target/target.h"
+
+#define WORK_STATUS "Exit status: 4 if only a part was done."
 
 /* Ends a command that changed memory: how far it came, however it ended. */
 int work_end(struct ctl *ctl, const struct target_args *a,

@@ -2,12 +2,12 @@
 /* The table for programs: what checks, manuals and completion are held to. */
 #include <stdio.h>
 
-#include "cmd.h"
+#include <gmem.h>
 
-static const char *value(const struct opt *o, uint32_t index)
-{
-	return o->values ? o->values[index] : model_word(index);
-}
+#include "program/list.h"
+#include "program/program.h"
+#include "report/json.h"
+#include "report/output.h"
 
 static json_object *json_opt(const struct opt *o)
 {
@@ -21,9 +21,9 @@ static json_object *json_opt(const struct opt *o)
 	json_text(to, "argument", o->arg, "takes none");
 	json_object_object_add(to, "argument_optional",
 			       json_object_new_boolean(!!o->without));
-	if (o->values || o->kind == OPT_MODEL)
+	if (opt_value(o, 0))
 		values = json_object_new_array();
-	for (uint32_t i = 0; values && (word = value(o, i)); i++)
+	for (uint32_t i = 0; values && (word = opt_value(o, i)); i++)
 		json_object_array_add(values, json_object_new_string(word));
 	json_object_object_add(to, "values", values);
 	if (!values)
@@ -34,11 +34,11 @@ static json_object *json_opt(const struct opt *o)
 	return to;
 }
 
-static json_object *json_opts(const struct cmd *leaf)
+static json_object *json_opts(const struct cmd *cmd)
 {
 	json_object *to = json_object_new_array();
 	const struct opt *list[CMD_OPTS_MAX];
-	size_t n = cmd_opts(leaf, list);
+	size_t n = cmd_opts(cmd, list);
 
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(to, json_opt(list[i]));
@@ -60,11 +60,13 @@ static json_object *json_words(const struct cmd *c)
 	return to;
 }
 
-static json_object *json_cmds(const struct cmd *c)
+static json_object *json_cmds(const struct cmd *const *list)
 {
 	json_object *to = json_object_new_array(), *o;
 
-	for (; c && c->name; c++) {
+	for (; list && *list; list++) {
+		const struct cmd *c = *list;
+
 		o = json_object_new_object();
 		json_text(o, "name", c->name, "");
 		json_text(o, "arguments", c->args, "");
@@ -77,12 +79,11 @@ static json_object *json_cmds(const struct cmd *c)
 	return to;
 }
 
-int cmd_commands(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
+	const struct cmd *const *c, *const *s;
 	json_object *o;
 
-	if (opts_parse(ctl, argc, argv, NULL) < 0)
-		return ctl->status;
 	if (ctl->json) {
 		o = json_new(ctl);
 		json_text(o, "version", gmem_version(), "");
@@ -91,11 +92,19 @@ int cmd_commands(struct ctl *ctl, int argc, char **argv)
 		out_json(ctl, o);
 		return CTL_OK;
 	}
-	for (const struct cmd *c = commands; c->name; c++) {
-		if (c->run)
-			puts(c->name);
-		for (const struct cmd *s = c->subs; s && s->name; s++)
-			printf("%s %s\n", c->name, s->name);
+	for (c = commands; *c; c++) {
+		if ((*c)->run)
+			puts((*c)->name);
+		for (s = (*c)->subs; s && *s; s++)
+			printf("%s %s\n", (*c)->name, (*s)->name);
 	}
 	return CTL_OK;
 }
+
+const struct cmd cmd_commands = {
+	.name = "commands",
+	.args = "[OPTIONS]",
+	.summary = "list the commands, with --json also all their options",
+	.run = run,
+	.flags = CMD_JSON,
+};

@@ -3,34 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "program/help.h"
+#include "program/list.h"
+#include "program/program.h"
 
 #define WIDTH 79
 #define HELP_COLUMN 26
-
-const struct cmd *find_cmd(const struct cmd *in, const char *name)
-{
-	for (; in && in->name; in++)
-		if (!strcmp(in->name, name))
-			return in;
-	return NULL;
-}
-
-size_t cmd_opts(const struct cmd *leaf, const struct opt *list[CMD_OPTS_MAX])
-{
-	unsigned int flags = leaf ? leaf->flags : ~0U;
-	const struct opt *o;
-	size_t n = 0;
-
-	for (o = leaf ? leaf->opts : NULL; o && o->name; o++)
-		list[n++] = o;
-	for (o = leaf ? leaf->more_opts : NULL; o && o->name; o++)
-		list[n++] = o;
-	for (o = common_opts; o->name; o++)
-		if ((o->need & flags) == o->need)
-			list[n++] = o;
-	return n;
-}
 
 /*
  * Prints words up to column WIDTH, on from @column, further lines from
@@ -82,21 +60,21 @@ static void print_opt(const struct opt *o)
 	wrap(help, HELP_COLUMN, HELP_COLUMN);
 }
 
-static void print_opts(const struct cmd *leaf)
+static void print_opts(const struct cmd *cmd)
 {
 	const struct opt *list[CMD_OPTS_MAX];
-	size_t n = cmd_opts(leaf, list);
+	size_t n = cmd_opts(cmd, list);
 
 	puts("\nOptions:");
 	for (size_t i = 0; i < n; i++)
 		print_opt(list[i]);
 }
 
-static void print_cmds(const char *title, const struct cmd *c)
+static void print_cmds(const char *title, const struct cmd *const *c)
 {
 	printf("\n%s:\n", title);
-	for (; c->name; c++)
-		printf("  %-12s  %s\n", c->name, c->summary);
+	for (; *c; c++)
+		printf("  %-12s  %s\n", (*c)->name, (*c)->summary);
 }
 
 static void print_words(const struct cmd *c)
@@ -124,52 +102,56 @@ static void print_overview(void)
 	     0, 0);
 }
 
-void print_help(const struct ctl *ctl)
+void print_help(const struct cmd *cmd, const struct cmd *sub)
 {
-	const struct cmd *leaf = ctl_leaf(ctl);
-	char name[CMD_NAME_TEXT];
+	const struct cmd *c = sub ? sub : cmd;
 	int n;
 
-	if (!leaf) {
+	if (!c) {
 		print_overview();
 		return;
 	}
-	n = printf("Usage: gmemctl %s ", ctl_name(ctl, name));
-	wrap(leaf->args, (size_t)n, 10);
-	printf("%c%s.\n", leaf->summary[0] & ~0x20, leaf->summary + 1);
-	if (leaf->text) {
+	n = printf("Usage: gmemctl %s%s%s ", cmd->name, sub ? " " : "",
+		   sub ? sub->name : "");
+	wrap(c->args, (size_t)n, 10);
+	printf("%c%s.\n", c->summary[0] & ~0x20, c->summary + 1);
+	if (c->text) {
 		putchar('\n');
-		wrap(leaf->text, 0, 0);
+		wrap(c->text, 0, 0);
 	}
-	if (leaf->subs)
-		print_cmds("Calls", leaf->subs);
-	if (leaf->word)
-		print_words(leaf);
-	print_opts(leaf);
-	printf("\nMore in gmemctl-%s(1).\n", ctl->cmd->name);
+	if (c->subs)
+		print_cmds("Calls", c->subs);
+	if (c->word)
+		print_words(c);
+	print_opts(c);
+	printf("\nMore in gmemctl-%s(1).\n", cmd->name);
 }
 
-int cmd_help(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct ctl of = { .json = false };
-	int n = opts_parse(ctl, argc, argv, NULL);
+	const struct cmd *cmd = NULL, *sub = NULL;
+	char **name = ctl->operands;
 
-	if (n < 0)
-		return ctl->status;
-	if (n > 0) {
-		of.cmd = find_cmd(commands, argv[0]);
-		if (!of.cmd)
+	if (name[0]) {
+		cmd = find_cmd(commands, name[0]);
+		if (!cmd)
 			return usage_error(ctl, "unknown command '%s'",
-					   argv[0]);
+					   name[0]);
 	}
-	if (n > 2)
-		return usage_error(ctl, "unexpected operand '%s'", argv[2]);
-	if (n > 1) {
-		of.sub = find_cmd(of.cmd->subs, argv[1]);
-		if (!of.sub)
+	if (name[0] && name[1]) {
+		sub = find_cmd(cmd->subs, name[1]);
+		if (!sub)
 			return usage_error(ctl, "unknown command '%s %s'",
-					   argv[0], argv[1]);
+					   name[0], name[1]);
 	}
-	print_help(&of);
+	print_help(cmd, sub);
 	return CTL_OK;
 }
+
+const struct cmd cmd_help = {
+	.name = "help",
+	.args = "[COMMAND]",
+	.summary = "explain a command",
+	.run = run,
+	.operands = { 0, 2, NULL },
+};

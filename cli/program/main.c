@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "program/help.h"
+#include "program/list.h"
+#include "program/opts.h"
+#include "program/program.h"
 
 /*
  * A KVM file must never become standard output because that was closed.
@@ -23,62 +27,76 @@ static int guard_standard_fds(void)
 	return 0;
 }
 
-/* An option given before the command holds only if the command takes it. */
-static int check_common(struct ctl *ctl)
+/* The command is not run, since its options ask for something else. */
+static int answer(struct program *p, int asked)
 {
-	const struct opt *list[CMD_OPTS_MAX];
-	unsigned int taken = 0;
-	char text[40];
-	size_t n = cmd_opts(ctl_leaf(ctl), list);
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t c = 0; common_opts[c].name; c++)
-			if (list[i] == &common_opts[c])
-				taken |= 1U << c;
-	for (size_t c = 0; common_opts[c].name; c++)
-		if (ctl->common & ~taken & 1U << c) {
-			ctl->json = false;
-			(void)snprintf(text, sizeof(text), "--%s",
-				       common_opts[c].name);
-			return opt_refused(ctl, &common_opts[c], text);
-		}
-	return 0;
+	switch (asked) {
+	case OPTS_HELP:
+		print_help(p->cmd, p->sub);
+		return CTL_OK;
+	case OPTS_VERSION:
+		printf("gmemctl %s\n", gmem_version());
+		return CTL_OK;
+	case OPTS_MODELS:
+		model_help(&p->ctl);
+		return CTL_OK;
+	default:
+		return p->status;
+	}
 }
 
-static int dispatch(struct ctl *ctl, int argc, char **argv)
+static int run(struct program *p, int argc, char **argv)
 {
-	int n = opts_parse(ctl, argc, argv, NULL);
-	int r;
+	const struct cmd *cmd = program_cmd(p);
+	int n = opts_check_common(p);
+
+	if (n)
+		return n;
+	n = opts_parse(p, argc, argv);
+	if (n < 0)
+		return answer(p, n);
+	argv[n] = NULL;
+	p->ctl.operands = argv;
+	p->ctl.n_operands = n;
+	return cmd->run(&p->ctl);
+}
+
+static int dispatch(struct program *p, int argc, char **argv)
+{
+	struct ctl *ctl = &p->ctl;
+	int n = opts_parse(p, argc, argv);
 
 	if (n < 0)
-		return ctl->status;
+		return answer(p, n);
 	if (!n)
 		return usage_error(ctl, "no command given");
-	ctl->cmd = find_cmd(commands, argv[0]);
-	if (!ctl->cmd)
+	p->cmd = find_cmd(commands, argv[0]);
+	if (!p->cmd)
 		return usage_error(ctl, "unknown command '%s'", argv[0]);
+	ctl->command = p->cmd->name;
+	ctl->wraps = p->cmd->flags & CMD_WRAPS;
 	argv++;
-	if (ctl->cmd->subs) {
-		n = opts_parse(ctl, n - 1, argv, NULL);
+	if (p->cmd->subs) {
+		n = opts_parse(p, n - 1, argv);
 		if (n < 0)
-			return ctl->status;
+			return answer(p, n);
 		if (!n)
 			return usage_error(ctl, "no call given");
-		ctl->sub = find_cmd(ctl->cmd->subs, argv[0]);
-		if (!ctl->sub)
+		p->sub = find_cmd(p->cmd->subs, argv[0]);
+		if (!p->sub)
 			return usage_error(ctl, "unknown call '%s'", argv[0]);
+		ctl->call = p->sub->name;
 		argv++;
 	}
-	r = check_common(ctl);
-	return r ? r : ctl_leaf(ctl)->run(ctl, n - 1, argv);
+	return run(p, n - 1, argv);
 }
 
 int main(int argc, char **argv)
 {
-	/* A reader that went away is a write error like any other. */
-	struct ctl ctl = { .sigpipe = signal(SIGPIPE, SIG_IGN) };
+	struct program p = { .ctl = { .kvm = &p.kvm } };
 
+	out_begin();
 	if (guard_standard_fds() < 0)
 		return CTL_FAILED;
-	return out_finish(&ctl, dispatch(&ctl, argc - 1, argv + 1));
+	return out_finish(&p.ctl, dispatch(&p, argc - 1, argv + 1));
 }

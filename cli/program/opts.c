@@ -6,26 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
-
-const struct opt common_opts[] = {
-	{ "help", NULL, OPT_HELP, 0, .letter = 'h',
-	  .help = "print this and exit" },
-	{ "version", NULL, OPT_VERSION, 0, .letter = 'V',
-	  .help = "print the version and exit" },
-	{ "json", NULL, OPT_BOOL, offsetof(struct ctl, json), .letter = 'j',
-	  .need = CMD_JSON, .help = "print one JSON object" },
-	{ "device", "PATH", OPT_TEXT, offsetof(struct ctl, device),
-	  .need = CMD_KVM, .help = "the KVM device (/dev/kvm)" },
-	{ "model", "PROFILE", OPT_MODEL, offsetof(struct ctl, model),
-	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
-	  .help = "a model of that kernel (" MODEL_DEFAULT ") in the place of "
-		  "this machine's; help: list them" },
-	{ "verbose", NULL, OPT_BOOL, offsetof(struct ctl, verbose),
-	  .letter = 'v', .need = CMD_TRACE,
-	  .help = "tell of each system call on standard error" },
-	{ .name = NULL },
-};
+#include "program/list.h"
+#include "program/opts.h"
+#include "report/words.h"
 
 struct where {
 	const struct opt *opt;
@@ -44,42 +27,77 @@ static const struct opt *find(const struct opt *o, const char *name, size_t len,
 	return NULL;
 }
 
-int opt_refused(struct ctl *ctl, const struct opt *o, const char *text)
+/* The command of whose language @name is a word, and that takes @o. */
+static const struct cmd *with_word(const char *name, const struct opt *o)
 {
 	const struct cmd_word *w;
 
-	for (size_t i = 0; o->kind == OPT_MODEL && (w = batch_word(i)); i++)
-		if (!strcmp(w->name, ctl_leaf(ctl)->name))
-			return usage_error(ctl,
-					   "does not take %s: use the %s "
-					   "command of gmemctl batch",
-					   text, w->name);
-	return usage_error(ctl, "does not take %s", text);
+	for (const struct cmd *const *c = commands; *c; c++)
+		for (size_t i = 0; (*c)->word && (w = (*c)->word(i)); i++)
+			if (!strcmp(w->name, name) && (*c)->flags & o->need)
+				return *c;
+	return NULL;
 }
 
-static int look_up(struct ctl *ctl, const char *name, size_t len, char letter,
-		   void *args, struct where *w)
+/* The usage error for a common option, as @text, that the command lacks. */
+static int refused(struct program *p, const struct opt *o, const char *text)
 {
-	const struct cmd *leaf = ctl_leaf(ctl);
+	const char *name = program_cmd(p)->name;
+	const struct cmd *other =
+		o->kind == OPT_MODEL ? with_word(name, o) : NULL;
+
+	if (other)
+		return usage_error(&p->ctl,
+				   "does not take %s: use the %s command of "
+				   "gmemctl %s",
+				   text, name, other->name);
+	return usage_error(&p->ctl, "does not take %s", text);
+}
+
+int opts_check_common(struct program *p)
+{
+	const struct opt *list[CMD_OPTS_MAX];
+	unsigned int taken = 0;
+	char text[40];
+	size_t n = cmd_opts(program_cmd(p), list);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; common_opts[c].name; c++)
+			if (list[i] == &common_opts[c])
+				taken |= 1U << c;
+	for (size_t c = 0; common_opts[c].name; c++)
+		if (p->common & ~taken & 1U << c) {
+			p->ctl.json = false;
+			(void)snprintf(text, sizeof(text), "--%s",
+				       common_opts[c].name);
+			return refused(p, &common_opts[c], text);
+		}
+	return 0;
+}
+
+static int look_up(struct program *p, const char *name, size_t len, char letter,
+		   struct where *w)
+{
+	const struct cmd *cmd = program_cmd(p);
 
 	if (name)
 		(void)snprintf(w->text, sizeof(w->text), "--%.*s", (int)len,
 			       name);
 	else
 		(void)snprintf(w->text, sizeof(w->text), "-%c", letter);
-	w->base = args;
-	w->opt = find(leaf ? leaf->opts : NULL, name, len, letter);
+	w->base = cmd ? cmd->values : NULL;
+	w->opt = find(cmd ? cmd->opts : NULL, name, len, letter);
 	if (!w->opt)
-		w->opt = find(leaf ? leaf->more_opts : NULL, name, len, letter);
+		w->opt = find(cmd ? cmd->more_opts : NULL, name, len, letter);
 	if (w->opt)
 		return 0;
-	w->base = ctl;
+	w->base = p;
 	w->opt = find(common_opts, name, len, letter);
 	if (!w->opt)
-		return usage_error(ctl, "unknown option %s", w->text);
-	if (leaf && (w->opt->need & leaf->flags) != w->opt->need)
-		return opt_refused(ctl, w->opt, w->text);
-	ctl->common |= 1U << (w->opt - common_opts);
+		return usage_error(&p->ctl, "unknown option %s", w->text);
+	if (cmd && (w->opt->need & cmd->flags) != w->opt->need)
+		return refused(p, w->opt, w->text);
+	p->common |= 1U << (w->opt - common_opts);
 	return 0;
 }
 
@@ -123,7 +141,7 @@ static int set_list(struct ctl *ctl, const struct where *w, const char *value)
 	return 0;
 }
 
-/* 0, or the exit status that ends the command, or -1 when it ends well. */
+/* 0, the exit status of a refusal, or OPTS_*. */
 static int set(struct ctl *ctl, const struct where *w, const char *value)
 {
 	void *at = (char *)w->base + w->opt->at;
@@ -133,11 +151,9 @@ static int set(struct ctl *ctl, const struct where *w, const char *value)
 
 	switch (w->opt->kind) {
 	case OPT_HELP:
-		print_help(ctl);
-		return -1;
+		return OPTS_HELP;
 	case OPT_VERSION:
-		printf("gmemctl %s\n", gmem_version());
-		return -1;
+		return OPTS_VERSION;
 	case OPT_BOOL:
 		*(bool *)at = true;
 		return 0;
@@ -173,8 +189,7 @@ static const char *next_word(struct ctl *ctl, const struct where *w, int argc,
 }
 
 /* argv[*i] is "--NAME", "--NAME=VALUE" or "--NAME" with its value next. */
-static int long_option(struct ctl *ctl, int argc, char **argv, int *i,
-		       void *args)
+static int long_option(struct program *p, int argc, char **argv, int *i)
 {
 	const char *name = argv[*i] + 2;
 	size_t len = strcspn(name, "=");
@@ -182,46 +197,117 @@ static int long_option(struct ctl *ctl, int argc, char **argv, int *i,
 	struct where w;
 	int r;
 
-	r = look_up(ctl, name, len, '\0', args, &w);
+	r = look_up(p, name, len, '\0', &w);
 	if (r)
 		return r;
 	if (!w.opt->arg && value)
-		return usage_error(ctl, "%s takes no value", w.text);
+		return usage_error(&p->ctl, "%s takes no value", w.text);
 	if (!w.opt->arg)
-		return set(ctl, &w, "");
+		return set(&p->ctl, &w, "");
 	if (!value)
-		value = w.opt->without ? w.opt->without
-				       : next_word(ctl, &w, argc, argv, i, &r);
-	return value ? set(ctl, &w, value) : r;
+		value = w.opt->without
+				? w.opt->without
+				: next_word(&p->ctl, &w, argc, argv, i, &r);
+	return value ? set(&p->ctl, &w, value) : r;
 }
 
 /* argv[*i] is "-jv", "-oVALUE" or "-o" with its value next. */
-static int short_options(struct ctl *ctl, int argc, char **argv, int *i,
-			 void *args)
+static int short_options(struct program *p, int argc, char **argv, int *i)
 {
 	const char *letter = argv[*i] + 1, *value;
 	struct where w;
 	int r = 0;
 
 	for (; *letter && !r; letter++) {
-		r = look_up(ctl, NULL, 0, *letter, args, &w);
+		r = look_up(p, NULL, 0, *letter, &w);
 		if (r)
 			break;
 		if (w.opt->arg) {
-			value = letter[1]
-					? letter + 1
-					: next_word(ctl, &w, argc, argv, i, &r);
-			return value ? set(ctl, &w, value) : r;
+			value = letter[1] ? letter + 1
+					  : next_word(&p->ctl, &w, argc, argv,
+						      i, &r);
+			return value ? set(&p->ctl, &w, value) : r;
 		}
-		r = set(ctl, &w, "");
+		r = set(&p->ctl, &w, "");
 	}
 	return r;
 }
 
-int opts_parse(struct ctl *ctl, int argc, char **argv, void *args)
+/* ----------------------------------------------------- what is required -- */
+
+static bool is_given(const struct opt *o, const void *values)
 {
-	const struct cmd *leaf = ctl_leaf(ctl);
-	bool stop = !leaf || leaf->subs || leaf->flags & CMD_WRAPS;
+	const void *at = (const char *)values + o->at;
+
+	switch (o->kind) {
+	case OPT_SIZE:
+		return ((const struct opt_size *)at)->given;
+	case OPT_U32:
+		return ((const struct opt_u32 *)at)->given;
+	case OPT_TEXT:
+		return *(const char *const *)at;
+	case OPT_LIST:
+		return ((const struct opt_list *)at)->n;
+	default:
+		return true;
+	}
+}
+
+/* Refuses a command without the options that it requires. */
+static int check_required(struct program *p, const struct cmd *cmd)
+{
+	const struct opt *list[CMD_OPTS_MAX];
+	size_t n = cmd_opts(cmd, list), at = 0;
+	bool missing = false, several = false;
+	char names[128];
+
+	for (size_t i = 0; i < n && at < sizeof(names); i++) {
+		if (!list[i]->required)
+			continue;
+		missing |= !is_given(list[i], cmd->values);
+		several = at;
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s--%s",
+				       several ? " and " : "", list[i]->name);
+	}
+	if (!missing)
+		return 0;
+	return usage_error(&p->ctl, "%s %s needed", names,
+			   several ? "are" : "is");
+}
+
+static int check_operands(struct program *p, const struct cmd *cmd, int n,
+			  char **argv)
+{
+	const struct cmd_operands *o = &cmd->operands;
+
+	if (n >= o->min && n <= o->max)
+		return 0;
+	if (o->needed)
+		return usage_error(&p->ctl, "%s", o->needed);
+	return usage_error(&p->ctl, "unexpected operand '%s'", argv[o->max]);
+}
+
+/* 0, the exit status of a refusal, or OPTS_*. */
+static int check(struct program *p, int n, char **argv)
+{
+	const struct cmd *cmd = program_cmd(p);
+	bool runs = cmd && !cmd->subs;
+	int r = 0;
+
+	if (p->kvm.model.help && (!n || runs))
+		return OPTS_MODELS;
+	if (*p->kvm.model.name && p->kvm.device)
+		return usage_error(&p->ctl,
+				   "--model and --device exclude each other");
+	if (runs)
+		r = check_operands(p, cmd, n, argv);
+	return r || !runs ? r : check_required(p, cmd);
+}
+
+int opts_parse(struct program *p, int argc, char **argv)
+{
+	const struct cmd *cmd = program_cmd(p);
+	bool stop = !cmd || cmd->subs || cmd->flags & CMD_WRAPS;
 	int i, n = 0, r = 0;
 
 	for (i = 0; i < argc && !r; i++) {
@@ -234,27 +320,18 @@ int opts_parse(struct ctl *ctl, int argc, char **argv, void *args)
 				break;
 			argv[n++] = argv[i];
 		} else if (argv[i][1] == '-') {
-			r = long_option(ctl, argc, argv, &i, args);
+			r = long_option(p, argc, argv, &i);
 		} else {
-			r = short_options(ctl, argc, argv, &i, args);
+			r = short_options(p, argc, argv, &i);
 		}
 	}
 	while (!r && i < argc)
 		argv[n++] = argv[i++];
-	if (!r && ctl->model.help && (!n || (leaf && !leaf->subs))) {
-		model_help(ctl);
-		r = -1;
+	if (!r)
+		r = check(p, n, argv);
+	if (r > 0) {
+		p->status = r;
+		r = OPTS_REFUSED;
 	}
-	if (!r && *ctl->model.name && ctl->device)
-		r = usage_error(ctl, "--model and --device exclude each other");
-	if (r) {
-		ctl->status = r < 0 ? CTL_OK : r;
-		return -1;
-	}
-	if (n && leaf && !leaf->subs && !(leaf->flags & CMD_OPERANDS)) {
-		ctl->status =
-			usage_error(ctl, "unexpected operand '%s'", argv[0]);
-		return -1;
-	}
-	return n;
+	return r ? r : n;
 }

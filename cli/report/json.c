@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
 
 void json_done(int failed)
 {
@@ -73,7 +77,7 @@ json_object *json_new(const struct ctl *ctl)
 	char schema[64];
 
 	(void)snprintf(schema, sizeof(schema), "gmemctl.%s/1",
-		       ctl->cmd ? ctl->cmd->name : "gmemctl");
+		       ctl->command ? ctl->command : "gmemctl");
 	json_object_object_add(o, "schema", json_object_new_string(schema));
 	return o;
 }

@@ -2,18 +2,23 @@
 /* Messages, and how gmemctl ends. */
 #include <errno.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
 
 const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT])
 {
 	(void)snprintf(buf, CMD_NAME_TEXT, "%s%s%s",
-		       ctl->cmd ? ctl->cmd->name : "", ctl->sub ? " " : "",
-		       ctl->sub ? ctl->sub->name : "");
+		       ctl->command ? ctl->command : "", ctl->call ? " " : "",
+		       ctl->call ? ctl->call : "");
 	return buf;
 }
 
@@ -45,7 +50,7 @@ static void prefix(const struct ctl *ctl)
 	/* Where both go to one file, in the order in which it was said. */
 	(void)fflush(stdout);
 	fprintf(stderr, "gmemctl: %s%s", ctl_name(ctl, name),
-		ctl->cmd ? ": " : "");
+		ctl->command ? ": " : "");
 }
 
 void message(const struct ctl *ctl, const char *fmt, ...)
@@ -62,9 +67,7 @@ void message(const struct ctl *ctl, const char *fmt, ...)
 /* env(1)'s rule where gmemctl stands in for the program it runs. */
 static int status_of(const struct ctl *ctl, int status)
 {
-	const struct cmd *leaf = ctl_leaf(ctl);
-
-	return leaf && leaf->flags & CMD_WRAPS ? CTL_RUN : status;
+	return ctl->wraps ? CTL_RUN : status;
 }
 
 int usage_error(struct ctl *ctl, const char *fmt, ...)
@@ -99,16 +102,6 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
 }
 
-int exit_of(const struct gmem_error *err)
-{
-	if (err->reason == GMEM_REASON_DEVICE_ACCESS ||
-	    err->reason == GMEM_REASON_ACCESS_DENIED)
-		return CTL_ACCESS;
-	if (err->reason == GMEM_REASON_NO_DEVICE || err->code == -EOPNOTSUPP)
-		return CTL_UNSUPPORTED;
-	return CTL_FAILED;
-}
-
 int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 		const char *remedy)
 {
@@ -121,6 +114,18 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 	message(ctl, "%s", text);
 	out_problem(ctl, json_error(&e));
 	return status_of(ctl, exit_of(&e));
+}
+
+static void (*sigpipe)(int); /* as gmemctl found it */
+
+void out_begin(void)
+{
+	sigpipe = signal(SIGPIPE, SIG_IGN);
+}
+
+void out_give_back(void)
+{
+	signal(SIGPIPE, sigpipe);
 }
 
 int out_finish(struct ctl *ctl, int status)

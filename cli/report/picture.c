@@ -7,7 +7,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "report/output.h"
+#include "report/picture.h"
+#include "table/array.h"
 
 #define ROWS 16
 #define LABEL 20 /* "0x" and 16 digits, and a blank at both sides */

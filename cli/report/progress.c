@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "report/progress.h"
+#include "report/words.h"
 
 #define BAR 40
 #define BAR_AFTER_MS 1000

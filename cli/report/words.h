@@ -4,8 +4,8 @@
  * Each parser takes the whole string or nothing and returns NULL, or what is
  * wrong with the string in words that fit behind it; *out is then untouched.
  */
-#ifndef GMEMCTL_PARSE_H
-#define GMEMCTL_PARSE_H
+#ifndef GMEMCTL_REPORT_WORDS_H
+#define GMEMCTL_REPORT_WORDS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,9 @@ const char *parse_u32(const char *s, uint32_t *out);
 extern const char *const vm_type_names[]; /* NULL ends it */
 const char *parse_vm_type(const char *s, uint32_t *out);
 const char *vm_type_name(uint32_t type);
+
+/* What the word "shared" stands for where a file is made. */
+#define FILE_SHARED (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED)
 
 /* "SLOT:GPA:OFFSET:LEN" */
 struct slot_spec {

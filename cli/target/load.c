@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "report/error.h"
+#include "report/words.h"
+#include "target/load.h"
 
 /* Input that is known to be too long before it is read. */
 static int check_room(uint64_t len, int fd, struct gmem_error *err)

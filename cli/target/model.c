@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* --model: the model's kernel in the place of this machine's. */
 #include <stdio.h>
 #include <string.h>
 
 #include <gmem_model.h>
 
-#include "cmd.h"
+#include "report/output.h"
+#include "table/array.h"
+#include "target/model.h"
+#include "target/vm.h"
 
 #define LIST "help"
 
@@ -158,26 +160,31 @@ int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 	struct gmem_model_opts opts = {
 		.sz = sizeof(opts),
 		.vm = &o,
-		.machine = ctl->model.machine,
+		.machine = ctl->kvm->model.machine,
 		.nodes = MODEL_NODES,
 	};
 	const uint32_t usual =
 		1U << (GMEM_VM_DEFAULT - 1) | 1U << (GMEM_VM_SW_PROTECTED - 1);
 
 	for (size_t i = 0; i < ARRAY_SIZE(encodings); i++)
-		if (!strcmp(ctl->model.profile, encodings[i].profile))
+		if (!strcmp(ctl->kvm->model.profile, encodings[i].profile))
 			o.hugetlb_encoding = encodings[i].encoding;
 	/* Its CPU has what the VM asks for, as far as the kernel knows it. */
 	if (opts.machine == GMEM_MODEL_X86)
 		opts.vm_types = usual | 1U << (vm->type - GMEM_VM_DEFAULT);
-	return gmem_model_vm_open(ctl->model.profile, &opts, out, err);
+	return gmem_model_vm_open(ctl->kvm->model.profile, &opts, out, err);
+}
+
+const char *model_name(const struct ctl *ctl)
+{
+	return *ctl->kvm->model.name ? ctl->kvm->model.name : NULL;
 }
 
 const char *model_machine(const struct ctl *ctl)
 {
 	size_t i = 0;
 
-	while (machines[i].machine != ctl->model.machine)
+	while (machines[i].machine != ctl->kvm->model.machine)
 		i++;
 	return machines[i].uname;
 }
@@ -187,12 +194,11 @@ void model_note(const struct ctl *ctl)
 	struct gmem_model_profile p;
 	char text[VERIFIED_TEXT];
 
-	if (*ctl->model.name && find_profile(ctl->model.profile, &p))
-		printf("# model %s: %s\n", ctl->model.name, verified(&p, text));
+	if (model_name(ctl) && find_profile(ctl->kvm->model.profile, &p))
+		printf("# model %s: %s\n", model_name(ctl), verified(&p, text));
 }
 
 void model_json(const struct ctl *ctl, json_object *to)
 {
-	json_text(to, "model", *ctl->model.name ? ctl->model.name : NULL,
-		  "the kernel of this machine");
+	json_text(to, "model", model_name(ctl), "the kernel of this machine");
 }

@@ -8,7 +8,9 @@
 
 #include <gmem_numa.h>
 
-#include "target.h"
+#include "report/error.h"
+#include "target/model.h"
+#include "target/policy.h"
 
 #define ALL_MODEL_NODES "0-1"
 
@@ -61,7 +63,7 @@ int policy_make(const struct ctl *ctl, const struct policy_args *a,
 		struct gmem_mempolicy *out, struct bitmask **mask,
 		struct gmem_error *err)
 {
-	bool model = *ctl->model.name;
+	bool model = model_name(ctl);
 	uint32_t mode = GMEM_MPOL_DEFAULT;
 
 	*mask = NULL;

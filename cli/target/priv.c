@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "report/output.h"
+#include "target/priv.h"
 
 /* Makes @keep all the capabilities, and frees it. */
 static int keep_only(struct ctl *ctl, cap_t keep)

@@ -9,12 +9,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "report/error.h"
+#include "report/output.h"
+#include "target/priv.h"
+#include "target/target.h"
 
 #define AT(member) offsetof(struct target_args, member)
 
 const struct opt target_opts[] = {
-	{ "fd", "N", OPT_U32, AT(fd),
+	{ "fd", "N", OPT_U32, AT(fd), .required = true,
 	  .help = "the descriptor, inherited as from gmemctl run" },
 	{ "pid", "PID", OPT_U32, AT(pid),
 	  .help = "the descriptor is that of this process" },
@@ -53,26 +56,27 @@ int target_copy(pid_t pid, int fd, char why[TARGET_WHY])
 	return (int)r;
 }
 
-static int copy(struct ctl *ctl, const struct target_args *a)
+/* Return: the copy, or -1 with the exit status. */
+static int copy(struct ctl *ctl, const struct target_args *a, int *status)
 {
 	char why[TARGET_WHY];
 	int fd;
 
 	if (a->fd.value > INT32_MAX || a->pid.value > INT32_MAX) {
-		(void)usage_error(ctl, "%s is beyond 2^31 - 1",
-				  a->fd.value > INT32_MAX ? "--fd" : "--pid");
-		ctl->status = CTL_USAGE;
+		*status =
+			usage_error(ctl, "%s is beyond 2^31 - 1",
+				    a->fd.value > INT32_MAX ? "--fd" : "--pid");
 		return -1;
 	}
 	if (a->pid.given) {
 		fd = target_copy((pid_t)a->pid.value, (int)a->fd.value, why);
 		if (fd < 0)
-			ctl->status = system_error(ctl, -fd, "%s", why);
+			*status = system_error(ctl, -fd, "%s", why);
 		return fd;
 	}
 	fd = fcntl((int)a->fd.value, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (fd < 0)
-		ctl->status =
+		*status =
 			system_error(ctl, errno, "--fd %" PRIu32, a->fd.value);
 	return fd;
 }
@@ -93,13 +97,11 @@ int target_open(struct ctl *ctl, const struct target_args *a,
 	struct gmem_error err = { .sz = sizeof(err) };
 	char of[32] = "";
 	uint64_t size;
-	int fd;
+	int fd, status;
 
-	if (!a->fd.given)
-		return usage_error(ctl, "--fd is needed");
-	fd = copy(ctl, a);
+	fd = copy(ctl, a, &status);
 	if (fd < 0)
-		return ctl->status;
+		return status;
 	if (adopt(fd, a->shared, &out->g, &err) < 0) {
 		(void)close(fd);
 		if (err.reason != GMEM_REASON_NOT_GUEST_MEMFD)

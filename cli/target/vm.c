@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* What the commands that make VMs have in common. */
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd.h"
+#include "report/error.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 static void trace(void *arg, const struct gmem_trace *t)
 {
@@ -22,17 +26,22 @@ static void trace(void *arg, const struct gmem_trace *t)
 	fprintf(stderr, " in %" PRIu64 " ns\n", t->ns);
 }
 
+const char *vm_device(const struct ctl *ctl)
+{
+	return ctl->kvm->device ? ctl->kvm->device : "/dev/kvm";
+}
+
 int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 	    struct gmem_error *err)
 {
 	const struct gmem_vm_opts opts = {
 		.sz = sizeof(opts),
-		.device = ctl->device,
-		.trace = ctl->verbose ? trace : NULL,
+		.device = ctl->kvm->device,
+		.trace = ctl->kvm->verbose ? trace : NULL,
 		.type = type,
 	};
 
-	if (*ctl->model.name)
+	if (model_name(ctl))
 		return model_vm_open(ctl, &opts, out, err);
 	return gmem_vm_open(&opts, out, err);
 }
@@ -51,7 +60,7 @@ int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out)
 
 int vm_failed(struct ctl *ctl, const struct gmem_error *err)
 {
-	const char *path = ctl->device ? ctl->device : "/dev/kvm";
+	const char *path = vm_device(ctl);
 	char why[PRIV_TEXT], remedy[2 * PRIV_TEXT];
 
 	if (err->reason == GMEM_REASON_VM_TYPE_UNSUPPORTED)

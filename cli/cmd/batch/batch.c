@@ -9,6 +9,10 @@
 #include <unistd.h>
 
 #include "cmd/batch/batch.h"
+#include "report/error.h"
+#include "report/output.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 struct args {
 	const char *vm_type;
@@ -17,7 +21,9 @@ struct args {
 
 static const char *const types[] = { VM_TYPE_NAMES, NULL };
 
-const struct opt batch_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
 	  .values = types, .help = "the type of the VM" },
 	{ "dry-run", NULL, OPT_BOOL, offsetof(struct args, dry_run),
@@ -257,37 +263,47 @@ static int do_lines(struct batch *b, FILE *f, const char *vm_type)
 	return end.status;
 }
 
-int cmd_batch(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
 	struct batch b = {
 		.ctl = ctl,
 		.page = (uint64_t)sysconf(_SC_PAGESIZE),
 		.err = { .sz = sizeof(b.err) },
 	};
-	struct args a = { .vm_type = vm_type_names[0] };
-	int n = opts_parse(ctl, argc, argv, &a);
+	const char *type = args.vm_type ? args.vm_type : vm_type_names[0];
 	FILE *f = stdin;
 	int status = 0;
 
-	if (n < 0)
-		return ctl->status;
-	if (n != 1)
-		return usage_error(ctl, "one file is needed, or - for standard "
-					"input");
-	b.file = argv[0];
+	b.file = ctl->operands[0];
 	if (strcmp(b.file, "-"))
 		f = fopen(b.file, "re");
 	if (!f)
 		return system_error(ctl, errno, "%s", b.file);
-	if (!a.dry_run)
-		status = vm_start(ctl, a.vm_type, &b.vm);
-	if (!status && !a.dry_run)
+	if (!args.dry_run)
+		status = vm_start(ctl, type, &b.vm);
+	if (!status && !args.dry_run)
 		status = priv_drop(ctl);
 	if (!status)
-		status = do_lines(&b, f, a.vm_type);
+		status = do_lines(&b, f, type);
 	free_lists(&b);
 	(void)gmem_vm_destroy(b.vm, NULL);
 	if (f != stdin)
 		(void)fclose(f);
 	return status;
 }
+
+const struct cmd cmd_batch = {
+	.name = "batch",
+	.args = "[OPTIONS] FILE|-",
+	.summary = "run many commands against one VM",
+	.text = "A line is a command and its arguments, or empty; '#' starts "
+		"a comment.  Sizes, offsets and addresses are like 4096, 64K, "
+		"2M, 1GiB, 0x1000.  The first error ends the batch; "
+		"everything made is released at the end.",
+	.opts = opts,
+	.values = &args,
+	.word = batch_word,
+	.run = run,
+	.operands = { 1, 1, "one file is needed, or - for standard input" },
+	.flags = CMD_ON_A_VM,
+};

@@ -6,8 +6,17 @@
 #ifndef GMEMCTL_BATCH_H
 #define GMEMCTL_BATCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gmem.h>
+
 #include "cmd/batch/line.h"
-#include "target.h"
+#include "report/json.h"
+#include "report/words.h"
+#include "table/command.h"
+#include "target/policy.h"
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
@@ -71,6 +80,9 @@ struct verb {
 	/* After either, keeps the lists true; NULL = no change; -ENOMEM. */
 	int (*commit)(struct batch *b, const struct op *op);
 };
+
+/* The @index-th command of the language; NULL past the last. */
+const struct cmd_word *batch_word(size_t index);
 
 /* parse.c: 0, or -1 with what is wrong in @problem */
 #define BATCH_PROBLEM 256

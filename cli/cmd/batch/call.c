@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
+#include "report/picture.h"
+#include "table/array.h"
 
 int call_create(struct batch *b, struct op *op)
 {

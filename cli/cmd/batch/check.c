@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
+#include "report/error.h"
 
 static int aligned(struct batch *b, const char *what, uint64_t value,
 		   uint64_t page)

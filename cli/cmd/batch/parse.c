@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/batch/batch.h"
+#include "table/array.h"
 
 struct batch_flag {
 	const char *word; /* "mmap", or "hugetlb=" with a value */

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "cmd/batch/batch.h"
+#include "report/error.h"
+#include "report/picture.h"
+#include "target/load.h"
 
 int call_populate(struct batch *b, struct op *op)
 {

@@ -11,6 +11,9 @@
 #include <sys/utsname.h>
 
 #include "cmd/doctor/doctor.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "target/vm.h"
 
 __attribute__((format(printf, 4, 5))) static void
 say(struct finding *f, enum verdict v, const char *remedy, const char *fmt, ...)
@@ -82,7 +85,7 @@ static const char see_probe[] = "see what the kernel said in gmemctl probe";
 
 static void check_device(const struct patient *p, struct finding *f)
 {
-	const char *path = p->ctl->device ? p->ctl->device : "/dev/kvm";
+	const char *path = vm_device(p->ctl);
 	char why[PRIV_TEXT];
 
 	if (p->vm) {

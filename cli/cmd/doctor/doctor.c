@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "cmd/doctor/doctor.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "table/command.h"
+#include "target/vm.h"
 
 #define CHECKS_MAX 32
 
@@ -13,7 +17,9 @@ struct args {
 
 static const char *const formats[] = { "text", "json", "tap", NULL };
 
-const struct opt doctor_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "format", "FORMAT", OPT_TEXT, offsetof(struct args, format),
 	  .values = formats, .help = "of the report" },
 	{ .name = NULL },
@@ -96,18 +102,14 @@ static int examine(struct ctl *ctl, struct finding *f, size_t *n)
 	return status;
 }
 
-int cmd_doctor(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
 	static struct finding findings[CHECKS_MAX];
-	struct args a = { .format = NULL };
-	const char *format;
+	const char *format = args.format ? args.format : "";
 	int status;
 	size_t n;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	format = a.format ? a.format : "";
-	if (ctl->json && a.format && strcmp(format, "json"))
+	if (ctl->json && args.format && strcmp(format, "json"))
 		return usage_error(ctl,
 				   "--json and --format %s exclude each other",
 				   format);
@@ -126,3 +128,14 @@ int cmd_doctor(struct ctl *ctl, int argc, char **argv)
 			status = CTL_CHECK;
 	return status;
 }
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.args = "[OPTIONS]",
+	.summary = "is this host fit for guest memory, and what to do",
+	.text = "Exit status: 4 if a check failed; a warning is not a failure.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON | CMD_KVM | CMD_TRACE,
+};

@@ -3,7 +3,9 @@
 #ifndef GMEMCTL_DOCTOR_H
 #define GMEMCTL_DOCTOR_H
 
-#include "cmd.h"
+#include <gmem.h>
+
+#include "target/priv.h"
 
 enum verdict {
 	VERDICT_OK,

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "cmd/ps/ps.h"
+#include "report/progress.h"
+#include "report/words.h"
 
 /* Asked at once: about 0.1 s where all of it is there. */
 #define STEP (4ULL << 30)

@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include "cmd/ps/ps.h"
+#include "report/json.h"
 
 static void add_number(json_object *to, const char *key, uint64_t value,
 		       const struct unknown *why)

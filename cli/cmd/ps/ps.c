@@ -9,6 +9,11 @@
 #include <sys/sysmacros.h>
 
 #include "cmd/ps/ps.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "table/command.h"
+#include "target/priv.h"
 
 #define BUDGET_MS 2000
 
@@ -20,7 +25,9 @@ struct args {
 
 #define AT(member) offsetof(struct args, member)
 
-const struct opt ps_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "output", "COL,...", OPT_TEXT, AT(columns), .letter = 'o',
 	  .help = "these columns: dev, inode, size, resident, nodes, vm, "
 		  "mapped, pid, hold, command" },
@@ -390,27 +397,27 @@ static int look(struct ctl *ctl, struct scan *s)
 	return priv_drop(ctl);
 }
 
-int cmd_ps(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
-	struct args a = { .budget = { .value = BUDGET_MS } };
+	struct args *a = &args;
 	struct scan s = { .files = NULL };
 	struct table t;
 	int status;
 
-	if (opts_parse(ctl, argc, argv, &a) < 0)
-		return ctl->status;
-	if (ctl->json && (a.columns || a.bytes || a.no_headings))
+	if (!a->budget.given)
+		a->budget.value = BUDGET_MS;
+	if (ctl->json && (a->columns || a->bytes || a->no_headings))
 		return usage_error(ctl, "--json has all columns: it goes with "
 					"none of -o, -b, -n");
-	if (!a.columns)
-		a.columns = a.nodes ? NODES_COLUMNS : DEFAULT_COLUMNS;
-	status = read_columns(ctl, a.columns, &t);
+	if (!a->columns)
+		a->columns = a->nodes ? NODES_COLUMNS : DEFAULT_COLUMNS;
+	status = read_columns(ctl, a->columns, &t);
 	if (status)
 		return status;
-	a.nodes |= shown(&t, "nodes");
-	s.nodes = a.nodes;
-	s.budget = a.budget.value;
-	status = watch_fork(ctl, a.budget.value, &s.watch);
+	a->nodes |= shown(&t, "nodes");
+	s.nodes = a->nodes;
+	s.budget = a->budget.value;
+	status = watch_fork(ctl, a->budget.value, &s.watch);
 	if (status >= 0)
 		return status;
 	status = look(ctl, &s);
@@ -419,13 +426,27 @@ int cmd_ps(struct ctl *ctl, int argc, char **argv)
 
 		status = complete ? CTL_OK : CTL_CHECK;
 		if (ctl->json)
-			ps_json(ctl, &s, a.budget.value, complete);
-		else if (print_table(&s, &t, &a) < 0)
+			ps_json(ctl, &s, a->budget.value, complete);
+		else if (print_table(&s, &t, a) < 0)
 			status = system_error(ctl, ENOMEM, "the table");
 		if (!ctl->json)
 			tell_unknown(ctl, &s, &t);
-		tell_unseen(ctl, &s, &a);
+		tell_unseen(ctl, &s, a);
 	}
 	scan_free(&s);
 	return status;
 }
+
+const struct cmd cmd_ps = {
+	.name = "ps",
+	.args = "[OPTIONS]",
+	.summary = "every guest_memfd on this machine that can be seen",
+	.text = "Residency is asked of the kernel through a copy of a "
+		"holder's descriptor.  '-' stands for what cannot be known; "
+		"why is said on standard error.  Exit status: 4 if there may "
+		"be more than is shown.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_JSON,
+};

@@ -3,9 +3,13 @@
 #ifndef GMEMCTL_PS_H
 #define GMEMCTL_PS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
-#include "target.h"
+#include "target/target.h"
 
 /* A command's 15 bytes, each of which may become \xNN. */
 #define COMMAND_TEXT 64

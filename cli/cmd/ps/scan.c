@@ -26,6 +26,9 @@
 #include <linux/openat2.h>
 
 #include "cmd/ps/ps.h"
+#include "report/progress.h"
+#include "report/words.h"
+#include "target/priv.h"
 
 /* Up to 6.18, and since it has a file system of its own, 6.19. */
 static const struct {

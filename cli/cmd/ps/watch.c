@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/ps/ps.h"
+#include "report/output.h"
 
 #define STUCK 8 /* processes that a hang is waited for */
 #define POLLS 10
