@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "cmd/work.h"
-#include "report/error.h"
 #include "report/output.h"
 #include "report/words.h"
 

@@ -7,7 +7,6 @@
 #include "program/list.h"
 #include "program/program.h"
 #include "report/json.h"
-#include "report/output.h"
 
 static json_object *json_opt(const struct opt *o)
 {

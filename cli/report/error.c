@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "report/error.h"
-#include "report/output.h"
 #include "table/array.h"
 
 /* The errnos that KVM, files and processes give; libc has no portable list. */
@@ -50,14 +49,4 @@ int refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt,
 	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	return code;
-}
-
-int exit_of(const struct gmem_error *err)
-{
-	if (err->reason == GMEM_REASON_DEVICE_ACCESS ||
-	    err->reason == GMEM_REASON_ACCESS_DENIED)
-		return CTL_ACCESS;
-	if (err->reason == GMEM_REASON_NO_DEVICE || err->code == -EOPNOTSUPP)
-		return CTL_UNSUPPORTED;
-	return CTL_FAILED;
 }

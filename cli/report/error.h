@@ -14,7 +14,4 @@ const char *errno_name(int errnum);
 __attribute__((format(printf, 4, 5))) int
 refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt, ...);
 
-/* The exit status for what the library reported. */
-int exit_of(const struct gmem_error *err);
-
 #endif

@@ -102,6 +102,16 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
 }
 
+int exit_of(const struct gmem_error *err)
+{
+	if (err->reason == GMEM_REASON_DEVICE_ACCESS ||
+	    err->reason == GMEM_REASON_ACCESS_DENIED)
+		return CTL_ACCESS;
+	if (err->reason == GMEM_REASON_NO_DEVICE || err->code == -EOPNOTSUPP)
+		return CTL_UNSUPPORTED;
+	return CTL_FAILED;
+}
+
 int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 		const char *remedy)
 {

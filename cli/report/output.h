@@ -34,6 +34,9 @@ struct ctl {
 	bool replied; /* the one JSON object is out */
 };
 
+/* The exit status for what the library reported. */
+int exit_of(const struct gmem_error *err);
+
 /* "why create" */
 #define CMD_NAME_TEXT 40
 const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT]);
