@@ -20,6 +20,8 @@ static json_object *json_opt(const struct opt *o)
 	json_text(to, "argument", o->arg, "takes none");
 	json_object_object_add(to, "argument_optional",
 			       json_object_new_boolean(!!o->without));
+	json_object_object_add(to, "required",
+			       json_object_new_boolean(o->required));
 	if (opt_value(o, 0))
 		values = json_object_new_array();
 	for (uint32_t i = 0; values && (word = opt_value(o, i)); i++)
