@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes gmemctl's bash completion from its own table of commands:
 
-    gmemctl commands --json | cli/completion.py > cli/gmemctl.bash
+    gmemctl commands --json | cli/completion.py > gmemctl.bash
 """
 
 import json

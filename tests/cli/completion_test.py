@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The committed bash completion is what the table of commands makes."""
+"""The bash completion, which the build makes from the table of commands."""
 
+import pathlib
 import subprocess
 import sys
 
-from ctl import Case, SOURCE, ctl, main
+from ctl import Case, GMEMCTL, SOURCE, ctl, main
 
 HUGE = ["hugetlb-rfc1", "hugetlb-rfc2"]
-SCRIPT = SOURCE / "cli" / "gmemctl.bash"
+SCRIPT = pathlib.Path(GMEMCTL).parent / "gmemctl.bash"
 TRY = """
 source "$1"; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
@@ -28,7 +29,7 @@ def complete(*words):
 
 
 class Completion(Case):
-    def test_the_committed_script_is_current(self):
+    def test_the_script_of_the_build_is_current(self):
         r = subprocess.run(
             [sys.executable, SOURCE / "cli" / "completion.py"],
             input=ctl("commands", "--json").stdout,
