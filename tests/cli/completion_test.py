@@ -61,6 +61,14 @@ class Completion(Case):
         self.assertEqual(complete("--model", "=", "7.3", "conf"), ["conform"])
         self.assertEqual(complete("--model", "conf"), ["conform"])
 
+    def test_required_options_come_first(self):
+        self.assertEqual(complete("stat", ""), ["--fd"])
+        self.assertEqual(complete("why", "bind", ""), ["--slot", "--gpa"])
+        self.assertEqual(complete("why", "bind", "--slot", "0", ""), ["--gpa"])
+        self.assertEqual(complete("load", "--fd", "=", "3", "/dev/nul"), ["/dev/null"])
+        self.assertNotIn("--fd", complete("load", "--fd", "3", ""))
+        self.assertIn("--json", complete("stat", "-"))
+
     def test_operands(self):
         self.assertEqual(complete("batch", "/dev/nul"), ["/dev/null"])
         self.assertEqual(complete("load", "--fd", "3", "/dev/nul"), ["/dev/null"])
