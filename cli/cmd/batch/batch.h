@@ -70,9 +70,26 @@ struct batch {
 	struct gmem_error err; /* why a call or check failed */
 };
 
+/* An argument that has its place in the line. */
+enum param {
+	PARAM_END,
+	PARAM_OPTIONAL, /* those behind may be left out, all of them */
+	PARAM_NEW_NAME, /* of an object that is made */
+	PARAM_OBJECT,	/* the name of one there is; the range is all of it */
+	PARAM_SLOT,
+	PARAM_GPA,
+	PARAM_SIZE, /* of the object */
+	PARAM_OFFSET,
+	PARAM_LEN,
+	PARAM_READ_LEN, /* of what is shown */
+	PARAM_DATA,	/* that is written */
+	PARAM_INPUT,	/* the name of a file that is read */
+	PARAMS
+};
+
 struct verb {
 	struct cmd_word word;
-	const char *takes;		/* its arguments, see batch_parse() */
+	enum param takes[8];		/* PARAM_END ends it */
 	const struct batch_flag *flags; /* words behind them; NULL = none */
 	int (*call)(struct batch *b, struct op *op);
 	/* What a dry run does instead; NULL = nothing to say. */

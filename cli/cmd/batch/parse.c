@@ -73,7 +73,7 @@ static const struct verb verbs[] = {
 		    "NAME SIZE [mmap] [init-shared] [shared] [guest-only] "
 		    "[unbound] [hugetlb=SIZE]",
 		    "make a guest_memfd; shared: short for mmap init-shared" },
-	  .takes = "nz",
+	  .takes = { PARAM_NEW_NAME, PARAM_SIZE },
 	  .flags = create_words,
 	  .call = call_create,
 	  .check = check_create,
@@ -82,14 +82,15 @@ static const struct verb verbs[] = {
 		    "NAME SLOT GPA [OFFSET LEN] [fd] [hva] [dirty-log] "
 		    "[readonly] [alias] [leave-shared]",
 		    "make a memory slot of it; fd, hva: only in this mode" },
-	  .takes = "Osg[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_SLOT, PARAM_GPA, PARAM_OPTIONAL,
+		     PARAM_OFFSET, PARAM_LEN },
 	  .flags = bind_words,
 	  .call = call_bind,
 	  .check = check_bind,
 	  .commit = keep_slot },
 	{ .word = { "unbind", "NAME SLOT [keep-attributes]",
 		    "delete the slot and reset its attributes" },
-	  .takes = "Os",
+	  .takes = { PARAM_OBJECT, PARAM_SLOT },
 	  .flags = unbind_words,
 	  .call = call_unbind,
 	  .check = check_unbind,
@@ -98,89 +99,89 @@ static const struct verb verbs[] = {
 		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [addr=ADDRESS] "
 		    "[dirty-log] [readonly]",
 		    "tell of a slot made by others; no KVM call" },
-	  .takes = "sgl",
+	  .takes = { PARAM_SLOT, PARAM_GPA, PARAM_LEN },
 	  .flags = note_words,
 	  .call = call_note,
 	  .check = check_note,
 	  .commit = keep_note },
 	{ .word = { "forget", "SLOT", "take a note back" },
-	  .takes = "s",
+	  .takes = { PARAM_SLOT },
 	  .call = call_forget,
 	  .check = check_forget,
 	  .commit = drop_slot },
 	{ .word = { "private", "NAME OFFSET LEN",
 		    "convert a range to private" },
-	  .takes = "Ool",
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN },
 	  .call = call_private,
 	  .check = check_pages },
 	{ .word = { "shared", "NAME OFFSET LEN [unbacked]",
 		    "convert a range to shared; unbacked: with nothing "
 		    "behind" },
-	  .takes = "Ool",
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN },
 	  .flags = shared_words,
 	  .call = call_shared,
 	  .check = check_pages },
 	{ .word = { "attributes", "NAME [OFFSET LEN]",
 		    "show what is private, shared or unset (has no slot)" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .call = call_attributes,
 	  .check = check_pages },
 	{ .word = { "read", "NAME OFFSET LEN",
 		    "show bytes, up to 1M, in hexadecimal" },
-	  .takes = "OoL",
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_READ_LEN },
 	  .call = call_read,
 	  .check = check_bytes },
 	{ .word = { "write", "NAME OFFSET \"TEXT\"|hex:DIGITS",
 		    "write bytes; in TEXT: \\\\ \\\" \\n \\t" },
-	  .takes = "Ood",
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_DATA },
 	  .call = call_write,
 	  .check = check_bytes },
 	{ .word = { "populate",
 		    "NAME [OFFSET LEN] [threads=N] [policy=MODE] [nodes=SET]",
 		    "allocate memory, under a NUMA policy if asked" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .flags = populate_words,
 	  .call = call_populate,
 	  .check = check_pages },
 	{ .word = { "discard", "NAME [OFFSET LEN]",
 		    "free memory, which reads as zero afterwards" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .call = call_discard,
 	  .check = check_pages },
 	{ .word = { "resident", "NAME [OFFSET LEN]",
 		    "show how much of it is allocated" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .call = call_resident,
 	  .check = check_pages },
 	{ .word = { "map", "NAME [OFFSET LEN] [nodes]",
 		    "show a picture of it: private, shared, resident" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .flags = map_words,
 	  .call = call_map,
 	  .check = check_pages },
 	{ .word = { "load", "NAME OFFSET FILE|\"FILE\"",
 		    "read all of a file into it" },
-	  .takes = "Oof",
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_INPUT },
 	  .call = call_load,
 	  .check = check_bytes },
 	{ .word = { "policy",
 		    "NAME [OFFSET LEN] [set=MODE] [nodes=SET] [strict]",
 		    "show or set the NUMA policy" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .flags = policy_words,
 	  .call = call_policy,
 	  .check = check_pages },
 	{ .word = { "placement", "NAME [OFFSET LEN] [policy=MODE] [nodes=SET]",
 		    "show on which NUMA nodes it is, and whether rightly so" },
-	  .takes = "O[ol]",
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
 	  .flags = placement_words,
 	  .call = call_placement,
 	  .check = check_pages },
 	{ .word = { "stat", "NAME", "show size, flags and slots" },
-	  .takes = "O",
+	  .takes = { PARAM_OBJECT },
 	  .call = call_stat },
 	{ .word = { "close", "NAME", "release the guest_memfd" },
-	  .takes = "O",
+	  .takes = { PARAM_OBJECT },
 	  .call = call_close,
 	  .check = check_close,
 	  .commit = drop_object },
@@ -263,77 +264,93 @@ static int read_len(struct parser *p, const char *text)
 	return r;
 }
 
-static int data(struct parser *p, const struct field *f)
+/* The field itself, since bytes may be in quotes or behind "hex:". */
+static int data(struct parser *p, const char *text)
 {
+	const struct field *f = p->field - 1;
 	const char *problem;
 
 	p->op->data = f->text;
 	p->op->len = f->len;
 	if (f->quoted)
 		return 0;
-	if (strncmp(f->text, "hex:", 4))
-		return bad(p, "'%s' is neither \"TEXT\" nor hex:DIGITS",
-			   f->text);
-	problem = parse_hex(f->text + 4, (unsigned char *)f->text, &p->op->len);
-	return problem ? bad(p, "'%s' %s", f->text, problem) : 0;
+	if (strncmp(text, "hex:", 4))
+		return bad(p, "'%s' is neither \"TEXT\" nor hex:DIGITS", text);
+	problem = parse_hex(text + 4, (unsigned char *)f->text, &p->op->len);
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
 }
 
 /* Up to the end of the object, and one byte too many beyond it. */
-static int input(struct parser *p, const struct field *f)
+static int input(struct parser *p, const char *text)
 {
 	const struct op *op = p->op;
 	uint64_t size = op->object->size;
 
-	p->op->path = f->text;
+	p->op->path = text;
 	p->op->len = op->offset < size ? size - op->offset : 1;
-	return *f->text ? 0 : bad(p, "the name of the file is empty");
+	return *text ? 0 : bad(p, "the name of the file is empty");
 }
 
-/* One letter of verb.takes. */
-static int take(struct parser *p, char what)
+static int whole_object(struct parser *p, const char *text)
+{
+	int r = object(p, text);
+
+	if (!r)
+		p->op->len = p->op->object->size;
+	return r;
+}
+
+static int new_size(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->size);
+}
+
+static int gpa(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->gpa);
+}
+
+static int offset(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->offset);
+}
+
+static int len(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->len);
+}
+
+static const struct {
+	int (*take)(struct parser *p, const char *text);
+	bool quoted; /* it may be */
+} params[PARAMS] = {
+	[PARAM_NEW_NAME] = { .take = new_name },
+	[PARAM_OBJECT] = { .take = whole_object },
+	[PARAM_SLOT] = { .take = slot },
+	[PARAM_GPA] = { .take = gpa },
+	[PARAM_SIZE] = { .take = new_size },
+	[PARAM_OFFSET] = { .take = offset },
+	[PARAM_LEN] = { .take = len },
+	[PARAM_READ_LEN] = { .take = read_len },
+	[PARAM_DATA] = { .take = data, .quoted = true },
+	[PARAM_INPUT] = { .take = input, .quoted = true },
+};
+
+static int take(struct parser *p, enum param what)
 {
 	const struct cmd_word *w = &p->op->verb->word;
 	const struct field *f = p->field++;
 
 	if (f == p->end)
 		return bad(p, "too few words: %s %s", w->name, w->args);
-	if (f->quoted && what != 'd' && what != 'f')
+	if (f->quoted && !params[what].quoted)
 		return bad(p, "\"%s\" may not be quoted", f->text);
-	switch (what) {
-	case 'n':
-		return new_name(p, f->text);
-	case 'O':
-		if (object(p, f->text) < 0)
-			return -1;
-		p->op->len = p->op->object->size; /* unless a range is given */
-		return 0;
-	case 's':
-		return slot(p, f->text);
-	case 'g':
-		return size(p, f->text, &p->op->gpa);
-	case 'z':
-		return size(p, f->text, &p->op->size);
-	case 'o':
-		return size(p, f->text, &p->op->offset);
-	case 'l':
-		return size(p, f->text, &p->op->len);
-	case 'L':
-		return read_len(p, f->text);
-	case 'f':
-		return input(p, f);
-	default:
-		return data(p, f);
-	}
+	return params[what].take(p, f->text);
 }
 
 static int hugetlb(struct parser *p, const char *text)
 {
 	return size(p, text, &p->op->hugetlb);
-}
-
-static int offset(struct parser *p, const char *text)
-{
-	return size(p, text, &p->op->offset);
 }
 
 static int addr(struct parser *p, const char *text)
@@ -407,28 +424,22 @@ static bool has_range(const struct parser *p)
 	       p->field->text[0] <= '9';
 }
 
-/*
- * verb.takes has a letter for each argument: n new name, O object, s slot,
- * g guest address, z size, o offset, l length, L length of a read, d data,
- * f file that is read;
- * those in brackets may be left out together and then are the whole file.
- */
 int batch_parse(const struct batch *b, const struct field *fields, int n,
 		struct op *op, char problem[BATCH_PROBLEM])
 {
 	struct parser p = { b, fields, fields + n, op, problem };
-	const char *t;
+	const enum param *t;
 	int r = 0;
 
 	*op = (struct op){ .verb = find_verb(fields[0].text) };
 	if (!op->verb || fields[0].quoted)
 		return bad(&p, "unknown command '%s'", fields[0].text);
 	p.field++;
-	for (t = op->verb->takes; *t && !r; t++) {
-		if (*t == '[' && !has_range(&p))
-			break;
-		if (*t != '[' && *t != ']')
+	for (t = op->verb->takes; *t != PARAM_END && !r; t++) {
+		if (*t != PARAM_OPTIONAL)
 			r = take(&p, *t);
+		else if (!has_range(&p))
+			break;
 	}
 	while (!r && p.field < p.end)
 		r = word(&p);
