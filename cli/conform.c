@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 /* gmemctl conform: runs the cases of conform/ and tells of each. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cmd.h"
 #include "conform/conform.h"
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/vm.h"
 
 struct args {
 	bool list;
 };
 
-const struct opt conform_opts[] = {
+static struct args args;
+
+static const struct opt opts[] = {
 	{ "list", NULL, OPT_BOOL, offsetof(struct args, list),
 	  .help = "only list the cases" },
 	{ .name = NULL },
@@ -239,8 +247,8 @@ static const char *name_kernel(const struct ctl *ctl, char *buf, size_t size)
 	struct utsname u;
 
 	(void)uname(&u);
-	if (*ctl->model.name)
-		(void)snprintf(buf, size, "model %s", ctl->model.name);
+	if (model_name(ctl))
+		(void)snprintf(buf, size, "model %s", model_name(ctl));
 	else
 		(void)snprintf(buf, size, "kernel %s", u.release);
 	return buf;
@@ -249,7 +257,7 @@ static const char *name_kernel(const struct ctl *ctl, char *buf, size_t size)
 /* A VM shows that KVM can be used, and leads to the model's kernel. */
 static int run_on(struct report *r, struct gmem_vm *vm)
 {
-	const char *path = r->ctl->device ? r->ctl->device : "/dev/kvm";
+	const char *path = vm_device(r->ctl);
 	struct gmem_error err = { .sz = sizeof(err) };
 	static struct conform c;
 	char where[80];
@@ -257,7 +265,7 @@ static int run_on(struct report *r, struct gmem_vm *vm)
 
 	c.where = name_kernel(r->ctl, where, sizeof(where));
 	c.sys = gmem__vm_sys(vm, &c.priv);
-	c.model = *r->ctl->model.name ? vm : NULL;
+	c.model = model_name(r->ctl) ? vm : NULL;
 	c.device = c.sys->open(c.priv, path, O_RDWR | O_CLOEXEC);
 	if (c.device < 0)
 		return system_error(r->ctl, -c.device, "%s", path);
@@ -276,21 +284,18 @@ static int run_on(struct report *r, struct gmem_vm *vm)
 	return status;
 }
 
-int cmd_conform(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct report r = { .ctl = ctl, .words = argv };
-	struct args a = { .list = false };
+	struct report r = { .ctl = ctl,
+			    .words = ctl->operands,
+			    .n_words = ctl->n_operands };
 	struct gmem_vm *vm;
-	int status;
+	int status = check_words(&r);
 
-	r.n_words = opts_parse(ctl, argc, argv, &a);
-	if (r.n_words < 0)
-		return ctl->status;
-	status = check_words(&r);
 	if (status)
 		return status;
-	if (a.list)
+	if (args.list)
 		return list(&r);
 	if (vm_open(ctl, GMEM_VM_DEFAULT, &vm, &err) < 0)
 		return unusable(ctl, &err);
@@ -298,3 +303,17 @@ int cmd_conform(struct ctl *ctl, int argc, char **argv)
 	(void)gmem_vm_destroy(vm, NULL);
 	return status;
 }
+
+const struct cmd cmd_conform = {
+	.name = "conform",
+	.args = "[OPTIONS] [CASE...]",
+	.summary = "does this kernel's guest_memfd behave as documented",
+	.text = "Prints a line of TAP for each case.  CASE is a name of "
+		"--list, or how the words in brackets begin.  Exit status: 4 "
+		"if the kernel behaves otherwise in one of them.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.operands = { 0, INT_MAX, NULL },
+	.flags = CMD_JSON | CMD_KVM | CMD_MODEL,
+};

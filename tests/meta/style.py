@@ -4,7 +4,7 @@ import re
 
 import meta
 
-CODE = ["include/*.h*", "lib/*.[ch]", "model/*.[ch]", "cli/*.[ch]",
+CODE = ["include/*.h*", "lib/*.[ch]", "model/*.[ch]", "cli/**/*.[ch]",
         "examples/*.[ch]"]
 TESTS = ["tests/*.[ch]", "tests/*/*.[ch]"]
 OTHER = ["CMakeLists.txt", "*/CMakeLists.txt", "*/*/CMakeLists.txt",
