@@ -7,7 +7,7 @@
 
 #include <gmem.h>
 
-/* "EINVAL" */
+/* "EINVAL"; "EOTHER" for a number that Linux gives to no errno */
 const char *errno_name(int errnum);
 
 /* Fills @err as the library would, for a rule of its own.  Return: @code. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/error.h"
 #include "report/output.h"
@@ -8,6 +9,19 @@
 #include "table/array.h"
 #include "target/priv.h"
 #include "target/vm.h"
+
+/* An argument is a number, but for the path, which is where it says. */
+static void trace_arg(const struct gmem_trace *t, size_t i)
+{
+	char path[256];
+
+	if (i == 0 && !strcmp(t->call, "openat"))
+		fprintf(stderr, "\"%s\"",
+			safe_text((const char *)(uintptr_t)t->arg[0], path,
+				  sizeof(path)));
+	else
+		fprintf(stderr, "0x%" PRIx64, t->arg[i]);
+}
 
 static void trace(void *arg, const struct gmem_trace *t)
 {
@@ -17,8 +31,10 @@ static void trace(void *arg, const struct gmem_trace *t)
 	fprintf(stderr, "gmemctl: %s(", t->call);
 	while (n > 1 && !t->arg[n - 1])
 		n--;
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : "", t->arg[i]);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? ", " : "", stderr);
+		trace_arg(t, i);
+	}
 	if (t->result < 0)
 		fprintf(stderr, ") = -%s", errno_name((int)-t->result));
 	else
