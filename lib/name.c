@@ -126,9 +126,9 @@ static const struct name policies[] = {
 	{ GMEM_MPOL_WEIGHTED_INTERLEAVE, "weighted-interleave" },
 };
 static const struct name policy_flags[] = {
-	{ GMEM_MPOL_F_NUMA_BALANCING, "numa-balancing" },
-	{ GMEM_MPOL_F_RELATIVE_NODES, "relative-nodes" },
 	{ GMEM_MPOL_F_STATIC_NODES, "static-nodes" },
+	{ GMEM_MPOL_F_RELATIVE_NODES, "relative-nodes" },
+	{ GMEM_MPOL_F_NUMA_BALANCING, "numa-balancing" },
 };
 static const struct name mempolicy_flags[] = {
 	{ GMEM_MEMPOLICY_STRICT, "strict" },

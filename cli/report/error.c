@@ -11,6 +11,16 @@ const char *errno_name(int errnum)
 	return name ? name : "EOTHER";
 }
 
+void print_names(uint32_t kind, uint64_t flags)
+{
+	const char *name;
+	uint64_t flag;
+
+	for (uint32_t i = 0; (name = gmem_name_at(kind, i, &flag)); i++)
+		if (flags & flag)
+			printf(" %s", name);
+}
+
 int refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt,
 	   ...)
 {

@@ -15,7 +15,7 @@ enum opt_kind {
 	OPT_BITS,  /* uint64_t: .bits are added */
 	OPT_SIZE,  /* struct opt_size */
 	OPT_U32,   /* struct opt_u32 */
-	OPT_TEXT,  /* const char *: one of .values if there are any */
+	OPT_TEXT,  /* const char *: of .names or .values if there are any */
 	OPT_LIST,  /* struct opt_list: may be given many times */
 	OPT_MODEL, /* struct model */
 	OPT_HELP,
@@ -45,7 +45,8 @@ struct opt {
 	size_t at; /* offset of the value in the command's struct */
 	const char *help;
 	uint64_t bits;		   /* OPT_BITS */
-	const char *const *values; /* what OPT_TEXT may be; NULL ends it */
+	uint32_t names;		   /* what OPT_TEXT may be: a GMEM_NAME_* ... */
+	const char *const *values; /* ... and these; NULL ends it */
 	const char *without;	   /* its value where none follows with '=' */
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */

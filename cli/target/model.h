@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <gmem.h>
+#include <gmem_model.h>
 
 #include "report/json.h"
 
 struct ctl;
 
-#define MODEL_DEFAULT "7.3"
+#define MODEL_DEFAULT GMEM_MODEL_NEWEST
 /* Nodes of the model's machine. */
 #define MODEL_NODES 2
 

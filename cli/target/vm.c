@@ -44,7 +44,7 @@ static void trace(void *arg, const struct gmem_trace *t)
 
 const char *vm_device(const struct ctl *ctl)
 {
-	return ctl->kvm->device ? ctl->kvm->device : "/dev/kvm";
+	return ctl->kvm->device ? ctl->kvm->device : GMEM_DEVICE;
 }
 
 int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
@@ -62,14 +62,20 @@ int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 	return gmem_vm_open(&opts, out, err);
 }
 
+uint32_t vm_type_of(const char *name)
+{
+	uint64_t type;
+
+	if (!name || gmem_value(GMEM_NAME_VM_TYPE, name, &type, NULL) < 0)
+		return GMEM_VM_DEFAULT;
+	return (uint32_t)type;
+}
+
 int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	uint32_t type = GMEM_VM_DEFAULT;
 
-	if (type_name)
-		(void)parse_vm_type(type_name, &type);
-	if (vm_open(ctl, type, out, &err) < 0)
+	if (vm_open(ctl, vm_type_of(type_name), out, &err) < 0)
 		return vm_failed(ctl, &err);
 	return 0;
 }

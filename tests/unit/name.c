@@ -57,6 +57,39 @@ static void no_name_and_no_value_is_there_twice(void **state)
 			}
 }
 
+static void the_names_are_those_of_the_header(void **state)
+{
+	static const struct {
+		uint32_t kind;
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ GMEM_NAME_VM_TYPE, "default", GMEM_VM_DEFAULT },
+		{ GMEM_NAME_VM_TYPE, "sw-protected", GMEM_VM_SW_PROTECTED },
+		{ GMEM_NAME_VM_TYPE, "sev", GMEM_VM_SEV },
+		{ GMEM_NAME_VM_TYPE, "sev-es", GMEM_VM_SEV_ES },
+		{ GMEM_NAME_VM_TYPE, "snp", GMEM_VM_SNP },
+		{ GMEM_NAME_VM_TYPE, "tdx", GMEM_VM_TDX },
+		{ GMEM_NAME_MPOL, "default", GMEM_MPOL_DEFAULT },
+		{ GMEM_NAME_MPOL, "weighted-interleave",
+		  GMEM_MPOL_WEIGHTED_INTERLEAVE },
+		{ GMEM_NAME_CREATE_FLAG, "init-shared",
+		  GMEM_CREATE_INIT_SHARED },
+		{ GMEM_NAME_BIND_FLAG, "hva", GMEM_BIND_HVA },
+		{ GMEM_NAME_ATTRIBUTE, "private", GMEM_ATTRIBUTE_PRIVATE },
+		{ GMEM_NAME_SUPPORT, "unknown", GMEM_UNKNOWN },
+	};
+	struct gmem_error err;
+	uint64_t value;
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		value = ~rows[i].value;
+		t_ok(gmem_value(rows[i].kind, rows[i].name, &value, &err), err);
+		assert_int_equal(value, rows[i].value);
+	}
+}
+
 static void the_end_of_a_list_leaves_the_value_alone(void **state)
 {
 	uint64_t value = 7;
@@ -104,6 +137,10 @@ static void a_word_that_is_no_name_is_refused(void **state)
 		{ GMEM_NAME_VM_TYPE, "" },
 		{ GMEM_NAME_VM_TYPE, "SNP" },
 		{ GMEM_NAME_VM_TYPE, "sev-" },
+		{ GMEM_NAME_VM_TYPE, "all" },
+		{ GMEM_NAME_VM_TYPE, "sn" },
+		{ GMEM_NAME_MPOL, "" },
+		{ GMEM_NAME_MPOL, "Bind" },
 		{ GMEM_NAME_VM_TYPE, "mmap" },
 		{ GMEM_NAME_ERRNO, "EWOULDBLOCK" },
 		{ GMEM_NAME_ERRNO, "einval" },
@@ -155,6 +192,7 @@ int main(void)
 		cmocka_unit_test(every_errno_of_libc_has_its_name),
 		cmocka_unit_test(a_name_and_its_value_lead_to_each_other),
 		cmocka_unit_test(no_name_and_no_value_is_there_twice),
+		cmocka_unit_test(the_names_are_those_of_the_header),
 		cmocka_unit_test(the_end_of_a_list_leaves_the_value_alone),
 		cmocka_unit_test(what_is_no_such_value_has_no_name),
 		cmocka_unit_test(a_word_that_is_no_name_is_refused),
