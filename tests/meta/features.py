@@ -61,6 +61,18 @@ def every_feature_is_in_gmem_features_7():
                        "lib/feature.c", set(want.items()))
 
 
+def gmem_h_says_since_when_there_are_vm_types():
+    since = {constant.replace("_FEATURE", ""): first for constant, (_, first)
+             in table().items() if constant.startswith("GMEM_FEATURE_VM_")}
+    said = re.findall(r"^\t(GMEM_VM_\w+) = \d+,\s*/\* x86-64, ([\d.]+) \*/",
+                      meta.text("include/gmem.h"), re.M)
+    if not said:
+        yield "gmem.h says of no VM type since when it is there?"
+    for constant, first in said:
+        if since.get(constant) != first:
+            yield f"gmem.h says {first} of {constant}, not {since[constant]}"
+
+
 def gmem_features_7_names_no_other_constant():
     named = re.findall(FEATURE, meta.text("man/gmem_features.7"))
     return (f"gmem.h has no {name}" for name in sorted(
@@ -85,6 +97,7 @@ def the_huge_page_sizes_are_those_of_the_remedy():
 meta.run(every_feature_is_in_the_table, numbers_have_no_gaps,
          names_follow_from_the_constants,
          every_feature_is_in_gmem_features_7,
+         gmem_h_says_since_when_there_are_vm_types,
          gmem_features_7_names_no_other_constant,
          every_feature_has_a_test_of_its_own,
          the_huge_page_sizes_are_those_of_the_remedy)
