@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* All the cases, what each needs, and running one. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "conform.h"
+#include "case.h"
+
+#ifdef __aarch64__
+#define NATIVE_ARM64 true
+#else
+#define NATIVE_ARM64 false
+#endif
 
 static const struct conform_case *const groups[] = {
-	create_cases, fd_cases,	  map_cases,	policy_cases, space_cases,
-	slot_cases,   attr_cases, access_cases, place_cases,
+	create_cases, fd_cases,	  map_cases,	policy_cases,	space_cases,
+	slot_cases,   attr_cases, access_cases, unmerged_cases,
 };
 
 static const struct {
@@ -51,7 +59,7 @@ const struct conform_case *conform_case_at(size_t index)
 
 static int probe_vm(struct conform *c, uint32_t type)
 {
-	return c_ioctl(c, c->device, GMEM__KVM_CREATE_VM,
+	return c_ioctl(c, c->device, UAPI_KVM_CREATE_VM,
 		       (void *)(uintptr_t)type);
 }
 
@@ -59,19 +67,19 @@ static int probe_vm(struct conform *c, uint32_t type)
 static bool can_bind(struct conform *c, uint32_t type)
 {
 	int vm = probe_vm(c, type);
-	bool yes = vm >= 0 && c_cap(c, vm, GMEM__CAP_GUEST_MEMFD) > 0;
+	bool yes = vm >= 0 && c_cap(c, vm, UAPI_CAP_GUEST_MEMFD) > 0;
 
 	if (vm >= 0)
-		(void)c->sys->close(c->priv, vm);
+		(void)c_close_fd(c, vm);
 	return yes;
 }
 
-static int nodes_allowed(const struct conform *c)
+static int nodes_allowed(struct conform *c)
 {
 	unsigned long mask[16] = { 0 };
 	int n = 0;
 
-	if (c->sys->get_mempolicy(c->priv, NULL, mask, 1024, NULL, 4) < 0)
+	if (c_get_mempolicy(c, NULL, mask, 1024, NULL, 4) < 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(mask); i++)
 		n += __builtin_popcountl(mask[i]);
@@ -99,36 +107,65 @@ static void learn_version(struct conform *c)
 		c->have |= NEED_OLD;
 }
 
-void conform_learn(struct conform *c)
+int conform_open(const struct conform_kernel *kernel, struct conform **out)
+{
+	struct conform *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->model = kernel->model;
+	(void)snprintf(c->where, sizeof(c->where), "%s %s",
+		       c->model ? "model" : "kernel", kernel->release);
+	c->arm64 =
+		c->model ? kernel->machine == GMEM_MODEL_ARM64 : NATIVE_ARM64;
+	c->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	c->device = c_open(c, kernel->device);
+	if (c->device < 0) {
+		int r = c->device;
+
+		free(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+void conform_close(struct conform *c)
+{
+	(void)c_close_fd(c, c->device);
+	free(c);
+}
+
+int conform_learn(struct conform *c)
 {
 	int vm, nodes = nodes_allowed(c);
 
 	learn_version(c);
-	c->page = c->sys->page_size(c->priv);
-	c->arm64 = c->sys->is_arm64(c->priv);
 	c->type = !c->arm64 && !can_bind(c, 0) && can_bind(c, 1);
 	c->have |= c->arm64 ? NEED_ARM64 : NEED_X86;
 	c->have |= nodes > 0 ? NEED_NUMA : 0;
 	c->have |= nodes > 1 ? NEED_NODES : 0;
 	c->have |= c_resident(c, -1, 0, 0) != -ENOSYS ? NEED_RESIDENCY : 0;
 	if (!can_bind(c, c->type))
-		return;
+		return -EOPNOTSUPP;
 	c->have |= NEED_GMEM;
 	if (!c->arm64 && can_bind(c, 1))
 		c->have |= NEED_PRIVATE;
 	vm = probe_vm(c, c->type);
-	if (c_cap(c, vm, GMEM__CAP_GUEST_MEMFD_FLAGS) & 1) {
+	if (c_cap(c, vm, UAPI_CAP_GUEST_MEMFD_FLAGS) & 1) {
 		c->have |= NEED_MMAP;
 		c->flags = SHARED;
 	}
-	if (c_cap(c, c->device, GMEM__CAP_MEMORY_ATTRIBUTES) > 0)
+	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
-	if (!c->arm64 && c_cap(c, vm, GMEM__CAP_PRE_FAULT_MEMORY) > 0)
+	if (!c->arm64 && c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
 		c->have |= NEED_PAGING;
-	(void)c->sys->close(c->priv, vm);
+	(void)c_close_fd(c, vm);
+	return 0;
 }
 
-const char *conform_lack(const struct conform *c, const struct conform_case *t)
+/* What @t needs and is not there, or NULL. */
+static const char *lack(const struct conform *c, const struct conform_case *t)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
 		if (t->needs & needs[i].bit & ~c->have)
@@ -136,7 +173,8 @@ const char *conform_lack(const struct conform *c, const struct conform_case *t)
 	return NULL;
 }
 
-void conform_run(struct conform *c, const struct conform_case *t)
+/* Leaves what the kernel did otherwise in .failure. */
+static void run_case(struct conform *c, const struct conform_case *t)
 {
 	c->failure[0] = '\0';
 	c->n_fds = 0;
@@ -145,11 +183,30 @@ void conform_run(struct conform *c, const struct conform_case *t)
 	c->vm = c_vm(c, c->type);
 	t->run(c);
 	c_guest_end(c);
-	while (c->n_maps) {
-		c->n_maps--;
-		(void)c->sys->munmap(c->priv, c->maps[c->n_maps].addr,
-				     c->maps[c->n_maps].len);
-	}
+	while (c->n_maps)
+		(void)c_unmap(c, c->maps[c->n_maps - 1].addr);
 	while (c->n_fds)
-		(void)c->sys->close(c->priv, c->fds[--c->n_fds]);
+		(void)c_close_fd(c, c->fds[--c->n_fds]);
+}
+
+void conform_run(struct conform *c, const struct conform_case *const *cases,
+		 size_t n, conform_report_fn *report, void *arg)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct conform_report r = { .of = cases[i] };
+
+		r.result = CONFORM_SKIPPED;
+		r.text = lack(c, r.of);
+		if (!r.text) {
+			r.difference = conform_difference(c, r.of->name);
+			run_case(c, r.of);
+			r.result = !*c->failure == !r.difference
+					   ? CONFORM_OK
+					   : CONFORM_FAILED;
+			r.text = *c->failure ? c->failure : NULL;
+			if (r.result == CONFORM_FAILED && !r.text)
+				r.text = "behaves as documented after all";
+		}
+		report(arg, &r);
+	}
 }
