@@ -20,10 +20,14 @@ const struct opt conform_opts[] = {
 	{ .name = NULL },
 };
 
-static const char *const result_names[] = {
-	[CONFORM_OK] = "ok",
-	[CONFORM_SKIPPED] = "skipped",
-	[CONFORM_FAILED] = "failed",
+/* As "result" of a case, and the key of their number. */
+static const struct {
+	const char *name, *key;
+} results[] = {
+	[CONFORM_OK] = { "ok", "ok" },
+	[CONFORM_SKIPPED] = { "skipped", "skipped" },
+	[CONFORM_FAILED] = { "failed", "failed" },
+	[CONFORM_NOT_APPLICABLE] = { "not-applicable", "not_applicable" },
 };
 
 struct report {
@@ -113,7 +117,7 @@ static void tell_json(struct report *r, const struct conform_report *of)
 {
 	json_object *o = case_json(of->of);
 
-	json_text(o, "result", result_names[of->result], "");
+	json_text(o, "result", results[of->result].name, "");
 	json_text(o, "difference", of->difference, "none is known here");
 	json_text(o, "message", of->text, "behaves as documented");
 	json_object_array_add(r->cases, o);
@@ -127,6 +131,8 @@ static void tell_tap(const struct report *r, const struct conform_report *of)
 	       of->of->name, of->of->row);
 	if (of->result == CONFORM_SKIPPED)
 		printf(" # SKIP %s", of->text);
+	else if (of->result == CONFORM_NOT_APPLICABLE)
+		printf(" # n/a: %s", of->text);
 	else if (of->difference)
 		printf(" # differs: %s", of->difference);
 	putchar('\n');
@@ -155,7 +161,7 @@ static void end_json(const struct report *r, const char *release)
 	json_text(o, "kernel", *r->ctl->model.name ? NULL : release,
 		  MODEL_STANDS_IN);
 	for (size_t i = 0; i < CONFORM_RESULTS; i++)
-		json_u64(o, result_names[i], r->count[i]);
+		json_u64(o, results[i].key, r->count[i]);
 	json_object_object_add(o, "cases", r->cases);
 	out_json(r->ctl, o);
 }
@@ -185,9 +191,11 @@ static int run_all(struct report *r, struct conform *c, const char *release)
 	if (r->cases)
 		end_json(r, release);
 	else
-		printf("# %u as documented, %u otherwise, %u skipped\n",
+		printf("# %u as documented, %u otherwise, %u skipped, "
+		       "%u not applicable\n",
 		       r->count[CONFORM_OK], r->count[CONFORM_FAILED],
-		       r->count[CONFORM_SKIPPED]);
+		       r->count[CONFORM_SKIPPED],
+		       r->count[CONFORM_NOT_APPLICABLE]);
 	return r->count[CONFORM_FAILED] ? CTL_CHECK : CTL_OK;
 }
 

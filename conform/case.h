@@ -40,6 +40,7 @@ struct conform {
 	struct gmem_vm *model; /* NULL: the real kernel */
 	unsigned int version;  /* 618 */
 	unsigned int have;     /* NEED_* */
+	unsigned int never;    /* what no configuration of it could have */
 	bool arm64;
 	uint64_t page;
 	char failure[256]; /* "" = none so far */

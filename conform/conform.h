@@ -53,6 +53,7 @@ enum conform_result {
 	CONFORM_OK,
 	CONFORM_SKIPPED, /* another machine or configuration could run it */
 	CONFORM_FAILED,
+	CONFORM_NOT_APPLICABLE, /* this kernel could run it nowhere */
 	CONFORM_RESULTS,
 };
 

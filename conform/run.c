@@ -107,6 +107,27 @@ static void learn_version(struct conform *c)
 		c->have |= NEED_OLD;
 }
 
+/*
+ * Of what is not there: what neither another machine nor another configuration
+ * of this kernel could bring.  A profile of the model has neither; only what it
+ * takes from the host may be there on another one.
+ */
+static unsigned int never(const struct conform *c)
+{
+	unsigned int bits =
+		NEED_X86 | NEED_ARM64 | NEED_OLD | NEED_HUGE | NEED_MERGED;
+
+	if (c->model)
+		return ~(unsigned int)(NEED_NUMA | NEED_RESIDENCY);
+	if (c->version < 618)
+		bits |= NEED_MMAP;
+	if (c->version < 704)
+		bits |= NEED_IN_PLACE;
+	if (c->arm64)
+		bits |= NEED_PRIVATE | NEED_BY_GPA | NEED_PAGING;
+	return bits;
+}
+
 int conform_open(const struct conform_kernel *kernel, struct conform **out)
 {
 	struct conform *c = calloc(1, sizeof(*c));
@@ -141,6 +162,7 @@ int conform_learn(struct conform *c)
 	int vm, nodes = nodes_allowed(c);
 
 	learn_version(c);
+	c->never = never(c);
 	c->type = !c->arm64 && !can_bind(c, 0) && can_bind(c, 1);
 	c->have |= c->arm64 ? NEED_ARM64 : NEED_X86;
 	c->have |= nodes > 0 ? NEED_NUMA : 0;
@@ -164,11 +186,11 @@ int conform_learn(struct conform *c)
 	return 0;
 }
 
-/* What @t needs and is not there, or NULL. */
-static const char *lack(const struct conform *c, const struct conform_case *t)
+/* The first of the @missing needs in words; NULL if there is none. */
+static const char *lack(unsigned int missing)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
-		if (t->needs & needs[i].bit & ~c->have)
+		if (missing & needs[i].bit)
 			return needs[i].lack;
 	return NULL;
 }
@@ -194,10 +216,15 @@ void conform_run(struct conform *c, const struct conform_case *const *cases,
 {
 	for (size_t i = 0; i < n; i++) {
 		struct conform_report r = { .of = cases[i] };
+		unsigned int missing = r.of->needs & ~c->have;
 
-		r.result = CONFORM_SKIPPED;
-		r.text = lack(c, r.of);
-		if (!r.text) {
+		if (missing & c->never) {
+			r.result = CONFORM_NOT_APPLICABLE;
+			r.text = lack(missing & c->never);
+		} else if (missing) {
+			r.result = CONFORM_SKIPPED;
+			r.text = lack(missing);
+		} else {
 			r.difference = conform_difference(c, r.of->name);
 			run_case(c, r.of);
 			r.result = !*c->failure == !r.difference
