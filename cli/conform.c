@@ -2,7 +2,6 @@
 /* gmemctl conform: runs the cases of conform/ and says what each found. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -55,8 +54,9 @@ static bool is_meant(const struct conform_case *t, const char *word)
 	return meant;
 }
 
-static bool selected(const struct report *r, const struct conform_case *t)
+static bool selected(void *arg, const struct conform_case *t)
 {
+	const struct report *r = arg;
 	bool meant = r->n_words == 0;
 
 	for (int i = 0; !meant && i < r->n_words; i++)
@@ -65,7 +65,7 @@ static bool selected(const struct report *r, const struct conform_case *t)
 }
 
 /* The next selected case from *@index on, which goes behind it. */
-static const struct conform_case *next(const struct report *r, size_t *index)
+static const struct conform_case *next(struct report *r, size_t *index)
 {
 	const struct conform_case *t;
 
@@ -75,7 +75,7 @@ static const struct conform_case *next(const struct report *r, size_t *index)
 	return t;
 }
 
-static size_t number_of(const struct report *r)
+static size_t number_of(struct report *r)
 {
 	size_t n = 0;
 
@@ -168,14 +168,6 @@ static void end_json(const struct report *r, const char *release)
 
 static int run_all(struct report *r, struct conform *c, const char *release)
 {
-	const struct conform_case **cases, *t;
-	size_t n = 0;
-
-	cases = calloc(number_of(r), sizeof(cases[0]));
-	if (!cases)
-		return system_error(r->ctl, ENOMEM, "no list of cases");
-	for (size_t at = 0; (t = next(r, &at));)
-		cases[n++] = t;
 	if (r->ctl->json) {
 		r->cases = json_object_new_array();
 	} else {
@@ -184,10 +176,9 @@ static int run_all(struct report *r, struct conform *c, const char *release)
 			model_note(r->ctl);
 		else
 			printf("# kernel %s\n", release);
-		printf("1..%zu\n", n);
+		printf("1..%zu\n", number_of(r));
 	}
-	conform_run(c, cases, n, tell, r);
-	free(cases);
+	conform_run(c, selected, tell, r);
 	if (r->cases)
 		end_json(r, release);
 	else
@@ -199,7 +190,7 @@ static int run_all(struct report *r, struct conform *c, const char *release)
 	return r->count[CONFORM_FAILED] ? CTL_CHECK : CTL_OK;
 }
 
-static int list(const struct report *r)
+static int list(struct report *r)
 {
 	json_object *cases = json_object_new_array(), *o;
 	const struct conform_case *t;

@@ -11,6 +11,7 @@
 #ifndef GMEM_CONFORM_H
 #define GMEM_CONFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,10 +65,11 @@ struct conform_report {
 	const char *text;	/* what it did or lacks; NULL: as documented */
 };
 
+typedef bool conform_chosen_fn(void *arg, const struct conform_case *t);
 typedef void conform_report_fn(void *arg, const struct conform_report *r);
 
-/* Runs the @n @cases and reports each when it has ended. */
-void conform_run(struct conform *c, const struct conform_case *const *cases,
-		 size_t n, conform_report_fn *report, void *arg);
+/* Runs the cases that are @chosen and reports each when it has ended. */
+void conform_run(struct conform *c, conform_chosen_fn *chosen,
+		 conform_report_fn *report, void *arg);
 
 #endif

@@ -211,29 +211,44 @@ static void run_case(struct conform *c, const struct conform_case *t)
 		(void)c_close_fd(c, c->fds[--c->n_fds]);
 }
 
-void conform_run(struct conform *c, const struct conform_case *const *cases,
-		 size_t n, conform_report_fn *report, void *arg)
+/* Runs @t if there is what it needs. */
+static struct conform_report report_of(struct conform *c,
+				       const struct conform_case *t)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct conform_report r = { .of = cases[i] };
-		unsigned int missing = r.of->needs & ~c->have;
+	struct conform_report r = { .of = t };
+	unsigned int missing = t->needs & ~c->have;
 
-		if (missing & c->never) {
-			r.result = CONFORM_NOT_APPLICABLE;
-			r.text = lack(missing & c->never);
-		} else if (missing) {
-			r.result = CONFORM_SKIPPED;
-			r.text = lack(missing);
-		} else {
-			r.difference = conform_difference(c, r.of->name);
-			run_case(c, r.of);
-			r.result = !*c->failure == !r.difference
-					   ? CONFORM_OK
-					   : CONFORM_FAILED;
-			r.text = *c->failure ? c->failure : NULL;
-			if (r.result == CONFORM_FAILED && !r.text)
-				r.text = "behaves as documented after all";
-		}
-		report(arg, &r);
+	if (missing & c->never) {
+		r.result = CONFORM_NOT_APPLICABLE;
+		r.text = lack(missing & c->never);
+		return r;
 	}
+	if (missing) {
+		r.result = CONFORM_SKIPPED;
+		r.text = lack(missing);
+		return r;
+	}
+	r.difference = conform_difference(c, t->name);
+	run_case(c, t);
+	r.text = *c->failure ? c->failure : NULL;
+	if (!r.text == !r.difference)
+		r.result = CONFORM_OK;
+	else
+		r.result = CONFORM_FAILED;
+	if (r.result == CONFORM_FAILED && !r.text)
+		r.text = "behaves as documented after all";
+	return r;
+}
+
+void conform_run(struct conform *c, conform_chosen_fn *chosen,
+		 conform_report_fn *report, void *arg)
+{
+	const struct conform_case *t;
+	struct conform_report r;
+
+	for (size_t i = 0; (t = conform_case_at(i)); i++)
+		if (chosen(arg, t)) {
+			r = report_of(c, t);
+			report(arg, &r);
+		}
 }
