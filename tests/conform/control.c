@@ -126,11 +126,13 @@ static void they_need_an_error_that_was_set_up(void **state)
 {
 	struct gmem_model_profile p = { .sz = sizeof(p) };
 	struct gmem_error bad = { .sz = 1 };
+	const uint64_t none[6] = { UINT64_MAX };
 	struct gmem_vm *vm = NULL;
 	struct world *w = *state;
 
 	for (unsigned int i = 0; i < CALLS; i++)
 		t_code(call(i, w->vm, w->page, &bad), -EINVAL);
+	t_code(gmem_model_syscall(w->vm, SYS_close, none, &bad), -EINVAL);
 	t_code(gmem_model_profile_info(0, &p, &bad), -EINVAL);
 	assert_null(p.name);
 	t_code(gmem_model_vm_open("7.3", NULL, &vm, &bad), -EINVAL);
