@@ -165,8 +165,8 @@ def schemas_list_the_names():
 
 
 # Where a fact that is in more than one place would be written as itself.
-PRODUCT = ["include/*.h", "lib/*.[ch]", "model/*.[ch]", "cli/*/*.[ch]",
-           "cli/*/*/*.[ch]", "examples/*.[ch]"]
+PRODUCT = ["include/*.h", "lib/*.[ch]", "model/*.[ch]", "conform/*.[ch]",
+           "cli/**/*.[ch]", "examples/*.[ch]"]
 
 
 def facts():
