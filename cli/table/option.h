@@ -45,9 +45,9 @@ struct opt {
 	size_t at; /* offset of the value in the command's struct */
 	const char *help;
 	uint64_t bits;		   /* OPT_BITS */
-	uint32_t names;		   /* what OPT_TEXT may be: a GMEM_NAME_* ... */
-	const char *const *values; /* ... and these; NULL ends it */
+	const char *const *values; /* what OPT_TEXT may be; NULL ends it */
 	const char *without;	   /* its value where none follows with '=' */
+	uint32_t names;		   /* what it may be besides: a GMEM_NAME_* */
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */
 	bool required;		   /* the command is refused without it */
