@@ -4,6 +4,7 @@
 
 #include <gmem_model.h>
 
+#include "report/json.h"
 #include "report/output.h"
 #include "table/array.h"
 #include "target/model.h"
