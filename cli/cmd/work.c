@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cmd/work.h"
+#include "report/json.h"
 #include "report/output.h"
 #include "report/words.h"
 

@@ -85,12 +85,14 @@ static int look_up(struct program *p, const char *name, size_t len, char letter,
 			       name);
 	else
 		(void)snprintf(w->text, sizeof(w->text), "-%c", letter);
-	w->base = cmd ? cmd->values : NULL;
-	w->opt = find(cmd ? cmd->opts : NULL, name, len, letter);
-	if (!w->opt)
-		w->opt = find(cmd ? cmd->more_opts : NULL, name, len, letter);
-	if (w->opt)
-		return 0;
+	if (cmd && cmd->values) {
+		w->base = cmd->values;
+		w->opt = find(cmd->opts, name, len, letter);
+		if (!w->opt)
+			w->opt = find(cmd->more_opts, name, len, letter);
+		if (w->opt)
+			return 0;
+	}
 	w->base = p;
 	w->opt = find(common_opts, name, len, letter);
 	if (!w->opt)

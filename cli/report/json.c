@@ -9,6 +9,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
+#include "report/words.h"
 
 void json_done(int failed)
 {
@@ -110,7 +111,7 @@ void out_json(struct ctl *ctl, json_object *result)
 	ctl->replied = true;
 }
 
-json_object *nodes_json(const uint64_t bytes[NODES])
+json_object *nodes_json(const uint64_t *bytes)
 {
 	json_object *list = json_object_new_array(), *o;
 

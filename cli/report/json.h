@@ -11,8 +11,6 @@
 
 #include <json.h>
 
-#include "report/words.h"
-
 struct ctl;
 struct gmem_error;
 
@@ -50,7 +48,7 @@ json_object *json_problem(const char *code, const char *reason,
 			  const char *text, const char *remedy);
 json_object *json_error(const struct gmem_error *err);
 
-/* The nodes that have any of @bytes. */
-json_object *nodes_json(const uint64_t bytes[NODES]);
+/* The nodes that have any of @bytes, of which there are NODES. */
+json_object *nodes_json(const uint64_t *bytes);
 
 #endif

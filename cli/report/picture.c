@@ -7,8 +7,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/json.h"
 #include "report/output.h"
 #include "report/picture.h"
+#include "report/words.h"
 #include "table/array.h"
 
 #define ROWS 16

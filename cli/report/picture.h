@@ -8,7 +8,7 @@
 
 #include <gmem.h>
 
-#include "report/json.h"
+struct json_object;
 
 struct picture {
 	struct gmem *g;
@@ -22,7 +22,7 @@ struct picture {
 /* Both: 0, or -errno in @err. */
 int picture_print(const struct picture *p, struct gmem_error *err);
 /* Adds an object for each run to @list. */
-int picture_runs(const struct picture *p, json_object *list,
+int picture_runs(const struct picture *p, struct json_object *list,
 		 struct gmem_error *err);
 
 #endif

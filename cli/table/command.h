@@ -36,7 +36,7 @@ struct cmd {
 	const char *text;	     /* paragraphs for --help; NULL = none */
 	const struct opt *opts;	     /* .name NULL ends it; NULL = none */
 	const struct opt *more_opts; /* those it shares with another command */
-	void *values;		     /* the struct that they set, all zero */
+	void *values;		     /* the struct that they set; NULL = none */
 	const struct cmd *const *subs; /* NULL ends it; NULL = none */
 	/* Words of its language, NULL past the last; NULL = none. */
 	const struct cmd_word *(*word)(size_t index);

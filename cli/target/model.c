@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/json.h"
 #include "report/output.h"
 #include "table/array.h"
 #include "target/model.h"

@@ -8,9 +8,8 @@
 
 #include <gmem_model.h>
 
-#include "report/json.h"
-
 struct ctl;
+struct json_object;
 
 #define MODEL_DEFAULT GMEM_MODEL_NEWEST
 /* Nodes of the model's machine. */
@@ -40,6 +39,6 @@ const char *model_machine(const struct ctl *ctl);
 void model_note(const struct ctl *ctl);
 /* The member "model"; and why what is this machine's is absent with it. */
 #define MODEL_STANDS_IN "a model stands in for it"
-void model_json(const struct ctl *ctl, json_object *to);
+void model_json(const struct ctl *ctl, struct json_object *to);
 
 #endif

@@ -9,6 +9,7 @@
 #include <gmem_numa.h>
 
 #include "report/error.h"
+#include "report/words.h"
 #include "target/model.h"
 #include "target/policy.h"
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "report/error.h"
+#include "report/json.h"
 #include "report/output.h"
 #include "target/priv.h"
 #include "target/target.h"

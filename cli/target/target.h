@@ -9,10 +9,10 @@
 
 #include <gmem.h>
 
-#include "report/json.h"
 #include "table/option.h"
 
 struct ctl;
+struct json_object;
 
 /* The first member of the values of such a command. */
 struct target_args {
@@ -50,7 +50,8 @@ int target_open(struct ctl *ctl, const struct target_args *a,
 #define TARGET_WHY 200
 int target_copy(pid_t pid, int fd, char why[TARGET_WHY]);
 /* The command's object with the members that name the target. */
-json_object *target_json(const struct ctl *ctl, const struct target_args *a,
-			 const struct target *t);
+struct json_object *target_json(const struct ctl *ctl,
+				const struct target_args *a,
+				const struct target *t);
 
 #endif

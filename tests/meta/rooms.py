@@ -10,6 +10,8 @@ ROOMS = ["program", "cmd", "target", "report", "table"]
 SKIPPED = {("program", "cmd")}
 # A folder, but for that of the commands, is read at one look.
 FILES = 12
+# Each command reports, so that one header is that of about half of the files.
+MOST = 0.6
 
 
 def sources():
@@ -26,7 +28,7 @@ def included(path):
 
 def every_file_is_in_a_room():
     for path in meta.files("cli/**/*.[ch]"):
-        if path.parts[1] not in ROOMS + ["conform", "conform.c"]:
+        if path.parts[1] not in ROOMS:
             yield f"{path} is in none of the rooms {', '.join(ROOMS)}"
 
 
@@ -63,7 +65,7 @@ def no_header_is_for_most_files():
     count = collections.Counter(header for path in code
                                 for header in set(included(path)))
     for header, n in count.items():
-        if 2 * n > len(code):
+        if n > MOST * len(code):
             yield f"{header} is included by {n} of {len(code)} files"
 
 

@@ -11,6 +11,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
+#include "table/array.h"
 #include "table/command.h"
 #include "target/priv.h"
 #include "target/vm.h"
@@ -233,10 +234,10 @@ static int unusable(struct ctl *ctl, const struct gmem_error *err)
 static int run_on(struct report *r, struct gmem_vm *vm)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	const char *name = model_name(r->ctl);
+	const char *model = model_name(r->ctl);
 	struct conform_kernel kernel = {
 		.device = vm_device(r->ctl),
-		.model = name ? vm : NULL,
+		.model = model ? vm : NULL,
 		.machine = r->ctl->kvm->model.machine,
 	};
 	struct conform *c;
@@ -244,7 +245,7 @@ static int run_on(struct report *r, struct gmem_vm *vm)
 	int status;
 
 	(void)uname(&u);
-	kernel.release = name ? name : u.release;
+	kernel.release = model ? model : u.release;
 	status = conform_open(&kernel, &c);
 	if (status < 0)
 		return system_error(r->ctl, -status, "%s", kernel.device);
@@ -252,7 +253,7 @@ static int run_on(struct report *r, struct gmem_vm *vm)
 	if (!status && conform_learn(c) < 0) {
 		(void)refuse(&err, -EOPNOTSUPP, GMEM_REASON_NO_GUEST_MEMFD,
 			     "%s %s has no VM type that can bind a guest_memfd",
-			     name ? "model" : "kernel", kernel.release);
+			     model ? "model" : "kernel", kernel.release);
 		status = unusable(r->ctl, &err);
 	} else if (!status) {
 		status = run_all(r, c, kernel.release);
