@@ -47,10 +47,10 @@ struct opt {
 	uint64_t bits;		   /* OPT_BITS */
 	const char *const *values; /* what OPT_TEXT may be; NULL ends it */
 	const char *without;	   /* its value where none follows with '=' */
-	uint32_t names;		   /* what it may be besides: a GMEM_NAME_* */
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */
 	bool required;		   /* the command is refused without it */
+	uint8_t names; /* what OPT_TEXT may be besides: a GMEM_NAME_* */
 };
 
 #endif
