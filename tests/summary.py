@@ -5,6 +5,10 @@
 Cases are the lines that cmocka and TAP print for each; a program that prints
 neither is one case.  Ends with what was skipped, a line for each reason, with
 what failed and how to run it alone, and with "N passed, N failed, N skipped".
+
+A case that no machine and no configuration could run with this kernel or build
+is not applicable, "[  N/A     ] WHY" before cmocka's line and "# n/a: WHY" in
+TAP: it is neither counted nor listed.
 """
 import collections
 import pathlib
@@ -18,29 +22,33 @@ TAIL = 60
 NAMED = 3
 
 # Lines that say nothing about a failure.
-QUIET = r"\[ +(RUN|OK|REASON|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b|# running "
+QUIET = r"\[ +(RUN|OK|REASON|N/A|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b|# running "
 
 
 def cases(output):
     """Yields (name, result, reason) of each case in a program's output."""
     running = reason = ""
+    skip = "skipped"
     for line in output.splitlines():
-        m = re.match(r"\[ +(RUN|REASON) +\] (.*)", line)
+        m = re.match(r"\[ +(RUN|REASON|N/A) +\] (.*)", line)
         if m and m[1] == "RUN":
             running = m[2]
         elif m:
             reason = m[2]
+            skip = "not applicable" if m[1] == "N/A" else "skipped"
         m = re.match(r"\[ +(OK|FAILED|SKIPPED) +\] (.*)", line)
         if m and m[2] == running:  # cmocka lists some again at the end
-            result = {"OK": "passed", "FAILED": "failed"}.get(m[1], "skipped")
+            result = {"OK": "passed", "FAILED": "failed"}.get(m[1], skip)
             yield m[2], result, reason
             running = reason = ""
-        m = re.match(r"(not )?ok\b[ \d]*(?:- )?(.*?)(?: # SKIP ?(.*))?$", line)
+            skip = "skipped"
+        m = re.match(r"(not )?ok\b[ \d]*(?:- )?(.*?)"
+                     r"(?: # (SKIP|n/a:) ?(.*))?$", line)
         if m:
             result = "failed" if m[1] else "passed"
-            if m[3] is not None:
-                result = "skipped"
-            yield m[2], result, m[3]
+            if m[3]:
+                result = "skipped" if m[3] == "SKIP" else "not applicable"
+            yield m[2], result, m[4]
 
 
 def endings(log):
@@ -122,4 +130,5 @@ def main():
           f"{count['skipped']} skipped")
 
 
-main()
+if __name__ == "__main__":
+    main()
