@@ -3,18 +3,23 @@
 """summary.py JUNIT LOG: reads both files of a ctest run; reports case by case.
 
 Cases are the lines that cmocka and TAP print for each; a program that prints
-neither is one case.  Ends with "N passed, N failed, N skipped".
+neither is one case.  Ends with what was skipped, a line for each reason, with
+what failed and how to run it alone, and with "N passed, N failed, N skipped".
 
 A case that no machine and no configuration could run with this kernel or build
 is not applicable, "[  N/A     ] WHY" before cmocka's line and "# n/a: WHY" in
 TAP: it is neither counted nor listed.
 """
 import collections
+import pathlib
 import re
 import sys
 import xml.etree.ElementTree
 
 TAIL = 60
+
+# So many tests are named with a reason why cases were skipped.
+NAMED = 3
 
 # Lines that say nothing about a failure.
 QUIET = r"\[ +(RUN|OK|REASON|N/A|SKIPPED) +\]|\[(=+|  PASSED  )\]|ok\b|# running "
@@ -86,26 +91,41 @@ def program(case):
     return found
 
 
+def skips(skipped):
+    """Yields a line for each reason of {reason: {test: cases}}."""
+    for reason, tests in sorted(skipped.items()):
+        names = sorted(tests)
+        if len(names) > NAMED:
+            names[NAMED:] = [f"and {len(names) - NAMED} more"]
+        yield f"skipped: {reason} ({sum(tests.values())}: {', '.join(names)})"
+
+
 def main():
     count = collections.Counter()
-    skipped = collections.Counter()
+    skipped = collections.defaultdict(collections.Counter)
+    broken = []
     ended = endings(sys.argv[2])
+    preset = pathlib.Path(sys.argv[1]).parent.name
     for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
         found = program(case)
+        test = case.get("name")
         failed = [name for name, result, _ in found if result == "failed"]
         for _, result, reason in found:
             count[result] += 1
             if result == "skipped":
-                skipped[case.get("name"), reason or "no reason given"] += 1
+                skipped[reason or "no reason given"][test] += 1
         if failed:
+            pattern = test.replace(".", "[.]")
+            print(f"output of {test}:")
             said = (case.findtext("system-out") or "").splitlines()
             said = [line for line in said if not re.match(QUIET, line)]
             for line in said[-TAIL:]:
                 print("  | " + line)
-            print("failed:", " ".join([case.get("name"), *failed]).strip() +
-                  ending(case, ended.get(case.get("name"))))
-    for (name, reason), n in sorted(skipped.items()):
-        print(f"skipped: {name} ({n}): {reason}")
+            broken += ["failed: " + " ".join([test, *failed]).strip() +
+                       ending(case, ended.get(test)),
+                       f"  alone: tests/run {preset} -R '^{pattern}$'"]
+    for line in [*skips(skipped), *broken]:
+        print(line)
     print(f"{count['passed']} passed, {count['failed']} failed, "
           f"{count['skipped']} skipped")
 

@@ -51,7 +51,8 @@ def test(name, status, output):
 
 def said(*tests):
     with tempfile.TemporaryDirectory() as folder:
-        junit = os.path.join(folder, "junit.xml")
+        os.mkdir(os.path.join(folder, "dev"))  # the preset
+        junit = os.path.join(folder, "dev", "junit.xml")
         with open(junit, "w", encoding="utf-8") as f:
             f.write("<testsuite>" + "".join(tests) + "</testsuite>")
         return meta.output(sys.executable, "-B",
@@ -66,28 +67,39 @@ def expect(want, *tests):
 
 
 def what_does_not_apply_is_neither_counted_nor_listed_cmocka():
-    yield from expect(["failed: live/file five",
-                       "skipped: live/file (1): no reason given",
-                       "skipped: live/file (1): numa: one NUMA node",
+    yield from expect(["skipped: no reason given (1: live/file)",
+                       "skipped: numa: one NUMA node (1: live/file)",
+                       "failed: live/file five",
+                       "  alone: tests/run dev -R '^live/file$'",
                        "1 passed, 1 failed, 2 skipped"],
                       test("live/file", "fail", CMOCKA))
 
 
 def what_does_not_apply_is_neither_counted_nor_listed_tap():
-    yield from expect(["failed: conform/7.3 five [fd: dup]",
-                       "skipped: conform/7.3 (1): one NUMA node",
+    yield from expect(["skipped: one NUMA node (1: conform/7.3)",
+                       "failed: conform/7.3 five [fd: dup]",
+                       "  alone: tests/run dev -R '^conform/7[.]3$'",
                        "2 passed, 1 failed, 1 skipped"],
                       test("conform/7.3", "fail", TAP))
 
 
 def a_program_of_which_nothing_applies_counts_nothing():
-    yield from expect(["skipped: live/vm (1): kvm: none",
+    yield from expect(["skipped: kvm: none (1: live/vm)",
                        "1 passed, 0 failed, 1 skipped"],
                       test("live/map", "notrun", NOTHING),
                       test("live/vm", "notrun", SKIPPED),
                       test("unit/none", "run", "said nothing\n"))
 
 
+def a_reason_is_one_line_however_many_tests_skipped_for_it():
+    yield from expect(["skipped: kvm: none (5: live/a, live/b, live/c, "
+                       "and 2 more)",
+                       "0 passed, 0 failed, 5 skipped"],
+                      *(test(f"live/{name}", "notrun", SKIPPED)
+                        for name in "edcba"))
+
+
 meta.run(what_does_not_apply_is_neither_counted_nor_listed_cmocka,
          what_does_not_apply_is_neither_counted_nor_listed_tap,
-         a_program_of_which_nothing_applies_counts_nothing)
+         a_program_of_which_nothing_applies_counts_nothing,
+         a_reason_is_one_line_however_many_tests_skipped_for_it)
