@@ -8,7 +8,7 @@ import platform
 import resource
 import tempfile
 
-from ctl import ACCESS, Case, FAILED, OK, UNSUPPORTED, USAGE
+from ctl import ACCESS, CHECK, Case, FAILED, OK, PAGE, UNSUPPORTED, USAGE
 from ctl import ctl, drop_override, main
 
 GOOD = r"""
@@ -380,6 +380,50 @@ class DryRun(Batch):
             "[not-bound]",
             *DRY,
         )
+
+
+class Part(Batch):
+    """What a command did before it failed is told."""
+
+    def part(self, text, command, says, done, *args, data=""):
+        with tempfile.NamedTemporaryFile("w", suffix=".batch") as f:
+            f.write(text)
+            f.flush()
+            line = text.count("\n") + 1
+            r = ctl("batch", *args, f.name, input=data)
+            j = ctl("batch", "--json", *args, f.name, input=data)
+            dry = ctl("batch", "--dry-run", *args, f.name, input=data)
+        self.assertEqual((r.returncode, j.returncode), (CHECK, CHECK))
+        first, second = r.stderr.splitlines()
+        at = f"gmemctl: batch: {f.name}:{line}: "
+        self.assertTrue(first.startswith(f"{at}{command}: "), first)
+        self.assertEqual(second, at + says)
+        value = self.valid(j.stdout, "batch")
+        self.assertEqual(value["error"]["done"], done)
+        self.assertEqual(value["error"]["line"], line)
+        return dry
+
+    def test_load(self):
+        text = "create x 8K shared\nload x 8188 /dev/stdin"
+        dry = self.part(text, "load", "loaded 4 of 4", 4, "--model=7.3", data="x" * 9)
+        self.ended(dry, OK)
+
+    def test_write(self):
+        size = 4 * PAGE
+        text = f"create x {size} shared\nbind x 0 0\n"
+        text += f"private x {2 * PAGE} {PAGE}\n"
+        text += f'write x {2 * PAGE - 4} "0123456789"'
+        private = ("--model=inplace", "--vm-type", "sw-protected")
+        dry = self.part(text, "write", "written 4 of 10", 4, *private)
+        # It did nothing, not even a part.
+        self.ended(dry, FAILED, "[private]")
+        self.assertEqual(len(dry.stderr.splitlines()), 1)
+
+    def test_nothing_of_it(self):
+        text = CREATE + "populate x 0 4M"
+        self.assertEqual(self.refused(text, FAILED, "", "--model=7.3")["done"], 0)
+        text = CREATE + "attributes x 0 4M"
+        self.assertNotIn("done", self.refused(text, FAILED, "", "--model=7.3"))
 
 
 class Real(Batch):

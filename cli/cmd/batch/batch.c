@@ -54,13 +54,23 @@ static void end_syntax(struct batch *b, struct end *end, const char *problem)
 			    "see gmemctl batch --help"));
 }
 
-static void end_refused(struct batch *b, struct end *end, const char *what)
+/* The command may have done a part of its work, which is then told too. */
+static void end_refused(struct batch *b, struct end *end, const struct op *op)
 {
-	char text[1024];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%s: ", what);
+	bool part = op->verb->done && b->err.done && !b->dry;
+	json_object *error = json_error(&b->err);
+	char text[1024], done[SIZE_TEXT], len[SIZE_TEXT];
+	size_t n = (size_t)snprintf(text, sizeof(text),
+				    "%s: ", op->verb->word.name);
 
 	(void)gmem_strerror(&b->err, text + n, sizeof(text) - n);
-	end_at(b, end, exit_of(&b->err), text, json_error(&b->err));
+	if (op->verb->done)
+		json_u64(error, "done", part ? b->err.done : 0);
+	end_at(b, end, part ? CTL_CHECK : exit_of(&b->err), text, error);
+	if (part)
+		message(b->ctl, "%s:%lu: %s %s of %s", b->file, b->line,
+			op->verb->done, size_text(b->err.done, done),
+			size_text(op->len, len));
 }
 
 static int no_memory(struct batch *b)
@@ -132,7 +142,7 @@ static void do_line(struct batch *b, char *line, size_t len,
 	b->result = NULL;
 	if (r < 0) {
 		json_object_put(result);
-		end_refused(b, end, op.verb->word.name);
+		end_refused(b, end, &op);
 	} else {
 		end_line(b, &op, again, len, results, result);
 	}

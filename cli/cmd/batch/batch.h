@@ -94,6 +94,7 @@ struct verb {
 	uint64_t flags; /* which of those */
 	const struct batch_word *words; /* more such words; NULL = none */
 	int (*call)(struct batch *b, struct op *op);
+	const char *done; /* to memory, in the past: "loaded"; NULL = nothing */
 	const char *unchecked; /* what a dry run leaves out; NULL = nothing */
 	/* After it, keeps names and slots true; NULL = no change; -ENOMEM. */
 	int (*commit)(struct batch *b, const struct op *op);
