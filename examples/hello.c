@@ -65,5 +65,9 @@ out:
 	/* Takes mapping, file and VM down, in the right order. */
 	if (gmem_vm_destroy(vm, &err) < 0)
 		status = failed("take it down", &err);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "hello: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }
