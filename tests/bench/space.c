@@ -260,7 +260,7 @@ int main(void)
 	printf("placement of 8192 pages with holes between\n");
 	look();
 	if (gmem_vm_destroy(vm, &err) < 0)
-		die("taking down");
+		die("destroying the VM");
 	bench_end();
 	return 0;
 }
