@@ -179,7 +179,7 @@ static int convert(struct machine *m, const struct request *q)
 		return failed("look up the attributes", &err);
 	if (run == q->len && !!is == q->private) {
 		/* The guest would fault again and again. */
-		printf("  %s: it is so\n",
+		printf("  %s: it already is\n",
 		       q->fault ? "refused" : "nothing to do");
 		return q->fault;
 	}
