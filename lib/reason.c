@@ -252,7 +252,8 @@ static const struct {
 		"note the VMM's own slots with gmem_slot_note(3)",
 	},
 	[GMEM_REASON_NOT_BOUND] = {
-		"not-bound", -EINVAL, "bind the range first",
+		"not-bound", -EINVAL,
+		"bind the range first, or name a slot that exists",
 	},
 	[GMEM_REASON_NOTED_SLOT] = {
 		"noted-slot", -EINVAL,
@@ -381,7 +382,7 @@ static const struct {
 		"raise RLIMIT_NPROC or the pids limit of the cgroup",
 	},
 	[GMEM_REASON_INPUT] = {
-		"input", 0, "pass a descriptor that can be read",
+		"input", 0, "pass a file, pipe or socket that can be read",
 	},
 	[GMEM_REASON_INPUT_SHORT] = {
 		"input-short", -ENODATA,
