@@ -20,13 +20,13 @@ here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
 """
 
 GLANCE = """
-*guest_memfd in VMs*: which of the types default and sw-protected have it; before
-6.18, VMs of the default type have none. *private memory*: VMs of type sw-protected, which
-need no special hardware and which distributions leave out; SEV-SNP and TDX were
-not tried. *guest RAM*: what a vCPU runs from when something else is at
-`userspace_addr`. *NUMA policy*: whether a page is allocated on the node that
-`mbind` names. *residency*: whether `cachestat` counts exactly the pages that are
-allocated. *tests*: passed / failed / skipped.
+*guest_memfd in VMs*: which of the types default and sw-protected have it;
+before 6.18, VMs of the default type have none. *private memory*: VMs of type
+sw-protected, which need no special hardware and which distributions leave out;
+SEV-SNP and TDX were not tried. *guest RAM*: what a vCPU runs from when
+something else is at `userspace_addr`. *NUMA policy*: whether a page is
+allocated on the node that `mbind` names. *residency*: whether `cachestat`
+counts exactly the pages that are allocated. *tests*: passed / failed / skipped.
 """
 
 ANSWERS = """
@@ -52,8 +52,8 @@ RESULTS = """
 
 All that `tests/vm/inside` runs: the live tests, those of `tests/vm`, `gmemctl
 conform`, the random calls, examples and gmemctl. A skipped test needs something
-that the kernel lacks by the tables above; `tests/vm/suite` has the list of tests
-that must not be skipped.
+that the kernel lacks by the tables above; `tests/vm/suite` has the list of
+tests that must not be skipped.
 """
 
 
