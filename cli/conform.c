@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* gmemctl conform: runs the cases of conform/ and tells of each. */
-#include <fcntl.h>
+/* gmemctl conform: runs the cases of conform/ and says what each found. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
+#include <conform.h>
+
 #include "cmd.h"
-#include "conform/conform.h"
 
 struct args {
 	bool list;
@@ -18,17 +19,14 @@ const struct opt conform_opts[] = {
 	{ .name = NULL },
 };
 
-enum result {
-	RESULT_OK,
-	RESULT_SKIPPED,
-	RESULT_FAILED,
-	RESULTS,
-};
-
-static const char *const result_names[] = {
-	[RESULT_OK] = "ok",
-	[RESULT_SKIPPED] = "skipped",
-	[RESULT_FAILED] = "failed",
+/* As "result" of a case, and the key of their number. */
+static const struct {
+	const char *name, *key;
+} results[] = {
+	[CONFORM_OK] = { "ok", "ok" },
+	[CONFORM_SKIPPED] = { "skipped", "skipped" },
+	[CONFORM_FAILED] = { "failed", "failed" },
+	[CONFORM_NOT_APPLICABLE] = { "not-applicable", "not_applicable" },
 };
 
 struct report {
@@ -36,7 +34,8 @@ struct report {
 	char **words; /* which cases */
 	int n_words;  /* 0 = all */
 	json_object *cases;
-	unsigned int count[RESULTS];
+	unsigned int count[CONFORM_RESULTS];
+	unsigned int number; /* of those that have ended */
 };
 
 /* ------------------------------------------------------------ selection -- */
@@ -55,8 +54,9 @@ static bool is_meant(const struct conform_case *t, const char *word)
 	return meant;
 }
 
-static bool selected(const struct report *r, const struct conform_case *t)
+static bool selected(void *arg, const struct conform_case *t)
 {
+	const struct report *r = arg;
 	bool meant = r->n_words == 0;
 
 	for (int i = 0; !meant && i < r->n_words; i++)
@@ -65,7 +65,7 @@ static bool selected(const struct report *r, const struct conform_case *t)
 }
 
 /* The next selected case from *@index on, which goes behind it. */
-static const struct conform_case *next(const struct report *r, size_t *index)
+static const struct conform_case *next(struct report *r, size_t *index)
 {
 	const struct conform_case *t;
 
@@ -75,7 +75,7 @@ static const struct conform_case *next(const struct report *r, size_t *index)
 	return t;
 }
 
-static size_t number_of(const struct report *r)
+static size_t number_of(struct report *r)
 {
 	size_t n = 0;
 
@@ -113,97 +113,84 @@ static json_object *case_json(const struct conform_case *t)
 	return o;
 }
 
-static void tell_json(struct report *r, const struct conform_case *t,
-		      enum result result, const char *difference,
-		      const char *text)
+static void tell_json(struct report *r, const struct conform_report *of)
 {
-	json_object *o = case_json(t);
+	json_object *o = case_json(of->of);
 
-	json_text(o, "result", result_names[result], "");
-	json_text(o, "difference", difference, "none is known here");
-	json_text(o, "message", text, "behaves as documented");
+	json_text(o, "result", results[of->result].name, "");
+	json_text(o, "difference", of->difference, "none is known here");
+	json_text(o, "message", of->text, "behaves as documented");
 	json_object_array_add(r->cases, o);
 }
 
-static void tell_tap(const struct conform_case *t, enum result result,
-		     unsigned int number, const char *difference,
-		     const char *text)
+static void tell_tap(const struct report *r, const struct conform_report *of)
 {
-	printf("%sok %u - %s [%s]", result == RESULT_FAILED ? "not " : "",
-	       number, t->name, t->row);
-	if (result == RESULT_SKIPPED)
-		printf(" # SKIP %s", text);
-	else if (difference)
-		printf(" # differs: %s", difference);
+	bool failed = of->result == CONFORM_FAILED;
+
+	printf("%sok %u - %s [%s]", failed ? "not " : "", r->number,
+	       of->of->name, of->of->row);
+	if (of->result == CONFORM_SKIPPED)
+		printf(" # SKIP %s", of->text);
+	else if (of->result == CONFORM_NOT_APPLICABLE)
+		printf(" # n/a: %s", of->text);
+	else if (of->difference)
+		printf(" # differs: %s", of->difference);
 	putchar('\n');
-	if (result == RESULT_FAILED)
-		printf("# %s\n", text);
+	if (failed)
+		printf("# %s\n", of->text);
 	(void)fflush(stdout);
 }
 
-static void run_case(struct report *r, struct conform *c,
-		     const struct conform_case *t, unsigned int number)
+static void tell(void *arg, const struct conform_report *of)
 {
-	const char *text = conform_lack(c, t), *difference = NULL;
-	enum result result = RESULT_SKIPPED;
+	struct report *r = arg;
 
-	if (!text) {
-		difference = conform_difference(c, t->name);
-		conform_run(c, t);
-		result =
-			!*c->failure == !difference ? RESULT_OK : RESULT_FAILED;
-		text = *c->failure ? c->failure : NULL;
-		if (result == RESULT_FAILED && !text)
-			text = "behaves as documented after all";
-	}
-	r->count[result]++;
+	r->number++;
+	r->count[of->result]++;
 	if (r->cases)
-		tell_json(r, t, result, difference, text);
+		tell_json(r, of);
 	else
-		tell_tap(t, result, number, difference, text);
+		tell_tap(r, of);
 }
 
-static void end_json(const struct report *r, const struct conform *c)
+static void end_json(const struct report *r, const char *release)
 {
 	json_object *o = json_new(r->ctl);
-	bool model = c->model;
 
 	model_json(r->ctl, o);
-	json_text(o, "kernel", model ? NULL : strchr(c->where, ' ') + 1,
+	json_text(o, "kernel", *r->ctl->model.name ? NULL : release,
 		  MODEL_STANDS_IN);
-	for (size_t i = 0; i < RESULTS; i++)
-		json_u64(o, result_names[i], r->count[i]);
+	for (size_t i = 0; i < CONFORM_RESULTS; i++)
+		json_u64(o, results[i].key, r->count[i]);
 	json_object_object_add(o, "cases", r->cases);
 	out_json(r->ctl, o);
 }
 
-static int run_all(struct report *r, struct conform *c)
+static int run_all(struct report *r, struct conform *c, const char *release)
 {
-	const struct conform_case *t;
-	unsigned int number = 0;
-
 	if (r->ctl->json) {
 		r->cases = json_object_new_array();
 	} else {
 		puts("TAP version 13");
-		if (c->model)
+		if (*r->ctl->model.name)
 			model_note(r->ctl);
 		else
-			printf("# %s\n", c->where);
+			printf("# kernel %s\n", release);
 		printf("1..%zu\n", number_of(r));
 	}
-	for (size_t at = 0; (t = next(r, &at));)
-		run_case(r, c, t, ++number);
+	conform_run(c, selected, tell, r);
 	if (r->cases)
-		end_json(r, c);
+		end_json(r, release);
 	else
-		printf("# %u as documented, %u otherwise, %u skipped\n",
-		       r->count[RESULT_OK], r->count[RESULT_FAILED],
-		       r->count[RESULT_SKIPPED]);
-	return r->count[RESULT_FAILED] ? CTL_CHECK : CTL_OK;
+		printf("# %u as documented, %u otherwise, %u skipped, "
+		       "%u not applicable\n",
+		       r->count[CONFORM_OK], r->count[CONFORM_FAILED],
+		       r->count[CONFORM_SKIPPED],
+		       r->count[CONFORM_NOT_APPLICABLE]);
+	return r->count[CONFORM_FAILED] ? CTL_CHECK : CTL_OK;
 }
 
-static int list(const struct report *r)
+static int list(struct report *r)
 {
 	json_object *cases = json_object_new_array(), *o;
 	const struct conform_case *t;
@@ -234,45 +221,35 @@ static int unusable(struct ctl *ctl, const struct gmem_error *err)
 	return vm_failed(ctl, err);
 }
 
-static const char *name_kernel(const struct ctl *ctl, char *buf, size_t size)
-{
-	struct utsname u;
-
-	(void)uname(&u);
-	if (*ctl->model.name)
-		(void)snprintf(buf, size, "model %s", ctl->model.name);
-	else
-		(void)snprintf(buf, size, "kernel %s", u.release);
-	return buf;
-}
-
 /* A VM shows that KVM can be used, and leads to the model's kernel. */
 static int run_on(struct report *r, struct gmem_vm *vm)
 {
-	const char *path = r->ctl->device ? r->ctl->device : "/dev/kvm";
 	struct gmem_error err = { .sz = sizeof(err) };
-	static struct conform c;
-	char where[80];
+	const struct model *model = &r->ctl->model;
+	struct conform_kernel kernel = {
+		.device = r->ctl->device ? r->ctl->device : "/dev/kvm",
+		.model = *model->name ? vm : NULL,
+		.machine = model->machine,
+	};
+	struct conform *c;
+	struct utsname u;
 	int status;
 
-	c.where = name_kernel(r->ctl, where, sizeof(where));
-	c.sys = gmem__vm_sys(vm, &c.priv);
-	c.model = *r->ctl->model.name ? vm : NULL;
-	c.device = c.sys->open(c.priv, path, O_RDWR | O_CLOEXEC);
-	if (c.device < 0)
-		return system_error(r->ctl, -c.device, "%s", path);
+	(void)uname(&u);
+	kernel.release = *model->name ? model->name : u.release;
+	status = conform_open(&kernel, &c);
+	if (status < 0)
+		return system_error(r->ctl, -status, "%s", kernel.device);
 	status = priv_drop(r->ctl);
-	if (!status)
-		conform_learn(&c);
-	if (!status && !(c.have & NEED_GMEM)) {
+	if (!status && conform_learn(c) < 0) {
 		(void)refuse(&err, -EOPNOTSUPP, GMEM_REASON_NO_GUEST_MEMFD,
-			     "%s has no VM type that can bind a guest_memfd",
-			     where);
+			     "%s %s has no VM type that can bind a guest_memfd",
+			     *model->name ? "model" : "kernel", kernel.release);
 		status = unusable(r->ctl, &err);
 	} else if (!status) {
-		status = run_all(r, &c);
+		status = run_all(r, c, kernel.release);
 	}
-	(void)c.sys->close(c.priv, c.device);
+	conform_close(c);
 	return status;
 }
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
-#include "conform.h"
+#include "case.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -32,7 +32,7 @@ static int shared_file(struct conform *c)
 
 static int private_file(struct conform *c)
 {
-	return c_create(c, c_vm(c, 0), PAGES * c->page, GMEM__FLAG_MMAP);
+	return c_create(c, c_vm(c, 0), PAGES * c->page, UAPI_FLAG_MMAP);
 }
 
 static void without_mmap(struct conform *c)
@@ -41,7 +41,7 @@ static void without_mmap(struct conform *c)
 
 	IS(map(c, c_create(c, vm, PAGES * c->page, 0), RW, MAP_SHARED),
 	   -ENODEV);
-	IS(map(c, c_create(c, vm, PAGES * c->page, GMEM__FLAG_INIT_SHARED), RW,
+	IS(map(c, c_create(c, vm, PAGES * c->page, UAPI_FLAG_INIT_SHARED), RW,
 	       MAP_SHARED),
 	   -ENODEV);
 }
@@ -132,10 +132,10 @@ static void private_by_system_call(struct conform *c)
 	unsigned char *p, byte = 1;
 
 	IS(c_view(c, private_file(c), &p), 0);
-	IS(c_read(c, &byte, p, 1), -EFAULT);
-	IS(c_write(c, p, &byte, 1), -EFAULT);
-	IS(c->sys->madvise(c->priv, p, c->page, MADV_POPULATE_READ), -EFAULT);
-	IS(c->sys->madvise(c->priv, p, c->page, MADV_POPULATE_WRITE), -EFAULT);
+	IS(c_copy_from(c, &byte, p, 1), -EFAULT);
+	IS(c_copy_to(c, p, &byte, 1), -EFAULT);
+	IS(c_madvise(c, p, c->page, MADV_POPULATE_READ), -EFAULT);
+	IS(c_madvise(c, p, c->page, MADV_POPULATE_WRITE), -EFAULT);
 	/* the sanitizers make mlock() a call that does nothing */
 	IS(syscall(SYS_mlock, p, c->page) < 0 ? -errno : 0, -ENOMEM);
 }
@@ -159,12 +159,11 @@ static void coherent(struct conform *c)
 	IS(c_view(c, fd, &q), 0);
 	p[5] = 0x77;
 	IS(q[5], 0x77);
-	IS(c_read(c, &byte, p + 5, 1), 1);
+	IS(c_copy_from(c, &byte, p + 5, 1), 1);
 	IS(byte, 0x77);
-	IS(c->sys->madvise(c->priv, p, c->page, MADV_DONTNEED), 0);
+	IS(c_madvise(c, p, c->page, MADV_DONTNEED), 0);
 	IS(p[5], 0x77);
-	IS(c->sys->munmap(c->priv, q, PAGES * c->page), 0);
-	c_unmap(c, q);
+	IS(c_unmap(c, q), 0);
 	IS(p[5], 0x77);
 }
 
@@ -174,14 +173,14 @@ static void good_advice(struct conform *c)
 	unsigned char *p;
 
 	IS(c_view(c, fd, &p), 0);
-	IS(c->sys->madvise(c->priv, p, 4 * c->page, MADV_POPULATE_WRITE), 0);
-	IS(c->sys->madvise(c->priv, p, 8 * c->page, MADV_POPULATE_READ), 0);
+	IS(c_madvise(c, p, 4 * c->page, MADV_POPULATE_WRITE), 0);
+	IS(c_madvise(c, p, 8 * c->page, MADV_POPULATE_READ), 0);
 	PAGES_ARE(fd, 8);
-	IS(c->sys->madvise(c->priv, p, PAGES * c->page, MADV_DONTFORK), 0);
-	IS(c->sys->madvise(c->priv, p, PAGES * c->page, MADV_DONTDUMP), 0);
-	IS(c->sys->madvise(c->priv, p, PAGES * c->page, MADV_DODUMP), 0);
+	IS(c_madvise(c, p, PAGES * c->page, MADV_DONTFORK), 0);
+	IS(c_madvise(c, p, PAGES * c->page, MADV_DONTDUMP), 0);
+	IS(c_madvise(c, p, PAGES * c->page, MADV_DODUMP), 0);
 	p[0] = 1;
-	IS(c->sys->madvise(c->priv, p, 2 * c->page, MADV_REMOVE), 0);
+	IS(c_madvise(c, p, 2 * c->page, MADV_REMOVE), 0);
 	PAGES_ARE(fd, 6);
 	IS(p[0], 0);
 }
@@ -201,10 +200,9 @@ static void idle_advice(struct conform *c)
 	p[0] = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(advice); i++) {
 		/* EINVAL for any memory if the kernel was built without it */
-		want = c->sys->madvise(c->priv, plain, c->page, advice[i]);
+		want = c_madvise(c, plain, c->page, advice[i]);
 		IS(want == 0 || want == -EINVAL, 1);
-		IS(c->sys->madvise(c->priv, p, PAGES * c->page, advice[i]),
-		   want);
+		IS(c_madvise(c, p, PAGES * c->page, advice[i]), want);
 	}
 	PAGES_ARE(fd, 1);
 }
@@ -214,9 +212,8 @@ static void bad_advice(struct conform *c)
 	unsigned char *p;
 
 	IS(c_view(c, shared_file(c), &p), 0);
-	IS(c->sys->madvise(c->priv, p, c->page, MADV_FREE), -EINVAL);
-	IS(c->sys->madvise(c->priv, p, PAGES * c->page, MADV_COLLAPSE),
-	   -EINVAL);
+	IS(c_madvise(c, p, c->page, MADV_FREE), -EINVAL);
+	IS(c_madvise(c, p, PAGES * c->page, MADV_COLLAPSE), -EINVAL);
 }
 
 static void no_msync(struct conform *c)
@@ -235,7 +232,7 @@ static void mincore_sees_touched(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	IS(c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 2 * c->page), 0);
 	p[c->page] = 1;
-	IS(c->sys->mincore(c->priv, p, PAGES * c->page, vec), 0);
+	IS(c_mincore(c, p, PAGES * c->page, vec), 0);
 	IS(vec[0] & 1, 0);
 	IS(vec[1] & 1, 1);
 	IS(vec[2] & 1, 0);

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whether a kernel behaves as documented: one list of cases, run through
- * struct gmem_sys on the real kernel and on each profile of the model.
- *
- * A case is named after what it proves and has a row: the call or object that
- * it is about and the rule of the kernel's, or several of these.  It states the
- * kernel's behaviour once; where one kernel is known to differ, differences.c
- * says so with its source, and the case must then fail there.
- */
-#ifndef GMEMCTL_CONFORM_H
-#define GMEMCTL_CONFORM_H
+/* What the cases are written with. */
+#ifndef GMEM_CONFORM_CASE_H
+#define GMEM_CONFORM_CASE_H
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
-#include <gmem_model.h>
+#include "conform.h"
+#include "uapi.h"
 
-#include "internal.h"
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SHARED (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED)
+#define SHARED (UAPI_FLAG_MMAP | UAPI_FLAG_INIT_SHARED)
 #define PAGES 16UL
 
 /* What a case needs of the kernel it runs on. */
@@ -41,13 +35,12 @@ enum {
 };
 
 struct conform {
-	const struct gmem_sys *sys;
-	void *priv;
 	int device;
-	const char *where;     /* "model 6.18", "kernel 6.18.44" */
+	char where[80];	       /* "model 6.18", "kernel 6.18.44" */
 	struct gmem_vm *model; /* NULL: the real kernel */
 	unsigned int version;  /* 618 */
 	unsigned int have;     /* NEED_* */
+	unsigned int never;    /* what no configuration of it could have */
 	bool arm64;
 	uint64_t page;
 	char failure[256]; /* "" = none so far */
@@ -67,26 +60,9 @@ struct conform {
 	unsigned char run[4096]; /* the model's struct kvm_run */
 };
 
-struct conform_case {
-	const char *row; /* "create: size; trap: size" */
-	const char *name;
-	unsigned int needs;
-	void (*run)(struct conform *c);
-};
-
 extern const struct conform_case create_cases[], fd_cases[], map_cases[],
 	policy_cases[], space_cases[], slot_cases[], attr_cases[],
-	access_cases[], place_cases[];
-
-/* run.c */
-/* The @index-th case; NULL past the last. */
-const struct conform_case *conform_case_at(size_t index);
-/* From .sys, .priv, .device and .where: what there is to run the cases on. */
-void conform_learn(struct conform *c);
-/* What @t needs and is not there, or NULL. */
-const char *conform_lack(const struct conform *c, const struct conform_case *t);
-/* Leaves what the kernel did otherwise in .failure. */
-void conform_run(struct conform *c, const struct conform_case *t);
+	access_cases[], unmerged_cases[];
 
 /* differences.c: why the case must fail there, or NULL. */
 const char *conform_difference(const struct conform *c, const char *name);
@@ -106,7 +82,38 @@ void conform_fail(struct conform *c, const char *call, long long got,
 /* An argument that is a pointer to nothing. */
 #define BAD_ADDRESS ((void *)(uintptr_t)8)
 
+/* syscall.c: >= 0 or -errno, as this machine's kernel or the model gives it */
+int c_open(struct conform *c, const char *path);
+int c_close_fd(struct conform *c, int fd);
 int c_ioctl(struct conform *c, int fd, unsigned long request, void *arg);
+int c_fstat(struct conform *c, int fd, struct stat *out);
+int c_fstatfs(struct conform *c, int fd, uint64_t *magic);
+int c_map(struct conform *c, void **addr, uint64_t len, int prot, int flags,
+	  int fd, uint64_t offset);
+int c_munmap(struct conform *c, void *addr, uint64_t len);
+int c_madvise(struct conform *c, void *addr, uint64_t len, int advice);
+int c_mincore(struct conform *c, void *addr, uint64_t len, unsigned char *vec);
+int c_mbind(struct conform *c, void *addr, uint64_t len, int mode,
+	    const unsigned long *nodes, unsigned long bits, unsigned int flags);
+int c_get_mempolicy(struct conform *c, int *mode, unsigned long *nodes,
+		    unsigned long bits, void *addr, unsigned long flags);
+int c_set_mempolicy(struct conform *c, int mode, const unsigned long *nodes,
+		    unsigned long bits);
+/* The node of the page at @addr; -ENOENT: there is none. */
+int c_node(struct conform *c, void *addr);
+int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
+		uint64_t len);
+int c_read(struct conform *c, int fd, void *to, size_t len);
+/* Pages that have memory; -ENOSYS without cachestat(2). */
+int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len);
+/*
+ * A copy by the kernel, which a fault makes -EFAULT: @len or -errno.  Within
+ * a page, or a kernel without process_vm_readv(2) copies a part.
+ */
+int64_t c_copy_from(struct conform *c, void *to, const void *from, size_t len);
+int64_t c_copy_to(struct conform *c, void *to, const void *from, size_t len);
+
+/* calls.c */
 int c_cap(struct conform *c, int fd, unsigned long cap);
 /* Closed at the end of the case. */
 int c_vm(struct conform *c, uint32_t type);
@@ -116,7 +123,7 @@ int c_file(struct conform *c);
 int c_close(struct conform *c, int fd);
 int c_bind(struct conform *c, int vm, uint32_t slot, uint64_t gpa, uint64_t len,
 	   int fd, uint64_t offset);
-int c_region2(struct conform *c, int vm, struct gmem__region2 *r);
+int c_region2(struct conform *c, int vm, struct uapi_region2 *r);
 int c_delete(struct conform *c, int vm, uint32_t slot);
 int c_attributes(struct conform *c, int vm, uint64_t gpa, uint64_t len,
 		 uint64_t attributes);
@@ -127,23 +134,14 @@ int c_mmap(struct conform *c, void **addr, uint64_t len, int prot, int flags,
 	   int fd, uint64_t offset);
 /* The whole of a file of PAGES. */
 int c_view(struct conform *c, int fd, unsigned char **p);
-void c_unmap(struct conform *c, void *addr);
-/* Pages that have memory; -ENOSYS without cachestat(2). */
-int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len);
+/* Unmaps it before that. */
+int c_unmap(struct conform *c, void *addr);
 /* Ends the case unless the whole of @fd has @want of them, if that is told. */
 #define PAGES_ARE(fd, want)                                \
 	do {                                               \
 		if (c->have & NEED_RESIDENCY)              \
 			IS(c_resident(c, fd, 0, 0), want); \
 	} while (0)
-/*
- * A copy by the kernel, which a fault makes -EFAULT: @len or -errno.  Within
- * a page, or a kernel without process_vm_readv(2) copies a part.
- */
-int64_t c_read(struct conform *c, void *to, const void *from, size_t len);
-int64_t c_write(struct conform *c, void *to, const void *from, size_t len);
-int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
-		uint64_t len);
 /* 0, or si_code of the SIGBUS; the fault must be at that very address. */
 int c_touch(unsigned char *at, bool write);
 /* A signal comes in the middle of allocating @len. */

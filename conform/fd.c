@@ -11,7 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "conform.h"
+#include "case.h"
 
 static int err(long r)
 {
@@ -22,7 +22,7 @@ static void no_read(struct conform *c)
 {
 	char byte;
 
-	IS(c->sys->read(c->priv, c_file(c), &byte, 1), -EINVAL);
+	IS(c_read(c, c_file(c), &byte, 1), -EINVAL);
 }
 
 static void no_write(struct conform *c)
@@ -69,11 +69,11 @@ static void no_sync(struct conform *c)
 
 static void size_and_mode(struct conform *c)
 {
-	struct gmem__stat st;
+	struct stat st;
 
-	IS(c->sys->fstat(c->priv, c_file(c), &st), 0);
-	IS(st.size, PAGES * c->page);
-	IS(st.mode, S_IFREG | 0600);
+	IS(c_fstat(c, c_file(c), &st), 0);
+	IS(st.st_size, PAGES * c->page);
+	IS(st.st_mode, S_IFREG | 0600);
 }
 
 static void no_block_count(struct conform *c)
@@ -89,20 +89,20 @@ static void no_block_count(struct conform *c)
 
 static void inode_of_its_own(struct conform *c)
 {
-	struct gmem__stat a, b;
+	struct stat a, b;
 
-	IS(c->sys->fstat(c->priv, c_file(c), &a), 0);
-	IS(c->sys->fstat(c->priv, c_file(c), &b), 0);
-	IS(a.ino == b.ino, 0);
+	IS(c_fstat(c, c_file(c), &a), 0);
+	IS(c_fstat(c, c_file(c), &b), 0);
+	IS(a.st_ino == b.st_ino, 0);
 }
 
 static void magic(struct conform *c)
 {
 	uint64_t m;
 
-	IS(c->sys->fstatfs(c->priv, c_file(c), &m), 0);
-	IS(m, c->version >= 619 ? GMEM__MAGIC_GUEST_MEMFD
-				: GMEM__MAGIC_ANON_INODE);
+	IS(c_fstatfs(c, c_file(c), &m), 0);
+	IS(m,
+	   c->version >= 619 ? UAPI_MAGIC_GUEST_MEMFD : UAPI_MAGIC_ANON_INODE);
 }
 
 static void resident_exact(struct conform *c)

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 /* KVM_SET_MEMORY_ATTRIBUTES by guest address. */
-#include "conform.h"
+#include "case.h"
 
-#define PRIVATE GMEM__ATTRIBUTE_PRIVATE
+#define PRIVATE UAPI_ATTRIBUTE_PRIVATE
 
-static int set(struct conform *c, int vm, const struct gmem__attributes *a)
+static int set(struct conform *c, int vm, const struct uapi_attributes *a)
 {
-	struct gmem__attributes copy = *a;
+	struct uapi_attributes copy = *a;
 
-	return c_ioctl(c, vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, &copy);
+	return c_ioctl(c, vm, UAPI_KVM_SET_MEMORY_ATTRIBUTES, &copy);
 }
 
 static void refusals(struct conform *c)
 {
-	struct gmem__attributes good = { .size = c->page,
-					 .attributes = PRIVATE };
-	struct gmem__attributes a = good;
+	struct uapi_attributes good = { .size = c->page,
+					.attributes = PRIVATE };
+	struct uapi_attributes a = good;
 	int vm = c_vm(c, 1);
 
-	IS(c_ioctl(c, vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, BAD_ADDRESS),
+	IS(c_ioctl(c, vm, UAPI_KVM_SET_MEMORY_ATTRIBUTES, BAD_ADDRESS),
 	   -EFAULT);
 	a.flags = 1;
 	IS(set(c, vm, &a), -EINVAL);

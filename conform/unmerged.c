@@ -2,9 +2,9 @@
 /* What no released kernel has: conversion in place, huge pages. */
 #include <string.h>
 
-#include "conform.h"
+#include "case.h"
 
-#define PRIVATE GMEM__ATTRIBUTE_PRIVATE
+#define PRIVATE UAPI_ATTRIBUTE_PRIVATE
 #define HUGE (2ULL << 20)
 
 static void absent(struct conform *c)
@@ -20,17 +20,17 @@ static void absent(struct conform *c)
 static int file(struct conform *c)
 {
 	uint64_t flags =
-		c->have & NEED_MERGED ? SHARED : GMEM__RFC2_SUPPORT_SHARED;
+		c->have & NEED_MERGED ? SHARED : UAPI_RFC2_SUPPORT_SHARED;
 
 	return c_create(c, c_vm(c, 1), PAGES * c->page, flags);
 }
 
 static void refusals(struct conform *c)
 {
-	struct gmem__attributes2 good = { .size = c->page,
-					  .attributes = PRIVATE };
-	struct gmem__attributes2 a = good;
-	unsigned long nr = GMEM__KVM_SET_MEMORY_ATTRIBUTES2;
+	struct uapi_attributes2 good = { .size = c->page,
+					 .attributes = PRIVATE };
+	struct uapi_attributes2 a = good;
+	unsigned long nr = UAPI_KVM_SET_MEMORY_ATTRIBUTES2;
 	int fd = file(c);
 
 	IS(c_ioctl(c, fd, nr, BAD_ADDRESS), -EFAULT);
@@ -65,8 +65,8 @@ static void vm_ioctl_is_off(struct conform *c)
 {
 	int vm = c_vm(c, 1);
 
-	IS(c_cap(c, c->device, GMEM__CAP_MEMORY_ATTRIBUTES), 0);
-	IS(c_cap(c, vm, GMEM__CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_cap(c, vm, UAPI_CAP_MEMORY_ATTRIBUTES), 0);
 	IS(c_attributes(c, vm, 0, c->page, PRIVATE), -EINVAL);
 }
 
@@ -99,13 +99,13 @@ static void later_mappings(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	IS(c_touch(p + c->page, false), 2);
 	IS(c_touch(p + 2 * c->page, false), 0);
-	IS(c_read(c, &(char){ 0 }, p, 1), -EFAULT);
+	IS(c_copy_from(c, &(char){ 0 }, p, 1), -EFAULT);
 }
 
 static void starts_as_flags_say(struct conform *c)
 {
 	int vm = c_vm(c, 1);
-	int fd = c_create(c, vm, PAGES * c->page, GMEM__FLAG_MMAP);
+	int fd = c_create(c, vm, PAGES * c->page, UAPI_FLAG_MMAP);
 	unsigned char *p;
 
 	IS(c_view(c, fd, &p), 0);
@@ -166,9 +166,9 @@ static void punch_keeps_it_private(struct conform *c)
 static uint64_t huge_flags(const struct conform *c, unsigned int log2)
 {
 	if (c->version == 612)
-		return GMEM__RFC1_HUGETLB | (uint64_t)log2
-						    << GMEM__RFC1_SIZE_SHIFT;
-	return GMEM__RFC2_HUGETLB | (uint64_t)log2 << GMEM__RFC2_SIZE_SHIFT;
+		return UAPI_RFC1_HUGETLB | (uint64_t)log2
+						   << UAPI_RFC1_SIZE_SHIFT;
+	return UAPI_RFC2_HUGETLB | (uint64_t)log2 << UAPI_RFC2_SIZE_SHIFT;
 }
 
 static uint64_t free_pages(const struct conform *c)
@@ -222,7 +222,7 @@ static void whole_huge_pages(struct conform *c)
 
 static void prefix_stays_converted(struct conform *c)
 {
-	uint64_t at = 0, flags = huge_flags(c, 21) | GMEM__RFC2_SUPPORT_SHARED;
+	uint64_t at = 0, flags = huge_flags(c, 21) | UAPI_RFC2_SUPPORT_SHARED;
 	int fd = c_create(c, c_vm(c, 1), 4 * HUGE, flags);
 	unsigned char *p;
 	void *map;
@@ -262,7 +262,7 @@ static void first_ioctls(struct conform *c)
 	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
 }
 
-const struct conform_case place_cases[] = {
+const struct conform_case unmerged_cases[] = {
 	{ "in place: ENOTTY where there is none", "in_place_absent", NEED_GMEM,
 	  absent },
 	{ "in place: its errors", "in_place_refusals", NEED_IN_PLACE,

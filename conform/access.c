@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define GPA 0x100000ULL
-#define PRIVATE GMEM__ATTRIBUTE_PRIVATE
+#define PRIVATE UAPI_ATTRIBUTE_PRIVATE
 #define UNKNOWN 0
 #define MMIO 6
 #define MEMORY_FAULT 39
@@ -25,9 +25,9 @@ static unsigned char *memory(struct conform *c, int byte)
 /* @fd in fd mode at GPA, with @other as userspace_addr. */
 static int bind_over(struct conform *c, int vm, int fd, void *other)
 {
-	struct gmem__region2 r = {
+	struct uapi_region2 r = {
 		.region = {
-			.flags = GMEM__MEM_GUEST_MEMFD,
+			.flags = UAPI_MEM_GUEST_MEMFD,
 			.guest_phys_addr = GPA,
 			.memory_size = PAGES * c->page,
 			.userspace_addr = (uintptr_t)other,
@@ -69,7 +69,7 @@ static void from_userspace_addr(struct conform *c)
 static void host_cannot_see(struct conform *c)
 {
 	int vm = c_vm(c, 0);
-	int fd = c_create(c, vm, PAGES * c->page, GMEM__FLAG_MMAP);
+	int fd = c_create(c, vm, PAGES * c->page, UAPI_FLAG_MMAP);
 	unsigned char *p, byte = 0;
 
 	IS(c_view(c, fd, &p), 0);
@@ -106,7 +106,7 @@ static void two_backings(struct conform *c)
 static void shared_from_a_mappable_file(struct conform *c)
 {
 	int vm = c_vm(c, 1);
-	int fd = c_create(c, vm, PAGES * c->page, GMEM__FLAG_MMAP);
+	int fd = c_create(c, vm, PAGES * c->page, UAPI_FLAG_MMAP);
 	unsigned char byte = 0xff, *other = memory(c, 0xee);
 
 	IS(bind_over(c, vm, fd, other), 0);
@@ -151,7 +151,7 @@ static void closed_file(struct conform *c)
 
 static void private_without_a_file(struct conform *c)
 {
-	struct gmem__region2 r = {
+	struct uapi_region2 r = {
 		.region = { .guest_phys_addr = GPA,
 			    .memory_size = c->page,
 			    .userspace_addr = (uintptr_t)memory(c, 0xee) },
@@ -251,8 +251,8 @@ static void kvm_finds_no_memory(struct conform *c)
 
 static void kvm_at_address_zero(struct conform *c)
 {
-	struct gmem__region2 r = {
-		.region = { .flags = GMEM__MEM_GUEST_MEMFD,
+	struct uapi_region2 r = {
+		.region = { .flags = UAPI_MEM_GUEST_MEMFD,
 			    .guest_phys_addr = GPA,
 			    .memory_size = LOW + c->page },
 	};

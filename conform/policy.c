@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define BITS 1024
@@ -27,7 +27,7 @@ static int bind(struct conform *c, void *p, uint64_t len, int mode,
 {
 	unsigned long nodes[WORDS] = { node };
 
-	return c->sys->mbind(c->priv, p, len, mode, nodes, BITS, flags);
+	return c_mbind(c, p, len, mode, nodes, BITS, flags);
 }
 
 /* The mode of the policy at @p, or -errno; *@nodes: its first word. */
@@ -35,7 +35,7 @@ static int policy(struct conform *c, void *p, unsigned long *nodes)
 {
 	unsigned long mask[WORDS] = { 0 };
 	int mode = -1;
-	int r = c->sys->get_mempolicy(c->priv, &mode, mask, BITS, p, 2);
+	int r = c_get_mempolicy(c, &mode, mask, BITS, p, 2);
 
 	if (nodes)
 		*nodes = mask[0];
@@ -74,8 +74,7 @@ static void in_the_file(struct conform *c)
 	IS(bind(c, p, c->page, PREFERRED, 1, 0), 0);
 	IS(policy(c, q, NULL), kept);
 	IS(policy(c, q + c->page, NULL), DEFAULT);
-	IS(c->sys->munmap(c->priv, p, PAGES * c->page), 0);
-	c_unmap(c, p);
+	IS(c_unmap(c, p), 0);
 	IS(c_view(c, fd, &p), 0);
 	IS(policy(c, p, NULL), kept);
 }
@@ -98,7 +97,7 @@ static void no_news(struct conform *c)
 static void through_an_untouchable_mapping(struct conform *c)
 {
 	unsigned char *p, *q;
-	int fd = file(c, GMEM__FLAG_MMAP);
+	int fd = file(c, UAPI_FLAG_MMAP);
 
 	IS(c_view(c, fd, &p), 0);
 	IS(c_view(c, fd, &q), 0);
@@ -124,15 +123,6 @@ static void bad_policies(struct conform *c)
 	IS(policy(c, p, NULL), DEFAULT);
 }
 
-/* The node of a touched page. */
-static int node_of(struct conform *c, void *p)
-{
-	int node = -1;
-	int r = c->sys->move_pages(c->priv, 1, &p, &node);
-
-	return r < 0 ? r : node;
-}
-
 static void present_pages_stay(struct conform *c)
 {
 	unsigned char *p;
@@ -140,7 +130,7 @@ static void present_pages_stay(struct conform *c)
 
 	IS(c_view(c, file(c, SHARED), &p), 0);
 	p[0] = 7;
-	node = node_of(c, p);
+	node = c_node(c, p);
 	IS(node >= 0, 1);
 	IS(bind(c, p, c->page, BIND, 1UL << node, STRICT), 0);
 	IS(bind(c, p, c->page, BIND, 1UL << node, MOVE), 0);
@@ -154,12 +144,12 @@ static void misplaced_pages_stay(struct conform *c)
 
 	IS(c_view(c, file(c, SHARED), &p), 0);
 	p[0] = 7;
-	node = node_of(c, p);
+	node = c_node(c, p);
 	IS(node == 0 || node == 1, 1);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT), -EIO);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, MOVE), 0);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT | MOVE), -EIO);
-	IS(node_of(c, p), node);
+	IS(c_node(c, p), node);
 	IS(p[0], 7);
 }
 
@@ -167,13 +157,13 @@ static int task(struct conform *c, int mode, unsigned long node)
 {
 	unsigned long nodes[WORDS] = { node };
 
-	return c->sys->set_mempolicy(c->priv, mode, nodes, BITS);
+	return c_set_mempolicy(c, mode, nodes, BITS);
 }
 
 static int task_mode(struct conform *c)
 {
 	int mode = -1;
-	int r = c->sys->get_mempolicy(c->priv, &mode, NULL, 0, NULL, 0);
+	int r = c_get_mempolicy(c, &mode, NULL, 0, NULL, 0);
 
 	return r < 0 ? r : mode;
 }
@@ -197,9 +187,9 @@ static void not_there(struct conform *c)
 	unsigned char *p;
 
 	IS(c_view(c, file(c, SHARED), &p), 0);
-	IS(node_of(c, p), -ENOENT);
+	IS(c_node(c, p), -ENOENT);
 	p[0] = 1;
-	IS(node_of(c, p) >= 0, 1);
+	IS(c_node(c, p) >= 0, 1);
 }
 
 static void obeyed(struct conform *c)
@@ -215,10 +205,10 @@ static void obeyed(struct conform *c)
 	/* An ignored policy leaves them wherever this thread is. */
 	if (c->version < 619)
 		return;
-	IS(node_of(c, p), 1);
-	IS(node_of(c, p + c->page), 1);
+	IS(c_node(c, p), 1);
+	IS(c_node(c, p + c->page), 1);
 	IS(bind(c, p, c->page, BIND, 1, 1), -EIO);
-	IS(node_of(c, p), 1);
+	IS(c_node(c, p), 1);
 }
 
 static void task_policy_of_fallocate(struct conform *c)
@@ -232,7 +222,7 @@ static void task_policy_of_fallocate(struct conform *c)
 	IS(task(c, DEFAULT, 0), 0);
 	IS(r, 0);
 	IS(c_touch(p, true), 0);
-	IS(node_of(c, p), 1);
+	IS(c_node(c, p), 1);
 }
 
 const struct conform_case policy_cases[] = {

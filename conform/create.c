@@ -4,44 +4,44 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "conform.h"
+#include "case.h"
 
 static void unknown_ioctls(struct conform *c)
 {
 	int fd = c_file(c);
 
-	IS(c_ioctl(c, c->device, GMEM__IO(0xfe), NULL), -EINVAL);
-	IS(c_ioctl(c, fd, GMEM__IO(0xfe), NULL), -ENOTTY);
+	IS(c_ioctl(c, c->device, UAPI_IO(0xfe), NULL), -EINVAL);
+	IS(c_ioctl(c, fd, UAPI_IO(0xfe), NULL), -ENOTTY);
 	/* On arm64 a protected-mode host warns of it in its log. */
 	if (!c->arm64)
-		IS(c_ioctl(c, c->vm, GMEM__IO(0xfe), NULL), -ENOTTY);
+		IS(c_ioctl(c, c->vm, UAPI_IO(0xfe), NULL), -ENOTTY);
 }
 
 static void guest_memfd_capability(struct conform *c)
 {
 	int vm = c_vm(c, 0);
 
-	IS(c_cap(c, vm, GMEM__CAP_GUEST_MEMFD) > 0,
+	IS(c_cap(c, vm, UAPI_CAP_GUEST_MEMFD) > 0,
 	   c->version >= 618 || c->version == 615);
-	IS(c_cap(c, c->device, GMEM__CAP_GUEST_MEMFD) > 0, 1);
-	IS(c_cap(c, c->vm, GMEM__CAP_GUEST_MEMFD) > 0, 1);
-	IS(c_cap(c, vm, GMEM__CAP_USER_MEMORY2), 1);
+	IS(c_cap(c, c->device, UAPI_CAP_GUEST_MEMFD) > 0, 1);
+	IS(c_cap(c, c->vm, UAPI_CAP_GUEST_MEMFD) > 0, 1);
+	IS(c_cap(c, vm, UAPI_CAP_USER_MEMORY2), 1);
 }
 
 static void fault_info_capability(struct conform *c)
 {
-	IS(c_cap(c, c->vm, GMEM__CAP_MEMORY_FAULT_INFO) > 0, !c->arm64);
-	IS(c_cap(c, c->device, GMEM__CAP_VM_TYPES) > 0, !c->arm64);
-	IS(c_cap(c, c->device, GMEM__CAP_EXIT_HYPERCALL) > 0, !c->arm64);
+	IS(c_cap(c, c->vm, UAPI_CAP_MEMORY_FAULT_INFO) > 0, !c->arm64);
+	IS(c_cap(c, c->device, UAPI_CAP_VM_TYPES) > 0, !c->arm64);
+	IS(c_cap(c, c->device, UAPI_CAP_EXIT_HYPERCALL) > 0, !c->arm64);
 }
 
 static void flags_capability(struct conform *c)
 {
 	int vm = c_vm(c, 0);
-	uint64_t mask = (uint64_t)c_cap(c, vm, GMEM__CAP_GUEST_MEMFD_FLAGS);
+	uint64_t mask = (uint64_t)c_cap(c, vm, UAPI_CAP_GUEST_MEMFD_FLAGS);
 
 	IS(mask, c->version >= 618 ? 3 : 0);
-	IS(c_cap(c, c->device, GMEM__CAP_GUEST_MEMFD_FLAGS), mask);
+	IS(c_cap(c, c->device, UAPI_CAP_GUEST_MEMFD_FLAGS), mask);
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		int fd = c_create(c, vm, c->page, 1ULL << bit);
 
@@ -55,7 +55,7 @@ static void private_vm_flags(struct conform *c)
 	int vm = c_vm(c, 1);
 	int want = c->version >= 704 ? 3 : c->version >= 618 ? 1 : 0;
 
-	IS(c_cap(c, vm, GMEM__CAP_GUEST_MEMFD_FLAGS), want);
+	IS(c_cap(c, vm, UAPI_CAP_GUEST_MEMFD_FLAGS), want);
 	for (int flags = 0; flags < 4; flags++) {
 		int fd = c_create(c, vm, c->page, (uint64_t)flags);
 
@@ -67,17 +67,17 @@ static void attributes_capability(struct conform *c)
 {
 	int plain = c_vm(c, 0), private = c_vm(c, 1);
 
-	IS(c_cap(c, c->device, GMEM__CAP_MEMORY_ATTRIBUTES),
-	   GMEM__ATTRIBUTE_PRIVATE);
-	IS(c_cap(c, plain, GMEM__CAP_MEMORY_ATTRIBUTES), 0);
-	IS(c_cap(c, private, GMEM__CAP_MEMORY_ATTRIBUTES),
-	   GMEM__ATTRIBUTE_PRIVATE);
+	IS(c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES),
+	   UAPI_ATTRIBUTE_PRIVATE);
+	IS(c_cap(c, plain, UAPI_CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_cap(c, private, UAPI_CAP_MEMORY_ATTRIBUTES),
+	   UAPI_ATTRIBUTE_PRIVATE);
 }
 
 static int ask_in_child(struct conform *c, int fd)
 {
 	(void)fd;
-	return c_cap(c, c->vm, GMEM__CAP_USER_MEMORY2);
+	return c_cap(c, c->vm, UAPI_CAP_USER_MEMORY2);
 }
 
 static int create_in_child(struct conform *c, int fd)
@@ -107,7 +107,7 @@ static void file_in_other_process(struct conform *c)
 
 static void bad_pointer(struct conform *c)
 {
-	IS(c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, BAD_ADDRESS),
+	IS(c_ioctl(c, c->vm, UAPI_KVM_CREATE_GUEST_MEMFD, BAD_ADDRESS),
 	   -EFAULT);
 }
 
@@ -132,37 +132,37 @@ static void size_unaligned(struct conform *c)
 static void size_largest(struct conform *c)
 {
 	uint64_t size = (1ULL << 63) - c->page;
-	struct gmem__stat st;
+	struct stat st;
 	int fd = c_create(c, c->vm, size, c->flags);
 
 	IS(fd >= 0, 1);
-	IS(c->sys->fstat(c->priv, fd, &st), 0);
-	IS(st.size == size, 1);
+	IS(c_fstat(c, fd, &st), 0);
+	IS((uint64_t)st.st_size == size, 1);
 	PAGES_ARE(fd, 0);
 }
 
 static void on_the_device(struct conform *c)
 {
-	struct gmem__create args = { .size = c->page };
+	struct uapi_create args = { .size = c->page };
 
-	IS(c_ioctl(c, c->device, GMEM__KVM_CREATE_GUEST_MEMFD, &args), -EINVAL);
+	IS(c_ioctl(c, c->device, UAPI_KVM_CREATE_GUEST_MEMFD, &args), -EINVAL);
 }
 
 static void reserved_ignored(struct conform *c)
 {
-	struct gmem__create args = { .size = c->page, .flags = c->flags };
+	struct uapi_create args = { .size = c->page, .flags = c->flags };
 	int fd;
 
 	memset(args.reserved, 0xa5, sizeof(args.reserved));
-	fd = c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	fd = c_ioctl(c, c->vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args);
 	IS(fd >= 0, 1);
 	c_close(c, fd);
 }
 
 static void nothing_written_back(struct conform *c)
 {
-	struct gmem__create args = { .size = c->page, .flags = c->flags };
-	int fd = c_ioctl(c, c->vm, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	struct uapi_create args = { .size = c->page, .flags = c->flags };
+	int fd = c_ioctl(c, c->vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args);
 
 	IS(fd >= 0, 1);
 	c_close(c, fd);
@@ -189,7 +189,6 @@ static void table_full(struct conform *c)
 	low = old;
 	low.rlim_cur = (rlim_t)last;
 	c_close(c, last);
-	c->sys->close(c->priv, last);
 	IS(setrlimit(RLIMIT_NOFILE, &low), 0);
 	r = c_create(c, c->vm, c->page, c->flags);
 	(void)setrlimit(RLIMIT_NOFILE, &old);

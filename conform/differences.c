@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define BODY                                                       \
 	"the model's file is a memfd: system calls on it that do " \

@@ -2,7 +2,7 @@
 /* fallocate(2): memory for a file and back. */
 #include <fcntl.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define KEEP FALLOC_FL_KEEP_SIZE
 #define PUNCH (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)
@@ -122,7 +122,7 @@ static void punch_keeps_it_shared(struct conform *c)
 	IS(c_view(c, fd, &p), 0);
 	IS(c_fallocate(c, fd, PUNCH, 0, PAGES * c->page), 0);
 	IS(c_touch(p, true), 0);
-	fd = c_create(c, c_vm(c, 0), PAGES * c->page, GMEM__FLAG_MMAP);
+	fd = c_create(c, c_vm(c, 0), PAGES * c->page, UAPI_FLAG_MMAP);
 	IS(c_view(c, fd, &p), 0);
 	IS(c_fallocate(c, fd, KEEP, 0, c->page), 0);
 	IS(c_fallocate(c, fd, PUNCH, 0, c->page), 0);
@@ -148,7 +148,7 @@ static void not_in_page_tables(struct conform *c)
 
 	IS(c_view(c, fd, &p), 0);
 	IS(c_fallocate(c, fd, KEEP, 0, PAGES * c->page), 0);
-	IS(c->sys->mincore(c->priv, p, PAGES * c->page, vec), 0);
+	IS(c_mincore(c, p, PAGES * c->page, vec), 0);
 	for (size_t i = 0; i < PAGES; i++)
 		IS(vec[i] & 1, 0);
 }

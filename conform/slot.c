@@ -2,14 +2,14 @@
 /* KVM_SET_USER_MEMORY_REGION2: what it refuses, and in which order. */
 #include <string.h>
 
-#include "conform.h"
+#include "case.h"
 
-#define GMEM GMEM__MEM_GUEST_MEMFD
+#define GMEM UAPI_MEM_GUEST_MEMFD
 
 /* One page of @fd as slot 0 at 0, to be changed before it is set. */
-static struct gmem__region2 region(struct conform *c, int fd)
+static struct uapi_region2 region(struct conform *c, int fd)
 {
-	return (struct gmem__region2){
+	return (struct uapi_region2){
 		.region = { .flags = GMEM, .memory_size = c->page },
 		.guest_memfd = (uint32_t)fd,
 	};
@@ -22,23 +22,23 @@ static int overlap(const struct conform *c)
 
 static void bad_pointer(struct conform *c)
 {
-	IS(c_ioctl(c, c->vm, GMEM__KVM_SET_USER_MEMORY_REGION2, BAD_ADDRESS),
+	IS(c_ioctl(c, c->vm, UAPI_KVM_SET_USER_MEMORY_REGION2, BAD_ADDRESS),
 	   -EFAULT);
 }
 
 static void old_ioctl(struct conform *c)
 {
-	struct gmem__region r = { .flags = GMEM, .memory_size = c->page };
+	struct uapi_region r = { .flags = GMEM, .memory_size = c->page };
 
-	IS(c_ioctl(c, c->vm, GMEM__KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
+	IS(c_ioctl(c, c->vm, UAPI_KVM_SET_USER_MEMORY_REGION, &r), -EINVAL);
 	r.flags = 0;
-	IS(c_ioctl(c, c->vm, GMEM__KVM_SET_USER_MEMORY_REGION, &r), 0);
+	IS(c_ioctl(c, c->vm, UAPI_KVM_SET_USER_MEMORY_REGION, &r), 0);
 }
 
 static void slot_number(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
-	int slots = c_cap(c, c->vm, GMEM__CAP_NR_MEMSLOTS);
+	struct uapi_region2 r = region(c, c_file(c));
+	int slots = c_cap(c, c->vm, UAPI_CAP_NR_MEMSLOTS);
 
 	r.region.slot = (uint32_t)slots;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -50,21 +50,21 @@ static void slot_number(struct conform *c)
 
 static void bad_flags(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	for (unsigned int bit = 3; bit < 32; bit++) {
 		r.region.flags = GMEM | 1U << bit;
 		IS(c_region2(c, c->vm, &r), -EINVAL);
 	}
-	r.region.flags = GMEM | GMEM__MEM_LOG_DIRTY_PAGES;
+	r.region.flags = GMEM | UAPI_MEM_LOG_DIRTY_PAGES;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
-	r.region.flags = GMEM | GMEM__MEM_READONLY;
+	r.region.flags = GMEM | UAPI_MEM_READONLY;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
 }
 
 static void unaligned(struct conform *c)
 {
-	struct gmem__region2 good = region(c, c_file(c)), r = good;
+	struct uapi_region2 good = region(c, c_file(c)), r = good;
 
 	r.region.memory_size = c->page + 1;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -81,7 +81,7 @@ static void unaligned(struct conform *c)
 
 static void userspace_addr(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	r.region.userspace_addr = UINT64_MAX - c->page + 1;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -93,7 +93,7 @@ static void userspace_addr(struct conform *c)
 
 static void offset_wraps(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	r.region.memory_size = 2 * c->page;
 	r.guest_memfd_offset = UINT64_MAX - c->page + 1;
@@ -110,8 +110,8 @@ static void offset_wraps(struct conform *c)
 
 static void address_space(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
-	int n = c_cap(c, c->vm, GMEM__CAP_MULTI_ADDRESS_SPACE);
+	struct uapi_region2 r = region(c, c_file(c));
+	int n = c_cap(c, c->vm, UAPI_CAP_MULTI_ADDRESS_SPACE);
 
 	r.region.slot = (uint32_t)(n > 1 ? n : 1) << 16;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -119,9 +119,9 @@ static void address_space(struct conform *c)
 
 static void private_vm_address_space(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
-	IS(c_cap(c, c_vm(c, 1), GMEM__CAP_MULTI_ADDRESS_SPACE) <= 1, 1);
+	IS(c_cap(c, c_vm(c, 1), UAPI_CAP_MULTI_ADDRESS_SPACE) <= 1, 1);
 	r.region.slot = 1U << 16;
 	r.guest_memfd = (uint32_t)c_create(c, c_vm(c, 1), c->page, 0);
 	IS(c_region2(c, c->fds[c->n_fds - 2], &r), -EINVAL);
@@ -129,7 +129,7 @@ static void private_vm_address_space(struct conform *c)
 
 static void gpa_wraps(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	r.region.memory_size = 2 * c->page;
 	r.region.guest_phys_addr = UINT64_MAX - c->page + 1;
@@ -139,8 +139,8 @@ static void gpa_wraps(struct conform *c)
 /* The largest one that is taken costs KVM gigabytes of bookkeeping. */
 static void slot_too_large(struct conform *c)
 {
-	uint64_t size = (GMEM__SLOT_MAX_PAGES + 1) * c->page;
-	struct gmem__region2 r = region(c, c_create(c, c->vm, size, c->flags));
+	uint64_t size = (UAPI_SLOT_MAX_PAGES + 1) * c->page;
+	struct uapi_region2 r = region(c, c_create(c, c->vm, size, c->flags));
 
 	r.region.memory_size = size;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -154,7 +154,7 @@ static void delete_missing(struct conform *c)
 static void immutable(struct conform *c)
 {
 	int fd = c_file(c);
-	struct gmem__region2 good = region(c, fd), r = good;
+	struct uapi_region2 good = region(c, fd), r = good;
 
 	IS(c_region2(c, c->vm, &r), 0);
 	IS(c_region2(c, c->vm, &r), -EINVAL);
@@ -166,13 +166,13 @@ static void immutable(struct conform *c)
 	r = good;
 	r.region.flags = 0;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
-	r.region.flags = GMEM__MEM_LOG_DIRTY_PAGES;
+	r.region.flags = UAPI_MEM_LOG_DIRTY_PAGES;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
 }
 
 static void ordinary_slots(struct conform *c)
 {
-	struct gmem__region2 r = {
+	struct uapi_region2 r = {
 		.region = { .memory_size = 2 * c->page,
 			    .userspace_addr = 16 * c->page },
 		.guest_memfd = UINT32_MAX,
@@ -183,9 +183,9 @@ static void ordinary_slots(struct conform *c)
 	IS(c_region2(c, c->vm, &r), 0);
 	r.region.guest_phys_addr = 4 * c->page;
 	IS(c_region2(c, c->vm, &r), 0);
-	r.region.flags = GMEM__MEM_LOG_DIRTY_PAGES;
+	r.region.flags = UAPI_MEM_LOG_DIRTY_PAGES;
 	IS(c_region2(c, c->vm, &r), 0);
-	r.region.flags = GMEM__MEM_READONLY;
+	r.region.flags = UAPI_MEM_READONLY;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
 	r.region.flags = 0;
 	r.region.memory_size = c->page;
@@ -259,9 +259,9 @@ static void range_bound_twice(struct conform *c)
 
 static void other_address_space(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
-	if (c_cap(c, c->vm, GMEM__CAP_MULTI_ADDRESS_SPACE) < 2)
+	if (c_cap(c, c->vm, UAPI_CAP_MULTI_ADDRESS_SPACE) < 2)
 		return;
 	IS(c_region2(c, c->vm, &r), 0);
 	r.region.slot = 1U << 16;
@@ -304,7 +304,7 @@ static void never_used_but_bound(struct conform *c)
 
 	IS(c_bind(c, vm, 0, 0, c->page, c_create(c, vm, c->page, 0), 0), 0);
 	IS(c_bind(c, vm, 1, c->page, c->page,
-		  c_create(c, vm, c->page, GMEM__FLAG_INIT_SHARED), 0),
+		  c_create(c, vm, c->page, UAPI_FLAG_INIT_SHARED), 0),
 	   0);
 }
 
@@ -321,12 +321,12 @@ static void many_slots(struct conform *c)
 
 static void delete_flags(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	IS(c_region2(c, c->vm, &r), 0);
 	r.region.memory_size = 0;
 	r.guest_memfd = UINT32_MAX;
-	r.region.flags = GMEM | GMEM__MEM_LOG_DIRTY_PAGES;
+	r.region.flags = GMEM | UAPI_MEM_LOG_DIRTY_PAGES;
 	IS(c_region2(c, c->vm, &r), -EINVAL);
 	r.region.flags = GMEM;
 	IS(c_region2(c, c->vm, &r), 0);
@@ -360,7 +360,7 @@ static void dead_slot(struct conform *c)
 
 static void padding_ignored(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	r.pad1 = 0xa5a5a5a5;
 	memset(r.pad2, 0xa5, sizeof(r.pad2));
@@ -369,7 +369,7 @@ static void padding_ignored(struct conform *c)
 
 static void address_not_compared(struct conform *c)
 {
-	struct gmem__region2 r = region(c, c_file(c));
+	struct uapi_region2 r = region(c, c_file(c));
 
 	r.region.userspace_addr = 32 * c->page;
 	IS(c_region2(c, c->vm, &r), 0);

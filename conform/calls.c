@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define SIGNAL_AFTER_US 3000
 
@@ -29,14 +29,9 @@ static int keep_fd(struct conform *c, int fd)
 	return fd;
 }
 
-int c_ioctl(struct conform *c, int fd, unsigned long request, void *arg)
-{
-	return c->sys->ioctl(c->priv, fd, request, arg);
-}
-
 int c_cap(struct conform *c, int fd, unsigned long cap)
 {
-	return c_ioctl(c, fd, GMEM__KVM_CHECK_EXTENSION, (void *)cap);
+	return c_ioctl(c, fd, UAPI_KVM_CHECK_EXTENSION, (void *)cap);
 }
 
 int c_vm(struct conform *c, uint32_t type)
@@ -45,16 +40,16 @@ int c_vm(struct conform *c, uint32_t type)
 	int fd;
 
 	do {
-		fd = c_ioctl(c, c->device, GMEM__KVM_CREATE_VM, (void *)arg);
+		fd = c_ioctl(c, c->device, UAPI_KVM_CREATE_VM, (void *)arg);
 	} while (fd == -EINTR);
 	return keep_fd(c, fd);
 }
 
 int c_create(struct conform *c, int vm, uint64_t size, uint64_t flags)
 {
-	struct gmem__create args = { .size = size, .flags = flags };
+	struct uapi_create args = { .size = size, .flags = flags };
 
-	return keep_fd(c, c_ioctl(c, vm, GMEM__KVM_CREATE_GUEST_MEMFD, &args));
+	return keep_fd(c, c_ioctl(c, vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args));
 }
 
 int c_file(struct conform *c)
@@ -64,28 +59,25 @@ int c_file(struct conform *c)
 
 int c_close(struct conform *c, int fd)
 {
-	bool found = false;
-
 	for (unsigned int i = 0; i < c->n_fds; i++)
 		if (c->fds[i] == fd) {
 			c->fds[i] = c->fds[--c->n_fds];
-			found = true;
 			break;
 		}
-	return found || fd >= 0 ? c->sys->close(c->priv, fd) : -EBADF;
+	return c_close_fd(c, fd);
 }
 
-int c_region2(struct conform *c, int vm, struct gmem__region2 *r)
+int c_region2(struct conform *c, int vm, struct uapi_region2 *r)
 {
-	return c_ioctl(c, vm, GMEM__KVM_SET_USER_MEMORY_REGION2, r);
+	return c_ioctl(c, vm, UAPI_KVM_SET_USER_MEMORY_REGION2, r);
 }
 
 int c_bind(struct conform *c, int vm, uint32_t slot, uint64_t gpa, uint64_t len,
 	   int fd, uint64_t offset)
 {
-	struct gmem__region2 r = {
+	struct uapi_region2 r = {
 		.region = { .slot = slot,
-			    .flags = GMEM__MEM_GUEST_MEMFD,
+			    .flags = UAPI_MEM_GUEST_MEMFD,
 			    .guest_phys_addr = gpa,
 			    .memory_size = len },
 		.guest_memfd_offset = offset,
@@ -97,28 +89,28 @@ int c_bind(struct conform *c, int vm, uint32_t slot, uint64_t gpa, uint64_t len,
 
 int c_delete(struct conform *c, int vm, uint32_t slot)
 {
-	struct gmem__region r = { .slot = slot };
+	struct uapi_region r = { .slot = slot };
 
-	return c_ioctl(c, vm, GMEM__KVM_SET_USER_MEMORY_REGION, &r);
+	return c_ioctl(c, vm, UAPI_KVM_SET_USER_MEMORY_REGION, &r);
 }
 
 int c_attributes(struct conform *c, int vm, uint64_t gpa, uint64_t len,
 		 uint64_t attributes)
 {
-	struct gmem__attributes a = { .address = gpa,
-				      .size = len,
-				      .attributes = attributes };
+	struct uapi_attributes a = { .address = gpa,
+				     .size = len,
+				     .attributes = attributes };
 
-	return c_ioctl(c, vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a);
+	return c_ioctl(c, vm, UAPI_KVM_SET_MEMORY_ATTRIBUTES, &a);
 }
 
 int c_attributes2(struct conform *c, int fd, uint64_t offset, uint64_t len,
 		  uint64_t attributes, uint64_t *error_offset)
 {
-	struct gmem__attributes2 a = { .offset = offset,
-				       .size = len,
-				       .attributes = attributes };
-	int r = c_ioctl(c, fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
+	struct uapi_attributes2 a = { .offset = offset,
+				      .size = len,
+				      .attributes = attributes };
+	int r = c_ioctl(c, fd, UAPI_KVM_SET_MEMORY_ATTRIBUTES2, &a);
 
 	if (error_offset)
 		*error_offset = a.error_offset;
@@ -128,7 +120,7 @@ int c_attributes2(struct conform *c, int fd, uint64_t offset, uint64_t len,
 int c_mmap(struct conform *c, void **addr, uint64_t len, int prot, int flags,
 	   int fd, uint64_t offset)
 {
-	int r = c->sys->mmap(c->priv, addr, len, prot, flags, fd, offset);
+	int r = c_map(c, addr, len, prot, flags, fd, offset);
 
 	if (r == 0 && c->n_maps < ARRAY_SIZE(c->maps)) {
 		c->maps[c->n_maps].addr = *addr;
@@ -148,57 +140,17 @@ int c_view(struct conform *c, int fd, unsigned char **p)
 	return r;
 }
 
-void c_unmap(struct conform *c, void *addr)
+int c_unmap(struct conform *c, void *addr)
 {
+	uint64_t len;
+
 	for (unsigned int i = 0; i < c->n_maps; i++)
 		if (c->maps[i].addr == addr) {
+			len = c->maps[i].len;
 			c->maps[i] = c->maps[--c->n_maps];
-			return;
+			return c_munmap(c, addr, len);
 		}
-}
-
-int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len)
-{
-	uint64_t n;
-	int r = c->sys->cachestat(c->priv, fd, offset, len, &n);
-
-	return r < 0 ? r : (int64_t)n;
-}
-
-static int64_t copy_by_pipe(struct conform *c, void *to, const void *from,
-			    size_t len)
-{
-	int ends[2], r = c->sys->pipe(c->priv, ends);
-	int64_t n;
-
-	if (r < 0)
-		return r;
-	n = c->sys->write(c->priv, ends[1], from, len);
-	if (n > 0)
-		n = c->sys->read(c->priv, ends[0], to, (size_t)n);
-	(void)c->sys->close(c->priv, ends[0]);
-	(void)c->sys->close(c->priv, ends[1]);
-	return n;
-}
-
-int64_t c_read(struct conform *c, void *to, const void *from, size_t len)
-{
-	int64_t n = c->sys->vm_read(c->priv, to, from, len);
-
-	return n == -ENOSYS ? copy_by_pipe(c, to, from, len) : n;
-}
-
-int64_t c_write(struct conform *c, void *to, const void *from, size_t len)
-{
-	int64_t n = c->sys->vm_write(c->priv, to, from, len);
-
-	return n == -ENOSYS ? copy_by_pipe(c, to, from, len) : n;
-}
-
-int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
-		uint64_t len)
-{
-	return c->sys->fallocate(c->priv, fd, mode, offset, len);
+	return -ENOENT;
 }
 
 static sigjmp_buf back;

@@ -4,9 +4,11 @@
  * the model makes it.  What KVM does for the guest is there an instruction
  * that moves a byte between memory and a port.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "conform.h"
+#include "case.h"
 
 #define EXIT_IO 2
 #define EXIT_HLT 5
@@ -33,7 +35,6 @@ static uint64_t word_of(const unsigned char *run, size_t at)
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define CODE_GPA 0x1000
 #define CODE_SLOT 400
@@ -50,9 +51,9 @@ struct guest {
 static int real_start(struct conform *c, int vm)
 {
 	struct guest *g = calloc(1, sizeof(*g));
-	struct gmem__region r = { .slot = CODE_SLOT,
-				  .guest_phys_addr = CODE_GPA,
-				  .memory_size = c->page };
+	struct uapi_region r = { .slot = CODE_SLOT,
+				 .guest_phys_addr = CODE_GPA,
+				 .memory_size = c->page };
 	void *p;
 
 	if (!g)
@@ -74,7 +75,7 @@ static int real_start(struct conform *c, int vm)
 		return -errno;
 	g->code = p;
 	r.userspace_addr = (uintptr_t)p;
-	return c_ioctl(c, vm, GMEM__KVM_SET_USER_MEMORY_REGION, &r);
+	return c_ioctl(c, vm, UAPI_KVM_SET_USER_MEMORY_REGION, &r);
 }
 
 void c_guest_end(struct conform *c)
@@ -220,17 +221,21 @@ static int access_byte(struct conform *c, int vm, uint64_t gpa,
 		       unsigned char *byte, uint32_t flags)
 {
 	bool write = flags & GMEM_MODEL_WRITE;
-	int own, r;
+	int handle, own, r;
 
 	if (!c->model)
 		return flags & GMEM_MODEL_KVM
 			       ? real_kvm_access(c, vm, gpa, byte, write)
 			       : real_access(c, vm, gpa, byte, write);
-	/* The case's VM was made without the library: borrow its handle. */
-	own = gmem__vm_swap_fd(c->model, vm);
+	/* The case's VM has no handle: it borrows the descriptor of the one. */
+	handle = gmem_vm_fd(c->model);
+	own = fcntl(handle, F_DUPFD_CLOEXEC, 0);
+	if (own < 0 || dup2(vm, handle) < 0)
+		return -errno;
 	r = gmem_model_access(c->model, gpa, byte, 1, flags, c->run,
 			      sizeof(c->run), NULL);
-	(void)gmem__vm_swap_fd(c->model, own);
+	(void)dup2(own, handle);
+	(void)close(own);
 	return r == 0 && c_exit_reason(c) != EXIT_HLT ? -EPROTO : r;
 }
 
