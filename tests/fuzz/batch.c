@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A batch, dry and in earnest, each on a model of its own.  Both understand
- * each line alike and refuse the same, and what is refused leaves the names
- * and slots as they were.
+ * A batch, as a dry run and for real, each on a model of its own.  Both parse
+ * each line alike and refuse the same lines, and a refused line leaves the
+ * names and slots unchanged.
  */
 #include <search.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static void add_slot(const void *node, VISIT which, void *sum)
 		*h = (*h ^ s->slot ^ s->gpa ^ s->len) * 0x100000001b3ULL;
 }
 
-/* A number for the names and slots. */
+/* A hash of the names and slots. */
 static uint64_t lists(const struct batch *b)
 {
 	uint64_t h = 1;
@@ -137,7 +137,7 @@ static int understand(struct run *r, const char *line, size_t len)
 	return 1;
 }
 
-/* Files of this machine are not read, nor is much of its memory taken. */
+/* Reads no files of this machine, and limits the memory that is used. */
 static bool harmless(const struct op *op)
 {
 	if (op->path || op->threads > 4 || op->policy.mode)
@@ -171,7 +171,7 @@ static bool harmless_dry(const struct op *op)
 				    op->path || op->len <= RANGE_MAX);
 }
 
-/* Whether both go on. */
+/* Whether both continue. */
 static bool one_line(struct run *dry, struct run *real, const char *line,
 		     size_t len)
 {
