@@ -80,7 +80,8 @@ def start(test, scratch, variables, wall, cpu):
 
 def reach(test, scratch, sizes):
     """Fills in what @test reaches of the files of @sizes, {file: mutants},
-    and how long it takes; whether it passes."""
+    and how long it takes; whether it passes.  What runs beside it counts as
+    its CPU time too: that is for a limit only."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
     for file, size in sizes.items():
         (folder / file.replace("/", ":")).write_bytes(bytes(max(size, 1)))
