@@ -146,6 +146,38 @@ static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
 	}
 }
 
+/* Shared or not: without MMAP nobody can look where its pages lie. */
+static void where_an_unmappable_file_lies_is_unknown(void **state)
+{
+	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_LEAVE_SHARED };
+	unsigned long first = 1;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .nodes = &first,
+				    .max_node = 64 };
+	struct on_model *m = *state;
+
+	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem *g = on_model_file(m, 1 * MiB, flags[i]);
+		struct gmem_placement where = { .sz = sizeof(where) };
+
+		t_ok(gmem_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
+		     m->err);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_YES);
+		t_ok(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), m->err);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_UNKNOWN);
+		assert_int_equal(where.unknown, 1 * MiB);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, NULL),
+		       GMEM_UNKNOWN);
+		assert_int_equal(where.unknown, 1 * MiB);
+		assert_int_equal(where.misplaced, 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -154,6 +186,7 @@ int main(void)
 		cmocka_unit_test(a_struct_has_at_most_4096_bytes),
 		TEST(offsets_end_at_2_to_the_63, on_model_default),
 		TEST(a_mapping_may_do_what_was_asked_for, on_model_setup),
+		TEST(where_an_unmappable_file_lies_is_unknown, on_model_73),
 		TEST(pages_are_counted_for_the_nodes_there_is_room_for,
 		     on_model_default),
 	};

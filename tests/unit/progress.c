@@ -100,9 +100,39 @@ static void a_range_is_told_to_its_end(void **state)
 	tells(discard, g, 1);
 }
 
+/* The message says which of the calls that populate makes it was. */
+static void the_call_that_failed_is_named(void **state)
+{
+	static const struct {
+		const char *call;
+		uint64_t nth;
+		const char *name;
+	} rows[] = {
+		{ "fallocate", 1, "fallocate" },
+		{ "mmap", 1, "mapping the guest_memfd" },
+	};
+	struct on_model *m = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+
+		t_ok(gmem_model_fail(m->vm, rows[i].call, rows[i].nth, ENOMEM,
+				     &m->err),
+		     m->err);
+		t_refused(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+		assert_non_null(strstr(m->err.msg, rows[i].name));
+		assert_int_equal(m->err.done, 0);
+		t_ok(gmem_close(g, &m->err), m->err);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_call_that_failed_is_named,
+						on_model_default,
+						on_model_teardown),
 		cmocka_unit_test_setup_teardown(a_range_is_told_to_its_end,
 						on_model_default,
 						on_model_teardown),
