@@ -178,6 +178,58 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 	}
 }
 
+struct asked {
+	uint64_t mode, bits, steps, longest;
+};
+
+static void note_policy(void *arg, const struct gmem_trace *e)
+{
+	struct asked *a = arg;
+
+	if (!strcmp(e->call, "set_mempolicy")) {
+		__atomic_store_n(&a->mode, e->arg[0], __ATOMIC_RELAXED);
+		__atomic_store_n(&a->bits, e->arg[1], __ATOMIC_RELAXED);
+	} else if (!strcmp(e->call, "fallocate")) {
+		__atomic_add_fetch(&a->steps, 1, __ATOMIC_RELAXED);
+		if (e->arg[3] > a->longest)
+			a->longest = e->arg[3];
+	}
+}
+
+/* Each thread has four steps, of whole pieces; the policy is taken whole. */
+static void threads_populate_in_steps_under_the_policy(void **state)
+{
+	unsigned long first = 1;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .flags = GMEM_MPOL_F_STATIC_NODES,
+				    .nodes = &first,
+				    .max_node = 64 };
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.policy = &p,
+					.threads = 1 };
+	struct asked a = { .steps = 0 };
+	struct on_model *m = *state;
+	struct gmem *g;
+
+	m->vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, note_policy, &a);
+	g = on_model_file(m, 36 * MiB, 0);
+	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL),
+	       GMEM_PLACED_BY_POPULATE);
+	assert_int_equal(a.mode, GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);
+	assert_int_equal(a.bits, 65);
+	assert_int_equal(a.steps, 4);
+	assert_int_equal(a.longest, 8 * MiB);
+	a = (struct asked){ .steps = 0 };
+	o.policy = NULL;
+	o.threads = 2;
+	t_ok(gmem_populate(g, 0, 36 * MiB, &o, &m->err), m->err);
+	assert_int_equal(a.bits, 0);
+	/* 4.5 MiB, and 4 MiB is a multiple of the least piece */
+	assert_int_equal(a.steps, 9);
+	assert_int_equal(a.longest, 4 * MiB);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -187,6 +239,8 @@ int main(void)
 		TEST(offsets_end_at_2_to_the_63, on_model_default),
 		TEST(a_mapping_may_do_what_was_asked_for, on_model_setup),
 		TEST(where_an_unmappable_file_lies_is_unknown, on_model_73),
+		TEST(threads_populate_in_steps_under_the_policy,
+		     on_model_setup),
 		TEST(pages_are_counted_for_the_nodes_there_is_room_for,
 		     on_model_default),
 	};

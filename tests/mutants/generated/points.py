@@ -20,7 +20,10 @@ CONSTANT = {"UnaryExprOrTypeTraitExpr", "OffsetOfExpr", "StaticAssertDecl",
 CONTROL = {"CompoundStmt", "IfStmt", "WhileStmt", "SwitchStmt", "DoStmt",
            "ForStmt"}
 # Dropping one changes nothing that a program could tell.
-NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end"}
+NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end"} | {
+    # to glibc one of zeroes is as good, and nothing is freed
+    f"pthread_{what}_{act}" for what in ("mutex", "cond")
+    for act in ("init", "destroy")}
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
 LOCK = re.compile(r"(?:^|_)(?:un|rd|wr|try)?lock$")
@@ -281,7 +284,7 @@ class Finder:
 
     def expression(self, node):
         kind = node.get("kind")
-        if not kind or kind in CONSTANT:
+        if not kind or kind in CONSTANT or callee(node) in NO_EFFECT:
             return
         if kind == "VarDecl" and node.get("storageClass") == "static":
             return
