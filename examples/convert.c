@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	int status = 1;
 
 	if (argc == 2 && !strcmp(argv[1], "--model"))
-		profile = "7.3";
+		profile = GMEM_MODEL_NEWEST;
 	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
 		profile = argv[1] + 8;
 	if (argc > 2 || (argc == 2 && !profile)) {

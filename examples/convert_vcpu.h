@@ -33,7 +33,7 @@ static int vcpu_start(struct machine *m)
 		.cap = KVM_CAP_EXIT_HYPERCALL,
 		.args = { 1 << HC_MAP_GPA_RANGE },
 	};
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, size, r = -1;
+	int kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC), vm, size, r = -1;
 	struct kvm_sregs sregs;
 	void *run;
 

@@ -203,6 +203,17 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	return print_pool(vm, model, GIGANTIC, "a file of 1 GiB made");
 }
 
+/* What the profile's kernel understands, to be named when a VM is opened. */
+static uint32_t encoding_of(const char *profile)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+
+	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++)
+		if (!strcmp(p.name, profile))
+			return p.hugetlb_encoding;
+	return GMEM_HUGETLB_MERGED;
+}
+
 int main(int argc, char **argv)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -222,10 +233,7 @@ int main(int argc, char **argv)
 	}
 	if (profile) {
 		vm_opts.type = GMEM_VM_SW_PROTECTED;
-		if (!strcmp(profile, "hugetlb-rfc1"))
-			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC1;
-		if (!strcmp(profile, "hugetlb-rfc2"))
-			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC2;
+		vm_opts.hugetlb_encoding = encoding_of(profile);
 	}
 	if ((profile ? gmem_model_vm_open(profile, &model, &vm, &err)
 		     : gmem_vm_open(&vm_opts, &vm, &err)) < 0)

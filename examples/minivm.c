@@ -140,9 +140,9 @@ static int run_vcpu(int vm)
 	struct kvm_run *run = MAP_FAILED;
 	int kvm, size, vcpu = -1, printed = -1;
 
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
-		return sys_failed("/dev/kvm");
+		return sys_failed(GMEM_DEVICE);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (size < 0 || vcpu < 0) {

@@ -18,7 +18,8 @@
  *   file, gpa a guest physical address.  A page is the host's page.
  * Ownership: one create or adopt, one close; no reference counts.
  * Threads: every call is MT-Safe on one handle except the closing ones, which
- *   need the handle to themselves.  No call is async-signal-safe.
+ *   need the handle to themselves.  None but gmem_name() and gmem_name_at()
+ *   is async-signal-safe.
  * Fork: handles belong to the process that made them.  In a forked child
  *   every call on one returns -EIO with GMEM_REASON_WRONG_PROCESS, gmem_fd()
  *   and gmem_vm_fd() -EIO, and the getters of a number 0; gmem_vm_destroy()
@@ -200,6 +201,51 @@ GMEM_API int gmem_strerror(const struct gmem_error *err, char *buf, size_t len);
 /* The version of the library in use, such as "0.1.0". */
 GMEM_API const char *gmem_version(void);
 
+/* ------------------------------------------------------------- names -- */
+
+/* Which numbers a name of gmem_name() is for. */
+enum gmem_name_kind {
+	GMEM_NAME_ERRNO = 0,		/* "ENOMEM" for ENOMEM */
+	GMEM_NAME_VM_TYPE = 1,		/* enum gmem_vm_type */
+	GMEM_NAME_HUGETLB_ENCODING = 2, /* enum gmem_hugetlb_encoding */
+	GMEM_NAME_SUPPORT = 3,		/* enum gmem_support */
+	GMEM_NAME_CREATE_FLAG = 4,	/* GMEM_CREATE_* */
+	GMEM_NAME_ADOPT_FLAG = 5,	/* GMEM_ADOPT_* */
+	GMEM_NAME_BIND_FLAG = 6,	/* GMEM_BIND_*; also a bind's mode */
+	GMEM_NAME_UNBIND_FLAG = 7,	/* GMEM_UNBIND_* */
+	GMEM_NAME_SLOT_FLAG = 8,	/* GMEM_SLOT_* */
+	GMEM_NAME_ATTRIBUTE = 9,	/* GMEM_ATTRIBUTE_* */
+	GMEM_NAME_ATTRIBUTES_FLAG = 10, /* GMEM_ATTRIBUTES_* */
+	GMEM_NAME_IMPORT_FLAG = 11,	/* GMEM_IMPORT_* */
+	GMEM_NAME_MMAP_FLAG = 12,	/* GMEM_MMAP_* */
+	GMEM_NAME_MPOL = 13,		/* enum gmem_mempolicy_mode */
+	GMEM_NAME_MPOL_FLAG = 14,	/* GMEM_MPOL_F_* */
+	GMEM_NAME_MEMPOLICY_FLAG = 15,	/* GMEM_MEMPOLICY_* */
+	GMEM_NAME_PLACED_BY = 16,	/* GMEM_PLACED_BY_* */
+	GMEM_NAME_RESIDENT_FLAG = 17,	/* GMEM_RESIDENT_* */
+	GMEM_NAME_LOAD_FLAG = 18,	/* GMEM_LOAD_* */
+	GMEM_NAME_ERROR_FLAG = 19,	/* GMEM_ERROR_* */
+};
+
+/*
+ * The name of @value, such as "init-shared", for logs and options; static and
+ * stable.  Async-signal-safe.
+ * Return: NULL if @kind has no such value.
+ */
+GMEM_API const char *gmem_name(uint32_t kind, uint64_t value);
+
+/*
+ * The @index-th name of @kind and in *@value (may be NULL) what it stands for.
+ * Async-signal-safe.
+ * Return: NULL past the last one.
+ */
+GMEM_API const char *gmem_name_at(uint32_t kind, uint32_t index,
+				  uint64_t *value);
+
+/* What @name stands for; -EINVAL if @kind has no such name. */
+GMEM_API GMEM_CHECK int gmem_value(uint32_t kind, const char *name,
+				   uint64_t *value, struct gmem_error *err);
+
 /* ------------------------------------------------------------- tracing -- */
 
 /* One system call that the library made. */
@@ -238,9 +284,12 @@ enum gmem_hugetlb_encoding {
 	GMEM_HUGETLB_RFC2 = 2,	 /* posted 2025-05-14 */
 };
 
+/* The device that a VM is made on where gmem_vm_opts names none. */
+#define GMEM_DEVICE "/dev/kvm"
+
 struct gmem_vm_opts {
 	size_t sz;
-	const char *device;   /* NULL = "/dev/kvm"; open only */
+	const char *device;   /* NULL = GMEM_DEVICE; open only */
 	gmem_trace_fn *trace; /* NULL = none */
 	void *trace_arg;
 	uint32_t type;	   /* enum gmem_vm_type */

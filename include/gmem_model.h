@@ -25,7 +25,17 @@ struct gmem_model_profile {
 	const char *summary;  /* static */
 	const char *verified; /* the real kernels it was held against;
 				 NULL = made to specification only */
+	uint32_t version; /* 703; of one never released, what it builds on */
+	uint32_t hugetlb_encoding; /* to name at open; see gmem_vm_opts */
+	uint32_t flags;		   /* GMEM_MODEL_PROFILE_* */
+	uint32_t reserved;	   /* 0 */
 };
+
+/* gmem_model_profile.flags: KVM_SET_MEMORY_ATTRIBUTES2 converts. */
+#define GMEM_MODEL_PROFILE_IN_PLACE (1U << 0)
+
+/* The profile of the newest released kernel. */
+#define GMEM_MODEL_NEWEST "7.3"
 
 /* The @index-th profile.  Return: 0, or -EINVAL past the last one. */
 GMEM_API int gmem_model_profile_info(uint32_t index,
@@ -105,6 +115,16 @@ GMEM_API int gmem_model_fail_from(struct gmem_vm *vm, const char *call,
  */
 GMEM_API int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
 				  struct gmem_error *err);
+
+/*
+ * A system call as a program makes it without the library, to the kernel of
+ * @vm: @number is SYS_ioctl or another of gmem_model_syscall(3).  A forked
+ * child may make it too: to the kernel it is another process.
+ * Return: what the kernel gives: >= 0 or -errno.
+ */
+GMEM_API int64_t gmem_model_syscall(struct gmem_vm *vm, long number,
+				    const uint64_t arg[6],
+				    struct gmem_error *err);
 
 /* The kernel marks the VM dead. */
 GMEM_API int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err);

@@ -63,13 +63,14 @@ static const struct {
 	},
 	[GMEM_REASON_NO_DEVICE] = {
 		"no-device", 0,
-		"load the kvm module, or pass /dev/kvm into this container",
+		"load the kvm module, or pass " GMEM_DEVICE " into this "
+		"container",
 	},
 	[GMEM_REASON_DEVICE_ACCESS] = {
 		"device-access", 0, "join the device's group, usually kvm",
 	},
 	[GMEM_REASON_NOT_KVM] = {
-		"not-kvm", -EINVAL, "name a KVM device, usually /dev/kvm",
+		"not-kvm", -EINVAL, "name a KVM device, usually " GMEM_DEVICE,
 	},
 	[GMEM_REASON_NOT_A_VM] = {
 		"not-a-vm", -EINVAL,

@@ -6,14 +6,12 @@ Runs "GMEMCTL conform" on the real kernel and on each profile of the model,
 takes in what it printed on the kernels that the logs are named after, whatever
 else these logs hold, and prints docs/conform.md.
 """
+import json
 import pathlib
 import re
 import subprocess
 import sys
 import textwrap
-
-PROFILES = ["6.12", "6.18", "6.19", "7.2", "7.3", "inplace", "hugetlb-rfc1",
-            "hugetlb-rfc2", "7.3,software", "7.3,arm64"]
 
 HEAD = """\
 <!-- SPDX-License-Identifier: MIT -->
@@ -47,19 +45,26 @@ def read(text, where=None):
                     r"^# \d+ as documented", text, re.M | re.S)
     found = {}
     for line in run[0].splitlines() if run else []:
-        m = re.match(r"(not )?ok \d+ - (\w+) \[(.*?)\](?: # (\w+):? ?(.*))?$",
+        m = re.match(r"(not )?ok \d+ - (\w+) \[(.*?)\](?: # ([\w/]+):? ?(.*))?$",
                      line)
         if m:
-            mark = {"SKIP": "", "differs": "d"}.get(m[4], "x")
+            mark = {"SKIP": "", "n/a": "", "differs": "d"}.get(m[4], "x")
             found[m[2]] = m[3], "F" if m[1] else mark, m[5] or ""
     return where or (run and run[1]), found
+
+
+def profiles(gmemctl):
+    """Each one, and the newest release on each other machine."""
+    listed = json.loads(tap(gmemctl, "--model=help", "--json"))
+    return ([profile["name"] for profile in listed["profiles"]] +
+            [f"{listed['default']},{name}" for name in listed["machines"]])
 
 
 def main():
     gmemctl, *files = sys.argv[1:]
     logs = [pathlib.Path(name) for name in files]
     models = [read(tap(gmemctl, "conform", f"--model={name}"))
-              for name in PROFILES]
+              for name in profiles(gmemctl)]
     runs = [read(tap(gmemctl, "conform"))]
     runs += [read(log.read_text(errors="replace"), log.stem) for log in logs]
     runs = [(where, found) for where, found in runs + models

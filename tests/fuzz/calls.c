@@ -53,20 +53,20 @@ static void run(struct side *s, const struct op *op, struct result *r)
 /* By the first byte: the profile, the machine and the type of the VM. */
 static void open_side(struct side *s, uint8_t which)
 {
-	static const char *const profiles[] = {
-		"6.12", "6.18",	   "6.19",	   "7.2",
-		"7.3",	"inplace", "hugetlb-rfc1", "hugetlb-rfc2"
-	};
+	struct gmem_model_profile p = { .sz = sizeof(p) };
 	struct gmem_vm_opts vm = { .sz = sizeof(vm) };
 	struct gmem_model_opts o = { .sz = sizeof(o), .vm = &vm };
 	const char *why = "";
+	uint32_t profiles = 0;
 
 	if (which & 0x80)
 		o.machine = GMEM_MODEL_X86_SOFTWARE;
 	else if (which & 0x40)
 		vm.type = GMEM_VM_SW_PROTECTED;
-	if (side_open(s, profiles[which % ARRAY_SIZE(profiles)], &o, &why) <
-	    0) {
+	while (gmem_model_profile_info(profiles, &p, NULL) == 0)
+		profiles++;
+	(void)gmem_model_profile_info(which % profiles, &p, NULL);
+	if (side_open(s, p.name, &o, &why) < 0) {
 		(void)fprintf(stderr, "%s\n", why);
 		abort();
 	}

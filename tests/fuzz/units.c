@@ -11,7 +11,7 @@
 #include <gmem.h>
 
 #include "fuzz.h"
-#include "parse.h"
+#include "report/words.h"
 
 #define DECIMAL "[0-9]+"
 #define HEXADECIMAL "0[xX][0-9a-fA-F]+"
@@ -92,21 +92,17 @@ static void numbers(const char *s)
 
 static void names_of_values(const char *s)
 {
-	uint32_t type = 1234567, policy = 1234567;
-	const char *problem = parse_vm_type(s, &type);
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t value;
 
-	if (problem) {
-		explained(problem);
-		HOLDS(type == 1234567);
-	} else {
-		HOLDS(!strcmp(vm_type_name(type), s));
-	}
-	problem = parse_policy(s, &policy);
-	if (problem) {
-		explained(problem);
-		HOLDS(policy == 1234567);
-	} else {
-		HOLDS(!strcmp(policy_names[policy], s));
+	for (uint32_t kind = 0; kind <= GMEM_NAME_ERROR_FLAG; kind++) {
+		value = 1234567;
+		if (gmem_value(kind, s, &value, &err) < 0) {
+			HOLDS(err.msg[0] == '"');
+			HOLDS(value == 1234567);
+		} else {
+			HOLDS(!strcmp(gmem_name(kind, value), s));
+		}
 	}
 }
 

@@ -49,6 +49,21 @@ def nothing_that_was_never_released_is_verified():
             yield f"{name}: there is no such kernel to hold it against"
 
 
+def every_profile_is_run_by_conform():
+    run = re.search(r"foreach\(profile ([^)]*)\)\n  conform_test\(\$",
+                    meta.text("tests/conform/CMakeLists.txt"))[1].split()
+    return meta.differ("tests/conform/CMakeLists.txt", run,
+                       "model/profile.c", table())
+
+
+def the_newest_release_is_in_the_table():
+    newest = re.search(r'define GMEM_MODEL_NEWEST "([^"]+)"',
+                       meta.text("include/gmem_model.h"))[1]
+    if newest not in table():
+        yield f"GMEM_MODEL_NEWEST is {newest}, which is no profile"
+
+
 meta.run(every_profile_is_in_gmem_model_7,
          what_was_held_against_what_is_in_gmem_model_7,
-         nothing_that_was_never_released_is_verified)
+         nothing_that_was_never_released_is_verified,
+         every_profile_is_run_by_conform, the_newest_release_is_in_the_table)
