@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How a file starts that was taken over, and by which descriptor it is known. */
+/* How a file starts that was taken over, and what it is known by. */
 #include <unistd.h>
 
 #include "on_model.h"
