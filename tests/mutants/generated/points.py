@@ -20,10 +20,10 @@ CONSTANT = {"UnaryExprOrTypeTraitExpr", "OffsetOfExpr", "StaticAssertDecl",
 CONTROL = {"CompoundStmt", "IfStmt", "WhileStmt", "SwitchStmt", "DoStmt",
            "ForStmt"}
 # Dropping one changes nothing that a program could tell.
-NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end"} | {
-    # to glibc one of zeroes is as good, and nothing is freed
-    f"pthread_{what}_{act}" for what in ("mutex", "cond")
-    for act in ("init", "destroy")}
+NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end",
+             "pthread_mutex_destroy", "pthread_cond_destroy"}
+# To glibc one of zeroes is as good, unless it is told otherwise.
+ZEROES = {"pthread_mutex_init", "pthread_cond_init"}
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
 LOCK = re.compile(r"(?:^|_)(?:un|rd|wr|try)?lock$")
@@ -220,7 +220,7 @@ class Finder:
         whole = self.whole(node)
         act = inside(node)
         call = callee(act)
-        if not whole or call in NO_EFFECT:
+        if not whole or self.no_effect(act):
             return
         if call and LOCK.search(call) and len(act["inner"]) > 1:
             what = self.extent(act["inner"][1])
@@ -232,11 +232,17 @@ class Finder:
                 act.get("opcode") in ("=", "++", "--")):
             self.add("drop", *whole, "dropped")
 
-    @staticmethod
-    def swappable(node):
+    def no_effect(self, call):
+        extent = self.extent(call)
+        return callee(call) in NO_EFFECT or (
+            callee(call) in ZEROES and extent and
+            self.source.words(*extent).endswith("NULL)"))
+
+    def swappable(self, node):
         """Whether @node is a call, and not of a lock: see "lock"."""
-        call = callee(inside(node))
-        return (call is not None and call not in NO_EFFECT and
+        act = inside(node)
+        call = callee(act)
+        return (call is not None and not self.no_effect(act) and
                 not LOCK.search(call))
 
     def swaps(self, nodes):
