@@ -20,13 +20,13 @@ HEAD = """\
 # What conform shows, and where
 
 Each line is a case of `gmemctl conform`, one list for every kernel, with what
-it shows: the call or object that it is about, and the rule of the kernel's.
-A rule that a program easily falls over, because the kernel says nothing or
+it shows: the call or object that it is about, and the rule of the kernel.
+A rule that programs easily break, because the kernel says nothing or
 something misleading, is also a *trap*.
 
 **x**: it ran there and the kernel behaved as the case says.
 **d**: it is documented to behave differently there, and did.
-**F**: it failed.  Blank: that kernel has not what the case is about.
+**F**: it failed.  Blank: that kernel lacks what the case needs.
 
 The columns: the kernel of the machine that made this table, with its release;
 the kernels of [kernels.md](kernels.md) that have guest_memfd; the profiles of

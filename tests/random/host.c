@@ -133,8 +133,8 @@ static int learn_machine(struct host *h, const char **why)
 }
 
 /*
- * Where a page comes to lie without a policy is where its thread runs: on the
- * first node, in the model.
+ * Without a policy a page lies on the node where its thread runs: in the model,
+ * on the first node.
  */
 static int stay_on_node_0(void)
 {
@@ -171,8 +171,8 @@ static int learn_nodes(struct host *h, const char **why)
 }
 
 /*
- * With two-dimensional paging the limit is the CPU's.  If it is not that of
- * the model's, only addresses that are beyond both are.
+ * With two-dimensional paging the limit is the CPU's.  If the model's differs,
+ * only addresses beyond both are out of range.
  */
 static void learn_limit(struct host *h)
 {
