@@ -3,7 +3,7 @@
  * Included before each file of lib/ by clang-tidy, which sees one file at a
  * time: what reports a failure returns a negative number.
  */
-#include "../lib/internal.h"
+#include "../lib/error.h"
 
 static inline int negative(int code)
 {

@@ -8,6 +8,8 @@
 #include "cmd.h"
 #include "conform/conform.h"
 
+#include "seam.h"
+
 struct args {
 	bool list;
 };

@@ -5,7 +5,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "adopt.h"
+#include "call.h"
+#include "error.h"
 #include "file.h"
+#include "hugetlb.h"
+#include "map.h"
+#include "opts.h"
+#include "uapi.h"
+#include "vm.h"
 #include "window.h"
 
 #define ADOPT_OPTS_V0 24

@@ -8,7 +8,17 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "call.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "reset.h"
 #include "slot.h"
+#include "ticket.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+#include "vm.h"
 
 #define ATTRIBUTES_OPTS_V0 24
 

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "attr.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "ticket.h"
 
 int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
 			   struct gmem_error *err)

@@ -4,7 +4,19 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "opts.h"
+#include "reservation.h"
+#include "reset.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "slot_kernel.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define BIND_OPTS_V0 32
 

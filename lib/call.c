@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The system calls with the trace callback around them. */
-#include "internal.h"
+#include "call.h"
+#include "callback.h"
 #include "syscalls.h"
 
 static uint64_t start(const struct gmem__ctx *ctx)

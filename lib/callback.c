@@ -6,7 +6,8 @@
  */
 #include <errno.h>
 
-#include "internal.h"
+#include "callback.h"
+#include "error.h"
 
 static _Thread_local unsigned int gmem__callback_depth;
 

@@ -6,6 +6,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "copy.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
 #include "window.h"
 
 #define PIPE_BYTES 65536

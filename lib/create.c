@@ -3,7 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "error.h"
 #include "file.h"
+#include "hugetlb.h"
+#include "opts.h"
+#include "uapi.h"
+#include "vm.h"
 
 #define CREATE_OPTS_V0 24
 

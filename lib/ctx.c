@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "call.h"
+#include "ctx.h"
+#include "error.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18 /* 4.14 */

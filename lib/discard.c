@@ -8,7 +8,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "resident.h"
+#include "vm.h"
 
 #define DISCARD_OPTS_V0 40
 #define STEP (256ULL << 20) /* of memory that is there */

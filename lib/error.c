@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
+#include "error.h"
+#include "macros.h"
+#include "opts.h"
 
 /* The first release's size: enough for ever. */
 #define ERROR_V0 312

@@ -8,7 +8,15 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "call.h"
+#include "error.h"
+#include "feature.h"
+#include "hugetlb.h"
+#include "macros.h"
+#include "opts.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+#include "vm.h"
 
 #define MPOL_PREFERRED 1
 #define MPOL_F_ADDR 2

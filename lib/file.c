@@ -4,8 +4,14 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "callback.h"
+#include "error.h"
 #include "file.h"
-#include "slot.h"
+#include "map.h"
+#include "opts.h"
+#include "slot_end.h"
+#include "vm.h"
 
 int gmem__enter(const struct gmem *g, struct gmem_error *err)
 {

@@ -6,6 +6,13 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "callback.h"
+#include "copy.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "opts.h"
 #include "window.h"
 
 #define LOAD_OPTS_V0 40

@@ -4,7 +4,14 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "opts.h"
 #include "slot.h"
+#include "vm.h"
 #include "window.h"
 
 #define MMAP_OPTS_V0 16

@@ -8,7 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "error.h"
+#include "file.h"
 #include "mempolicy.h"
+#include "opts.h"
+#include "placement.h"
+#include "uapi.h"
+#include "vm.h"
 #include "window.h"
 
 #define MEMPOLICY_V0 32

@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "internal.h"
+#include "error.h"
+#include "opts.h"
 
 static size_t size_of(const void *opts)
 {

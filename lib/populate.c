@@ -13,7 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
 #include "mempolicy.h"
+#include "opts.h"
 #include "window.h"
 
 #ifndef MADV_POPULATE_WRITE

@@ -9,6 +9,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "reservation.h"
 #include "window.h"
 
 static int failed(int sys, uint64_t len, struct gmem_error *err)

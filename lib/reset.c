@@ -7,7 +7,13 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "error.h"
+#include "file.h"
+#include "reset.h"
 #include "slot.h"
+#include "uapi.h"
+#include "vm.h"
 
 int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 			 uint64_t attributes, uint64_t *done)

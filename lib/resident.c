@@ -8,7 +8,11 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "resident.h"
 #include "window.h"
 
 #define RESIDENCY_V0 24

@@ -5,7 +5,12 @@
  */
 #include <inttypes.h>
 
+#include "error.h"
+#include "file.h"
+#include "reset.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "vm.h"
 
 /* The slot whose node it is, @at bytes into it. */
 static struct gmem__slot *slot_of(struct gmem__node *n, size_t at)

@@ -7,7 +7,17 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "reservation.h"
+#include "reset.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "slot_kernel.h"
+#include "ticket.h"
+#include "vm.h"
 
 /* With vm->lock held.  No @check is content with no slot. */
 static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,

@@ -3,7 +3,17 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "adopt.h"
+#include "callback.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "reset.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define SLOT_V0 64
 #define SLOT_FLAGS (GMEM_SLOT_FD | GMEM_SLOT_READONLY | GMEM_SLOT_DIRTY_LOG)

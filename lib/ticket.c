@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "internal.h"
+#include "callback.h"
+#include "error.h"
+#include "ticket.h"
+#include "vm.h"
 
 /* A store to *cancel wakes nobody. */
 #define CANCEL_POLL_NS (10ULL * 1000 * 1000)

@@ -3,7 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
+#include "file.h"
+#include "opts.h"
 #include "slot.h"
+#include "slot_end.h"
+#include "ticket.h"
 
 #define UNBIND_OPTS_V0 24
 

@@ -4,6 +4,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "call.h"
+#include "error.h"
+#include "uapi.h"
+#include "vm.h"
 #include "vm_kind.h"
 
 static const char *const type_names[] = { "default", "sw-protected", "sev",

@@ -3,7 +3,9 @@
 #ifndef GMEM_LIB_VM_KIND_H
 #define GMEM_LIB_VM_KIND_H
 
-#include "internal.h"
+#include <stdint.h>
+
+#include <gmem.h>
 
 const char *gmem__vm_type_name(uint32_t type);
 /* Whether @vm->fd is a VM of this process; nothing waits for a vCPU. */

@@ -3,6 +3,10 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
 #include "window.h"
 
 #ifndef MADV_POPULATE_READ

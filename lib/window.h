@@ -6,7 +6,9 @@
 #ifndef GMEM_LIB_WINDOW_H
 #define GMEM_LIB_WINDOW_H
 
-#include "internal.h"
+#include <stdint.h>
+
+#include "ctx.h"
 
 /* The most that is mapped at once: under mlockall(2) it is all allocated. */
 #define GMEM__WINDOW (64ULL << 20)

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "access.h"
+#include "error.h"
 #include "model_sys.h"
+#include "opts.h"
+#include "seam.h"
 
 #define SLOT_V0 56
 

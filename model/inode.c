@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "macros.h"
 #include "model.h"
 
 #define CHUNK (16ULL << 20) /* an interrupted fallocate(2) undoes itself */

@@ -18,7 +18,7 @@
 
 #include <gmem_model.h>
 
-#include "internal.h"
+#include "sys.h"
 
 #define MODEL_NODES 32 /* a node mask has its place in a range's value */
 #define MODEL_POOLS 12

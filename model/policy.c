@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "macros.h"
 #include "model.h"
 
 enum {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "model.h"
+#include "uapi.h"
 
 /* Of this host's processes, whatever the machine: their addresses are real. */
 #ifdef __aarch64__

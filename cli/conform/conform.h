@@ -17,7 +17,10 @@
 
 #include <gmem_model.h>
 
-#include "internal.h"
+#include "macros.h"
+#include "sys.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define SHARED (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED)
 #define PAGES 16UL

@@ -8,6 +8,8 @@
 
 #include "conform.h"
 
+#include "seam.h"
+
 #define EXIT_IO 2
 #define EXIT_HLT 5
 #define EXIT_MMIO 6

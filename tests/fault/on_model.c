@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "fault.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
 
 #define FDS 256
 

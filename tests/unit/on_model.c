@@ -3,6 +3,8 @@
 
 #include "on_model.h"
 
+#include "seam.h"
+
 int on_model_setup(void **state)
 {
 	struct on_model *m = calloc(1, sizeof(*m));

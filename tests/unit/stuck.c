@@ -7,8 +7,11 @@
 
 #include "on_model.h"
 
-#include "internal.h"
+#include "reset.h"
+#include "seam.h"
 #include "slot.h"
+#include "tree.h"
+#include "uapi.h"
 
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"

@@ -5,6 +5,8 @@
 
 #include "on_model.h"
 
+#include "uapi.h"
+
 static void a_copy_maps_only_the_pages_that_it_touches(void **state)
 {
 	struct on_model *m = *state;

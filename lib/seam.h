@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What libgmem-model and gmemctl conform need to know of a VM's handle. */
+#ifndef GMEM_LIB_SEAM_H
+#define GMEM_LIB_SEAM_H
+
+#include <gmem.h>
+
+#include "macros.h"
+#include "sys.h"
+
+GMEM__SEAM int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
+				const struct gmem_vm_opts *opts,
+				struct gmem_vm **out, struct gmem_error *err);
+/* What @vm was opened with if it runs on @sys, else NULL. */
+GMEM__SEAM void *gmem__vm_priv(const struct gmem_vm *vm,
+			       const struct gmem_sys *sys);
+/* What @vm runs on, for who makes the system calls himself. */
+GMEM__SEAM const struct gmem_sys *gmem__vm_sys(const struct gmem_vm *vm,
+					       void **priv);
+/* Lets @vm stand for another VM of its kernel.  Return: its own descriptor. */
+GMEM__SEAM int gmem__vm_swap_fd(struct gmem_vm *vm, int fd);
+
+#endif
