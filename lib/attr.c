@@ -8,12 +8,12 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "attr_gpa.h"
 #include "call.h"
 #include "callback.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"
-#include "reset.h"
 #include "slot.h"
 #include "ticket.h"
 #include "uapi.h"

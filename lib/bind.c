@@ -4,13 +4,14 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "attr_gpa.h"
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "left.h"
 #include "map.h"
 #include "opts.h"
 #include "reservation.h"
-#include "reset.h"
 #include "slot.h"
 #include "slot_check.h"
 #include "slot_end.h"

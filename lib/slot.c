@@ -5,9 +5,10 @@
  */
 #include <inttypes.h>
 
+#include "attr_gpa.h"
 #include "error.h"
 #include "file.h"
-#include "reset.h"
+#include "left.h"
 #include "slot.h"
 #include "slot_check.h"
 #include "vm.h"
@@ -125,15 +126,6 @@ void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
 	vm->stuck = s;
 	s->state = GMEM__SLOT_STUCK;
 	s->s.flags |= GMEM_SLOT_STUCK;
-}
-
-void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
-		     enum gmem__left left)
-{
-	if (left)
-		gmem__left_add(vm, s, left);
-	else
-		gmem__free(&vm->ctx, s);
 }
 
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,

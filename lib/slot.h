@@ -39,14 +39,6 @@ struct gmem__slot {
 	bool reserved; /* .userspace_addr is in its file's reservation */
 };
 
-/* Attributes that a slot left behind at its guest addresses. */
-enum gmem__left {
-	GMEM__LEFT_NONE,
-	GMEM__LEFT_OWED, /* their reset failed, and is still to be done */
-	GMEM__LEFT_KEPT, /* as was asked for, or nobody knows; bind overwrites
-			  */
-};
-
 struct gmem__bind; /* slot_check.h */
 
 /* A file that was adopted without a VM has no slots. */
@@ -84,9 +76,6 @@ int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
 		       const struct gmem__bind *b, struct gmem_error *err);
 /* Among the VM's stuck slots, or not; with vm->lock held. */
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck);
-/* Of what was taken out: freed, or kept in mind for what it left; locked. */
-void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
-		     enum gmem__left left);
 /* Out of the table; its file has one slot less.  With vm->lock held. */
 void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s);
 void gmem__slots_free(struct gmem_vm *vm);

@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "attr_gpa.h"
 #include "error.h"
 #include "file.h"
+#include "left.h"
 #include "map.h"
 #include "reservation.h"
-#include "reset.h"
 #include "slot.h"
 #include "slot_check.h"
 #include "slot_end.h"

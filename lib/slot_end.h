@@ -3,6 +3,7 @@
 #ifndef GMEM_LIB_SLOT_END_H
 #define GMEM_LIB_SLOT_END_H
 
+#include "left.h"
 #include "slot.h"
 #include "ticket.h"
 

@@ -4,11 +4,12 @@
 #include <inttypes.h>
 
 #include "adopt.h"
+#include "attr_gpa.h"
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "left.h"
 #include "opts.h"
-#include "reset.h"
 #include "slot.h"
 #include "slot_check.h"
 #include "slot_end.h"

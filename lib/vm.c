@@ -10,14 +10,14 @@
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "left.h"
 #include "opts.h"
-#include "reset.h"
+#include "seam.h"
 #include "slot.h"
 #include "slot_end.h"
 #include "uapi.h"
 #include "vm.h"
 #include "vm_kind.h"
-#include "seam.h"
 
 #define DEVICE "/dev/kvm"
 #define VM_OPTS_V0 48

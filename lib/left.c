@@ -1,64 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Attributes by guest address.  They belong to the VM and outlive the slots,
- * so the next slot at an address would inherit what the last one left: what
- * could not be reset, or was not to be, is kept in mind here.
+ * What could not be reset, or was not to be, is kept in mind by guest address,
+ * in the slots that left it.
  */
-#include <errno.h>
-#include <inttypes.h>
+#include <stddef.h>
 
-#include "call.h"
+#include "attr_gpa.h"
 #include "error.h"
-#include "file.h"
-#include "reset.h"
+#include "left.h"
 #include "slot.h"
-#include "uapi.h"
 #include "vm.h"
-
-int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
-			 uint64_t attributes, uint64_t *done)
-{
-	uint64_t pos = 0;
-	int r = 0;
-
-	while (pos < len) {
-		struct gmem__attributes a = {
-			.address = gpa + pos,
-			.size = len - pos < GMEM__STEP ? len - pos : GMEM__STEP,
-			.attributes = attributes,
-		};
-
-		r = gmem__ioctl(&vm->ctx, vm->fd,
-				GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a);
-		if (r == -EINTR)
-			continue;
-		if (r < 0)
-			break;
-		pos += a.size;
-	}
-	if (done)
-		*done = pos;
-	return r;
-}
-
-int gmem__gpa_reset(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
-{
-	int r = gmem__gpa_attributes(vm, gpa, len, GMEM_ATTRIBUTE_SHARED, NULL);
-
-	return r == -EIO ? 0 : r;
-}
-
-void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
-		       uint64_t at, uint64_t len, enum gmem__state state)
-{
-	struct gmem *g = s->gmem;
-
-	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s) || len == 0)
-		return;
-	(void)pthread_mutex_lock(&g->lock);
-	gmem__record_set(&g->record, s->offset + at, len, state);
-	(void)pthread_mutex_unlock(&g->lock);
-}
 
 static struct gmem__slot *slot_of(struct gmem__node *n)
 {
@@ -100,8 +51,8 @@ static void left_drop(struct gmem_vm *vm, struct gmem__slot *s)
 }
 
 /* Ranges of a kind that touch become one, so that their number stays small. */
-void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s,
-		    enum gmem__left left)
+static void left_add(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
 {
 	uint64_t start = s->s.gpa, end = start + s->s.len;
 	struct gmem__slot *o;
@@ -116,6 +67,15 @@ void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s,
 	s->state = GMEM__SLOT_LEFT;
 	s->by_gpa.group = left;
 	left_put(vm, s, start, end);
+}
+
+void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
+{
+	if (left)
+		left_add(vm, s, left);
+	else
+		gmem__free(&vm->ctx, s);
 }
 
 bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
