@@ -24,13 +24,12 @@ static bool sized(const struct gmem_error *err)
 
 int gmem__begin(struct gmem_error *err)
 {
-	static const struct gmem_error clear = { .remedy = "" };
-
 	if (!err)
 		return 0;
 	if (!sized(err))
 		return -EINVAL; /* no room to say so */
-	gmem__out_copy(err, &clear, sizeof(clear));
+	memset((char *)err + sizeof(err->sz), 0, err->sz - sizeof(err->sz));
+	err->remedy = "";
 	return 0;
 }
 
