@@ -7,6 +7,7 @@
 
 #include "adopt.h"
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "hugetlb.h"

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "file.h"
 #include "uapi.h"
+#include "vm.h"
 
 int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 			 uint64_t attributes, uint64_t *done)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"

@@ -7,10 +7,11 @@
 #include <inttypes.h>
 
 #include "call.h"
-#include "copy.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
+#include "range.h"
 #include "window.h"
 
 #define PIPE_BYTES 65536
@@ -150,22 +151,6 @@ static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
 	return r;
 }
 
-int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
-		     struct gmem_error *err)
-{
-	if (offset + len < offset)
-		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset, len,
-				  "offset 0x%" PRIx64 " + 0x%" PRIx64 " wraps",
-				  offset, len);
-	if (offset + len > g->size)
-		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
-				  g->size,
-				  "0x%" PRIx64 " + 0x%" PRIx64
-				  " ends beyond the file's 0x%" PRIx64 " bytes",
-				  offset, len, g->size);
-	return gmem__need_mappable(g, err);
-}
-
 static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
 		bool to_guest, struct gmem_error *err)
 {
@@ -177,8 +162,8 @@ static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
 	if (!buf && len)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "buf is NULL");
-	r = gmem__copy_check(g, offset, len, err);
-	if (r < 0)
+	r = gmem__byte_range_check(g, offset, len, err);
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;
 	c.ctx = g->ctx;
 	return copy_all(&c, g, offset, buf, len, err);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "hugetlb.h"

@@ -10,9 +10,11 @@
 
 #include "call.h"
 #include "callback.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"
+#include "range.h"
 #include "resident.h"
 #include "vm.h"
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "feature.h"
 #include "hugetlb.h"

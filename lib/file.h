@@ -35,15 +35,6 @@ struct gmem {
 	unsigned int slots;	/* in the table; under the VM's lock */
 };
 
-int gmem__enter(const struct gmem *g, struct gmem_error *err);
-/* [@offset, @offset + @len) is page aligned, not empty, inside the file. */
-int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-		      struct gmem_error *err);
-
-/* The same in the file's own pages, which may be huge. */
-int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-			   struct gmem_error *err);
-
 /* A handle without its descriptor; with a record if it @converts. */
 int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 		     bool converts, struct gmem **out, struct gmem_error *err);

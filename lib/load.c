@@ -8,11 +8,12 @@
 
 #include "call.h"
 #include "callback.h"
-#include "copy.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
 #include "opts.h"
+#include "range.h"
 #include "window.h"
 
 #define LOAD_OPTS_V0 40
@@ -24,16 +25,11 @@ _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
 		       struct gmem_error *err)
 {
-	uint64_t run, pos;
-	int r = gmem__copy_check(g, offset, len, err);
+	int r = gmem__byte_range_check(g, offset, len, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;
-	for (pos = offset; pos < offset + len; pos += run)
-		if (gmem__host_state(g, pos, offset + len - pos, &run) !=
-		    GMEM__SHARED)
-			return gmem__fail_private(pos, err);
-	return 0;
+	return gmem__need_shared(g, offset, len, err);
 }
 
 struct load {

@@ -6,10 +6,12 @@
 
 #include "call.h"
 #include "callback.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
 #include "opts.h"
+#include "range.h"
 #include "slot.h"
 #include "vm.h"
 #include "window.h"

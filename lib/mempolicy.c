@@ -9,11 +9,13 @@
 #include <sys/mman.h>
 
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "mempolicy.h"
 #include "opts.h"
 #include "placement.h"
+#include "range.h"
 #include "uapi.h"
 #include "vm.h"
 #include "window.h"

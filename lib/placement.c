@@ -11,12 +11,14 @@
 
 #include "call.h"
 #include "callback.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
 #include "mempolicy.h"
 #include "opts.h"
 #include "placement.h"
+#include "range.h"
 #include "resident.h"
 #include "window.h"
 

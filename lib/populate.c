@@ -15,11 +15,13 @@
 
 #include "call.h"
 #include "callback.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
 #include "mempolicy.h"
 #include "opts.h"
+#include "range.h"
 #include "window.h"
 
 #ifndef MADV_POPULATE_WRITE

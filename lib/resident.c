@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"
+#include "range.h"
 #include "resident.h"
 #include "window.h"
 

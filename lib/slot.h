@@ -39,10 +39,6 @@ struct gmem__slot {
 	bool reserved; /* .userspace_addr is in its file's reservation */
 };
 
-struct gmem__bind; /* slot_check.h */
-
-/* A file that was adopted without a VM has no slots. */
-int gmem__need_vm(const struct gmem *g, struct gmem_error *err);
 /* Entries of any state but LEFT; with vm->lock held. */
 struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
 				   uint32_t address_space);
@@ -65,19 +61,10 @@ static inline bool gmem__slot_usable(const struct gmem__slot *s)
 	return s->state == GMEM__SLOT_LIVE || s->state == GMEM__SLOT_STUCK;
 }
 
-/* Enters @s, whose .s and @b say the same, unless something is in the way. */
-int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
-		      const struct gmem__bind *b, struct gmem_error *err);
-/*
- * The same of a slot that the VMM made, for which the kernel must have let go
- * of what is stuck in its way: that goes with no system call.
- */
-int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
-		       const struct gmem__bind *b, struct gmem_error *err);
 /* Among the VM's stuck slots, or not; with vm->lock held. */
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck);
-/* Out of the table; its file has one slot less.  With vm->lock held. */
+/* Into the table and out of it, with vm->lock held; its file counts it. */
+void gmem__slot_put_in(struct gmem_vm *vm, struct gmem__slot *s);
 void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s);
-void gmem__slots_free(struct gmem_vm *vm);
 
 #endif

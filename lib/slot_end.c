@@ -240,3 +240,14 @@ int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 	r = gmem__left_reset(vm, first ? NULL : err);
 	return first ? first : r;
 }
+
+void gmem__slots_free(struct gmem_vm *vm)
+{
+	struct gmem__slot *s;
+
+	while ((s = gmem__slot_first(vm)) != NULL) {
+		gmem__slot_take_out(vm, s);
+		gmem__free(&vm->ctx, s);
+	}
+	gmem__left_free(vm);
+}

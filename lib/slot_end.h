@@ -38,5 +38,7 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
  * failure is returned; what KVM still uses is marked to stay mapped.
  */
 int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err);
+/* Forgets all of them, and what they left behind. */
+void gmem__slots_free(struct gmem_vm *vm);
 
 #endif

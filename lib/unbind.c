@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"

@@ -13,7 +13,6 @@
 #include "left.h"
 #include "opts.h"
 #include "seam.h"
-#include "slot.h"
 #include "slot_end.h"
 #include "uapi.h"
 #include "vm.h"
@@ -23,18 +22,6 @@
 #define VM_OPTS_V0 48
 
 _Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
-
-int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err)
-{
-	int r = gmem__begin(err);
-
-	if (r < 0)
-		return r;
-	if (!vm)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "the VM is NULL");
-	return gmem__ctx_check(&vm->ctx, err);
-}
 
 static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 		     struct gmem_error *err)

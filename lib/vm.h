@@ -54,7 +54,5 @@ static inline bool gmem__may_convert(const struct gmem_vm *vm)
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
 		      struct gmem_error *err);
-/* The opening of each call on a VM: clears @err, refuses NULL and children. */
-int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err);
 
 #endif

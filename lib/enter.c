@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "vm.h"
+
+int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!vm)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "the VM is NULL");
+	return gmem__ctx_check(&vm->ctx, err);
+}
+
+int gmem__enter(const struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0)
+		return r;
+	if (!g)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "the file is NULL");
+	return gmem__ctx_check(g->ctx, err);
+}
+
+int gmem__need_vm(const struct gmem *g, struct gmem_error *err)
+{
+	if (g->vm)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
+			  "the file was adopted without a VM");
+}

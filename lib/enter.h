@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* How each call begins. */
+#ifndef GMEM_LIB_ENTER_H
+#define GMEM_LIB_ENTER_H
+
+#include <gmem.h>
+
+/* Clears @err, refuses NULL and a handle of another process's. */
+int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err);
+int gmem__enter(const struct gmem *g, struct gmem_error *err);
+/* A file that was adopted without a VM has no slots. */
+int gmem__need_vm(const struct gmem *g, struct gmem_error *err);
+
+#endif
