@@ -15,9 +15,9 @@
 #include "error.h"
 #include "file.h"
 #include "map.h"
-#include "mempolicy.h"
 #include "opts.h"
 #include "placement.h"
+#include "policy.h"
 #include "range.h"
 #include "resident.h"
 #include "window.h"
@@ -288,7 +288,7 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 	if (policy)
 		r = gmem__policy_check(policy, &p, err);
 	else if (g->flags & GMEM_CREATE_MMAP)
-		r = gmem_get_mempolicy(g, offset, &p, err);
+		r = gmem__policy_read(g, offset, &p, err);
 	if (r < 0)
 		return r;
 	if (!policy && !(g->flags & GMEM_CREATE_MMAP))

@@ -19,8 +19,8 @@
 #include "error.h"
 #include "file.h"
 #include "map.h"
-#include "mempolicy.h"
 #include "opts.h"
+#include "policy.h"
 #include "range.h"
 #include "window.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* NUMA policies. */
-#ifndef GMEM_LIB_MEMPOLICY_H
-#define GMEM_LIB_MEMPOLICY_H
+/* A policy as a caller gives it, and the one that a file has. */
+#ifndef GMEM_LIB_POLICY_H
+#define GMEM_LIB_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <gmem.h>
+
+#define GMEM__MEMPOLICY_V0 32 /* bytes of the first release's */
 
 /* A caller's policy into *@p: known mode and flags, nodes as it needs them. */
 int gmem__policy_check(const struct gmem_mempolicy *policy,
@@ -23,5 +25,11 @@ static inline bool gmem__node_in(const struct gmem_mempolicy *p, uint64_t node)
 }
 
 bool gmem__any_node(const struct gmem_mempolicy *p);
+
+/* Only a file that can be mapped takes a policy or tells of one. */
+int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err);
+/* Into @p, which has room for .max_node nodes. */
+int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
+		      struct gmem_error *err);
 
 #endif
