@@ -11,6 +11,7 @@
 #include "error.h"
 #include "file.h"
 #include "hugetlb.h"
+#include "lock.h"
 #include "map.h"
 #include "opts.h"
 #include "uapi.h"
@@ -100,7 +101,7 @@ static void identify(struct gmem_vm *vm, const struct gmem *who, int fd)
 	int r = gmem__fstat(&vm->ctx, fd, &st);
 	struct gmem *g;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	for (g = vm->files; g && g != who; g = g->next)
 		;
 	if (g && g->fd == fd) {
@@ -108,7 +109,7 @@ static void identify(struct gmem_vm *vm, const struct gmem *who, int fd)
 		g->ino = r < 0 ? 0 : st.ino;
 		g->dev = r < 0 ? 0 : st.dev;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 }
 
 /*
@@ -127,12 +128,12 @@ static int link_once(struct gmem *g, const struct gmem__stat *st,
 	g->ino = st->ino;
 	g->dev = st->dev;
 	do {
-		(void)pthread_mutex_lock(&vm->lock);
+		gmem__lock(&vm->lock);
 		other = owner(vm, fd, st, &ask);
 		own = other ? other->fd : ask ? ask->fd : -1;
 		if (own < 0)
 			gmem__file_link(g);
-		(void)pthread_mutex_unlock(&vm->lock);
+		gmem__unlock(&vm->lock);
 		if (!other && ask)
 			identify(vm, ask, own);
 	} while (!other && ask);

@@ -14,6 +14,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "lock.h"
 #include "opts.h"
 #include "range.h"
 #include "slot.h"
@@ -46,9 +47,9 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 {
 	if (len == 0)
 		return;
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	gmem__record_set(&g->record, offset, len, state);
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }
 
 static int no_shared_side(uint64_t at, struct gmem_error *err)
@@ -72,13 +73,13 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 
 	while (pos < end) {
 		at = pos;
-		(void)pthread_mutex_lock(&g->vm->lock);
+		gmem__lock(&g->vm->lock);
 		s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
 		if (s && gmem__slot_usable(s)) {
 			reserved = s->reserved;
 			pos = s->s.offset + s->s.len;
 		}
-		(void)pthread_mutex_unlock(&g->vm->lock);
+		gmem__unlock(&g->vm->lock);
 		if (pos == at)
 			return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
 					  "offset 0x%" PRIx64
@@ -125,11 +126,11 @@ static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 	const struct gmem__slot *s;
 	uint64_t gpa, left;
 
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
 	gpa = s->s.gpa + (pos - s->s.offset);
 	left = s->s.offset + s->s.len - pos;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (len > left)
 		len = left;
 	return gmem__gpa_attributes(g->vm, gpa, len, kernel_attributes(state),
@@ -291,11 +292,11 @@ static int check_in_place(struct gmem *g, uint64_t offset, uint64_t len,
 		return unbacked || (g->flags & GMEM_CREATE_MMAP)
 			       ? 0
 			       : no_shared_side(offset, err);
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_HVA, offset, len);
 	if (s)
 		slot = s->s.slot;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (!s)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_HVA_BOUND, offset, slot,

@@ -4,6 +4,7 @@
 #include "attr_gpa.h"
 #include "call.h"
 #include "file.h"
+#include "lock.h"
 #include "uapi.h"
 #include "vm.h"
 
@@ -47,7 +48,7 @@ void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
 
 	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s) || len == 0)
 		return;
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	gmem__record_set(&g->record, s->offset + at, len, state);
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }

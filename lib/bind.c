@@ -10,6 +10,7 @@
 #include "error.h"
 #include "file.h"
 #include "left.h"
+#include "lock.h"
 #include "map.h"
 #include "opts.h"
 #include "range.h"
@@ -39,9 +40,9 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	r = gmem__bind_table(g->vm, g, b, &conflict, err);
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (r < 0)
 		return gmem__bind_dead(g->vm, &conflict, r, err);
 	return (int)b->mode;
@@ -113,9 +114,9 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 	r = start(g, &s->s, b->flags);
 	if (r < 0)
 		return undo(g->vm, s, r, err);
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s->state = GMEM__SLOT_LIVE;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "lock.h"
 #include "map.h"
 #include "slot_end.h"
 #include "vm.h"
@@ -107,11 +108,11 @@ void gmem__file_unlink(struct gmem *g)
 {
 	if (!g->vm || !g->linked)
 		return;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 }
 
 /*
@@ -129,9 +130,9 @@ void gmem__file_start(struct gmem *g)
 		gmem__record_set(&g->record, 0, g->size, s);
 	if (!g->vm || g->linked)
 		return;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	gmem__file_link(g);
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 }
 
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
@@ -175,10 +176,10 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	if (g->vm)
 		gmem__slots_retry(g->vm, g, NULL);
 	if (g->vm)
-		(void)pthread_mutex_lock(&g->vm->lock);
+		gmem__lock(&g->vm->lock);
 	r = check_unused(g, err);
 	if (g->vm)
-		(void)pthread_mutex_unlock(&g->vm->lock);
+		gmem__unlock(&g->vm->lock);
 	if (r == 0)
 		r = gmem__maps_unused(g, err);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "attr_gpa.h"
 #include "error.h"
 #include "left.h"
+#include "lock.h"
 #include "slot.h"
 #include "vm.h"
 
@@ -82,9 +83,9 @@ bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
 	bool left;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	left = any_left(vm, gpa, gpa + len) != NULL;
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return left;
 }
 
@@ -121,10 +122,10 @@ static void settle(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
 
 void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	settle(vm, GMEM__LEFT_OWED, gpa, gpa + len);
 	settle(vm, GMEM__LEFT_KEPT, gpa, gpa + len);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 }
 
 static void nearer(const struct gmem__node *n, uint64_t *from, uint64_t *stop)
@@ -142,14 +143,14 @@ static uint64_t next_used(struct gmem_vm *vm, uint64_t pos, uint64_t end,
 	uint64_t from = *stop = end;
 	const struct gmem__slot *s;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	for (uint32_t as = 0; as < vm->address_spaces; as++) {
 		s = gmem__slot_by_gpa(vm, as, pos, end - pos);
 		nearer(s ? &s->by_gpa : NULL, &from, stop);
 	}
 	s = left_at(vm, GMEM__LEFT_KEPT, pos, end);
 	nearer(s ? &s->by_gpa : NULL, &from, stop);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return from > pos ? from : pos;
 }
 

@@ -9,6 +9,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "lock.h"
 #include "map.h"
 #include "opts.h"
 #include "range.h"
@@ -66,22 +67,22 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	struct gmem__window w;
 	int r;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	*out = g->view;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	if (*out)
 		return 0;
 	r = gmem__window_map(g, 0, g->size, PROT_READ | PROT_WRITE, &w);
 	if (r < 0)
 		return gmem__window_failed(r, err);
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	if (!g->view) {
 		g->view = w.addr;
 		spare = w.map;
 		w.map = NULL;
 	}
 	*out = g->view;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	gmem__free(g->ctx, spare);
 	gmem__window_close(g, &w); /* where another thread was first */
 	return 0;
@@ -95,11 +96,11 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 
 	if (!g->vm || !addr)
 		return false;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_addr(g->vm, (uintptr_t)addr, len);
 	if (s)
 		*out = s->s;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	return s;
 }
 
@@ -216,10 +217,10 @@ void gmem__maps_free(struct gmem *g)
 
 static void put_map(struct gmem *g, struct gmem__map *m)
 {
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	m->next = g->maps;
 	g->maps = m;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }
 
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
@@ -267,13 +268,13 @@ static struct gmem__map *take_map(struct gmem *g, const void *addr)
 {
 	struct gmem__map **p, *m;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	for (p = &g->maps; *p && (*p)->addr != addr; p = &(*p)->next)
 		;
 	m = *p;
 	if (m)
 		*p = m->next;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	return m;
 }
 

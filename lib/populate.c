@@ -18,6 +18,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "lock.h"
 #include "map.h"
 #include "opts.h"
 #include "policy.h"
@@ -66,14 +67,14 @@ struct job {
 
 static void fail(struct job *j, int sys, uint64_t at, const char *what)
 {
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	if (!j->sys) {
 		j->sys = sys;
 		j->sys_at = at;
 		j->what = what;
 	}
 	j->stop = true;
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 /* Steps are taken in order, so nothing is missing before the first of these. */
@@ -146,11 +147,11 @@ static void add_done(struct worker *k, uint64_t n)
 {
 	struct job *j = k->j;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	j->done += n;
 	k->pos += n;
 	(void)pthread_cond_signal(&j->moved);
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 static bool cancelled(const struct job *j)
@@ -165,9 +166,9 @@ static bool stopped(struct job *j)
 
 	if (cancelled(j))
 		fail(j, -ECANCELED, 0, "populating");
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	stop = j->stop;
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return stop;
 }
 
@@ -212,7 +213,7 @@ static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 	struct job *j = k->j;
 	bool stop = stopped(j), more;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	more = !stop && j->next < j->end;
 	k->pos = NOWHERE;
 	if (more) {
@@ -220,7 +221,7 @@ static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 		*len = j->end - j->next < j->step ? j->end - j->next : j->step;
 		j->next += *len;
 	}
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return more;
 }
 
@@ -243,10 +244,10 @@ static void *work(void *arg)
 	}
 	while (r == 0 && take(k, &offset, &len))
 		r = populate_step(k, offset, len);
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	j->running--;
 	(void)pthread_cond_signal(&j->moved);
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return NULL;
 }
 
@@ -270,7 +271,7 @@ static void watch(struct job *j, uint64_t total)
 {
 	uint64_t told = 0, done;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	while (j->running || j->done != told) {
 		done = j->done;
 		if (done == told) {
@@ -278,11 +279,11 @@ static void watch(struct job *j, uint64_t total)
 			continue;
 		}
 		told = done;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		progress(j, done, total);
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 	}
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 /* As many workers as can be had; a policy needs one at least. */
@@ -293,16 +294,16 @@ static int run_workers(struct job *j, uint64_t total)
 	int r = 0;
 
 	for (n = 0; n < j->n_workers; n++) {
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 		j->running++;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		r = ctx->sys->thread_start(ctx->priv, &j->workers[n].thread,
 					   work, &j->workers[n]);
 		if (r == 0)
 			continue;
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 		j->running--;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		break;
 	}
 	if (n)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "attr_gpa.h"
 #include "left.h"
+#include "lock.h"
 #include "slot.h"
 #include "slot_begin.h"
 #include "slot_check.h"
@@ -12,11 +13,11 @@ int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 	struct gmem__slot conflict;
 	int r;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
 	if (r == 0)
 		gmem__slot_put_in(vm, s);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
 }
 
@@ -36,7 +37,7 @@ int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
 	struct gmem__slot conflict, *aside = NULL, *o;
 	int r;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	while ((o = gmem__bind_conflict(vm, s->s.gmem, b)) != NULL &&
 	       o->state == GMEM__SLOT_STUCK) {
 		gmem__slot_take_out(vm, o);
@@ -53,6 +54,6 @@ int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
 	}
 	if (r == 0)
 		gmem__slot_put_in(vm, s);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
 }

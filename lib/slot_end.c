@@ -11,6 +11,7 @@
 #include "error.h"
 #include "file.h"
 #include "left.h"
+#include "lock.h"
 #include "map.h"
 #include "reservation.h"
 #include "slot.h"
@@ -43,7 +44,7 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	struct gmem__slot *s;
 	int ret;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	ret = find(vm, slot, address_space, check, arg, &s, err);
 	if (ret == 0) {
 		*serial = s->serial;
@@ -51,7 +52,7 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		r->start = s->s.offset;
 		r->end = s->s.offset + s->s.len;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return ret;
 }
 
@@ -70,7 +71,7 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 					NULL, err);
 	if (ret < 0)
 		return ret;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	ret = find(vm, slot, address_space, check, arg, &s, err);
 	/* One that came meanwhile was not meant. */
 	if (ret == 0 && s->serial != serial)
@@ -79,7 +80,7 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		s->state = GMEM__SLOT_GOING;
 		*out = s;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (ret < 0)
 		gmem__ticket_return(vm, t);
 	return ret;
@@ -90,10 +91,10 @@ void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
 {
 	struct gmem *reserved = s->reserved ? s->s.gmem : NULL;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	gmem__slot_take_out(vm, s);
 	gmem__slot_rest(vm, s, left);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (reserved)
 		gmem__reservation_put(reserved);
 }
@@ -105,9 +106,9 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 	enum gmem__left left = GMEM__LEFT_NONE;
 
 	*reset = 0;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	gmem__slot_set_stuck(vm, s, r < 0);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (r < 0)
 		return r;
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
@@ -162,11 +163,11 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 	struct gmem__slot *s;
 	int reset;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	pass = ++vm->pass;
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	do {
-		(void)pthread_mutex_lock(&vm->lock);
+		gmem__lock(&vm->lock);
 		s = next_stuck(vm, g, b, pass);
 		if (s) {
 			s->pass = pass;
@@ -174,7 +175,7 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 			slot = s->s.slot;
 			as = s->s.address_space;
 		}
-		(void)pthread_mutex_unlock(&vm->lock);
+		gmem__unlock(&vm->lock);
 		if (!s || gmem__slot_going(vm, slot, as, is_stuck, &serial, &t,
 					   &range, &s, NULL) < 0)
 			continue;

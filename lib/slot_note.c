@@ -10,6 +10,7 @@
 #include "error.h"
 #include "file.h"
 #include "left.h"
+#include "lock.h"
 #include "opts.h"
 #include "range.h"
 #include "slot.h"
@@ -193,12 +194,12 @@ int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	r = gmem__out_check(out, SLOT_V0, "gmem_slot", err);
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	s = gmem__slot_find(vm, slot, address_space);
 	if (s && gmem__slot_usable(s))
 		gmem__out_copy(out, &s->s, sizeof(s->s));
 	else
 		r = not_bound(slot, address_space, err);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return r;
 }

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "error.h"
 #include "file.h"
+#include "lock.h"
 #include "map.h"
 #include "window.h"
 
@@ -15,10 +16,10 @@
 
 static void keep(struct gmem *g, struct gmem__map *m)
 {
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	m->next = g->left;
 	g->left = m;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }
 
 /* Unmaps and frees @m, or keeps it. */
@@ -38,10 +39,10 @@ int gmem__windows_end(struct gmem *g)
 	struct gmem__map *m, *next;
 	int first = 0, r;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	m = g->left;
 	g->left = NULL;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	for (; m; m = next) {
 		next = m->next;
 		r = drop(g, m);
@@ -112,9 +113,9 @@ int gmem__window_open(struct gmem *g, uint64_t offset, uint64_t len,
 	unsigned char *view;
 	int r;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	view = g->view;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	if (view) {
 		*w = (struct gmem__window){ .addr = view + offset,
 					    .offset = offset,
