@@ -23,6 +23,9 @@
 
 _Static_assert(sizeof(struct gmem_adopt_opts) == ADOPT_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_adopt_opts, ADOPT_OPTS_V0, ADOPT_FLAGS);
+
 int gmem__is_guest_memfd(const struct gmem__ctx *ctx, int fd,
 			 struct gmem__stat *st, struct gmem_error *err)
 {
@@ -148,11 +151,8 @@ static int adopt_checks(const struct gmem__ctx *ctx, int fd,
 			const struct gmem_adopt_opts *o, struct gmem__stat *st,
 			struct gmem_error *err)
 {
-	int r = gmem__flags_check(o->flags, ADOPT_FLAGS,
-				  "gmem_adopt_opts.flags", err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (o->hugetlb_size && !gmem__hugetlb_known(o->hugetlb_size))
 		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE,
 				  o->hugetlb_size, 0,
@@ -243,11 +243,9 @@ int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
 	if (fd < 0)
 		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
 				  "fd is %d", fd);
-	r = gmem__opts_check(opts, ADOPT_OPTS_V0, sizeof(o), "gmem_adopt_opts",
-			     err);
+	r = gmem__opts_take(&opts_type, opts, &o, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
 	if (!vm)
 		return adopt_alone(sys, priv, fd, &o, out, err);
 	return adopt(&vm->ctx, vm, fd, &o, out, err);

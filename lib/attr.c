@@ -35,6 +35,9 @@
 
 _Static_assert(sizeof(struct gmem_attributes_opts) == ATTRIBUTES_OPTS_V0,
 	       "ABI");
+
+static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+	gmem_attributes_opts, ATTRIBUTES_OPTS_V0, ATTRIBUTES_FLAGS);
 _Static_assert(GMEM_ATTRIBUTE_PRIVATE == GMEM__ATTRIBUTE_PRIVATE, "UAPI");
 
 static uint64_t kernel_attributes(enum gmem__state s)
@@ -352,17 +355,8 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem__ticket ticket;
 	enum gmem__state state;
 	bool unbacked;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, ATTRIBUTES_OPTS_V0, sizeof(o),
-			     "gmem_attributes_opts", err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, ATTRIBUTES_FLAGS,
-			      "gmem_attributes_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = check_attributes(g, offset, len, attributes, err);

@@ -32,6 +32,9 @@
 
 _Static_assert(sizeof(struct gmem_bind_opts) == BIND_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_bind_opts, BIND_OPTS_V0, BIND_FLAGS);
+
 static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 			   struct gmem_error *err)
 {
@@ -226,17 +229,10 @@ int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 {
 	struct gmem_bind_opts o;
 	struct gmem__bind b;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0 || (r = gmem__need_vm(g, err)) < 0)
-		return r;
-	r = gmem__opts_check(opts, BIND_OPTS_V0, sizeof(o), "gmem_bind_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, BIND_FLAGS, "gmem_bind_opts.flags", err);
-	if (r < 0 || (r = gmem__reserved(o.reserved, "gmem_bind_opts", err)))
+	if (r < 0 || (r = gmem__need_vm(g, err)) < 0 ||
+	    (r = gmem__reserved(o.reserved, "gmem_bind_opts", err)) < 0)
 		return r;
 	b = (struct gmem__bind){
 		.slot = slot,

@@ -23,6 +23,9 @@
 
 _Static_assert(sizeof(struct gmem_discard_opts) == DISCARD_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_discard_opts, DISCARD_OPTS_V0, 0);
+
 static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
 {
 	int r;
@@ -85,16 +88,8 @@ int gmem_discard(struct gmem *g, uint64_t offset, uint64_t len,
 {
 	struct gmem_discard_opts o;
 	uint64_t done = 0;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, DISCARD_OPTS_V0, sizeof(o),
-			     "gmem_discard_opts", err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, 0, "gmem_discard_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = gmem__file_range_check(g, offset, len, err);

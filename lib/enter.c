@@ -2,6 +2,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "opts.h"
 #include "vm.h"
 
 int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err)
@@ -26,6 +27,14 @@ int gmem__enter(const struct gmem *g, struct gmem_error *err)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "the file is NULL");
 	return gmem__ctx_check(g->ctx, err);
+}
+
+int gmem__enter_opts(const struct gmem *g, const struct gmem__opts_type *type,
+		     const void *opts, void *o, struct gmem_error *err)
+{
+	int r = gmem__enter(g, err);
+
+	return r < 0 ? r : gmem__opts_take(type, opts, o, err);
 }
 
 int gmem__need_vm(const struct gmem *g, struct gmem_error *err)

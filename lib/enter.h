@@ -5,9 +5,14 @@
 
 #include <gmem.h>
 
+struct gmem__opts_type;
+
 /* Clears @err, refuses NULL and a handle of another process's. */
 int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err);
 int gmem__enter(const struct gmem *g, struct gmem_error *err);
+/* The same, and then takes the options. */
+int gmem__enter_opts(const struct gmem *g, const struct gmem__opts_type *type,
+		     const void *opts, void *o, struct gmem_error *err);
 /* A file that was adopted without a VM has no slots. */
 int gmem__need_vm(const struct gmem *g, struct gmem_error *err);
 

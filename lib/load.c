@@ -21,6 +21,9 @@
 
 _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0, GMEM_LOAD_UNTIL_EOF);
+
 /* No alignment is asked of a copy, only room and a file that is shared. */
 static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
 		       struct gmem_error *err)
@@ -127,17 +130,8 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	struct load l = {
 		.g = g, .o = &o, .fd = fd, .offset = offset, .len = len
 	};
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, LOAD_OPTS_V0, sizeof(o), "gmem_load_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, GMEM_LOAD_UNTIL_EOF,
-			      "gmem_load_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = check_range(g, offset, len, err);

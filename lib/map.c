@@ -22,6 +22,9 @@
 
 _Static_assert(sizeof(struct gmem_mmap_opts) == MMAP_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_mmap_opts, MMAP_OPTS_V0, MMAP_FLAGS);
+
 int gmem__need_mappable(const struct gmem *g, struct gmem_error *err)
 {
 	if (g->flags & GMEM_CREATE_MMAP)
@@ -230,21 +233,14 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem_mmap_opts o;
 	struct gmem__window w;
 	struct gmem__map *m;
-	int r = gmem__enter(g, err), prot = PROT_READ | PROT_WRITE;
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	int prot = PROT_READ | PROT_WRITE;
 
 	if (r < 0)
 		return r;
 	if (!out)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "out is NULL");
-	r = gmem__opts_check(opts, MMAP_OPTS_V0, sizeof(o), "gmem_mmap_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, MMAP_FLAGS, "gmem_mmap_opts.flags", err);
-	if (r < 0)
-		return r;
 	r = gmem__range_check(g, offset, len, err);
 	if (r < 0)
 		return r;

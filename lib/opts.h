@@ -11,6 +11,35 @@
 /* A struct with a larger .sz was never initialised: .sz holds garbage. */
 #define GMEM__STRUCT_MAX 4096
 
+/* What each struct of options has, by which a call takes them. */
+struct gmem__opts_type {
+	const char *name, *flags_name;
+	size_t min; /* bytes of the first release's */
+	size_t known;
+	size_t flags_at, flags_size;
+	uint64_t flags; /* that are known */
+};
+
+/* clang-format off */
+#define GMEM__OPTS_TYPE(type, v0, known_flags)                    \
+	{                                                         \
+		.name = #type,                                    \
+		.flags_name = #type ".flags",                     \
+		.min = v0,                                        \
+		.known = sizeof(struct type),                     \
+		.flags_at = offsetof(struct type, flags),         \
+		.flags_size = sizeof(((struct type *)0)->flags),  \
+		.flags = known_flags,                             \
+	}
+/* clang-format on */
+
+/*
+ * Into @o, all of it, what the caller wishes: zeroes if @opts is NULL.  Refused
+ * are sizes and flags that this library does not know.
+ */
+int gmem__opts_take(const struct gmem__opts_type *type, const void *opts,
+		    void *o, struct gmem_error *err);
+
 /*
  * @opts of @sz bytes by its caller's word: 0, or -EINVAL when .sz is below
  * @min, -E2BIG when bytes beyond the @known are not zero.

@@ -20,6 +20,9 @@
 
 _Static_assert(sizeof(struct gmem_mempolicy) == GMEM__MEMPOLICY_V0, "ABI");
 
+static const struct gmem__opts_type policy_type =
+	GMEM__OPTS_TYPE(gmem_mempolicy, GMEM__MEMPOLICY_V0, MODE_FLAGS);
+
 bool gmem__any_node(const struct gmem_mempolicy *p)
 {
 	for (uint64_t i = 0; p->nodes && i < p->max_node; i++)
@@ -64,19 +67,13 @@ int gmem__policy_check(const struct gmem_mempolicy *policy,
 
 	if (r < 0)
 		return r;
-	r = gmem__opts_check(policy, GMEM__MEMPOLICY_V0, sizeof(*p),
-			     "gmem_mempolicy", err);
+	r = gmem__opts_take(&policy_type, policy, p, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(p, sizeof(*p), policy);
 	if (p->mode > GMEM_MPOL_WEIGHTED_INTERLEAVE)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, p->mode,
 				  GMEM_MPOL_WEIGHTED_INTERLEAVE,
 				  "policy mode %u is unknown", p->mode);
-	r = gmem__flags_check(p->flags, MODE_FLAGS, "gmem_mempolicy.flags",
-			      err);
-	if (r < 0)
-		return r;
 	if ((p->flags & GMEM_MPOL_F_STATIC_NODES) &&
 	    (p->flags & GMEM_MPOL_F_RELATIVE_NODES))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, p->flags, 0,

@@ -36,6 +36,9 @@
 
 _Static_assert(sizeof(struct gmem_populate_opts) == POPULATE_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_populate_opts, POPULATE_OPTS_V0, 0);
+
 struct job;
 
 /* Each takes step after step; what lies before .pos of its own is complete. */
@@ -369,19 +372,11 @@ static int run(struct job *j, unsigned int threads, uint64_t total,
 	return j->sys ? job_failed(j, err) : 0;
 }
 
-static int take_opts(const struct gmem_populate_opts *opts,
-		     struct gmem_populate_opts *o, struct gmem_error *err)
+static int check_opts(const struct gmem_populate_opts *o,
+		      struct gmem_error *err)
 {
-	int r = gmem__opts_check(opts, POPULATE_OPTS_V0, sizeof(*o),
-				 "gmem_populate_opts", err);
+	int r = gmem__reserved(o->reserved, "gmem_populate_opts", err);
 
-	if (r < 0)
-		return r;
-	gmem__opts_copy(o, sizeof(*o), opts);
-	r = gmem__flags_check(o->flags, 0, "gmem_populate_opts.flags", err);
-	if (r < 0)
-		return r;
-	r = gmem__reserved(o->reserved, "gmem_populate_opts", err);
 	if (r < 0)
 		return r;
 	if (o->threads > THREADS_MAX)
@@ -408,12 +403,9 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem_populate_opts o;
 	struct gmem_mempolicy p;
 	struct job j = { .g = g, .o = &o };
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = take_opts(opts, &o, err);
-	if (r < 0)
+	if (r < 0 || (r = check_opts(&o, err)) < 0)
 		return r;
 	if (o.policy) {
 		r = gmem__policy_check(o.policy, &p, err);

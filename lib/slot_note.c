@@ -25,6 +25,9 @@
 
 _Static_assert(sizeof(struct gmem_slot) == SLOT_V0, "ABI");
 
+static const struct gmem__opts_type slot_type =
+	GMEM__OPTS_TYPE(gmem_slot, SLOT_V0, SLOT_FLAGS);
+
 static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 		      struct gmem_error *err)
 {
@@ -68,10 +71,8 @@ static int note_identity(struct gmem_vm *vm, struct gmem__slot *n,
 static int note_checks(struct gmem_vm *vm, const struct gmem_slot *s,
 		       struct gmem__bind *b, struct gmem_error *err)
 {
-	int r = gmem__flags_check(s->flags, SLOT_FLAGS, "gmem_slot.flags", err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (s->len == 0)
 		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
 				  "the length is 0");
@@ -105,10 +106,9 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	r = gmem__out_check(slot, SLOT_V0, "gmem_slot", err);
 	if (r < 0)
 		return r;
-	r = gmem__opts_check(slot, SLOT_V0, sizeof(s), "gmem_slot", err);
+	r = gmem__opts_take(&slot_type, slot, &s, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&s, sizeof(s), slot);
 	r = note_checks(vm, &s, &b, err);
 	if (r < 0)
 		return r;

@@ -23,16 +23,14 @@
 
 _Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_vm_opts, VM_OPTS_V0, 0);
+
 static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 		     struct gmem_error *err)
 {
-	int r = gmem__opts_check(opts, VM_OPTS_V0, sizeof(*o), "gmem_vm_opts",
-				 err);
+	int r = gmem__opts_take(&opts_type, opts, o, err);
 
-	if (r < 0)
-		return r;
-	gmem__opts_copy(o, sizeof(*o), opts);
-	r = gmem__flags_check(o->flags, 0, "gmem_vm_opts.flags", err);
 	if (r < 0)
 		return r;
 	if (o->type > GMEM_VM_TDX)
