@@ -10,7 +10,7 @@
 #include "attr.h"
 #include "attr_gpa.h"
 #include "call.h"
-#include "callback.h"
+#include "cancel.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"

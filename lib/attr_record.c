@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The record of a file, out and in: live update, snapshots, hand-over. */
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "attr.h"
 #include "enter.h"

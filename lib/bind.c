@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Putting a range of a file behind guest addresses. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "attr.h"
 #include "attr_gpa.h"

@@ -4,8 +4,6 @@
  * callbacks could wait for each other's, also across VMs.  So each thread
  * counts how deep it is in callbacks, whichever handle they came from.
  */
-#include <errno.h>
-
 #include "callback.h"
 #include "error.h"
 

@@ -15,9 +15,4 @@ void gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
 /* -EDEADLK in this thread's callback: for calls that change something. */
 int gmem__not_in_callback(struct gmem_error *err);
 
-static inline bool gmem__cancelled(const int *cancel)
-{
-	return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED);
-}
-
 #endif

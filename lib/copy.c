@@ -12,6 +12,7 @@
 #include "file.h"
 #include "map.h"
 #include "range.h"
+#include "touch.h"
 #include "window.h"
 
 #define PIPE_BYTES 65536

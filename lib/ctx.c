@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* How a process reaches the kernel, and how it notices that it has forked. */
-#include <errno.h>
 #include <sys/mman.h>
 
 #include "call.h"

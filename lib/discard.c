@@ -6,10 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 
 #include "call.h"
 #include "callback.h"
+#include "cancel.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -69,10 +69,9 @@ static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
 	int r;
 
 	for (*done = 0; *done < len; *done = stop - offset) {
-		if (gmem__cancelled(o->cancel))
-			return gmem__fail(err, GMEM_REASON_CANCELLED, *done, 0,
-					  "cancelled after %" PRIu64 " bytes",
-					  *done);
+		r = gmem__cancel_check(o->cancel, *done, err);
+		if (r < 0)
+			return r;
 		stop = step_end(g, offset + *done, end);
 		r = punch(g, offset + *done, stop - (offset + *done));
 		if (r < 0)

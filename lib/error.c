@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "macros.h"
 #include "opts.h"
@@ -162,6 +163,12 @@ int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
 		err, gmem__fail_sys(err, reason, 0, sys, (uint64_t)-sys, 0,
 				    "%s failed with errno %d (%s)", what, -sys,
 				    gmem__errno_name(sys)));
+}
+
+int gmem__fail_cancelled(uint64_t done, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_CANCELLED, done, 0,
+			  "cancelled after %" PRIu64 " bytes", done);
 }
 
 int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The handle of a guest_memfd: its life, what it starts as, its getters. */
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "call.h"

@@ -8,12 +8,14 @@
 
 #include "call.h"
 #include "callback.h"
+#include "cancel.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "map.h"
 #include "opts.h"
 #include "range.h"
+#include "touch.h"
 #include "window.h"
 
 #define LOAD_OPTS_V0 40
@@ -104,15 +106,12 @@ static int load_piece(struct load *l, struct gmem_error *err)
 
 static int load_all(struct load *l, struct gmem_error *err)
 {
-	const int *cancel = l->o->cancel;
 	int r = 1;
 
 	while (r > 0 && l->done < l->len) {
-		if (gmem__cancelled(cancel))
-			return gmem__fail(
-				err, GMEM_REASON_CANCELLED, l->done, 0,
-				"cancelled after %" PRIu64 " bytes", l->done);
-		r = load_piece(l, err);
+		r = gmem__cancel_check(l->o->cancel, l->done, err);
+		if (r == 0)
+			r = load_piece(l, err);
 	}
 	if (r < 0)
 		return r;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The host's view of a file: mappings for the caller and for slots. */
-#include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 

@@ -4,8 +4,6 @@
  * echoes it there and never looks at it; from 6.19 on the inode has it.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "call.h"

@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "callback.h"
+#include "cancel.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -20,11 +21,8 @@
 #include "policy.h"
 #include "range.h"
 #include "resident.h"
+#include "touch.h"
 #include "window.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* 5.14 */
-#endif
 
 #define PLACEMENT_V0 88
 #define BATCH 512 /* pages asked of move_pages at once */
@@ -123,17 +121,19 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 static int look_told(struct look *l, uint64_t pos, struct gmem_error *err)
 {
 	uint64_t done = pos - l->start;
+	int r;
 
 	if (l->p.progress && (done - l->told >= TELL || done == l->len)) {
 		l->told = done;
 		gmem__call_progress(l->p.progress, l->p.progress_arg, done,
 				    l->len);
 	}
-	if (done == l->len || !gmem__cancelled(l->p.cancel))
+	if (done == l->len)
 		return 0;
-	gmem__set_done(err, done);
-	return gmem__fail(err, GMEM_REASON_CANCELLED, done, 0,
-			  "cancelled after %" PRIu64 " bytes", done);
+	r = gmem__cancel_check(l->p.cancel, done, err);
+	if (r < 0)
+		gmem__set_done(err, done);
+	return r;
 }
 
 static int look_window(struct look *l, const struct gmem__window *w,

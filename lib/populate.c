@@ -9,12 +9,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "call.h"
 #include "callback.h"
+#include "cancel.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -23,11 +22,8 @@
 #include "opts.h"
 #include "policy.h"
 #include "range.h"
+#include "touch.h"
 #include "window.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* 5.14 */
-#endif
 
 #define POPULATE_OPTS_V0 56
 #define THREADS_MAX 256
@@ -50,6 +46,14 @@ struct worker {
 
 #define NOWHERE UINT64_MAX
 
+enum act {
+	STOP, /* as the caller wishes */
+	SET_POLICY,
+	ALLOCATE,
+	MAP,
+	TOUCH,
+};
+
 struct job {
 	struct gmem *g;
 	const struct gmem_populate_opts *o;
@@ -63,18 +67,18 @@ struct job {
 	uint64_t next, done; /* .done: in any order */
 	unsigned int running;
 	bool stop;
-	int sys; /* the first failure and where it was */
+	int sys; /* the first failure, where it was and of which act */
 	uint64_t sys_at;
-	const char *what;
+	enum act act;
 };
 
-static void fail(struct job *j, int sys, uint64_t at, const char *what)
+static void fail(struct job *j, int sys, uint64_t at, enum act act)
 {
 	gmem__lock(&j->lock);
 	if (!j->sys) {
 		j->sys = sys;
 		j->sys_at = at;
-		j->what = what;
+		j->act = act;
 	}
 	j->stop = true;
 	gmem__unlock(&j->lock);
@@ -91,18 +95,16 @@ static uint64_t complete(const struct job *j)
 	return end - j->start;
 }
 
-static const char map_what[] = "mapping the guest_memfd";
-
 /* One window of it, or more if there is a view.  *@n bytes were touched. */
 static int touch_window(struct job *j, uint64_t offset, uint64_t len,
-			uint64_t *n, const char **what)
+			uint64_t *n, enum act *act)
 {
 	struct gmem__window w;
 	int r = gmem__window_open(j->g, offset, len, &w);
 
 	*n = 0;
 	if (r < 0) {
-		*what = map_what;
+		*act = MAP;
 		return r;
 	}
 	*n = gmem__populate_prefix(j->g->ctx, w.addr, w.len,
@@ -113,7 +115,7 @@ static int touch_window(struct job *j, uint64_t offset, uint64_t len,
 
 /* Zeroes and maps what of it the host may touch.  *@done bytes were. */
 static int touch(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
-		 const char **what)
+		 enum act *act)
 {
 	uint64_t n;
 	int r = 0;
@@ -121,23 +123,23 @@ static int touch(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
 	for (*done = 0; r == 0 && *done < len; *done += n)
 		if (gmem__host_state(j->g, offset + *done, len - *done, &n) ==
 		    GMEM__SHARED)
-			r = touch_window(j, offset + *done, n, &n, what);
+			r = touch_window(j, offset + *done, n, &n, act);
 	return r;
 }
 
 /* *@done bytes were made, also on failure. */
 static int make(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
-		const char **what)
+		enum act *act)
 {
 	int r = gmem__fallocate(j->g->ctx, j->g->fd, FALLOC_FL_KEEP_SIZE,
 				offset, len);
 
-	*what = "fallocate";
+	*act = ALLOCATE;
 	*done = r < 0 ? 0 : len;
 	if (r < 0 || !j->touch)
 		return r;
-	*what = "MADV_POPULATE_WRITE";
-	return touch(j, offset, len, done, what);
+	*act = TOUCH;
+	return touch(j, offset, len, done, act);
 }
 
 /* Every step and piece is a multiple of this, the last one perhaps not. */
@@ -168,7 +170,7 @@ static bool stopped(struct job *j)
 	bool stop;
 
 	if (cancelled(j))
-		fail(j, -ECANCELED, 0, "populating");
+		fail(j, -ECANCELED, 0, STOP);
 	gmem__lock(&j->lock);
 	stop = j->stop;
 	gmem__unlock(&j->lock);
@@ -183,15 +185,15 @@ static bool stopped(struct job *j)
 static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 {
 	uint64_t least = least_piece(k->j), piece = len, pos = 0, n, done;
-	const char *what;
+	enum act act;
 	bool again;
 	int r;
 
 	while (pos < len) {
 		n = len - pos < piece ? len - pos : piece;
-		r = make(k->j, offset + pos, n, &done, &what);
+		r = make(k->j, offset + pos, n, &done, &act);
 		/* A mapping that would be locked beyond its limit stays so. */
-		again = (r == -EINTR || r == -EAGAIN) && what != map_what;
+		again = (r == -EINTR || r == -EAGAIN) && act != MAP;
 		if (again) /* fallocate takes whole pages of the file */
 			done = done / least * least;
 		pos += done;
@@ -203,7 +205,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;
 		} else if (r < 0) {
-			fail(k->j, r, offset + pos, what);
+			fail(k->j, r, offset + pos, act);
 			return r;
 		}
 	}
@@ -243,7 +245,7 @@ static void *work(void *arg)
 					p->nodes,
 					p->nodes ? p->max_node + 1 : 0);
 		if (r < 0)
-			fail(j, r, 0, "set_mempolicy");
+			fail(j, r, 0, SET_POLICY);
 	}
 	while (r == 0 && take(k, &offset, &len))
 		r = populate_step(k, offset, len);
@@ -318,17 +320,20 @@ static int run_workers(struct job *j, uint64_t total)
 
 static int job_failed(const struct job *j, struct gmem_error *err)
 {
-	if (j->sys == -ECANCELED)
-		return gmem__fail(err, GMEM_REASON_CANCELLED, complete(j), 0,
-				  "cancelled after %" PRIu64 " bytes",
-				  complete(j));
-	if (!strcmp(j->what, "set_mempolicy"))
-		return gmem__policy_failed(j->sys, j->policy, j->what, err);
-	if (j->what == map_what)
+	switch (j->act) {
+	case STOP:
+		return gmem__fail_cancelled(complete(j), err);
+	case SET_POLICY:
+		return gmem__policy_failed(j->sys, j->policy, "set_mempolicy",
+					   err);
+	case ALLOCATE:
+		return gmem__fail_call(err, j->sys, "fallocate");
+	case MAP:
 		return gmem__window_failed(j->sys, err);
-	if (j->sys == -EFAULT || j->sys == -EHWPOISON)
-		return gmem__touch_failed(j->sys, j->sys_at, err);
-	return gmem__fail_call(err, j->sys, j->what);
+	default:
+		return gmem__touch_failed(j->sys, j->sys_at,
+					  "MADV_POPULATE_WRITE", err);
+	}
 }
 
 static int run_by_workers(struct job *j, uint64_t total, struct gmem_error *err)

@@ -5,7 +5,6 @@
  * pages it finds, so it is asked in steps.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "call.h"

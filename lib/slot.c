@@ -3,7 +3,7 @@
  * The table of a VM's slots: in order by id, by guest address and by offset in
  * their file, so that no lookup grows with their number.
  */
-#include <inttypes.h>
+#include <stddef.h>
 
 #include "file.h"
 #include "slot.h"

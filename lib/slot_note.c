@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Slots that the VMM makes itself: known here, never touched. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "adopt.h"
 #include "attr_gpa.h"

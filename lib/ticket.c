@@ -5,10 +5,10 @@
  * waiting themselves; disjoint ones run in parallel.  No lock is held while
  * the kernel or a callback runs.
  */
-#include <errno.h>
 #include <inttypes.h>
 
 #include "callback.h"
+#include "cancel.h"
 #include "error.h"
 #include "lock.h"
 #include "ticket.h"

@@ -2,7 +2,6 @@
 /* Making, adopting and releasing a VM. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
