@@ -70,7 +70,7 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 	gmem__slot_record(vm, s, 0, done,
 			  private ? GMEM__PRIVATE : GMEM__SHARED);
 	if (r == 0)
-		gmem__left_settled(vm, s->gpa, s->len);
+		gmem__left_forget(vm, s->gpa, s->len);
 	return r;
 }
 

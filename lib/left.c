@@ -120,7 +120,7 @@ static void settle(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
 	}
 }
 
-void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
+void gmem__left_forget(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
 	gmem__lock(&vm->lock);
 	settle(vm, GMEM__LEFT_OWED, gpa, gpa + len);

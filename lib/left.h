@@ -26,7 +26,7 @@ void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
 /* Whether a slot left any in the range. */
 bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 /* The range has attributes that somebody looks after again. */
-void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
+void gmem__left_forget(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 void gmem__left_free(struct gmem_vm *vm);
 /*
  * Before an adopted VM goes back to its owner: resets what is owed, but where

@@ -127,7 +127,7 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	}
 	/* What others left there is the VMM's now, until it forgets. */
 	if (gmem__by_gpa(vm, &s))
-		gmem__left_settled(vm, s.gpa, s.len);
+		gmem__left_forget(vm, s.gpa, s.len);
 	return 0;
 }
 

@@ -268,9 +268,9 @@ static int populate(struct kernel *k, const struct mapping *m, void *addr,
 		return -EHWPOISON;
 	r = gmem__sys_linux.madvise(NULL, addr, n, advice);
 	if (r == 0)
-		r = model__settle(m->file->inode,
-				  m->in.start + ((uintptr_t)addr - m->at.start),
-				  n);
+		r = model__assign_nodes(
+			m->file->inode,
+			m->in.start + ((uintptr_t)addr - m->at.start), n);
 	return r == 0 ? -EHWPOISON : r;
 }
 
@@ -296,9 +296,9 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 				 (uintptr_t)addr + whole(k, len));
 	if (r == 0 && m &&
 	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
-		r = model__settle(m->file->inode,
-				  m->in.start + ((uintptr_t)addr - m->at.start),
-				  len);
+		r = model__assign_nodes(
+			m->file->inode,
+			m->in.start + ((uintptr_t)addr - m->at.start), len);
 	return r;
 }
 

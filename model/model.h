@@ -300,9 +300,11 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 			 unsigned long flags);
 int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode);
+
+/* nodes.c */
 int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
 /* Gives each page in the range that has memory and no node yet one. */
-int model__settle(struct inode *i, uint64_t offset, uint64_t len);
+int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len);
 
 /* vm.c */
 #define MODEL_ADDRESS_SPACES 2
