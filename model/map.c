@@ -21,8 +21,8 @@ struct mapping *model__map_meet(const struct kernel *k,
 				const struct mapping *after, uint64_t start,
 				uint64_t end)
 {
-	struct node *n = model__tree_meet(&k->maps, after ? &after->at : NULL,
-					  start, end);
+	struct gmem__node *n = model__tree_meet(
+		&k->maps, after ? &after->at : NULL, start, end);
 
 	return n ? CONTAINER(n, struct mapping, at) : NULL;
 }
@@ -56,8 +56,8 @@ static void place(struct kernel *k, struct mapping *m, uint64_t start,
 
 static void displace(struct kernel *k, struct mapping *m)
 {
-	model__tree_remove(&k->maps, &m->at);
-	model__tree_remove(&m->file->inode->maps, &m->in);
+	gmem__tree_remove(&k->maps, &m->at);
+	gmem__tree_remove(&m->file->inode->maps, &m->in);
 }
 
 static void map_free(struct kernel *k, struct mapping *m)
