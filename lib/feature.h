@@ -12,7 +12,7 @@ struct gmem__feature {
 	int32_t answer;
 };
 
-#define GMEM__FEATURES 29
+#define GMEM__FEATURES_MAX 64 /* room for all that feature.c has */
 
 /* 0, or the -errno of a shortage that kept it from telling how one converts. */
 int gmem__probe(struct gmem_vm *vm);

@@ -21,7 +21,7 @@ struct gmem_vm {
 	uint32_t slot_limit; /* ids below this; 0 = unknown */
 	uint32_t address_spaces;
 	bool readonly_slots;
-	struct gmem__feature features[GMEM__FEATURES];
+	struct gmem__feature features[GMEM__FEATURES_MAX];
 	pthread_mutex_t lock; /* all below; never held across the kernel */
 	pthread_cond_t turn;  /* a ticket was given back */
 	struct gmem__ticket *first_ticket; /* in the order they came */
