@@ -14,6 +14,7 @@
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
+#include "range.h"
 #include "uapi.h"
 #include "vm.h"
 #include "window.h"

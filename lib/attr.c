@@ -16,7 +16,6 @@
 #include "file.h"
 #include "lock.h"
 #include "opts.h"
-#include "range.h"
 #include "slot.h"
 #include "ticket.h"
 #include "uapi.h"

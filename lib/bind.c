@@ -12,7 +12,6 @@
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
-#include "range.h"
 #include "reservation.h"
 #include "slot.h"
 #include "slot_begin.h"

@@ -163,7 +163,7 @@ static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
 	if (!buf && len)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "buf is NULL");
-	r = gmem__byte_range_check(g, offset, len, err);
+	r = gmem__inside(offset, len, g->size, err);
 	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;
 	c.ctx = g->ctx;

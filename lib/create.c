@@ -9,6 +9,7 @@
 #include "file.h"
 #include "hugetlb.h"
 #include "opts.h"
+#include "range.h"
 #include "uapi.h"
 #include "vm.h"
 

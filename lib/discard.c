@@ -14,7 +14,6 @@
 #include "error.h"
 #include "file.h"
 #include "opts.h"
-#include "range.h"
 #include "resident.h"
 #include "vm.h"
 

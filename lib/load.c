@@ -30,7 +30,7 @@ static const struct gmem__opts_type opts_type =
 static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
 		       struct gmem_error *err)
 {
-	int r = gmem__byte_range_check(g, offset, len, err);
+	int r = gmem__inside(offset, len, g->size, err);
 
 	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;

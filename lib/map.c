@@ -11,7 +11,6 @@
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
-#include "range.h"
 #include "slot.h"
 #include "vm.h"
 #include "window.h"

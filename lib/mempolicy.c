@@ -13,7 +13,6 @@
 #include "opts.h"
 #include "placement.h"
 #include "policy.h"
-#include "range.h"
 #include "uapi.h"
 #include "vm.h"
 #include "window.h"

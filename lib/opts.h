@@ -55,7 +55,5 @@ void gmem__opts_copy(void *to, size_t known, const void *opts);
 int gmem__out_check(const void *out, size_t min, const char *name,
 		    struct gmem_error *err);
 void gmem__out_copy(void *out, const void *from, size_t known);
-int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
-		  struct gmem_error *err);
 
 #endif

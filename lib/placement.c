@@ -19,7 +19,6 @@
 #include "opts.h"
 #include "placement.h"
 #include "policy.h"
-#include "range.h"
 #include "resident.h"
 #include "touch.h"
 #include "window.h"

@@ -5,11 +5,11 @@
 #include <sys/mman.h>
 
 #include "call.h"
+#include "enter.h"
 #include "error.h"
 #include "file.h"
 #include "opts.h"
 #include "policy.h"
-#include "range.h"
 #include "window.h"
 
 #define NODES_MAX 32768 /* the most the kernel reads: a page of bits */

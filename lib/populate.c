@@ -21,7 +21,6 @@
 #include "map.h"
 #include "opts.h"
 #include "policy.h"
-#include "range.h"
 #include "touch.h"
 #include "window.h"
 

@@ -1,63 +1,60 @@
 // SPDX-License-Identifier: MIT
+/* The rules of a range of bytes.  Pure code. */
 #include <inttypes.h>
 
 #include "error.h"
-#include "file.h"
-#include "opts.h"
 #include "range.h"
 
-int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-		      struct gmem_error *err)
+int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
+		  struct gmem_error *err)
 {
-	int r;
+	if (value % unit == 0)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_UNALIGNED, value, unit,
+			  "%s 0x%" PRIx64 " is not a multiple of 0x%" PRIx64,
+			  what, value, unit);
+}
 
-	if (len == 0)
-		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
-				  "the length is 0");
-	r = gmem__aligned("offset", offset, g->ctx->page_size, err);
-	if (r < 0)
-		return r;
-	r = gmem__aligned("length", len, g->ctx->page_size, err);
-	if (r < 0)
-		return r;
+static int not_empty(uint64_t len, struct gmem_error *err)
+{
+	if (len)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0, "the length is 0");
+}
+
+int gmem__length_check(uint64_t len, uint64_t unit, struct gmem_error *err)
+{
+	int r = not_empty(len, err);
+
+	return r < 0 ? r : gmem__aligned("length", len, unit, err);
+}
+
+int gmem__inside(uint64_t offset, uint64_t len, uint64_t size,
+		 struct gmem_error *err)
+{
 	if (offset + len < offset || offset + len > INT64_MAX)
 		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset,
 				  INT64_MAX,
 				  "offset 0x%" PRIx64 " + 0x%" PRIx64
 				  " overflows 63 bits",
 				  offset, len);
-	if (offset + len > g->size)
+	if (offset + len > size)
 		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
-				  g->size,
+				  size,
 				  "0x%" PRIx64 " + 0x%" PRIx64
 				  " ends beyond the file's 0x%" PRIx64 " bytes",
-				  offset, len, g->size);
+				  offset, len, size);
 	return 0;
 }
 
-int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-			   struct gmem_error *err)
+int gmem__units_inside(uint64_t offset, uint64_t len, uint64_t unit,
+		       uint64_t size, struct gmem_error *err)
 {
-	int r = gmem__range_check(g, offset, len, err);
+	int r = not_empty(len, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__aligned("offset", offset, g->page_size, err);
-	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
-}
-
-int gmem__byte_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-			   struct gmem_error *err)
-{
-	if (offset + len < offset)
-		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset, len,
-				  "offset 0x%" PRIx64 " + 0x%" PRIx64 " wraps",
-				  offset, len);
-	if (offset + len > g->size)
-		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
-				  g->size,
-				  "0x%" PRIx64 " + 0x%" PRIx64
-				  " ends beyond the file's 0x%" PRIx64 " bytes",
-				  offset, len, g->size);
-	return 0;
+	if (r == 0)
+		r = gmem__aligned("offset", offset, unit, err);
+	if (r == 0)
+		r = gmem__aligned("length", len, unit, err);
+	return r < 0 ? r : gmem__inside(offset, len, size, err);
 }

@@ -12,7 +12,6 @@
 #include "error.h"
 #include "file.h"
 #include "opts.h"
-#include "range.h"
 #include "resident.h"
 #include "window.h"
 

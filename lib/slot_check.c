@@ -11,7 +11,7 @@
 #include "file.h"
 #include "macros.h"
 #include "map.h"
-#include "opts.h"
+#include "range.h"
 #include "slot.h"
 #include "slot_check.h"
 #include "uapi.h"

@@ -70,12 +70,8 @@ static int note_identity(struct gmem_vm *vm, struct gmem__slot *n,
 static int note_checks(struct gmem_vm *vm, const struct gmem_slot *s,
 		       struct gmem__bind *b, struct gmem_error *err)
 {
-	int r;
+	int r = gmem__length_check(s->len, vm->ctx.page_size, err);
 
-	if (s->len == 0)
-		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
-				  "the length is 0");
-	r = gmem__aligned("length", s->len, vm->ctx.page_size, err);
 	if (r < 0)
 		return r;
 	*b = (struct gmem__bind){
