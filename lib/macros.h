@@ -5,7 +5,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* In the map's node LIBGMEM_PRIVATE: for libgmem-model and gmemctl conform. */
+/* In the map's node LIBGMEM_PRIVATE: for libgmem-model. */
 #define GMEM__SEAM __attribute__((visibility("default")))
 
 #endif

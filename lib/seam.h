@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What libgmem-model and gmemctl conform need to know of a VM's handle. */
+/* What libgmem-model needs to know of a VM's handle. */
 #ifndef GMEM_LIB_SEAM_H
 #define GMEM_LIB_SEAM_H
 
@@ -16,10 +16,5 @@ GMEM__SEAM int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 /* What @vm was opened with if it runs on @sys, else NULL. */
 GMEM__SEAM void *gmem__vm_priv(const struct gmem_vm *vm,
 			       const struct gmem_sys *sys);
-/* What @vm runs on, for who makes the system calls himself. */
-GMEM__SEAM const struct gmem_sys *gmem__vm_sys(const struct gmem_vm *vm,
-					       void **priv);
-/* Lets @vm stand for another VM of its kernel.  Return: its own descriptor. */
-GMEM__SEAM int gmem__vm_swap_fd(struct gmem_vm *vm, int fd);
 
 #endif
