@@ -58,6 +58,7 @@ struct job {
 	const struct gmem_populate_opts *o;
 	const struct gmem_mempolicy *policy;
 	struct worker *workers;
+	struct worker alone; /* in the caller's thread */
 	unsigned int n_workers;
 	bool touch; /* the host may, at least some of it */
 	uint64_t start, end, step;
@@ -359,7 +360,6 @@ static int run_by_workers(struct job *j, uint64_t total, struct gmem_error *err)
 static int run(struct job *j, unsigned int threads, uint64_t total,
 	       struct gmem_error *err)
 {
-	struct worker alone = { .j = j, .pos = NOWHERE };
 	bool workers = threads > 1 || j->policy;
 	uint64_t step = STEP, least = least_piece(j);
 
@@ -370,7 +370,8 @@ static int run(struct job *j, unsigned int threads, uint64_t total,
 	j->n_workers = threads;
 	if (workers)
 		return run_by_workers(j, total, err);
-	j->workers = &alone;
+	j->alone = (struct worker){ .j = j, .pos = NOWHERE };
+	j->workers = &j->alone;
 	run_alone(j, total);
 	gmem__set_done(err, complete(j));
 	return j->sys ? job_failed(j, err) : 0;
