@@ -10,7 +10,6 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
-#include "hugetlb.h"
 #include "lock.h"
 #include "map.h"
 #include "opts.h"

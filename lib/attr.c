@@ -15,6 +15,7 @@
 #include "error.h"
 #include "file.h"
 #include "lock.h"
+#include "name.h"
 #include "opts.h"
 #include "slot.h"
 #include "ticket.h"

@@ -25,8 +25,6 @@ int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
 		   const char *what);
 /* Adds that what failed could not take its slot back either. */
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
-/* "ENOMEM" for -ENOMEM. */
-const char *gmem__errno_name(int sys);
 /* The caller wished to stop, and @done bytes were done. */
 int gmem__fail_cancelled(uint64_t done, struct gmem_error *err);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */

@@ -10,24 +10,12 @@
 #include <errno.h>
 
 #include "hugetlb.h"
-#include "macros.h"
 #include "uapi.h"
 #include "uapi_proposed.h"
 
 static unsigned int log2_of(uint64_t size)
 {
 	return (unsigned int)__builtin_ctzll(size);
-}
-
-bool gmem__hugetlb_known(uint64_t size)
-{
-	static const unsigned char shifts[] = { 16, 19, 20, 21, 23, 24,
-						25, 28, 29, 30, 31, 34 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(shifts); i++)
-		if (size == 1ULL << shifts[i])
-			return true;
-	return false;
 }
 
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI

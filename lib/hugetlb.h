@@ -10,7 +10,6 @@
 
 int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
 			uint64_t *kernel_flags);
-bool gmem__hugetlb_known(uint64_t size);
 /* Whether this build has the unmerged encodings. */
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 #define GMEM__HUGETLB_BUILT false

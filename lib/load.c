@@ -13,6 +13,7 @@
 #include "error.h"
 #include "file.h"
 #include "map.h"
+#include "name.h"
 #include "opts.h"
 #include "range.h"
 #include "touch.h"

@@ -16,6 +16,7 @@
 #include "error.h"
 #include "file.h"
 #include "map.h"
+#include "name.h"
 #include "opts.h"
 #include "placement.h"
 #include "policy.h"

@@ -19,6 +19,7 @@
 #include "file.h"
 #include "lock.h"
 #include "map.h"
+#include "name.h"
 #include "opts.h"
 #include "policy.h"
 #include "touch.h"

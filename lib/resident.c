@@ -11,6 +11,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "name.h"
 #include "opts.h"
 #include "resident.h"
 #include "window.h"

@@ -11,6 +11,7 @@
 #include "file.h"
 #include "macros.h"
 #include "map.h"
+#include "name.h"
 #include "range.h"
 #include "slot.h"
 #include "slot_check.h"

@@ -13,6 +13,7 @@
 #include "left.h"
 #include "lock.h"
 #include "map.h"
+#include "name.h"
 #include "reservation.h"
 #include "slot.h"
 #include "slot_check.h"

@@ -6,6 +6,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "name.h"
 #include "opts.h"
 #include "slot.h"
 #include "slot_end.h"
