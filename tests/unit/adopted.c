@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "on_model.h"
+#include "adopt.h"
 
 static int adopt(struct on_model *m, struct gmem_vm *vm, int fd, uint64_t flags,
 		 struct gmem **out, struct gmem_error *err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a bind makes of its options, in the library's table and the kernel's. */
 #include "on_model.h"
+#include "uapi.h"
 
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 

@@ -4,6 +4,7 @@
  * whatever the pipe does, the bytes are right and no descriptor stays open.
  */
 #include "on_model.h"
+#include "vm.h"
 
 #define LEN (200 * KiB)
 

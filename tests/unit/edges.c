@@ -4,7 +4,7 @@
 
 #include "on_model.h"
 
-#include "internal.h"
+#include "opts.h"
 
 static void a_struct_has_at_most_4096_bytes(void **state)
 {

@@ -7,6 +7,10 @@
 #include <unistd.h>
 
 #include "on_model.h"
+#include "adopt.h"
+#include "feature.h"
+#include "uapi.h"
+#include "vm.h"
 
 static struct {
 	unsigned int n;	   /* descriptors that calls gave */
@@ -99,7 +103,7 @@ static void live(struct on_model *m, const struct gmem_sys *sys, int *found)
 
 	t_ok(gmem__vm_adopt_on(sys, m->k, gmem_vm_fd(m->vm), &v, &vm, &err),
 	     err);
-	for (uint32_t i = 1; i < GMEM__FEATURES; i++)
+	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
 		found[i] = gmem_vm_features(vm, i, NULL, NULL);
 	g = file(vm);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
@@ -131,7 +135,8 @@ static void live(struct on_model *m, const struct gmem_sys *sys, int *found)
 static void each_descriptor_may_be_0(void **state)
 {
 	struct on_model *m = *state;
-	int usual[GMEM__FEATURES] = { 0 }, found[GMEM__FEATURES] = { 0 };
+	int usual[GMEM__FEATURES_MAX] = { 0 },
+	    found[GMEM__FEATURES_MAX] = { 0 };
 	struct gmem_sys sys = model__sys;
 	unsigned int all;
 

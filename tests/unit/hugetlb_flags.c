@@ -2,7 +2,7 @@
 /* The kernel's create flags under each encoding of huge pages. */
 #include <stdbool.h>
 
-#include "internal.h"
+#include "hugetlb.h"
 #include "t.h"
 #include "uapi_proposed.h"
 

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include "on_model.h"
+#include "adopt.h"
+#include "uapi.h"
+#include "vm.h"
 
 /* What is taken and was not given back. */
 struct held {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "on_model.h"
+#include "adopt.h"
 
 #define SMM 1 /* the second address space */
 #define AT 0x70000000ULL

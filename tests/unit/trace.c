@@ -5,9 +5,11 @@
  */
 #include <stdbool.h>
 
-#include "internal.h"
+#include "call.h"
+#include "ctx.h"
 #include "t.h"
 #include "uapi.h"
+#include "uapi_proposed.h"
 
 #define FD 7
 #define ADDR ((void *)0x70000)
