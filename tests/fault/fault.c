@@ -3,6 +3,8 @@
 
 #include "fault.h"
 
+#include "seam.h"
+
 static const int codes[] = { EINVAL, ENOMEM, EINTR, EAGAIN, EMFILE,
 			     EIO,    ENOTTY, EPERM, EFAULT, EEXIST,
 			     ENOENT, EBADF,  ENODEV };

@@ -2,6 +2,8 @@
 /* Taking over a descriptor: what it must be, and what may be claimed of it. */
 #include "unit.h"
 
+#include "adopt.h"
+
 static int adopt(struct unit *u, struct gmem_vm *vm, int fd, uint64_t flags,
 		 struct gmem **out, struct gmem_error *err)
 {

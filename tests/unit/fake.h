@@ -14,7 +14,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "internal.h"
+#include "macros.h"
+#include "sys.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 enum fake_kind {
 	FAKE_ANY, /* in fake_fail() and fake_count() only */

@@ -6,6 +6,8 @@
 #include "t.h"
 #include "fake_kvm.h"
 
+#include "seam.h"
+
 #define PRIVATE_TYPES (1 << 1 | 1 << 4 | 1 << 5)
 #define SMALL 4096ULL /* attributes are kept per 4 KiB */
 

@@ -5,7 +5,8 @@
 
 #include "on_model.h"
 
-#include "internal.h"
+#include "seam.h"
+#include "vm.h"
 
 struct other {
 	struct gmem_vm *vm;

@@ -8,6 +8,9 @@
 
 #include "on_model.h"
 
+#include "uapi.h"
+#include "uapi_proposed.h"
+
 #define PAGES 16
 
 #define map_test(fn)                                           \

@@ -3,6 +3,8 @@
 
 #include "on_model.h"
 
+#include "seam.h"
+
 int on_model_setup(void **state)
 {
 	struct on_model *m = calloc(1, sizeof(*m));
@@ -102,10 +104,10 @@ void on_model_count(struct on_model *m, const char *call)
 
 unsigned int on_model_mappings(const struct on_model *m)
 {
+	const struct gmem__node *p = gmem__tree_first(&m->k->maps);
 	unsigned int n = 0;
 
-	for (const struct node *p = NULL;
-	     (p = model__tree_next(&m->k->maps, p)) != NULL;)
+	for (; p; p = gmem__tree_next(p))
 		n++;
 	return n;
 }

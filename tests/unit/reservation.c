@@ -9,7 +9,7 @@
 
 #include "on_model.h"
 
-#include "internal.h"
+#include "file.h"
 
 static struct gmem_slot slot_of(struct on_model *m, uint32_t id)
 {

@@ -10,6 +10,8 @@
 #include "on_model.h"
 
 #include "slot.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define PATIENCE 1000000 /* looks, then it goes on */
 
