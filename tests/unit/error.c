@@ -73,8 +73,8 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	memset(&err, 0x5a, sizeof(err));
 	err.e.sz = sz;
 	was = err;
-	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err.e), -EINVAL);
-	t_code(gmem__vm_adopt_on(&fake_sys, &u->f, gmem_vm_fd(u->vm), NULL, &vm,
+	t_code(gmem__vm_open_on(&unit_sys, u, NULL, &vm, &err.e), -EINVAL);
+	t_code(gmem__vm_adopt_on(&unit_sys, u, gmem_vm_fd(u->vm), NULL, &vm,
 				 &err.e),
 	       -EINVAL);
 	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
@@ -115,7 +115,7 @@ static void an_error_without_its_size_is_refused_and_unwritten(void **state)
 	unsized(u, g, V0 - 1);
 	unsized(u, g, 4097);
 	unsized(u, g, SIZE_MAX);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 }
 
