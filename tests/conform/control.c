@@ -248,21 +248,22 @@ static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
 	assert_int_equal(n, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define control_test(name) \
+	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(they_need_a_vm_of_the_model),
-		TEST(they_refuse_a_forked_child),
-		TEST(they_need_an_error_that_was_set_up),
-		TEST(a_vm_whose_descriptor_was_closed_is_told),
-		TEST(beside_is_a_vm_of_the_model),
-		TEST(a_failure_has_a_call_and_an_errno),
-		TEST(a_dead_vm_runs_no_guest),
-		TEST(a_store_where_nothing_is_leaves_with_its_bytes),
-		TEST(a_pool_is_asked_with_room_for_the_answer),
-		TEST(a_descriptor_that_nobody_told_of_keeps_no_file),
+		control_test(they_need_a_vm_of_the_model),
+		control_test(they_refuse_a_forked_child),
+		control_test(they_need_an_error_that_was_set_up),
+		control_test(a_vm_whose_descriptor_was_closed_is_told),
+		control_test(beside_is_a_vm_of_the_model),
+		control_test(a_failure_has_a_call_and_an_errno),
+		control_test(a_dead_vm_runs_no_guest),
+		control_test(a_store_where_nothing_is_leaves_with_its_bytes),
+		control_test(a_pool_is_asked_with_room_for_the_answer),
+		control_test(a_descriptor_that_nobody_told_of_keeps_no_file),
 	};
 
 	return t_main(tests);

@@ -162,8 +162,6 @@ static void an_adopted_file_of_another_vm_is_diagnosed(void **state)
 	t_ok(gmem_close(g, &err), err);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -620,8 +620,6 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	u->vm = NULL; /* before @r goes */
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -196,8 +196,6 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

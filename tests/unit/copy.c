@@ -206,8 +206,6 @@ static void without_a_pipe_the_reason_is_the_pipes(void **state)
 		  err);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -244,8 +244,6 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, NULL, &err), err);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

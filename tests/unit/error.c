@@ -233,22 +233,22 @@ static void the_version_is_that_of_the_header(void **state)
 	assert_string_equal(gmem_version(), GMEM_VERSION);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_default, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(the_first_size_is_frozen),
-		TEST(a_larger_error_is_cleared_to_its_end),
-		TEST(success_clears_what_an_earlier_failure_left),
-		TEST(an_error_without_its_size_is_refused_and_unwritten),
-		TEST(each_errno_of_the_kernel_has_its_reason),
-		TEST(the_message_names_the_call_and_the_errno),
-		TEST(each_reason_has_a_name_of_its_own_and_a_remedy),
-		TEST(strerror_is_message_reason_and_remedy),
-		TEST(strerror_of_no_error_says_so),
-		TEST(a_long_message_is_cut_and_terminated),
-		TEST(the_version_is_that_of_the_header),
+		TEST(the_first_size_is_frozen, unit_default),
+		TEST(a_larger_error_is_cleared_to_its_end, unit_default),
+		TEST(success_clears_what_an_earlier_failure_left, unit_default),
+		TEST(an_error_without_its_size_is_refused_and_unwritten,
+		     unit_default),
+		TEST(each_errno_of_the_kernel_has_its_reason, unit_default),
+		TEST(the_message_names_the_call_and_the_errno, unit_default),
+		TEST(each_reason_has_a_name_of_its_own_and_a_remedy,
+		     unit_default),
+		TEST(strerror_is_message_reason_and_remedy, unit_default),
+		TEST(strerror_of_no_error_says_so, unit_default),
+		TEST(a_long_message_is_cut_and_terminated, unit_default),
+		TEST(the_version_is_that_of_the_header, unit_default),
 	};
 
 	return t_main(tests);

@@ -364,8 +364,6 @@ static void a_feature_past_the_last_is_refused(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

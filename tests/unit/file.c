@@ -107,8 +107,6 @@ static void the_file_calls_need_a_file(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -247,27 +247,27 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 	assert_null(g);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_bare, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
-		TEST(built_without_them_every_encoding_is_denied),
-		TEST(built_without_them_create_says_so),
+		TEST(built_without_them_every_encoding_is_denied, unit_bare),
+		TEST(built_without_them_create_says_so, unit_bare),
 #endif
-		TEST(every_size_has_its_number_in_rfc1),
-		TEST(every_size_has_its_number_in_rfc2),
-		TEST(a_mappable_rfc2_file_is_told_to_start_private),
-		TEST(a_shared_rfc2_file_has_no_init_private),
-		TEST(rfc1_has_no_mappable_files),
-		TEST(huge_pages_do_not_excuse_useless_flags),
-		TEST(a_size_outside_the_list_is_refused),
-		TEST(the_size_is_a_multiple_of_the_huge_page),
-		TEST(without_a_named_encoding_there_are_no_huge_pages),
-		TEST(an_encoding_that_the_flag_mask_denies_is_not_used),
-		TEST(create_refuses_a_contradicted_encoding),
-		TEST(a_kernel_without_the_series_is_found_out),
+		TEST(every_size_has_its_number_in_rfc1, unit_bare),
+		TEST(every_size_has_its_number_in_rfc2, unit_bare),
+		TEST(a_mappable_rfc2_file_is_told_to_start_private, unit_bare),
+		TEST(a_shared_rfc2_file_has_no_init_private, unit_bare),
+		TEST(rfc1_has_no_mappable_files, unit_bare),
+		TEST(huge_pages_do_not_excuse_useless_flags, unit_bare),
+		TEST(a_size_outside_the_list_is_refused, unit_bare),
+		TEST(the_size_is_a_multiple_of_the_huge_page, unit_bare),
+		TEST(without_a_named_encoding_there_are_no_huge_pages,
+		     unit_bare),
+		TEST(an_encoding_that_the_flag_mask_denies_is_not_used,
+		     unit_bare),
+		TEST(create_refuses_a_contradicted_encoding, unit_bare),
+		TEST(a_kernel_without_the_series_is_found_out, unit_bare),
 	};
 
 	return t_main(tests);

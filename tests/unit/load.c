@@ -305,8 +305,6 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

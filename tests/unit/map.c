@@ -224,8 +224,6 @@ static void each_errno_of_mmap_has_its_reason(void **state)
 	}
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

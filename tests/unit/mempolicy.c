@@ -382,8 +382,6 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 	assert_int_equal(unit_count(u, "mbind", 0), 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

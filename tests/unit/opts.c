@@ -268,19 +268,18 @@ static void results_without_their_size_are_refused(void **state)
 	assert_null(s.name);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_default, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(opts_of_the_first_release_are_enough),
-		TEST(opts_without_their_size_are_refused),
-		TEST(newer_opts_that_ask_for_nothing_new_are_taken),
-		TEST(newer_opts_that_ask_for_more_are_e2big),
-		TEST(unknown_flags_are_refused_by_every_call),
-		TEST(what_an_older_caller_does_not_know_is_zero),
-		TEST(results_are_written_as_far_as_both_know),
-		TEST(results_without_their_size_are_refused),
+		TEST(opts_of_the_first_release_are_enough, unit_default),
+		TEST(opts_without_their_size_are_refused, unit_default),
+		TEST(newer_opts_that_ask_for_nothing_new_are_taken,
+		     unit_default),
+		TEST(newer_opts_that_ask_for_more_are_e2big, unit_default),
+		TEST(unknown_flags_are_refused_by_every_call, unit_default),
+		TEST(what_an_older_caller_does_not_know_is_zero, unit_default),
+		TEST(results_are_written_as_far_as_both_know, unit_default),
+		TEST(results_without_their_size_are_refused, unit_default),
 	};
 
 	return t_main(tests);

@@ -324,8 +324,6 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	assert_int_equal(out.resident, 8 * KiB);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -522,8 +522,6 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	assert_int_equal(err.limit, 56);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -190,6 +190,17 @@ static struct unit_map *map_at(struct unit *u, const void *addr)
 	return NULL;
 }
 
+static void keep(struct unit *u, const struct unit_map *map)
+{
+	struct unit_map *m;
+
+	lock(u);
+	m = map_at(u, NULL);
+	assert_non_null(m);
+	*m = *map;
+	unlock(u);
+}
+
 static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 		    int fd, uint64_t offset)
 {
@@ -198,7 +209,6 @@ static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 					.arg = { 0, len, (uint64_t)flags,
 						 offset } };
 	struct unit *u = priv;
-	struct unit_map *m;
 	struct unit_call *c;
 
 	if (enter(u, &call, NULL, &c))
@@ -212,11 +222,7 @@ static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 	if (c->result < 0)
 		return (int)c->result;
 	c->arg[0] = (uintptr_t)*addr;
-	lock(u);
-	m = map_at(u, NULL);
-	assert_non_null(m);
-	*m = (struct unit_map){ *addr, len, fd, false };
-	unlock(u);
+	keep(u, &(struct unit_map){ *addr, len, fd, false });
 	return 0;
 }
 
@@ -227,7 +233,7 @@ static int rec_munmap(void *priv, void *addr, size_t len)
 					.fd = -1,
 					.arg = { (uintptr_t)addr, len } };
 	struct unit *u = priv;
-	struct unit_map *m;
+	struct unit_map *m, was;
 	struct unit_call *c;
 	bool answer = enter(u, &call, NULL, &c);
 
@@ -237,11 +243,15 @@ static int rec_munmap(void *priv, void *addr, size_t len)
 		print_error("munmap() of what was not mapped so\n");
 		abort();
 	}
+	was = *m;
 	if (!answer)
 		m->addr = NULL;
 	unlock(u);
-	if (!answer)
-		c->result = model__sys.munmap(u->k, addr, len);
+	if (answer)
+		return (int)c->result;
+	c->result = model__sys.munmap(u->k, addr, len);
+	if (c->result < 0)
+		keep(u, &was);
 	return (int)c->result;
 }
 

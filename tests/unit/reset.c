@@ -238,22 +238,20 @@ static void a_reset_that_fails_in_destroy_is_reported(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_sw, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(the_next_bind_over_the_range_sets_all_of_it),
-		TEST(only_the_range_of_the_new_slot_is_reset),
-		TEST(a_noted_slot_over_the_range_keeps_its_attributes),
-		TEST(a_bind_elsewhere_leaves_it_alone),
-		TEST(as_long_as_it_fails_nothing_is_bound_there),
-		TEST(kept_attributes_do_not_leak_into_the_next_slot),
-		TEST(a_file_may_go_before_its_reset_is_done),
-		TEST(an_interrupted_reset_is_taken_again),
-		TEST(an_adopted_vm_is_left_as_it_was_found),
-		TEST(an_adopted_vm_without_attributes_is_told_none),
-		TEST(a_reset_that_fails_in_destroy_is_reported),
+		TEST(the_next_bind_over_the_range_sets_all_of_it, unit_sw),
+		TEST(only_the_range_of_the_new_slot_is_reset, unit_sw),
+		TEST(a_noted_slot_over_the_range_keeps_its_attributes, unit_sw),
+		TEST(a_bind_elsewhere_leaves_it_alone, unit_sw),
+		TEST(as_long_as_it_fails_nothing_is_bound_there, unit_sw),
+		TEST(kept_attributes_do_not_leak_into_the_next_slot, unit_sw),
+		TEST(a_file_may_go_before_its_reset_is_done, unit_sw),
+		TEST(an_interrupted_reset_is_taken_again, unit_sw),
+		TEST(an_adopted_vm_is_left_as_it_was_found, unit_sw),
+		TEST(an_adopted_vm_without_attributes_is_told_none, unit_sw),
+		TEST(a_reset_that_fails_in_destroy_is_reported, unit_sw),
 	};
 
 	return t_main(tests);

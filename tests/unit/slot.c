@@ -365,8 +365,6 @@ static void a_dead_vms_slots_count_as_deleted(void **state)
 	u->vm = NULL;
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

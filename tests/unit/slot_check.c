@@ -350,8 +350,6 @@ static void other_errnos_of_bind_have_their_reason(void **state)
 	}
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -258,8 +258,6 @@ static void forget_wants_a_note(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -207,8 +207,6 @@ static void each_call_makes_only_what_is_listed_for_it(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -613,8 +613,6 @@ static void files_come_and_go_in_all_threads(void **state)
 	u->vm = NULL;
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {

@@ -41,7 +41,8 @@ void unit_detach(struct unit *u)
 static void start(struct unit *u, const char *profile, uint32_t machine)
 {
 	const struct gmem_model_opts o = { .sz = sizeof(o),
-					   .machine = machine };
+					   .machine = machine,
+					   .nodes = 2 };
 	const struct profile *p = model__profile_find(profile);
 
 	assert_non_null(p);
@@ -93,6 +94,11 @@ int unit_bare(void **state)
 	return setup(state, "6.18", GMEM_MODEL_X86) ? 0 : -1;
 }
 
+int unit_bare73(void **state)
+{
+	return setup(state, "7.3", GMEM_MODEL_X86) ? 0 : -1;
+}
+
 int unit_default(void **state)
 {
 	return with_vm(state, "6.18", GMEM_VM_DEFAULT);
@@ -135,7 +141,6 @@ int unit_obeyed(void **state)
 {
 	struct unit *u = setup(state, "6.19", GMEM_MODEL_X86);
 
-	u->k->nodes = 2;
 	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	return 0;
 }
@@ -338,6 +343,16 @@ uint64_t unit_allocated(struct unit *u, int fd, uint64_t offset, uint64_t len,
 		sum += pages * u->page;
 	}
 	return sum;
+}
+
+unsigned int unit_file_mappings(const struct unit *u)
+{
+	unsigned int n = 0;
+
+	for (const struct node *p = NULL;
+	     (p = model__tree_next(&u->k->maps, p)) != NULL;)
+		n++;
+	return n;
 }
 
 /* ------------------------------------------------------------ the rest -- */

@@ -131,8 +131,9 @@ void unit_forked(struct unit *u);
 
 /* -------------------------------------------------------------- fixture -- */
 
-/* Setups by kernel; unit_bare(), of 6.18, leaves the VM to the test. */
-int unit_bare(void **state);
+/* Setups by kernel; the first two leave the VM to the test. */
+int unit_bare(void **state); /* 6.18 */
+int unit_bare73(void **state);
 int unit_default(void **state); /* 6.18 */
 int unit_612(void **state);
 int unit_sw612(void **state);
@@ -140,10 +141,11 @@ int unit_sw(void **state); /* 7.3 */
 int unit_default73(void **state);
 int unit_inplace(void **state);
 int unit_arm64(void **state);
-/* A kernel that keeps policies, with nodes 0 and 1. */
+/* 6.19, which keeps policies; all have the nodes 0 and 1. */
 int unit_obeyed(void **state);
 /* Destroys the VM; the test fails if anything is left behind. */
 int unit_end(void **state);
+#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 /* A recorder on @k alone, without a VM; and its end. */
 void unit_attach(struct unit *u, struct kernel *k);
@@ -174,6 +176,7 @@ bool unit_is_open(int fd);
 bool unit_is_cloexec(int fd);
 
 /* What the kernel has. */
+unsigned int unit_file_mappings(const struct unit *u);
 bool unit_in_place(const struct unit *u);
 const struct slot *unit_slot(struct unit *u, uint32_t id);
 bool unit_gpa_private(struct unit *u, uint64_t gpa);

@@ -602,8 +602,6 @@ static void closing_with_a_bad_error_changes_nothing(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
