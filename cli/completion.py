@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes gmemctl's bash completion from its own table of commands:
 
-    gmemctl commands --json | cli/completion.py > cli/gmemctl.bash
+    gmemctl commands --json | cli/completion.py > gmemctl.bash
 """
 
 import json
@@ -40,8 +40,27 @@ _gmemctl_operands()
 	case $1 in
 """
 
-TAIL = r"""	*) _gmemctl_words "$1" ;;
+REQUIRED = r"""	*) _gmemctl_words "$1" ;;
 	esac
+}
+
+# The options that command $1 requires.
+_gmemctl_required()
+{
+	case $1 in
+"""
+
+TAIL = r"""	esac
+}
+
+# Those that are not given yet.
+_gmemctl_missing()
+{
+	local option
+
+	for option in $(_gmemctl_required "$1"); do
+		[[ " ${COMP_WORDS[*]} " == *" $option "* ]] || echo "$option"
+	done
 }
 
 # How the lists above name option $2 of command $1, which "=" follows: bash
@@ -97,6 +116,8 @@ _gmemctl()
 		_gmemctl_complete "$(_gmemctl_values "$cmd $last")"
 	elif [[ $cur == -* ]]; then
 		_gmemctl_complete "$(_gmemctl_words "$cmd")"
+	elif [[ ! $cur && $(_gmemctl_missing "$cmd") ]]; then
+		_gmemctl_complete "$(_gmemctl_missing "$cmd")"
 	else
 		_gmemctl_complete "$(_gmemctl_operands "$cmd")"
 	fi
@@ -137,6 +158,11 @@ def main():
         for kind, text in kinds.items():
             if kind in re.findall("[A-Z]+", node["arguments"]):
                 out.append(arm(name, text))
+    out.append(REQUIRED)
+    for name, node in commands:
+        needed = [o["name"] for o in node["options"] if o["required"]]
+        if needed:
+            out.append(arm(name, " ".join(needed)))
     out.append(TAIL)
     sys.stdout.write("".join(out))
 

@@ -106,6 +106,16 @@ GMEM_API int gmem_model_fail_from(struct gmem_vm *vm, const char *call,
 GMEM_API int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
 				  struct gmem_error *err);
 
+/*
+ * A system call as a program makes it without the library, to the kernel of
+ * @vm: @number is SYS_ioctl or another of gmem_model_syscall(3).  A forked
+ * child may make it too: to the kernel it is another process.
+ * Return: what the kernel gives: >= 0 or -errno.
+ */
+GMEM_API int64_t gmem_model_syscall(struct gmem_vm *vm, long number,
+				    const uint64_t arg[6],
+				    struct gmem_error *err);
+
 /* The kernel marks the VM dead. */
 GMEM_API int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err);
 

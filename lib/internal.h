@@ -19,7 +19,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* In the map's node LIBGMEM_PRIVATE: for libgmem-model, gmemctl conform. */
+/* In the map's node LIBGMEM_PRIVATE: for libgmem-model. */
 #define GMEM__SEAM __attribute__((visibility("default")))
 
 /* A struct with a larger .sz was never initialised: .sz holds garbage. */
@@ -288,11 +288,6 @@ GMEM__SEAM int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 /* What @vm was opened with if it runs on @sys, else NULL. */
 GMEM__SEAM void *gmem__vm_priv(const struct gmem_vm *vm,
 			       const struct gmem_sys *sys);
-/* What @vm runs on, for who makes the system calls himself. */
-GMEM__SEAM const struct gmem_sys *gmem__vm_sys(const struct gmem_vm *vm,
-					       void **priv);
-/* Lets @vm stand for another VM of its kernel.  Return: its own descriptor. */
-GMEM__SEAM int gmem__vm_swap_fd(struct gmem_vm *vm, int fd);
 int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 		      const struct gmem_vm_opts *opts, struct gmem_vm **out,
 		      struct gmem_error *err);

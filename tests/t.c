@@ -5,36 +5,53 @@
 
 static size_t skipped;
 
-static bool forbidden(const char *capability)
+/* Whether GMEM_TEST_NOSKIP has that word. */
+static bool listed(const char *word)
 {
 	const char *list = getenv("GMEM_TEST_NOSKIP");
-	size_t n = strlen(capability);
+	size_t n = strlen(word);
 
 	while (list && *list) {
 		size_t len = strcspn(list, ",");
 
-		if ((len == 3 && !strncmp(list, "all", 3)) ||
-		    (len == n && !strncmp(list, capability, n)))
+		if (len == n && !strncmp(list, word, n))
 			return true;
 		list += len + (list[len] == ',');
 	}
 	return false;
 }
 
-void t_skip(const char *capability, const char *fmt, ...)
+/* @mark: of the line that tests/summary.py looks for. */
+__attribute__((noreturn, format(printf, 4, 0))) static void
+leave(bool forbidden, const char *mark, const char *capability, const char *fmt,
+      va_list ap)
 {
 	char why[256];
-	va_list ap;
 
-	va_start(ap, fmt);
 	(void)vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	if (forbidden(capability))
+	if (forbidden)
 		fail_msg("may not skip (%s): %s", capability, why);
-	print_message("[  REASON  ] %s: %s\n", capability, why);
+	print_message("[  %s  ] %s: %s\n", mark, capability, why);
 	skipped++;
 	skip();
 	abort(); /* skip() does not return */
+}
+
+void t_skip(const char *capability, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	leave(listed("all") || listed(capability), "REASON", capability, fmt,
+	      ap);
+}
+
+void t_not_applicable(const char *capability, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	leave(listed(capability), "N/A   ", capability, fmt, ap);
 }
 
 static const char *code_name(long long code)

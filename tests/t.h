@@ -31,6 +31,13 @@
 __attribute__((noreturn, format(printf, 2, 3))) void
 t_skip(const char *capability, const char *fmt, ...);
 
+/*
+ * The same of a test that no machine and no configuration could run with this
+ * kernel or this build: it is not counted as skipped, and "all" allows it.
+ */
+__attribute__((noreturn, format(printf, 2, 3))) void
+t_not_applicable(const char *capability, const char *fmt, ...);
+
 /* @call returned @code; prints both errno names otherwise. */
 #define t_code(call, code) t_code_at((call), (code), #call, __FILE__, __LINE__)
 void t_code_at(long long got, long long want, const char *what,

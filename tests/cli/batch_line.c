@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The batch's lines and fields: limits, quotes, and no byte beyond. */
-#include "batch_line.h"
+#include "cmd/batch/line.h"
 #include "t.h"
 
 static FILE *file_of(const char *text, size_t len)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The committed bash completion is what the table of commands makes."""
+"""The bash completion, which the build makes from the table of commands."""
 
+import pathlib
 import subprocess
 import sys
 
-from ctl import Case, SOURCE, ctl, main
+from ctl import Case, GMEMCTL, SOURCE, ctl, main
 
 HUGE = ["hugetlb-rfc1", "hugetlb-rfc2"]
-SCRIPT = SOURCE / "cli" / "gmemctl.bash"
+SCRIPT = pathlib.Path(GMEMCTL).parent / "gmemctl.bash"
 TRY = """
 source "$1"; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
@@ -28,7 +29,7 @@ def complete(*words):
 
 
 class Completion(Case):
-    def test_the_committed_script_is_current(self):
+    def test_the_script_of_the_build_is_current(self):
         r = subprocess.run(
             [sys.executable, SOURCE / "cli" / "completion.py"],
             input=ctl("commands", "--json").stdout,
@@ -59,6 +60,14 @@ class Completion(Case):
         self.assertIn("inplace", complete("--model", "="))
         self.assertEqual(complete("--model", "=", "7.3", "conf"), ["conform"])
         self.assertEqual(complete("--model", "conf"), ["conform"])
+
+    def test_required_options_come_first(self):
+        self.assertEqual(complete("stat", ""), ["--fd"])
+        self.assertEqual(complete("why", "bind", ""), ["--slot", "--gpa"])
+        self.assertEqual(complete("why", "bind", "--slot", "0", ""), ["--gpa"])
+        self.assertEqual(complete("load", "--fd", "=", "3", "/dev/nul"), ["/dev/null"])
+        self.assertNotIn("--fd", complete("load", "--fd", "3", ""))
+        self.assertIn("--json", complete("stat", "-"))
 
     def test_operands(self):
         self.assertEqual(complete("batch", "/dev/nul"), ["/dev/null"])

@@ -9,7 +9,7 @@ from ctl import Case, OK, UNSUPPORTED, ctl, main
 
 LINE = (
     r"ok (\d+) - ([a-z0-9_]+) \[([A-Za-z0-9 ]+: [^][]+)\]"
-    r"( # SKIP .+| # differs: .+)?"
+    r"( # SKIP .+| # n/a: .+| # differs: .+)?"
 )
 
 
@@ -66,12 +66,30 @@ class Model(Case):
         found = [re.fullmatch(LINE, line).groups() for line in lines]
         self.assertEqual([(name, row) for _, name, row, _ in found], listed())
         self.assertEqual([int(n) for n, *_ in found], [*range(1, len(found) + 1)])
-        skipped = sum(bool(note) and "# SKIP" in note for *_, note in found)
+        notes = [note or "" for *_, note in found]
+        skipped = sum(note.startswith(" # SKIP") for note in notes)
+        never = sum(note.startswith(" # n/a: ") for note in notes)
         self.assertEqual(
             end,
-            f"# {len(found) - skipped} as documented, 0 otherwise, "
-            f"{skipped} skipped",
+            f"# {len(found) - skipped - never} as documented, 0 otherwise, "
+            f"{skipped} skipped, {never} not applicable",
         )
+
+    def test_not_applicable(self):
+        for model, case, why in (
+            ("6.12", "from_the_file", "no GUEST_MEMFD_FLAG_MMAP"),
+            ("7.3", "huge_sizes", "no huge pages in guest_memfd"),
+            ("7.3", "before_6_18_mmap", "6.18 or later"),
+            ("7.3,arm64", "kvm_by_address", "not x86-64"),
+            ("inplace", "attribute_refusals", "attributes are not the VM's"),
+            ("7.3,software", "two_backings", "no software-protected VM type"),
+        ):
+            r = self.ended(ctl("conform", f"--model={model}", case), OK)
+            _, _, _, line, end = r.stdout.splitlines()
+            self.assertTrue(line.endswith(f"] # n/a: {why}"), line)
+            self.assertEqual(
+                end, "# 0 as documented, 0 otherwise, 0 skipped, 1 not applicable"
+            )
 
     def test_chosen_cases(self):
         r = self.ended(ctl("conform", "--model=inplace", "in_use", "size_zero"), OK)
@@ -86,12 +104,13 @@ class Model(Case):
         self.assertEqual(value["model"], "7.3,arm64")
         cases = value["cases"]
         self.assertEqual([(c["name"], c["shows"]) for c in cases], listed())
-        for result in ("ok", "skipped", "failed"):
+        for result in ("ok", "skipped", "failed", "not-applicable"):
             of = [c for c in cases if c["result"] == result]
-            self.assertEqual(len(of), value[result])
+            self.assertEqual(len(of), value[result.replace("-", "_")])
+        self.assertEqual(value["skipped"], 0)
         by_name = {c["name"]: c for c in cases}
         self.assertIn("memfd", by_name["no_write"]["difference"])
-        self.assertEqual(by_name["from_the_file"]["result"], "skipped")
+        self.assertEqual(by_name["from_the_file"]["result"], "not-applicable")
 
 
 class Device(Case):

@@ -3,6 +3,7 @@
 
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -12,8 +13,6 @@ import struct
 import subprocess
 import sys
 import unittest
-
-import jsonschema
 
 GMEMCTL = os.environ["GMEMCTL"]
 HERE = pathlib.Path(__file__).parent
@@ -155,12 +154,28 @@ def missing_mounts():
 
 
 MISSING = {
-    "kvm": missing_kvm(),
-    "fuse": missing_fuse(),
-    "mounts": missing_mounts(),
-    "userns": missing_user_namespaces(),
-    "root": missing_root(),
+    "kvm": missing_kvm,
+    "fuse": missing_fuse,
+    "mounts": missing_mounts,
+    "userns": missing_user_namespaces,
+    "root": missing_root,
 }
+
+
+@functools.cache
+def missing(capability):
+    return MISSING[capability]()
+
+
+@functools.cache
+def validator(schema):
+    """What checks a value against a schema, itself checked once."""
+    import jsonschema  # here, since it takes as long as all the rest
+
+    value = json.loads((HERE / "schema" / f"{schema}.json").read_text())
+    found = jsonschema.validators.validator_for(value)
+    found.check_schema(value)
+    return found(value)
 
 
 class Case(unittest.TestCase):
@@ -173,7 +188,7 @@ class Case(unittest.TestCase):
             self.require(capability)
 
     def require(self, capability):
-        reason = MISSING[capability]
+        reason = missing(capability)
         if not reason:
             return
         forbidden = os.environ.get("GMEM_TEST_NOSKIP", "").split(",")
@@ -206,8 +221,7 @@ class Case(unittest.TestCase):
     def valid(self, text, schema):
         """The one JSON object in text, held against tests/cli/schema."""
         value = json.loads(text)
-        path = HERE / "schema" / f"{schema}.json"
-        jsonschema.validate(value, json.loads(path.read_text()))
+        validator(schema).validate(value)
         self.assertEqual(value["schema"], f"gmemctl.{schema}/1")
         self.no_bare_null(value)
         return value

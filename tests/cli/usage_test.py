@@ -96,6 +96,22 @@ class Help(Case):
         r = self.ended(ctl("commands"), OK)
         self.assertEqual(r.stdout.split("\n"), [*want, ""])
 
+    def test_required_options_are_refused_when_missing(self):
+        found = set()
+        for path, node in walk(self.table()["commands"]):
+            names = [o["name"] for o in node["options"] if o["required"]]
+            # The usage line has them outside of its brackets.
+            line = re.sub(r"\[[^]]*\]", "", node["arguments"])
+            self.assertEqual(names, re.findall(r"--[a-z-]+", line), path)
+            if names:
+                found.add(path[0])
+                operands = re.findall(r"\b(?:FILE|CMD)\b", line)[:1]
+                needed = f"{' and '.join(names)} {'are' if names[1:] else 'is'} needed"
+                self.assertIn(needed, ctl(*path, *operands).stderr)
+        self.assertEqual(
+            found, {"why", "run", "stat", "populate", "discard", "load", "policy", "map"}
+        )
+
     def test_every_option_of_the_table_is_taken(self):
         table = self.table()
         for path, node in walk(table["commands"]):

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* What the calls of gmem_model.h refuse. */
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <gmem_model.h>
 
 #include "unit.h"
+
+#include "uapi.h"
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* 6.5, the same number everywhere */
+#endif
 
 #define HUGE (2ULL << 20)
 
@@ -119,11 +128,13 @@ static void they_need_an_error_that_was_set_up(void **state)
 {
 	struct gmem_model_profile p = { .sz = sizeof(p) };
 	struct gmem_error bad = { .sz = 1 };
+	const uint64_t none[6] = { UINT64_MAX };
 	struct gmem_vm *vm = NULL;
 	struct world *w = *state;
 
 	for (unsigned int i = 0; i < CALLS; i++)
 		t_code(call(i, w->vm, w->page, &bad), -EINVAL);
+	t_code(gmem_model_syscall(w->vm, SYS_close, none, &bad), -EINVAL);
 	t_code(gmem_model_profile_info(0, &p, &bad), -EINVAL);
 	assert_null(p.name);
 	t_code(gmem_model_vm_open("7.3", NULL, &vm, &bad), -EINVAL);
@@ -219,6 +230,88 @@ static void a_pool_is_asked_with_room_for_the_answer(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 
+static int64_t sys(struct world *w, long number, uint64_t a, uint64_t b,
+		   uint64_t c, uint64_t d)
+{
+	const uint64_t arg[6] = { a, b, c, d };
+
+	return gmem_model_syscall(w->vm, number, arg, NULL);
+}
+
+static void a_system_call_needs_a_kernel_of_the_model(void **state)
+{
+	struct world *w = *state;
+	const uint64_t arg[6] = { 0 };
+	struct gmem_error err;
+
+	t_refused(gmem_model_syscall(NULL, SYS_close, arg, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_model_syscall(w->vm, SYS_close, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_model_syscall(w->other, SYS_close, arg, &err), -EINVAL,
+		  GMEM_REASON_NOT_A_VM, err);
+}
+
+static void a_system_call_fails_as_the_kernel_says(void **state)
+{
+	struct world *w = *state;
+	uint64_t create[8] = { w->page + 1 };
+	const uint64_t arg[6] = { (uint64_t)gmem_vm_fd(w->vm),
+				  GMEM__KVM_CREATE_GUEST_MEMFD,
+				  (uintptr_t)create };
+	struct gmem_error err;
+
+	t_refused(gmem_model_syscall(w->vm, SYS_ioctl, arg, &err), -EINVAL,
+		  GMEM_REASON_KERNEL, err);
+	t_refused(gmem_model_syscall(w->vm, SYS_getpid, arg, &err), -ENOSYS,
+		  GMEM_REASON_KERNEL, err);
+	t_code(sys(w, SYS_move_pages, 1, 0, 0, 0), -ENOSYS);
+	t_code(sys(w, SYS_process_vm_readv, 0, 0, 0, 0), -ENOSYS);
+	t_code(sys(w, SYS_process_vm_writev, 0, 0, 0, 0), -ENOSYS);
+	t_code(sys(w, SYS_fstatfs, UINT64_MAX, 0, 0, 0), -EBADF);
+	t_code(sys(w, SYS_cachestat, UINT64_MAX, (uintptr_t)create,
+		   (uintptr_t)create, 0),
+	       -EBADF);
+}
+
+/* A file from KVM_CREATE_GUEST_MEMFD to close(2), without the library. */
+static void system_calls_do_as_the_kernel(void **state)
+{
+	struct world *w = *state;
+	uint64_t create[8] = { 4 * w->page, 3 };
+	uint64_t range[2] = { 0 }, cached[5] = { 0 };
+	unsigned char *p, byte = 0;
+	struct stat st;
+	int64_t fd, r;
+
+	fd = sys(w, SYS_ioctl, (uint64_t)gmem_vm_fd(w->vm),
+		 GMEM__KVM_CREATE_GUEST_MEMFD, (uintptr_t)create, 0);
+	assert_true(fd >= 0);
+	t_code(sys(w, SYS_fstat, (uint64_t)fd, (uintptr_t)&st, 0, 0), 0);
+	assert_int_equal(st.st_size, 4 * w->page);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	t_code(sys(w, SYS_read, (uint64_t)fd, (uintptr_t)&byte, 1, 0), -EINVAL);
+	t_code(sys(w, SYS_write, (uint64_t)fd, (uintptr_t)&byte, 1, 0),
+	       -EINVAL);
+	t_code(sys(w, SYS_fallocate, (uint64_t)fd, FALLOC_FL_KEEP_SIZE, 0,
+		   2 * w->page),
+	       0);
+	t_code(sys(w, SYS_cachestat, (uint64_t)fd, (uintptr_t)range,
+		   (uintptr_t)cached, 0),
+	       0);
+	assert_int_equal(cached[0], 2);
+	r = gmem_model_syscall(w->vm, SYS_mmap,
+			       (const uint64_t[6]){ 0, w->page,
+						    PROT_READ | PROT_WRITE,
+						    MAP_SHARED, (uint64_t)fd },
+			       NULL);
+	assert_true(r > 0);
+	p = (unsigned char *)(uintptr_t)r;
+	p[0] = 7;
+	t_code(sys(w, SYS_munmap, (uint64_t)r, w->page, 0, 0), 0);
+	t_code(sys(w, SYS_close, (uint64_t)fd, 0, 0, 0), 0);
+}
+
 /* By close(2), as the caller of an adoption that was refused may do. */
 static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
 {
@@ -263,6 +356,9 @@ int main(void)
 		control_test(a_dead_vm_runs_no_guest),
 		control_test(a_store_where_nothing_is_leaves_with_its_bytes),
 		control_test(a_pool_is_asked_with_room_for_the_answer),
+		control_test(a_system_call_needs_a_kernel_of_the_model),
+		control_test(a_system_call_fails_as_the_kernel_says),
+		control_test(system_calls_do_as_the_kernel),
 		control_test(a_descriptor_that_nobody_told_of_keeps_no_file),
 	};
 

@@ -47,10 +47,10 @@ def read(text, where=None):
                     r"^# \d+ as documented", text, re.M | re.S)
     found = {}
     for line in run[0].splitlines() if run else []:
-        m = re.match(r"(not )?ok \d+ - (\w+) \[(.*?)\](?: # (\w+):? ?(.*))?$",
+        m = re.match(r"(not )?ok \d+ - (\w+) \[(.*?)\](?: # ([\w/]+):? ?(.*))?$",
                      line)
         if m:
-            mark = {"SKIP": "", "differs": "d"}.get(m[4], "x")
+            mark = {"SKIP": "", "n/a": "", "differs": "d"}.get(m[4], "x")
             found[m[2]] = m[3], "F" if m[1] else mark, m[5] or ""
     return where or (run and run[1]), found
 

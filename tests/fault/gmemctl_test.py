@@ -6,11 +6,16 @@ an exit status and a message, never a crash or a wrong answer.
 gmemctl_test.py alloc|ERRNO: allocations, or system calls with that error.
 """
 
+import contextlib
 import errno
 import os
+import signal
+import socket
+import struct
+import subprocess
 import sys
 
-from ctl import ACCESS, Case, OK, ctl, main
+from ctl import ACCESS, Case, GMEMCTL, HANG, OK, main
 
 PRELOAD = os.environ["PRELOAD"]
 
@@ -53,35 +58,77 @@ RUNS = (
 UNSURE = ("or more", "unknown")
 
 
-def run(args, text, what, nth, error):
-    """The run with one failure, and how many there could have been."""
-    r, w = os.pipe()
-    env = dict(
-        os.environ,
-        LD_PRELOAD=PRELOAD,
-        FAULT_WHAT=what,
-        FAULT_NTH=str(nth),
-        FAULT_ERRNO=str(error),
-        FAULT_REPORT=str(w),
-    )
-    result = ctl(*args, input=text, env=env, pass_fds=[w])
-    os.close(w)
-    with os.fdopen(r) as report:
-        return result, int(report.read() or 0)
+class Server:
+    """gmemctl with these arguments and this input, to be run many times by
+    the library PRELOAD; standard output and error are files in memory."""
+
+    def __init__(self, args, text, what, error):
+        self.args = args
+        self.files = [os.memfd_create(name) for name in ("in", "out", "err")]
+        os.write(self.files[0], text.encode())
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(HANG)
+        stdin, stdout, stderr = self.files
+        with theirs:
+            self.process = subprocess.Popen(
+                [GMEMCTL, *args],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=dict(
+                    os.environ,
+                    LD_PRELOAD=PRELOAD,
+                    FAULT_WHAT=what,
+                    FAULT_ERRNO=str(error),
+                    FAULT_SOCKET=str(theirs.fileno()),
+                ),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def close(self):
+        self.socket.close()
+        self.process.wait()
+        for fd in self.files:
+            os.close(fd)
+
+    def run(self, nth):
+        """The run with one failure, and how many there could have been."""
+        for fd in self.files:
+            os.lseek(fd, 0, os.SEEK_SET)
+        for fd in self.files[1:]:
+            os.ftruncate(fd, 0)
+        self.socket.sendall(struct.pack("Q", nth))
+        try:
+            answer = self.socket.recv(16)
+        except TimeoutError:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise TimeoutError(
+                f"{self.args}, failure {nth}: killed, for it had not ended "
+                f"after {HANG} s"
+            ) from None
+        status, total = struct.unpack("QQ", answer)
+        result = subprocess.CompletedProcess(
+            self.args,
+            os.waitstatus_to_exitcode(status),
+            *(os.pread(fd, os.fstat(fd).st_size, 0).decode() for fd in self.files[1:]),
+        )
+        return result, total
 
 
 class Fault(Case):
     def every(self, args, text, what, error):
-        good, total = run(args, text, what, 0, error)
-        self.assertEqual(good.stderr, "")
-        self.assertGreater(total, 0)
-        failed = 0
-        for nth in range(1, total + 1):
-            with self.subTest(args=args, what=what, nth=nth, error=error):
-                r, _ = run(args, text, what, nth, error)
-                failed += r.returncode != good.returncode
-                self.check(r, good)
-        self.assertGreater(failed, 0)
+        with contextlib.closing(Server(args, text, what, error)) as server:
+            good, total = server.run(0)
+            self.assertEqual(good.stderr, "")
+            self.assertGreater(total, 0)
+            failed = 0
+            for nth in range(1, total + 1):
+                r, _ = server.run(nth)
+                with self.subTest(args=args, what=what, nth=nth, error=error):
+                    failed += r.returncode != good.returncode
+                    self.check(r, good)
+            self.assertGreater(failed, 0)
 
     def check(self, r, good):
         self.assertIn(r.returncode, range(OK, ACCESS + 1), r)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Loaded before a program (LD_PRELOAD), makes one of its allocations or
- * system calls fail: FAULT_WHAT is "alloc" or "call", FAULT_NTH which one,
- * FAULT_ERRNO with what.  How many there were is written to FAULT_REPORT, a
- * descriptor.
+ * Loaded before a program (LD_PRELOAD), runs it many times and makes one of
+ * its allocations or system calls fail: FAULT_WHAT is "alloc" or "call",
+ * FAULT_ERRNO with what.  Each number that comes through FAULT_SOCKET, a
+ * descriptor, says which one fails in the next run: a child that goes on to
+ * main().  Its status goes back, and how many there were.  So the program is
+ * loaded and linked once.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,47 +13,79 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-static atomic_ulong seen, nth;
+static atomic_ulong *seen; /* by the run, in memory shared with the server */
+static uint64_t nth;
 static bool allocations, calls;
 static int error;
+
+struct answer {
+	uint64_t status; /* of waitpid(2) */
+	uint64_t seen;
+};
 
 /* glibc's own, which need no dlsym() that might allocate. */
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t n, size_t len);
 void *__libc_realloc(void *p, size_t len);
 
+/* Comes back in the children only, each of them a run. */
+static void serve(int fd)
+{
+	while (read(fd, &nth, sizeof(nth)) == sizeof(nth)) {
+		struct answer answer;
+		int status;
+		pid_t pid;
+
+		*seen = 0;
+		pid = fork();
+		if (!pid) {
+			(void)close(fd);
+			return;
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			break;
+		answer = (struct answer){ (unsigned int)status, *seen };
+		if (write(fd, &answer, sizeof(answer)) != sizeof(answer))
+			break;
+	}
+	_exit(0);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
-	const char *what = getenv("FAULT_WHAT");
+	const char *fd = getenv("FAULT_SOCKET");
+	void *shared;
 
-	if (!what)
+	if (!fd)
 		return;
-	nth = strtoul(getenv("FAULT_NTH"), NULL, 10);
+	shared = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		_exit(1);
+	seen = shared;
+	serve(atoi(fd));
 	error = atoi(getenv("FAULT_ERRNO"));
-	allocations = !strcmp(what, "alloc");
+	allocations = !strcmp(getenv("FAULT_WHAT"), "alloc");
 	calls = !allocations;
 }
 
 __attribute__((destructor)) static void end(void)
 {
-	const char *fd = getenv("FAULT_REPORT");
-
 	allocations = calls = false;
-	if (fd)
-		(void)dprintf(atoi(fd), "%lu\n", (unsigned long)seen);
 }
 
 static bool fails(bool kind)
 {
-	if (!kind || atomic_fetch_add(&seen, 1) + 1 != nth)
+	if (!kind || atomic_fetch_add(seen, 1) + 1 != nth)
 		return false;
 	errno = error;
 	return true;

@@ -9,8 +9,10 @@
 
 #include <gmem_model.h>
 
-#include "batch.h"
+#include "cmd/batch/batch.h"
 #include "fuzz.h"
+#include "report/output.h"
+#include "target/vm.h"
 
 /* The memory that a line may ask of this machine. */
 #define PAGES_MAX (4ULL << 20)
@@ -197,7 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct run dry, real;
 	static char line[BATCH_LINE];
-	struct ctl ctl = { .json = true };
+	struct kvm kvm = { .verbose = false };
+	struct ctl ctl = { .kvm = &kvm, .json = true };
 	struct batch b = {
 		.ctl = &ctl,
 		.page = (uint64_t)sysconf(_SC_PAGESIZE),

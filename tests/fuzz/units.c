@@ -11,7 +11,7 @@
 #include <gmem.h>
 
 #include "fuzz.h"
-#include "parse.h"
+#include "report/words.h"
 
 #define DECIMAL "[0-9]+"
 #define HEXADECIMAL "0[xX][0-9a-fA-F]+"

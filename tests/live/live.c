@@ -113,28 +113,54 @@ static bool has_process_vm(void)
 	return process_vm_readv(getpid(), &l, 1, &r, 1, 0) == 1;
 }
 
+/* What no configuration of this kernel could have. */
+static bool before_6_18(void)
+{
+	return !live_kernel(6, 18);
+}
+
+static bool before_6_19(void)
+{
+	return !live_kernel(6, 19);
+}
+
+static bool on_arm64(void)
+{
+#ifdef __aarch64__
+	return true;
+#else
+	return false;
+#endif
+}
+
 static struct {
 	const char *name;
 	bool (*probe)(void);
 	const char *lack;
-	int known; /* 0 not yet, 1 no, 2 yes */
+	bool (*never)(void); /* NULL: another machine may have it */
+	int known;	     /* 0 not yet, 1 no, 2 yes */
 } capabilities[] = {
-	{ "kvm", has_kvm, "no usable /dev/kvm", 0 },
-	{ "guest-memfd", has_guest_memfd, "default VMs cannot bind one", 0 },
-	{ "mmap", has_mmap, "no GUEST_MEMFD_FLAG_MMAP; needs 6.18", 0 },
+	{ "kvm", has_kvm, "no usable /dev/kvm", NULL, 0 },
+	{ "guest-memfd", has_guest_memfd, "default VMs cannot bind one",
+	  before_6_18, 0 },
+	{ "mmap", has_mmap, "no GUEST_MEMFD_FLAG_MMAP; needs 6.18", before_6_18,
+	  0 },
 	{ "init-shared", has_init_shared,
-	  "no GUEST_MEMFD_FLAG_INIT_SHARED; needs 6.18", 0 },
-	{ "private-memory", has_private_memory, "no sw-protected VM type", 0 },
-	{ "bindable", has_bindable, "no VM type here binds a file", 0 },
-	{ "pre-fault", has_pre_fault, "KVM_CAP_PRE_FAULT_MEMORY is 0", 0 },
+	  "no GUEST_MEMFD_FLAG_INIT_SHARED; needs 6.18", before_6_18, 0 },
+	{ "private-memory", has_private_memory, "no sw-protected VM type",
+	  on_arm64, 0 },
+	{ "bindable", has_bindable, "no VM type here binds a file", NULL, 0 },
+	{ "pre-fault", has_pre_fault, "KVM_CAP_PRE_FAULT_MEMORY is 0", on_arm64,
+	  0 },
 	{ "two-dimensional-paging", has_two_dimensional_paging,
-	  "KVM pages in software here", 0 },
-	{ "residency", has_residency, "no cachestat(2)", 0 },
-	{ "process-vm", has_process_vm, "no process_vm_readv(2)", 0 },
-	{ "seccomp", has_seccomp, "the kernel has no seccomp filters", 0 },
-	{ "numa", has_numa, "the kernel has no memory policies", 0 },
+	  "KVM pages in software here", NULL, 0 },
+	{ "residency", has_residency, "no cachestat(2)", NULL, 0 },
+	{ "process-vm", has_process_vm, "no process_vm_readv(2)", NULL, 0 },
+	{ "seccomp", has_seccomp, "the kernel has no seccomp filters", NULL,
+	  0 },
+	{ "numa", has_numa, "the kernel has no memory policies", NULL, 0 },
 	{ "mempolicy", has_mempolicy,
-	  "Linux before 6.19 ignores a file's policy", 0 },
+	  "Linux before 6.19 ignores a file's policy", before_6_19, 0 },
 };
 
 const char *live_capability(unsigned int index)
@@ -163,9 +189,13 @@ bool live_has(const char *capability)
 
 void live_need(const char *capability)
 {
-	if (!live_has(capability))
-		t_skip(capability, "%s",
-		       capabilities[find_capability(capability)].lack);
+	unsigned int i = find_capability(capability);
+
+	if (live_has(capability))
+		return;
+	if (capabilities[i].never && capabilities[i].never())
+		t_not_applicable(capability, "%s", capabilities[i].lack);
+	t_skip(capability, "%s", capabilities[i].lack);
 }
 
 bool live_kernel(unsigned int major, unsigned int minor)

@@ -5,7 +5,7 @@ import re
 import meta
 
 
-# Not for users: the seam between the library, its model and gmemctl.
+# Not for users: the seam between the library and its model.
 PRIVATE = "LIBGMEM_PRIVATE"
 
 # Both libraries: map, shared, static, prototypes.

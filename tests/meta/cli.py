@@ -6,7 +6,7 @@ import re
 import meta
 
 GMEMCTL = meta.BUILD / "cli/gmemctl"
-COMPLETION = meta.SOURCE / "cli/gmemctl.bash"
+COMPLETION = meta.BUILD / "cli/gmemctl.bash"
 
 # Asks the completion function what follows the words it is given.
 COMPLETE = """

@@ -4,8 +4,8 @@ import re
 
 import meta
 
-CODE = ["include/*.h*", "lib/*.[ch]", "model/*.[ch]", "cli/*.[ch]",
-        "examples/*.[ch]"]
+CODE = ["include/*.h*", "lib/*.[ch]", "model/*.[ch]", "conform/*.[ch]",
+        "cli/**/*.[ch]", "examples/*.[ch]"]
 TESTS = ["tests/*.[ch]", "tests/*/*.[ch]"]
 OTHER = ["CMakeLists.txt", "*/CMakeLists.txt", "*/*/CMakeLists.txt",
          "cmake/*", "libgmem.pc.in", ".clang-format", ".clang-tidy",

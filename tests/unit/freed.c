@@ -17,17 +17,14 @@ struct other {
 static void trace(void *arg, const struct gmem_trace *e)
 {
 	struct other *o = arg;
-	void *k;
-	const struct gmem_sys *sys;
 
 	if (!o->frees || strcmp(e->call, "cachestat") != 0)
 		return;
 	o->frees = false;
-	sys = gmem__vm_sys(o->vm, &k);
 	assert_int_equal(
-		sys->fallocate(k, o->fd,
-			       FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0,
-			       o->page),
+		model__sys.fallocate(gmem__vm_priv(o->vm, &model__sys), o->fd,
+				     FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+				     0, o->page),
 		0);
 }
 

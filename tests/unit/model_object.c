@@ -288,7 +288,8 @@ static void a_pool_gets_back_what_was_closed_unseen(void **state)
 	int fd;
 
 	if (!GMEM__HUGETLB_BUILT)
-		t_skip("proposed-uapi", "built without the encodings");
+		t_not_applicable("hugetlb-encodings",
+				 "built with GMEM_PROPOSED_UAPI=OFF");
 	t_ok(gmem_model_vm_open("hugetlb-rfc2", &m, &w->vm, &w->err), w->err);
 	t_ok(gmem_model_set_pool(w->vm, HUGE, 1, &w->err), w->err);
 	t_ok(gmem_create(w->vm, HUGE, &o, &w->g, &w->err), w->err);

@@ -235,8 +235,6 @@ static void destroy_unmaps_nothing_under_a_noted_slot(void **state)
 
 static int raw_slot(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)
 {
-	void *priv;
-	const struct gmem_sys *sys = gmem__vm_sys(m->vm, &priv);
 	struct gmem__region2 r = {
 		.region = { .slot = id,
 			    .flags = len ? GMEM__MEM_GUEST_MEMFD : 0,
@@ -246,8 +244,8 @@ static int raw_slot(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)
 		.guest_memfd = (uint32_t)gmem_fd(m->g),
 	};
 
-	return sys->ioctl(priv, gmem_vm_fd(m->vm),
-			  GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
+	return model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+				GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
 }
 
 static void note(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)

@@ -61,7 +61,7 @@ static void a_failure_is_minus_errno(void **state)
 {
 	struct gmem__stat st;
 	uint64_t magic;
-	char byte = 0;
+	_Alignas(2) char byte = 0; /* behind it is no page */
 	void *p;
 
 	(void)state;

@@ -378,6 +378,7 @@ union unit_newer unit_newer(const void *from, size_t sz, unsigned char tail)
 void unit_need_encodings(void)
 {
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
-	t_skip("hugetlb-encodings", "built with GMEM_PROPOSED_UAPI=OFF");
+	t_not_applicable("hugetlb-encodings",
+			 "built with GMEM_PROPOSED_UAPI=OFF");
 #endif
 }

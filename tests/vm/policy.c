@@ -115,8 +115,7 @@ static void default_takes_the_policy_of_another_mapping_away(void **state)
 	unsigned char *map;
 
 	start(l);
-	if (!obeys(l))
-		t_skip("mempolicy", "policies are ignored");
+	live_need("mempolicy");
 	map = raw_map(l, gmem_fd(l->g), PAGES * l->page, PROT_READ);
 	bind_to(map, PAGES * l->page, THERE);
 	assert_int_equal(node_of(map), THERE);

@@ -10,6 +10,10 @@ import pathlib
 import re
 import sys
 
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+import summary  # pylint: disable=wrong-import-position
+
 HEAD = """# Kernels
 
 Made by `scripts/matrix`. Each cell was measured inside the kernel of its row,
@@ -53,7 +57,7 @@ RESULTS = """
 All that `tests/vm/inside` runs: the live tests, those of `tests/vm`, `gmemctl
 conform`, the random calls, examples and gmemctl. What is skipped needs what the
 tables above say is not there, and `tests/vm/suite` has the list of what may not
-be skipped.
+be skipped. What no configuration of that kernel could run is not counted.
 """
 
 
@@ -123,29 +127,15 @@ RESULT_COLUMNS = [
 
 
 def count(lines):
-    """Counts the cases that cmocka and TAP tell of."""
-    result = collections.Counter()
-    lack = collections.Counter()
-    running = None
-    for line in lines:
-        m = re.match(r"\[ +(RUN|REASON|OK|FAILED|SKIPPED) +\] ([\w-]+)", line)
-        if m and m[1] == "RUN":
-            running = m[2]
-        elif m and m[1] == "REASON":
-            lack[m[2]] += 1
-        elif m and m[2] == running:  # cmocka lists some again at the end
-            result[m[1]] += 1
-            running = None
-        m = re.match(r"(not )?ok\b(?:.* # SKIP (.*))?", line)
-        if m and m[2]:
-            result["SKIPPED"] += 1
-            lack[m[2]] += 1
-        elif m:
-            result["FAILED" if m[1] else "OK"] += 1
+    """Counts the cases, and what those that were skipped lack."""
+    found = list(summary.cases("\n".join(lines)))
+    result = collections.Counter(result for _, result, _ in found)
+    lack = collections.Counter(reason.split(":")[0] for _, result, reason
+                               in found if result == "skipped")
     return {
-        "passed": str(result["OK"]),
-        "failed": str(result["FAILED"]),
-        "skipped": str(result["SKIPPED"]),
+        "passed": str(result["passed"]),
+        "failed": str(result["failed"]),
+        "skipped": str(result["skipped"]),
         "lack": ", ".join(f"{name} {n}" for name, n in lack.most_common()),
     }
 

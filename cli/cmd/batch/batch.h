@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The batch: lines become fields (line.c), fields a struct op (parse.c), which
+ * is then done (call.c) or only looked at (check.c); batch.c keeps the lists.
+ */
+#ifndef GMEMCTL_BATCH_H
+#define GMEMCTL_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gmem.h>
+
+#include "cmd/batch/line.h"
+#include "report/json.h"
+#include "report/words.h"
+#include "table/command.h"
+#include "target/policy.h"
+
+/* What one read shows at most: a typo's limit. */
+#define BATCH_READ (1ULL << 20)
+/* The word nodes behind map. */
+#define BATCH_MAP_NODES 1
+
+/* A named guest_memfd. */
+struct object {
+	struct object *next;
+	char name[NAME_MAX_LEN + 1];
+	uint64_t size;
+	uint64_t page;
+	struct gmem *g; /* NULL in a dry run */
+};
+
+/* A slot that was bound or noted. */
+struct bound {
+	struct bound *next;
+	struct object *object; /* NULL: a note without a file */
+	uint32_t slot;
+	bool noted;
+	uint64_t gpa, offset, len;
+	int mode; /* GMEM_BIND_FD or GMEM_BIND_HVA */
+};
+
+/* One line, understood. */
+struct op {
+	const struct verb *verb;
+	char name[NAME_MAX_LEN + 1]; /* of the object, or "" */
+	struct object *object;
+	struct gmem *made; /* by create */
+	uint32_t slot;
+	uint64_t gpa, offset, len, size, hugetlb, addr;
+	uint64_t flags;
+	int mode; /* of a bind */
+	uint32_t threads;
+	struct policy_args policy;
+	const char *path; /* of an input */
+	const void *data; /* .len bytes */
+};
+
+struct batch {
+	struct ctl *ctl;
+	const char *file;
+	unsigned long line;
+	uint64_t page;
+	struct gmem_vm *vm; /* NULL in a dry run */
+	struct object *objects;
+	struct bound *slots;
+	json_object *result;   /* of this line; NULL without --json */
+	struct gmem_error err; /* why a call or check failed */
+};
+
+/* An argument that has its place in the line. */
+enum param {
+	PARAM_END,
+	PARAM_OPTIONAL, /* those behind may be left out, all of them */
+	PARAM_NEW_NAME, /* of an object that is made */
+	PARAM_OBJECT,	/* the name of one there is; the range is all of it */
+	PARAM_SLOT,
+	PARAM_GPA,
+	PARAM_SIZE, /* of the object */
+	PARAM_OFFSET,
+	PARAM_LEN,
+	PARAM_READ_LEN, /* of what is shown */
+	PARAM_DATA,	/* that is written */
+	PARAM_INPUT,	/* the name of a file that is read */
+	PARAMS
+};
+
+struct verb {
+	struct cmd_word word;
+	enum param takes[8];		/* PARAM_END ends it */
+	const struct batch_flag *flags; /* words behind them; NULL = none */
+	int (*call)(struct batch *b, struct op *op);
+	/* What a dry run does instead; NULL = nothing to say. */
+	int (*check)(struct batch *b, const struct op *op);
+	/* After either, keeps the lists true; NULL = no change; -ENOMEM. */
+	int (*commit)(struct batch *b, const struct op *op);
+};
+
+/* The @index-th command of the language; NULL past the last. */
+const struct cmd_word *batch_word(size_t index);
+
+/* parse.c: 0, or -1 with what is wrong in @problem */
+#define BATCH_PROBLEM 256
+int batch_parse(const struct batch *b, const struct field *fields, int n,
+		struct op *op, char problem[BATCH_PROBLEM]);
+
+/* batch.c */
+struct object *find_object(const struct batch *b, const char *name);
+struct bound *find_slot(const struct batch *b, uint32_t slot);
+int keep_object(struct batch *b, const struct op *op);
+int drop_object(struct batch *b, const struct op *op);
+int keep_slot(struct batch *b, const struct op *op);
+int keep_note(struct batch *b, const struct op *op);
+int drop_slot(struct batch *b, const struct op *op);
+
+/* call.c: 0, or -errno with b->err */
+int call_create(struct batch *b, struct op *op);
+int call_bind(struct batch *b, struct op *op);
+int call_unbind(struct batch *b, struct op *op);
+int call_note(struct batch *b, struct op *op);
+int call_forget(struct batch *b, struct op *op);
+int call_private(struct batch *b, struct op *op);
+int call_shared(struct batch *b, struct op *op);
+int call_attributes(struct batch *b, struct op *op);
+int call_read(struct batch *b, struct op *op);
+int call_write(struct batch *b, struct op *op);
+int call_stat(struct batch *b, struct op *op);
+int call_close(struct batch *b, struct op *op);
+
+/* space.c: the same */
+int call_populate(struct batch *b, struct op *op);
+int call_discard(struct batch *b, struct op *op);
+int call_resident(struct batch *b, struct op *op);
+int call_map(struct batch *b, struct op *op);
+int call_load(struct batch *b, struct op *op);
+int call_policy(struct batch *b, struct op *op);
+int call_placement(struct batch *b, struct op *op);
+
+/* check.c: the same, as far as it can be said without a kernel */
+int check_create(struct batch *b, const struct op *op);
+int check_bind(struct batch *b, const struct op *op);
+int check_unbind(struct batch *b, const struct op *op);
+int check_note(struct batch *b, const struct op *op);
+int check_forget(struct batch *b, const struct op *op);
+int check_pages(struct batch *b, const struct op *op);
+int check_bytes(struct batch *b, const struct op *op);
+int check_close(struct batch *b, const struct op *op);
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+/* The real run: each line is a call of the library, which does the checks. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/batch/batch.h"
+#include "report/picture.h"
+#include "table/array.h"
+
+int call_create(struct batch *b, struct op *op)
+{
+	const struct gmem_create_opts opts = {
+		.sz = sizeof(opts),
+		.flags = op->flags,
+		.hugetlb_size = op->hugetlb,
+	};
+
+	return gmem_create(b->vm, op->size, &opts, &op->made, &b->err);
+}
+
+int call_bind(struct batch *b, struct op *op)
+{
+	const struct gmem_bind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = op->flags,
+	};
+
+	op->mode = gmem_bind(op->object->g, op->slot, op->gpa, op->offset,
+			     op->len, &opts, &b->err);
+	if (op->mode >= 0 && b->result)
+		json_text(b->result, "mode",
+			  op->mode == GMEM_BIND_FD ? "fd" : "hva", "");
+	return op->mode < 0 ? op->mode : 0;
+}
+
+int call_unbind(struct batch *b, struct op *op)
+{
+	const struct gmem_unbind_opts opts = {
+		.sz = sizeof(opts),
+		.flags = op->flags,
+	};
+
+	return gmem_unbind(op->object->g, op->slot, &opts, &b->err);
+}
+
+int call_note(struct batch *b, struct op *op)
+{
+	struct gmem_slot slot = {
+		.sz = sizeof(slot),
+		.slot = op->slot,
+		.gpa = op->gpa,
+		.len = op->len,
+		.offset = op->offset,
+		.userspace_addr = op->addr,
+		.flags = (uint32_t)op->flags,
+		.fd = -1,
+	};
+
+	if (op->object) {
+		slot.gmem = op->object->g;
+		slot.fd = gmem_fd(op->object->g);
+		slot.flags |= GMEM_SLOT_FD;
+	}
+	return gmem_slot_note(b->vm, &slot, &b->err);
+}
+
+int call_forget(struct batch *b, struct op *op)
+{
+	return gmem_slot_forget(b->vm, op->slot, 0, &b->err);
+}
+
+int call_private(struct batch *b, struct op *op)
+{
+	return gmem_set_private(op->object->g, op->offset, op->len, &b->err);
+}
+
+int call_shared(struct batch *b, struct op *op)
+{
+	struct gmem_attributes_opts opts = {
+		.sz = sizeof(opts),
+		.flags = op->flags,
+	};
+
+	return gmem_set_attributes(op->object->g, op->offset, op->len,
+				   GMEM_ATTRIBUTE_SHARED, &opts, &b->err);
+}
+
+int call_close(struct batch *b, struct op *op)
+{
+	return gmem_close(op->object->g, &b->err);
+}
+
+/* ----------------------------------------------------------- attributes -- */
+
+static void show_run(const char *name, uint64_t offset, uint64_t len,
+		     const char *state, json_object *runs)
+{
+	char text[SIZE_TEXT];
+	json_object *o;
+
+	if (!runs) {
+		printf("%s: 0x%" PRIx64 " %s %s\n", name, offset,
+		       size_text(len, text), state);
+		return;
+	}
+	o = json_object_new_object();
+	json_u64(o, "offset", offset);
+	json_u64(o, "len", len);
+	json_text(o, "state", state, "");
+	json_object_array_add(runs, o);
+}
+
+int call_attributes(struct batch *b, struct op *op)
+{
+	json_object *runs = b->result ? json_object_new_array() : NULL;
+	uint64_t offset = op->offset, len = op->len, attributes, run;
+	int r;
+
+	if (runs)
+		json_object_object_add(b->result, "runs", runs);
+	do {
+		r = gmem_get_attributes(op->object->g, offset, len, &attributes,
+					&run, &b->err);
+		if (r < 0)
+			return r;
+		show_run(op->name, offset, run, state_name(attributes), runs);
+		offset += run;
+		len -= run;
+	} while (len);
+	return 0;
+}
+
+/* ------------------------------------------------------------ host view -- */
+
+static void show_bytes(uint64_t offset, const unsigned char *p, size_t len)
+{
+	for (size_t at = 0; at < len; at += 16) {
+		size_t n = len - at < 16 ? len - at : 16;
+
+		printf("%08" PRIx64 " ", offset + at);
+		for (size_t i = 0; i < 16; i++) {
+			if (i == 8)
+				putchar(' ');
+			if (i < n)
+				printf(" %02x", p[at + i]);
+			else
+				printf("   ");
+		}
+		printf("  |");
+		for (size_t i = 0; i < n; i++)
+			putchar(p[at + i] >= ' ' && p[at + i] < 0x7f ? p[at + i]
+								     : '.');
+		printf("|\n");
+	}
+}
+
+static void json_bytes(json_object *to, const unsigned char *p, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	static char text[2 * BATCH_READ];
+
+	for (size_t i = 0; i < len; i++) {
+		text[2 * i] = digits[p[i] >> 4];
+		text[2 * i + 1] = digits[p[i] & 15];
+	}
+	json_object_object_add(
+		to, "data", json_object_new_string_len(text, (int)(2 * len)));
+}
+
+int call_read(struct batch *b, struct op *op)
+{
+	static unsigned char buf[BATCH_READ];
+	int r;
+
+	r = gmem_read(op->object->g, op->offset, buf, op->len, &b->err);
+	if (r < 0)
+		return r;
+	if (b->result) {
+		json_u64(b->result, "offset", op->offset);
+		json_u64(b->result, "len", op->len);
+		json_bytes(b->result, buf, op->len);
+	} else {
+		show_bytes(op->offset, buf, op->len);
+	}
+	return 0;
+}
+
+int call_write(struct batch *b, struct op *op)
+{
+	return gmem_write(op->object->g, op->offset, op->data, op->len,
+			  &b->err);
+}
+
+/* ----------------------------------------------------------------- stat -- */
+
+static const struct {
+	const char *name;
+	uint64_t flag;
+} create_flags[] = {
+	{ "mmap", GMEM_CREATE_MMAP },
+	{ "init-shared", GMEM_CREATE_INIT_SHARED },
+};
+
+static const char *slot_mode(const struct bound *s)
+{
+	if (s->noted)
+		return "noted";
+	return s->mode == GMEM_BIND_FD ? "fd" : "hva";
+}
+
+static void stat_text(const struct batch *b, const struct object *o)
+{
+	uint64_t flags = gmem_flags(o->g);
+	char text[SIZE_TEXT];
+
+	printf("%s: size %s", o->name, size_text(gmem_size(o->g), text));
+	printf(", page size %s, flags", size_text(gmem_page_size(o->g), text));
+	for (size_t i = 0; i < ARRAY_SIZE(create_flags); i++)
+		if (flags & create_flags[i].flag)
+			printf(" %s", create_flags[i].name);
+	puts(flags & FILE_SHARED ? "" : " none");
+	for (const struct bound *s = b->slots; s; s = s->next)
+		if (s->object == o)
+			printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
+			       ", offset 0x%" PRIx64 ", %s, %s\n",
+			       o->name, s->slot, s->gpa, s->offset,
+			       size_text(s->len, text), slot_mode(s));
+}
+
+static void stat_json(const struct batch *b, const struct object *o)
+{
+	json_object *flags = json_object_new_array();
+	json_object *slots = json_object_new_array(), *slot;
+
+	json_u64(b->result, "size", gmem_size(o->g));
+	json_u64(b->result, "page_size", gmem_page_size(o->g));
+	for (size_t i = 0; i < ARRAY_SIZE(create_flags); i++)
+		if (gmem_flags(o->g) & create_flags[i].flag)
+			json_object_array_add(
+				flags,
+				json_object_new_string(create_flags[i].name));
+	for (const struct bound *s = b->slots; s; s = s->next) {
+		if (s->object != o)
+			continue;
+		slot = json_object_new_object();
+		json_u64(slot, "slot", s->slot);
+		json_u64(slot, "gpa", s->gpa);
+		json_u64(slot, "offset", s->offset);
+		json_u64(slot, "len", s->len);
+		json_text(slot, "mode", slot_mode(s), "");
+		json_object_array_add(slots, slot);
+	}
+	json_object_object_add(b->result, "flags", flags);
+	json_object_object_add(b->result, "slots", slots);
+}
+
+int call_stat(struct batch *b, struct op *op)
+{
+	if (b->result)
+		stat_json(b, op->object);
+	else
+		stat_text(b, op->object);
+	return 0;
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: MIT
+/* The batch's language: its commands, and from fields to a struct op. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/batch/batch.h"
+#include "table/array.h"
+
+struct batch_flag {
+	const char *word; /* "mmap", or "hugetlb=" with a value */
+	uint64_t flag;
+};
+
+static const struct batch_flag create_words[] = {
+	{ "mmap", GMEM_CREATE_MMAP },
+	{ "init-shared", GMEM_CREATE_INIT_SHARED },
+	{ "shared", FILE_SHARED },
+	{ "guest-only", GMEM_CREATE_GUEST_ONLY },
+	{ "unbound", GMEM_CREATE_UNBOUND },
+	{ "hugetlb=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag bind_words[] = {
+	{ "fd", GMEM_BIND_FD },
+	{ "hva", GMEM_BIND_HVA },
+	{ "dirty-log", GMEM_BIND_DIRTY_LOG },
+	{ "readonly", GMEM_BIND_READONLY },
+	{ "alias", GMEM_BIND_ALIAS },
+	{ "leave-shared", GMEM_BIND_LEAVE_SHARED },
+	{ NULL, 0 },
+};
+static const struct batch_flag unbind_words[] = {
+	{ "keep-attributes", GMEM_UNBIND_KEEP_ATTRIBUTES },
+	{ NULL, 0 },
+};
+static const struct batch_flag note_words[] = {
+	{ "file=", 0 },
+	{ "offset=", 0 },
+	{ "addr=", 0 },
+	{ "dirty-log", GMEM_SLOT_DIRTY_LOG },
+	{ "readonly", GMEM_SLOT_READONLY },
+	{ NULL, 0 },
+};
+static const struct batch_flag shared_words[] = {
+	{ "unbacked", GMEM_ATTRIBUTES_UNBACKED },
+	{ NULL, 0 },
+};
+static const struct batch_flag populate_words[] = {
+	{ "threads=", 0 },
+	{ "policy=", 0 },
+	{ "nodes=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag placement_words[] = {
+	{ "policy=", 0 },
+	{ "nodes=", 0 },
+	{ NULL, 0 },
+};
+static const struct batch_flag map_words[] = {
+	{ "nodes", BATCH_MAP_NODES },
+	{ NULL, 0 },
+};
+static const struct batch_flag policy_words[] = {
+	{ "set=", 0 },
+	{ "nodes=", 0 },
+	{ "strict", GMEM_MEMPOLICY_STRICT },
+	{ NULL, 0 },
+};
+
+static const struct verb verbs[] = {
+	{ .word = { "create",
+		    "NAME SIZE [mmap] [init-shared] [shared] [guest-only] "
+		    "[unbound] [hugetlb=SIZE]",
+		    "make a guest_memfd; shared: short for mmap init-shared" },
+	  .takes = { PARAM_NEW_NAME, PARAM_SIZE },
+	  .flags = create_words,
+	  .call = call_create,
+	  .check = check_create,
+	  .commit = keep_object },
+	{ .word = { "bind",
+		    "NAME SLOT GPA [OFFSET LEN] [fd] [hva] [dirty-log] "
+		    "[readonly] [alias] [leave-shared]",
+		    "make a memory slot of it; fd, hva: only in this mode" },
+	  .takes = { PARAM_OBJECT, PARAM_SLOT, PARAM_GPA, PARAM_OPTIONAL,
+		     PARAM_OFFSET, PARAM_LEN },
+	  .flags = bind_words,
+	  .call = call_bind,
+	  .check = check_bind,
+	  .commit = keep_slot },
+	{ .word = { "unbind", "NAME SLOT [keep-attributes]",
+		    "delete the slot and reset its attributes" },
+	  .takes = { PARAM_OBJECT, PARAM_SLOT },
+	  .flags = unbind_words,
+	  .call = call_unbind,
+	  .check = check_unbind,
+	  .commit = drop_slot },
+	{ .word = { "note",
+		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [addr=ADDRESS] "
+		    "[dirty-log] [readonly]",
+		    "tell of a slot made by others; no KVM call" },
+	  .takes = { PARAM_SLOT, PARAM_GPA, PARAM_LEN },
+	  .flags = note_words,
+	  .call = call_note,
+	  .check = check_note,
+	  .commit = keep_note },
+	{ .word = { "forget", "SLOT", "take a note back" },
+	  .takes = { PARAM_SLOT },
+	  .call = call_forget,
+	  .check = check_forget,
+	  .commit = drop_slot },
+	{ .word = { "private", "NAME OFFSET LEN",
+		    "convert a range to private" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN },
+	  .call = call_private,
+	  .check = check_pages },
+	{ .word = { "shared", "NAME OFFSET LEN [unbacked]",
+		    "convert a range to shared; unbacked: with nothing "
+		    "behind" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN },
+	  .flags = shared_words,
+	  .call = call_shared,
+	  .check = check_pages },
+	{ .word = { "attributes", "NAME [OFFSET LEN]",
+		    "show what is private, shared or unset (has no slot)" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .call = call_attributes,
+	  .check = check_pages },
+	{ .word = { "read", "NAME OFFSET LEN",
+		    "show bytes, up to 1M, in hexadecimal" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_READ_LEN },
+	  .call = call_read,
+	  .check = check_bytes },
+	{ .word = { "write", "NAME OFFSET \"TEXT\"|hex:DIGITS",
+		    "write bytes; in TEXT: \\\\ \\\" \\n \\t" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_DATA },
+	  .call = call_write,
+	  .check = check_bytes },
+	{ .word = { "populate",
+		    "NAME [OFFSET LEN] [threads=N] [policy=MODE] [nodes=SET]",
+		    "allocate memory, under a NUMA policy if asked" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .flags = populate_words,
+	  .call = call_populate,
+	  .check = check_pages },
+	{ .word = { "discard", "NAME [OFFSET LEN]",
+		    "free memory, which reads as zero afterwards" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .call = call_discard,
+	  .check = check_pages },
+	{ .word = { "resident", "NAME [OFFSET LEN]",
+		    "show how much of it is allocated" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .call = call_resident,
+	  .check = check_pages },
+	{ .word = { "map", "NAME [OFFSET LEN] [nodes]",
+		    "show a picture of it: private, shared, resident" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .flags = map_words,
+	  .call = call_map,
+	  .check = check_pages },
+	{ .word = { "load", "NAME OFFSET FILE|\"FILE\"",
+		    "read all of a file into it" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_INPUT },
+	  .call = call_load,
+	  .check = check_bytes },
+	{ .word = { "policy",
+		    "NAME [OFFSET LEN] [set=MODE] [nodes=SET] [strict]",
+		    "show or set the NUMA policy" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .flags = policy_words,
+	  .call = call_policy,
+	  .check = check_pages },
+	{ .word = { "placement", "NAME [OFFSET LEN] [policy=MODE] [nodes=SET]",
+		    "show on which NUMA nodes it is, and whether rightly so" },
+	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
+	  .flags = placement_words,
+	  .call = call_placement,
+	  .check = check_pages },
+	{ .word = { "stat", "NAME", "show size, flags and slots" },
+	  .takes = { PARAM_OBJECT },
+	  .call = call_stat },
+	{ .word = { "close", "NAME", "release the guest_memfd" },
+	  .takes = { PARAM_OBJECT },
+	  .call = call_close,
+	  .check = check_close,
+	  .commit = drop_object },
+};
+
+const struct cmd_word *batch_word(size_t index)
+{
+	return index < ARRAY_SIZE(verbs) ? &verbs[index].word : NULL;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].word.name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+/* --------------------------------------------------------------- fields -- */
+
+struct parser {
+	const struct batch *b;
+	const struct field *field, *end;
+	struct op *op;
+	char *problem;
+};
+
+__attribute__((format(printf, 2, 3))) static int bad(struct parser *p,
+						     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(p->problem, BATCH_PROBLEM, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int size(struct parser *p, const char *text, uint64_t *out)
+{
+	const char *problem = parse_size(text, out);
+
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int new_name(struct parser *p, const char *text)
+{
+	const char *problem = parse_name(text);
+
+	if (problem)
+		return bad(p, "'%s' %s", text, problem);
+	if (find_object(p->b, text))
+		return bad(p, "'%s' exists already", text);
+	memcpy(p->op->name, text, strlen(text) + 1);
+	return 0;
+}
+
+static int object(struct parser *p, const char *text)
+{
+	p->op->object = find_object(p->b, text);
+	if (!p->op->object)
+		return bad(p, "there is no '%s'", text);
+	memcpy(p->op->name, p->op->object->name, sizeof(p->op->name));
+	return 0;
+}
+
+static int slot(struct parser *p, const char *text)
+{
+	const char *problem = parse_u32(text, &p->op->slot);
+
+	return problem ? bad(p, "slot '%s' %s", text, problem) : 0;
+}
+
+static int read_len(struct parser *p, const char *text)
+{
+	int r = size(p, text, &p->op->len);
+
+	if (!r && p->op->len > BATCH_READ)
+		r = bad(p, "'%s' is more than one read shows (1M)", text);
+	return r;
+}
+
+/* The field itself, since bytes may be in quotes or behind "hex:". */
+static int data(struct parser *p, const char *text)
+{
+	const struct field *f = p->field - 1;
+	const char *problem;
+
+	p->op->data = f->text;
+	p->op->len = f->len;
+	if (f->quoted)
+		return 0;
+	if (strncmp(text, "hex:", 4))
+		return bad(p, "'%s' is neither \"TEXT\" nor hex:DIGITS", text);
+	problem = parse_hex(text + 4, (unsigned char *)f->text, &p->op->len);
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+/* Up to the end of the object, and one byte too many beyond it. */
+static int input(struct parser *p, const char *text)
+{
+	const struct op *op = p->op;
+	uint64_t size = op->object->size;
+
+	p->op->path = text;
+	p->op->len = op->offset < size ? size - op->offset : 1;
+	return *text ? 0 : bad(p, "the name of the file is empty");
+}
+
+static int whole_object(struct parser *p, const char *text)
+{
+	int r = object(p, text);
+
+	if (!r)
+		p->op->len = p->op->object->size;
+	return r;
+}
+
+static int new_size(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->size);
+}
+
+static int gpa(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->gpa);
+}
+
+static int offset(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->offset);
+}
+
+static int len(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->len);
+}
+
+static const struct {
+	int (*take)(struct parser *p, const char *text);
+	bool quoted; /* it may be */
+} params[PARAMS] = {
+	[PARAM_NEW_NAME] = { .take = new_name },
+	[PARAM_OBJECT] = { .take = whole_object },
+	[PARAM_SLOT] = { .take = slot },
+	[PARAM_GPA] = { .take = gpa },
+	[PARAM_SIZE] = { .take = new_size },
+	[PARAM_OFFSET] = { .take = offset },
+	[PARAM_LEN] = { .take = len },
+	[PARAM_READ_LEN] = { .take = read_len },
+	[PARAM_DATA] = { .take = data, .quoted = true },
+	[PARAM_INPUT] = { .take = input, .quoted = true },
+};
+
+static int take(struct parser *p, enum param what)
+{
+	const struct cmd_word *w = &p->op->verb->word;
+	const struct field *f = p->field++;
+
+	if (f == p->end)
+		return bad(p, "too few words: %s %s", w->name, w->args);
+	if (f->quoted && !params[what].quoted)
+		return bad(p, "\"%s\" may not be quoted", f->text);
+	return params[what].take(p, f->text);
+}
+
+static int hugetlb(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->hugetlb);
+}
+
+static int addr(struct parser *p, const char *text)
+{
+	return size(p, text, &p->op->addr);
+}
+
+static int policy_mode(struct parser *p, const char *text)
+{
+	uint32_t mode;
+	const char *problem = parse_policy(text, &mode);
+
+	p->op->policy.mode = text;
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int nodes(struct parser *p, const char *text)
+{
+	const char *problem = parse_nodes(text);
+
+	p->op->policy.nodes = text;
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static int threads(struct parser *p, const char *text)
+{
+	const char *problem = parse_u32(text, &p->op->threads);
+
+	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+}
+
+static const struct {
+	const char *word;
+	int (*take)(struct parser *p, const char *text);
+} values[] = {
+	{ "hugetlb=", hugetlb },    { "offset=", offset },
+	{ "file=", object },	    { "threads=", threads },
+	{ "policy=", policy_mode }, { "set=", policy_mode },
+	{ "nodes=", nodes },	    { "addr=", addr },
+};
+
+/* A word behind the arguments that have a place: "mmap", "hugetlb=2M". */
+static int word(struct parser *p)
+{
+	const struct field *f = p->field++;
+	const struct batch_flag *w = p->op->verb->flags;
+	const char *value = f->text;
+	size_t n;
+
+	for (; w && w->word; w++) {
+		n = strlen(w->word);
+		if (w->word[n - 1] == '=' ? !strncmp(w->word, f->text, n)
+					  : !strcmp(w->word, f->text))
+			break;
+	}
+	if (!w || !w->word || f->quoted)
+		return bad(p, "unknown word '%s': %s %s", f->text,
+			   p->op->verb->word.name, p->op->verb->word.args);
+	p->op->flags |= w->flag;
+	value += strcspn(value, "=") + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (!strcmp(w->word, values[i].word))
+			return values[i].take(p, value);
+	return 0;
+}
+
+/* Whether the optional arguments are there: they start with a number. */
+static bool has_range(const struct parser *p)
+{
+	return p->field < p->end && p->field->text[0] >= '0' &&
+	       p->field->text[0] <= '9';
+}
+
+int batch_parse(const struct batch *b, const struct field *fields, int n,
+		struct op *op, char problem[BATCH_PROBLEM])
+{
+	struct parser p = { b, fields, fields + n, op, problem };
+	const enum param *t;
+	int r = 0;
+
+	*op = (struct op){ .verb = find_verb(fields[0].text) };
+	if (!op->verb || fields[0].quoted)
+		return bad(&p, "unknown command '%s'", fields[0].text);
+	p.field++;
+	for (t = op->verb->takes; *t != PARAM_END && !r; t++) {
+		if (*t != PARAM_OPTIONAL)
+			r = take(&p, *t);
+		else if (!has_range(&p))
+			break;
+	}
+	while (!r && p.field < p.end)
+		r = word(&p);
+	if (!r && op->policy.nodes && !op->policy.mode)
+		r = bad(&p, "nodes= goes with a policy");
+	return r;
+}

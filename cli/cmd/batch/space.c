@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/* The real run of the lines about memory and where it is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/batch/batch.h"
+#include "report/error.h"
+#include "report/picture.h"
+#include "target/load.h"
+
+int call_populate(struct batch *b, struct op *op)
+{
+	struct gmem_populate_opts opts = {
+		.sz = sizeof(opts),
+		.threads = op->threads,
+	};
+	struct gmem_mempolicy policy;
+	struct bitmask *mask = NULL;
+	int r = 0;
+
+	if (op->policy.mode) {
+		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
+		opts.policy = &policy;
+	}
+	if (!r)
+		r = gmem_populate(op->object->g, op->offset, op->len, &opts,
+				  &b->err);
+	policy_free(mask);
+	return r < 0 ? r : 0;
+}
+
+int call_discard(struct batch *b, struct op *op)
+{
+	return gmem_discard(op->object->g, op->offset, op->len, NULL, &b->err);
+}
+
+int call_resident(struct batch *b, struct op *op)
+{
+	struct gmem_residency in = { .sz = sizeof(in) };
+	char size[SIZE_TEXT], len[SIZE_TEXT];
+	bool least;
+	int r = gmem_resident(op->object->g, op->offset, op->len, &in, &b->err);
+
+	if (r < 0)
+		return r;
+	least = in.flags & GMEM_RESIDENT_LOWER_BOUND;
+	if (b->result) {
+		json_u64(b->result, "resident", in.bytes);
+		json_object_object_add(b->result, "lower_bound",
+				       json_object_new_boolean(least));
+	} else {
+		printf("%s: 0x%" PRIx64 " %s, resident %s%s\n", op->name,
+		       op->offset, size_text(op->len, len),
+		       size_text(in.bytes, size), least ? " or more" : "");
+	}
+	return 0;
+}
+
+int call_load(struct batch *b, struct op *op)
+{
+	const struct gmem_load_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_LOAD_UNTIL_EOF,
+	};
+	int fd = open(op->path, O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0) {
+		r = -errno;
+		return refuse(&b->err, r, GMEM_REASON_INPUT, "%s: %s", op->path,
+			      strerror(-r));
+	}
+	r = load_all(op->object->g, op->offset, op->len, fd, &opts, &b->err);
+	(void)close(fd);
+	if (!r && b->result)
+		json_u64(b->result, "done", b->err.done);
+	return r;
+}
+
+int call_map(struct batch *b, struct op *op)
+{
+	const struct picture p = {
+		.g = op->object->g,
+		.offset = op->offset,
+		.len = op->len,
+		.recorded = true,
+		.nodes = op->flags & BATCH_MAP_NODES,
+	};
+	struct gmem_residency in = { .sz = sizeof(in) };
+	json_object *runs;
+	/* The range, before a picture of it is begun. */
+	int r = gmem_resident(p.g, p.offset, p.len, &in, &b->err);
+
+	if (r < 0 || !b->result)
+		return r < 0 ? r : picture_print(&p, &b->err);
+	runs = json_object_new_array();
+	json_object_object_add(b->result, "runs", runs);
+	return picture_runs(&p, runs, &b->err);
+}
+
+/* ------------------------------------------------------------ placement -- */
+
+static int set_policy(struct batch *b, struct op *op)
+{
+	struct gmem_mempolicy policy;
+	struct bitmask *mask;
+	int r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
+
+	if (!r)
+		r = gmem_set_mempolicy(op->object->g, op->offset, op->len,
+				       &policy, op->flags, &b->err);
+	policy_free(mask);
+	return r < 0 ? r : 0;
+}
+
+int call_policy(struct batch *b, struct op *op)
+{
+	struct gmem_mempolicy policy;
+	char nodes[NODES_TEXT];
+	int r;
+
+	if (op->policy.mode)
+		return set_policy(b, op);
+	r = policy_get(op->object->g, op->offset, &policy, nodes, &b->err);
+	if (r < 0)
+		return r;
+	if (b->result) {
+		json_text(b->result, "mode", policy_names[policy.mode], "");
+		json_text(b->result, "nodes", *nodes ? nodes : NULL,
+			  "this policy has none");
+	} else {
+		printf("%s: 0x%" PRIx64 " policy %s%s%s\n", op->name,
+		       op->offset, policy_names[policy.mode], *nodes ? " " : "",
+		       nodes);
+	}
+	return 0;
+}
+
+int call_placement(struct batch *b, struct op *op)
+{
+	static uint64_t bytes[NODES];
+	struct gmem_placement p = {
+		.sz = sizeof(p),
+		.node_bytes = bytes,
+		.node_count = NODES,
+	};
+	char nodes[NODES_TEXT], size[SIZE_TEXT];
+	struct bitmask *mask = NULL;
+	struct gmem_mempolicy policy;
+	int r = 0;
+
+	if (op->policy.mode)
+		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
+	if (!r)
+		r = gmem_verify_placement(op->object->g, op->offset, op->len,
+					  op->policy.mode ? &policy : NULL, &p,
+					  &b->err);
+	policy_free(mask);
+	if (r < 0)
+		return r;
+	if (b->result) {
+		json_text(b->result, "placed", placed_name(r), "");
+		json_u64(b->result, "resident", p.resident);
+		json_u64(b->result, "misplaced", p.misplaced);
+		json_u64(b->result, "unknown", p.unknown);
+		json_object_object_add(b->result, "node_bytes",
+				       nodes_json(bytes));
+	} else {
+		printf("%s: 0x%" PRIx64 " resident %s, nodes %s, placed %s\n",
+		       op->name, op->offset, size_text(p.resident, size),
+		       *nodes_text(bytes, nodes) ? nodes : "none",
+		       placed_name(r));
+	}
+	return 0;
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/command.h"
+#include "target/priv.h"
+#include "target/vm.h"
+
+struct args {
+	const char *vm_type;
+	const char *require;
+	const char *format;
+};
+
+static const char *const types[] = { VM_TYPE_NAMES, "all", NULL };
+static const char *const formats[] = { "text", "json", "env", "seccomp", NULL };
+
+static struct args args;
+
+static const struct opt opts[] = {
+	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
+	  .values = types,
+	  .help = "the type of the VM; all: each one that this host offers" },
+	{ "require", "FEATURE,...", OPT_TEXT, offsetof(struct args, require),
+	  .help = "exit 3 unless all of these are there" },
+	{ "format", "FORMAT", OPT_TEXT, offsetof(struct args, format),
+	  .values = formats,
+	  .help = "env: GMEM_HAS_NAME=1, 0, or empty for unknown; seccomp: "
+		  "the system calls that libgmem makes" },
+	{ .name = NULL },
+};
+
+#define TYPES (GMEM_VM_TDX + 1)
+
+/* One VM of each type asked about: .vm or .err, or neither if not. */
+struct host {
+	struct ctl *ctl;
+	struct {
+		struct gmem_vm *vm;
+		struct gmem_error err;
+	} type[TYPES];
+};
+
+static const char *const support_names[] = {
+	[GMEM_UNKNOWN] = "unknown",
+	[GMEM_NO] = "no",
+	[GMEM_YES] = "yes",
+};
+
+static const struct gmem_vm *first_vm(const struct host *h)
+{
+	uint32_t t = 0;
+
+	while (!h->type[t].vm)
+		t++;
+	return h->type[t].vm;
+}
+
+/* The @index-th feature; false past the last. */
+static bool feature(const struct gmem_vm *vm, uint32_t index,
+		    struct gmem_feature_info *info)
+{
+	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
+	return gmem_vm_features(vm, index, info, NULL) >= 0;
+}
+
+static bool find_feature(const struct gmem_vm *vm, const char *name, size_t len,
+			 struct gmem_feature_info *info)
+{
+	for (uint32_t i = 0; feature(vm, i, info); i++)
+		if (strlen(info->name) == len && !memcmp(info->name, name, len))
+			return true;
+	return false;
+}
+
+/* The next name of the list *@s, which goes behind it; 0 at the end. */
+static size_t next_name(const char **s, const char **name)
+{
+	*name = *s + (**s == ',');
+	*s = *name + strcspn(*name, ",");
+	return (size_t)(*s - *name);
+}
+
+static bool listed(const char *list, const char *feature_name)
+{
+	const char *name;
+	size_t len;
+
+	do {
+		len = next_name(&list, &name);
+		if (strlen(feature_name) == len &&
+		    !memcmp(feature_name, name, len))
+			return true;
+	} while (*list);
+	return false;
+}
+
+/* -------------------------------------------------------------- formats -- */
+
+static void print_feature(const struct gmem_feature_info *f)
+{
+	static const char *const colours[] = {
+		[GMEM_UNKNOWN] = "\033[33m",
+		[GMEM_NO] = "\033[31m",
+		[GMEM_YES] = "\033[32m",
+	};
+	bool colour = out_colour();
+	char answer[24];
+
+	if (f->answer < 0)
+		(void)snprintf(answer, sizeof(answer), "-%s",
+			       errno_name(-f->answer));
+	else
+		(void)snprintf(answer, sizeof(answer), "%" PRId32, f->answer);
+	printf("%-19s %s%-8s%s%-7s%-8s%s\n", f->name,
+	       colour ? colours[f->support] : "", support_names[f->support],
+	       colour ? "\033[0m" : "", f->since ? f->since : "-", answer,
+	       f->known_by);
+}
+
+/* @list NULL: all features. */
+static void print_text(const struct host *h, const char *list)
+{
+	struct gmem_feature_info f;
+	struct utsname u;
+	bool more = false;
+
+	uname(&u);
+	model_note(h->ctl);
+	for (uint32_t t = 0; t < TYPES; t++) {
+		const struct gmem_vm *vm = h->type[t].vm;
+
+		if (!vm)
+			continue;
+		printf("%sVM type %s of ", more ? "\n" : "", vm_type_name(t));
+		if (model_name(h->ctl))
+			printf("model %s\n", model_name(h->ctl));
+		else
+			printf("%s on Linux %s (%s)\n", vm_device(h->ctl),
+			       u.release, u.machine);
+		printf("%-19s %-8s%-7s%-8s%s\n", "FEATURE", "SUPPORT", "SINCE",
+		       "ANSWER", "HOW KNOWN");
+		for (uint32_t i = 0; feature(vm, i, &f); i++)
+			if (!list || listed(list, f.name))
+				print_feature(&f);
+		more = true;
+	}
+}
+
+static void print_env(const struct host *h)
+{
+	static const char *const values[] = {
+		[GMEM_UNKNOWN] = "",
+		[GMEM_NO] = "0",
+		[GMEM_YES] = "1",
+	};
+	const struct gmem_vm *vm = first_vm(h);
+	struct gmem_feature_info f;
+
+	model_note(h->ctl);
+	for (uint32_t i = 0; feature(vm, i, &f); i++) {
+		printf("GMEM_HAS_");
+		for (const char *c = f.name; *c; c++)
+			putchar(*c == '-'		 ? '_'
+				: *c >= 'a' && *c <= 'z' ? *c & ~0x20
+							 : *c);
+		printf("=%s\n", values[f.support]);
+	}
+}
+
+static json_object *json_feature(const struct gmem_feature_info *f)
+{
+	json_object *o = json_object_new_object();
+
+	json_text(o, "support", support_names[f->support], "");
+	json_text(o, "since", f->since, "in no released kernel");
+	json_text(o, "known_by", f->known_by, "");
+	json_object_object_add(o, "answer", json_object_new_int(f->answer));
+	return o;
+}
+
+static json_object *json_vm(const struct gmem_vm *vm,
+			    const struct gmem_error *err)
+{
+	json_object *o = json_object_new_object(), *list = NULL;
+	struct gmem_feature_info f;
+
+	if (vm)
+		list = json_object_new_object();
+	for (uint32_t i = 0; vm && feature(vm, i, &f); i++)
+		json_object_object_add(list, f.name, json_feature(&f));
+	json_object_object_add(o, "features", list);
+	if (!vm) {
+		json_text(o, "features_reason",
+			  "a VM of this type could not be made", "");
+		json_object_object_add(o, "error", json_error(err));
+	}
+	return o;
+}
+
+static void print_json(const struct host *h, json_object *missing)
+{
+	json_object *o = json_new(h->ctl);
+	json_object *list = json_object_new_object();
+	bool model = model_name(h->ctl);
+	struct utsname u;
+
+	uname(&u);
+	json_text(o, "version", gmem_version(), "");
+	model_json(h->ctl, o);
+	json_text(o, "kernel", model ? NULL : u.release, MODEL_STANDS_IN);
+	json_text(o, "machine", model ? model_machine(h->ctl) : u.machine, "");
+	json_text(o, "device", model ? NULL : vm_device(h->ctl),
+		  MODEL_STANDS_IN);
+	for (uint32_t t = 0; t < TYPES; t++)
+		if (h->type[t].vm || h->type[t].err.code)
+			json_object_object_add(
+				list, vm_type_name(t),
+				json_vm(h->type[t].vm, &h->type[t].err));
+	json_object_object_add(o, "vm_types", list);
+	json_object_object_add(o, "missing", json_object_get(missing));
+	out_json(h->ctl, o);
+}
+
+static int print_seccomp(void)
+{
+	struct gmem_syscall s = { .sz = sizeof(s) };
+	char number[24];
+
+	printf("# %-16s %-28s %-11s %s\n", "SYSTEM CALL", "REQUEST", "NUMBER",
+	       "CALLERS");
+	for (uint32_t i = 0; !gmem_syscall_info(i, &s, NULL); i++) {
+		(void)snprintf(number, sizeof(number), "0x%" PRIx64, s.number);
+		printf("%-18s %-28s %-11s %s\n", s.name,
+		       s.request ? s.request : "-", s.request ? number : "-",
+		       s.callers);
+	}
+	return CTL_OK;
+}
+
+/* ------------------------------------------------------------- required -- */
+
+/* All names in @list are features; every VM knows the same ones. */
+static int check_names(const struct host *h, const char *list)
+{
+	struct gmem_feature_info f;
+	const char *name;
+	size_t len;
+
+	do {
+		len = next_name(&list, &name);
+		if (!find_feature(first_vm(h), name, len, &f))
+			return usage_error(h->ctl,
+					   "--require: '%.*s' is not a feature",
+					   (int)len, name);
+	} while (*list);
+	return 0;
+}
+
+static void add_missing(const struct host *h, uint32_t type, const char *list,
+			json_object *missing)
+{
+	struct gmem_feature_info f;
+	const char *name;
+	json_object *o;
+	size_t len;
+
+	do {
+		len = next_name(&list, &name);
+		if (!find_feature(h->type[type].vm, name, len, &f) ||
+		    f.support == GMEM_YES)
+			continue;
+		o = json_object_new_object();
+		json_text(o, "vm_type", vm_type_name(type), "");
+		json_text(o, "feature", f.name, "");
+		json_text(o, "support", support_names[f.support], "");
+		json_object_array_add(missing, o);
+	} while (*list);
+}
+
+static const char *text_of(json_object *o, const char *key)
+{
+	return json_object_get_string(json_object_object_get(o, key));
+}
+
+static void tell_missing(const struct host *h, json_object *missing)
+{
+	for (size_t i = 0; i < json_object_array_length(missing); i++) {
+		json_object *o = json_object_array_get_idx(missing, i);
+		const char *support = text_of(o, "support");
+
+		message(h->ctl, "%s is missing on VM type %s: %s%s",
+			text_of(o, "feature"), text_of(o, "vm_type"), support,
+			strcmp(support, "no") ? ", which counts as missing"
+					      : "");
+	}
+}
+
+/* -------------------------------------------------------------- command -- */
+
+/* Whether this host has VMs of @type, as a default VM knows; or may have. */
+static bool offered(const struct gmem_vm *vm, uint32_t type)
+{
+	uint32_t f = GMEM_FEATURE_VM_DEFAULT + type - GMEM_VM_DEFAULT;
+
+	return gmem_vm_features(vm, f, NULL, NULL) != GMEM_NO;
+}
+
+/* Makes the VMs asked about.  Return: 0, or the exit status. */
+static int open_vms(struct host *h, const char *name)
+{
+	bool all = name && !strcmp(name, "all");
+	uint32_t type = GMEM_VM_DEFAULT;
+	struct gmem_vm *first;
+
+	for (uint32_t t = 0; t < TYPES; t++)
+		h->type[t].err.sz = sizeof(h->type[t].err);
+	if (name && !all)
+		(void)parse_vm_type(name, &type);
+	if (vm_open(h->ctl, type, &h->type[type].vm, &h->type[type].err) < 0)
+		return vm_failed(h->ctl, &h->type[type].err);
+	first = h->type[type].vm;
+	for (uint32_t t = type + 1; all && t < TYPES; t++)
+		if (offered(first, t))
+			(void)vm_open(h->ctl, t, &h->type[t].vm,
+				      &h->type[t].err);
+	return priv_drop(h->ctl);
+}
+
+/* Types of --vm-type all that could not be made after all. */
+static bool tell_failed(const struct host *h)
+{
+	bool any = false;
+	char text[1024];
+
+	for (uint32_t t = 0; t < TYPES; t++) {
+		if (!h->type[t].err.code)
+			continue;
+		(void)gmem_strerror(&h->type[t].err, text, sizeof(text));
+		message(h->ctl, "VM type %s: %s", vm_type_name(t), text);
+		any = true;
+	}
+	return any;
+}
+
+static int report(const struct host *h, const struct args *a)
+{
+	json_object *missing = json_object_new_array();
+	int status = CTL_OK;
+
+	for (uint32_t t = 0; t < TYPES && a->require; t++)
+		if (h->type[t].vm)
+			add_missing(h, t, a->require, missing);
+	if (h->ctl->json)
+		print_json(h, missing);
+	else if (a->format && !strcmp(a->format, "env"))
+		print_env(h);
+	else
+		print_text(h, a->require);
+	if (tell_failed(h))
+		status = CTL_CHECK;
+	tell_missing(h, missing);
+	if (json_object_array_length(missing))
+		status = CTL_UNSUPPORTED;
+	json_object_put(missing);
+	return status;
+}
+
+/* Options that contradict one another.  Return: 0, or the exit status. */
+static int check_args(struct ctl *ctl, const struct args *a)
+{
+	const char *format = a->format ? a->format : "";
+
+	if (ctl->json && a->format && strcmp(format, "json"))
+		return usage_error(ctl,
+				   "--json and --format %s exclude each "
+				   "other",
+				   format);
+	if (!strcmp(format, "seccomp") &&
+	    (a->vm_type || a->require || model_name(ctl)))
+		return usage_error(ctl, "--format seccomp looks at no VM: it "
+					"goes with none of --vm-type, "
+					"--require and --model");
+	if (!strcmp(format, "env") && a->vm_type && !strcmp(a->vm_type, "all"))
+		return usage_error(ctl, "--format env is for one VM type, not "
+					"for all");
+	ctl->json |= !strcmp(format, "json");
+	return 0;
+}
+
+static int run(struct ctl *ctl)
+{
+	const struct args *a = &args;
+	struct host h = { .ctl = ctl };
+	int status = check_args(ctl, a);
+
+	if (status)
+		return status;
+	if (a->format && !strcmp(a->format, "seccomp"))
+		return print_seccomp();
+	status = open_vms(&h, a->vm_type);
+	if (!status && a->require)
+		status = check_names(&h, a->require);
+	if (!status)
+		status = report(&h, a);
+	for (uint32_t t = 0; t < TYPES; t++)
+		(void)gmem_vm_destroy(h.type[t].vm, NULL);
+	return status;
+}
+
+const struct cmd cmd_probe = {
+	.name = "probe",
+	.args = "[OPTIONS]",
+	.summary = "what this host's KVM offers to guest memory",
+	.text = "Each feature is tried or asked of a VM made for it: yes, no, "
+		"or unknown.",
+	.opts = opts,
+	.values = &args,
+	.run = run,
+	.flags = CMD_ON_A_VM,
+};

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/* gmemctl ps --json */
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
+#include "cmd/ps/ps.h"
+#include "report/json.h"
+
+static void add_number(json_object *to, const char *key, uint64_t value,
+		       const struct unknown *why)
+{
+	if (why->text[0])
+		json_null(to, key, why->text);
+	else
+		json_u64(to, key, value);
+}
+
+static json_object *holder_json(const struct holder *h)
+{
+	json_object *o = json_object_new_object();
+	json_object *fds = json_object_new_array();
+
+	json_u64(o, "pid", (uint64_t)h->pid);
+	json_text(o, "command", h->command, "");
+	json_text(o, "how", h->fds ? "fd" : "mapping", "");
+	for (size_t i = 0; i < h->fds && i < HOLDER_FDS; i++)
+		json_object_array_add(fds, json_object_new_int(h->fd[i]));
+	json_object_object_add(o, "fds", fds);
+	json_u64(o, "more_fds", more_fds(h));
+	if (h->unmapped)
+		json_null(o, "mapped", "its mappings could not be read");
+	else
+		json_u64(o, "mapped", h->mapped);
+	json_object_object_add(o, "kvm_vm", json_object_new_boolean(h->vm));
+	return o;
+}
+
+static json_object *file_json(const struct mem *m, bool nodes)
+{
+	json_object *o = json_object_new_object();
+	json_object *holders = json_object_new_array();
+	char dev[32];
+
+	(void)snprintf(dev, sizeof(dev), "%u:%u", major(m->dev), minor(m->dev));
+	json_text(o, "dev", dev, "");
+	json_u64(o, "inode", m->ino);
+	add_number(o, "size", m->size, &m->no_size);
+	add_number(o, "resident", m->resident, &m->no_resident);
+	if (m->no_resident.text[0])
+		json_null(o, "lower_bound", m->no_resident.text);
+	else
+		json_object_object_add(o, "lower_bound",
+				       json_object_new_boolean(m->lower_bound));
+	if (m->nodes)
+		json_object_object_add(o, "nodes", nodes_json(m->nodes));
+	else
+		json_null(o, "nodes",
+			  nodes ? m->no_nodes.text : "--nodes was not given");
+	for (const struct holder *h = m->holders; h; h = h->next)
+		json_object_array_add(holders, holder_json(h));
+	json_object_object_add(o, "holders", holders);
+	return o;
+}
+
+void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
+	     bool complete)
+{
+	json_object *o = json_new(ctl), *hidden = json_object_new_array();
+	json_object *files = json_object_new_array();
+	json_object *late = json_object_new_array(), *p;
+
+	for (const struct mem *m = s->files; m; m = m->next)
+		json_object_array_add(files, file_json(m, s->nodes));
+	for (const struct hidden *h = s->hidden; h; h = h->next) {
+		p = json_object_new_object();
+		json_u64(p, "pid", (uint64_t)h->pid);
+		json_text(p, "command", h->command, "");
+		json_null(p, "files", hidden_text(s, h->why));
+		json_object_array_add(hidden, p);
+	}
+	for (size_t i = 0; i < s->late_n; i++)
+		json_object_array_add(late, json_object_new_int(s->late[i]));
+	json_object_object_add(o, "complete",
+			       json_object_new_boolean(complete));
+	json_u64(o, "processes", s->processes);
+	json_object_object_add(o, "proc_hides",
+			       json_object_new_boolean(s->proc_hides));
+	json_u64(o, "budget_ms", budget);
+	json_object_object_add(o, "files", files);
+	json_object_object_add(o, "hidden", hidden);
+	json_object_object_add(o, "not_reached", late);
+	out_json(ctl, o);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc shows of guest_memfds (scan.c), and how it is told (ps.c). */
+#ifndef GMEMCTL_PS_H
+#define GMEMCTL_PS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "target/target.h"
+
+/* A command's 15 bytes, each of which may become \xNN. */
+#define COMMAND_TEXT 64
+
+/* More descriptors of one file are counted, not listed. */
+#define HOLDER_FDS 64
+
+/* One process that keeps a file alive. */
+struct holder {
+	struct holder *next;
+	pid_t pid;
+	char command[COMMAND_TEXT];
+	int fd[HOLDER_FDS]; /* its descriptors, the first of them */
+	size_t fds;	    /* all; 0: only a mapping */
+	uint64_t mapped;    /* bytes of address space */
+	bool unmapped;	    /* .mapped could not be read */
+	bool vm;	    /* it has a KVM VM too */
+};
+
+/* Why a number is not there; .text "" if it is. */
+struct unknown {
+	char text[TARGET_WHY];
+	bool partial; /* more rights or time would have told */
+};
+
+/* One guest_memfd. */
+struct mem {
+	struct mem *next;
+	dev_t dev;
+	ino_t ino;
+	struct holder *holders, **end;
+	uint64_t size, resident;
+	bool lower_bound;	/* .resident is at least that */
+	struct unknown no_size; /* why .size and .resident are not known */
+	struct unknown no_resident;
+	struct unknown no_nodes;
+	uint64_t *nodes; /* NODES bytes counts; NULL = see .no_nodes */
+};
+
+/* Why it is not known what a process holds. */
+enum hidden_why {
+	HIDDEN_DENIED,
+	HIDDEN_NAME_ONLY, /* it maps what only has the name of a guest_memfd */
+	HIDDEN_STUCK,	  /* looking into it never ended */
+	HIDDEN_WHYS,
+};
+
+struct hidden {
+	struct hidden *next;
+	pid_t pid;
+	char command[COMMAND_TEXT];
+	enum hidden_why why;
+};
+
+/* The two forms of a guest_memfd's link, see scan.c. */
+#define LINKS 2
+
+struct scan {
+	struct timespec start;
+	int64_t budget; /* milliseconds */
+	bool nodes;	/* look for these too */
+	struct watch *watch;
+	dev_t dev[LINKS]; /* of all guest_memfds of this name; 0: unknown */
+	size_t processes;
+	bool proc_hides; /* processes are there that /proc does not list */
+	struct mem *files;
+	struct hidden *hidden, **hidden_end;
+	char denied[128]; /* what HIDDEN_DENIED means */
+	pid_t *late;	  /* processes not reached in time */
+	size_t late_n;
+};
+
+/* list.c */
+/* Each finds or adds; NULL or -ENOMEM: no memory. */
+struct mem *find_file(struct scan *s, dev_t dev, ino_t ino);
+struct holder *find_holder(struct mem *m, pid_t pid, const char *command);
+int add_late(struct scan *s, pid_t pid);
+int add_hidden(struct scan *s, pid_t pid, const char *command,
+	       enum hidden_why why);
+void scan_free(struct scan *s);
+
+/* Looks at every process.  Return: 0 or -errno. */
+int scan_processes(struct scan *s);
+/* Asks the kernel about every file that was found. */
+void scan_files(struct scan *s);
+
+/* ps.c */
+const char *hidden_text(const struct scan *s, enum hidden_why why);
+uint64_t more_fds(const struct holder *h);
+/* json.c */
+void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
+	     bool complete);
+
+/* watch.c */
+/*
+ * Goes on in a child, which is ended where it hangs, and begun anew without
+ * the process that it hung at.  Return: -1 in the child, else what it
+ * came to: the exit status.
+ */
+int watch_fork(struct ctl *ctl, uint32_t budget, struct watch **out);
+/* From here on @pid may keep us waiting; 0: nobody may. */
+void watch_at(struct watch *w, pid_t pid);
+/* Whether looking into @pid has hung. */
+bool watch_stuck(const struct watch *w, pid_t pid);
+/* Whether no more time is to be lost on @pid. */
+bool watch_beyond(const struct watch *w, pid_t pid);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "program/program.h"
+
+#define AT(member) offsetof(struct program, member)
+
+const struct opt common_opts[] = {
+	{ "help", NULL, OPT_HELP, 0, .letter = 'h',
+	  .help = "print this and exit" },
+	{ "version", NULL, OPT_VERSION, 0, .letter = 'V',
+	  .help = "print the version and exit" },
+	{ "json", NULL, OPT_BOOL, AT(ctl.json), .letter = 'j', .need = CMD_JSON,
+	  .help = "print one JSON object" },
+	{ "device", "PATH", OPT_TEXT, AT(kvm.device), .need = CMD_KVM,
+	  .help = "the KVM device (/dev/kvm)" },
+	{ "model", "PROFILE", OPT_MODEL, AT(kvm.model),
+	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
+	  .help = "a model of that kernel (" MODEL_DEFAULT ") in the place of "
+		  "this machine's; help: list them" },
+	{ "verbose", NULL, OPT_BOOL, AT(kvm.verbose), .letter = 'v',
+	  .need = CMD_TRACE,
+	  .help = "tell of each system call on standard error" },
+	{ .name = NULL },
+};
+
+const struct cmd *program_cmd(const struct program *p)
+{
+	return p->sub ? p->sub : p->cmd;
+}
+
+size_t cmd_opts(const struct cmd *cmd, const struct opt *list[CMD_OPTS_MAX])
+{
+	unsigned int flags = cmd ? cmd->flags : ~0U;
+	const struct opt *o;
+	size_t n = 0;
+
+	for (o = cmd ? cmd->opts : NULL; o && o->name; o++)
+		list[n++] = o;
+	for (o = cmd ? cmd->more_opts : NULL; o && o->name; o++)
+		list[n++] = o;
+	for (o = common_opts; o->name; o++)
+		if ((o->need & flags) == o->need)
+			list[n++] = o;
+	return n;
+}
+
+const char *opt_value(const struct opt *o, uint32_t index)
+{
+	if (o->kind == OPT_MODEL)
+		return model_word(index);
+	return o->values ? o->values[index] : NULL;
+}

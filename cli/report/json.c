@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/* What gmemctl says to programs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "report/words.h"
+
+void json_done(int failed)
+{
+	if (!failed)
+		return;
+	(void)fputs("gmemctl: out of memory\n", stderr);
+	exit(CTL_FAILED);
+}
+
+void *json_made(const void *value)
+{
+	json_done(!value);
+	return (void *)(uintptr_t)value;
+}
+
+void json_u64(json_object *to, const char *key, uint64_t value)
+{
+	json_object_object_add(to, key, json_object_new_uint64(value));
+}
+
+void json_text(json_object *to, const char *key, const char *text,
+	       const char *why)
+{
+	if (text)
+		json_object_object_add(to, key, json_object_new_string(text));
+	else
+		json_null(to, key, why);
+}
+
+void json_null(json_object *to, const char *key, const char *why)
+{
+	char reason[40];
+
+	json_object_object_add(to, key, NULL);
+	(void)snprintf(reason, sizeof(reason), "%s_reason", key);
+	json_object_object_add(to, reason, json_object_new_string(why));
+}
+
+json_object *json_problem(const char *code, const char *reason,
+			  const char *text, const char *remedy)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "code", json_object_new_string(code));
+	json_object_object_add(o, "reason", json_object_new_string(reason));
+	json_object_object_add(o, "message", json_object_new_string(text));
+	json_object_object_add(o, "remedy", json_object_new_string(remedy));
+	return o;
+}
+
+json_object *json_error(const struct gmem_error *err)
+{
+	json_object *o = json_problem(errno_name(-err->code),
+				      gmem_reason_str(err->reason), err->msg,
+				      err->remedy);
+
+	json_object_object_add(
+		o, "diagnosed",
+		json_object_new_boolean(!!(err->flags & GMEM_ERROR_DIAGNOSED)));
+	return o;
+}
+
+json_object *json_new(const struct ctl *ctl)
+{
+	json_object *o = json_object_new_object();
+	char schema[64];
+
+	(void)snprintf(schema, sizeof(schema), "gmemctl.%s/1",
+		       ctl->command ? ctl->command : "gmemctl");
+	json_object_object_add(o, "schema", json_object_new_string(schema));
+	return o;
+}
+
+void out_json(struct ctl *ctl, json_object *result)
+{
+	const char *text;
+
+	/* Without memory parts of it are missing, and errno alone tells. */
+	errno = 0;
+	text = json_object_to_json_string_ext(
+		result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+				JSON_C_TO_STRING_NOSLASHESCAPE);
+	json_done(!text || errno == ENOMEM);
+	puts(text);
+	json_object_put(result);
+	ctl->replied = true;
+}
+
+json_object *nodes_json(const uint64_t *bytes)
+{
+	json_object *list = json_object_new_array(), *o;
+
+	for (unsigned int n = 0; n < NODES; n++) {
+		if (!bytes[n])
+			continue;
+		o = json_object_new_object();
+		json_u64(o, "node", n);
+		json_u64(o, "bytes", bytes[n]);
+		json_object_array_add(list, o);
+	}
+	return list;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* Messages, and how gmemctl ends. */
+#include <errno.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gmem.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+
+const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT])
+{
+	(void)snprintf(buf, CMD_NAME_TEXT, "%s%s%s",
+		       ctl->command ? ctl->command : "", ctl->call ? " " : "",
+		       ctl->call ? ctl->call : "");
+	return buf;
+}
+
+bool out_colour(void)
+{
+	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(none && *none) && term &&
+	       strcmp(term, "dumb");
+}
+
+static void out_problem(struct ctl *ctl, json_object *problem)
+{
+	json_object *o;
+
+	if (ctl->replied || !ctl->json) {
+		json_object_put(problem);
+		return;
+	}
+	o = json_new(ctl);
+	json_object_object_add(o, "error", problem);
+	out_json(ctl, o);
+}
+
+static void prefix(const struct ctl *ctl)
+{
+	char name[CMD_NAME_TEXT];
+
+	/* Where both go to one file, in the order in which it was said. */
+	(void)fflush(stdout);
+	fprintf(stderr, "gmemctl: %s%s", ctl_name(ctl, name),
+		ctl->command ? ": " : "");
+}
+
+void message(const struct ctl *ctl, const char *fmt, ...)
+{
+	va_list ap;
+
+	prefix(ctl);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+/* env(1)'s rule where gmemctl stands in for the program it runs. */
+static int status_of(const struct ctl *ctl, int status)
+{
+	return ctl->wraps ? CTL_RUN : status;
+}
+
+int usage_error(struct ctl *ctl, const char *fmt, ...)
+{
+	char text[512], name[CMD_NAME_TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	message(ctl, "%s", text);
+	ctl_name(ctl, name);
+	fprintf(stderr, "Try 'gmemctl %s%s--help' for more information.\n",
+		name, *name ? " " : "");
+	out_problem(ctl, json_problem("EINVAL", "usage", text,
+				      "see the --help of the command"));
+	return status_of(ctl, CTL_USAGE);
+}
+
+int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
+{
+	bool access = errnum == EACCES || errnum == EPERM;
+	char text[512], said[640];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)snprintf(said, sizeof(said), "%s: %s", text, strerror(errnum));
+	message(ctl, "%s", said);
+	out_problem(ctl, json_problem(errno_name(errnum), "system", said, ""));
+	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
+}
+
+int exit_of(const struct gmem_error *err)
+{
+	if (err->reason == GMEM_REASON_DEVICE_ACCESS ||
+	    err->reason == GMEM_REASON_ACCESS_DENIED)
+		return CTL_ACCESS;
+	if (err->reason == GMEM_REASON_NO_DEVICE || err->code == -EOPNOTSUPP)
+		return CTL_UNSUPPORTED;
+	return CTL_FAILED;
+}
+
+int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
+		const char *remedy)
+{
+	struct gmem_error e = *err;
+	char text[1024];
+
+	if (remedy)
+		e.remedy = remedy;
+	(void)gmem_strerror(&e, text, sizeof(text));
+	message(ctl, "%s", text);
+	out_problem(ctl, json_error(&e));
+	return status_of(ctl, exit_of(&e));
+}
+
+static void (*sigpipe)(int); /* as gmemctl found it */
+
+void out_begin(void)
+{
+	sigpipe = signal(SIGPIPE, SIG_IGN);
+}
+
+void out_give_back(void)
+{
+	signal(SIGPIPE, sigpipe);
+}
+
+int out_finish(struct ctl *ctl, int status)
+{
+	bool failed = ferror(stdout);
+	const char *why = "write error"; /* whose errno is long gone */
+
+	if (fflush(stdout) || (fclose(stdout) && !failed)) {
+		failed = true;
+		why = strerror(errno);
+	}
+	if (!failed)
+		return status;
+	message(ctl, "standard output: %s", why);
+	return status ? status : status_of(ctl, CTL_FAILED);
+}

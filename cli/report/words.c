@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <gmem.h>
+
+#include "report/words.h"
+
+static const char units[] = "KMGTPE";
+
+const char *const vm_type_names[] = { VM_TYPE_NAMES, NULL };
+const char *const policy_names[] = { POLICY_NAMES, NULL };
+
+/* Locale must not decide what a digit is, so no ctype.h here. */
+static int digit(char c, unsigned int base)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (base == 16 && c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (base == 16 && c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The number that *@s starts with; *@s goes to what follows. */
+static const char *number(const char **s, unsigned int *base, uint64_t *out)
+{
+	const char *p = *s;
+	uint64_t v = 0;
+
+	*base = 10;
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) {
+		*base = 16;
+		p += 2;
+	}
+	if (digit(*p, *base) < 0)
+		return "is not a number";
+	for (; digit(*p, *base) >= 0; p++) {
+		uint64_t d = (uint64_t)digit(*p, *base);
+
+		if (v > (UINT64_MAX - d) / *base)
+			return "is beyond 2^64 - 1";
+		v = v * *base + d;
+	}
+	*s = p;
+	*out = v;
+	return NULL;
+}
+
+/* 10 for "K", "Ki" and "KiB", in capitals or not; -1 for no unit. */
+static int unit_shift(const char *s)
+{
+	char c = (char)(letter(*s) ? *s & ~0x20 : *s);
+	const char *u = c ? strchr(units, c) : NULL;
+
+	if (!u ||
+	    (strcmp(s + 1, "") && strcmp(s + 1, "i") && strcmp(s + 1, "iB")))
+		return -1;
+	return (int)(u - units + 1) * 10;
+}
+
+const char *parse_size(const char *s, uint64_t *out)
+{
+	unsigned int base;
+	const char *problem;
+	int shift = 0;
+	uint64_t v;
+
+	problem = number(&s, &base, &v);
+	if (problem)
+		return problem;
+	if (*s) {
+		shift = base == 16 ? -1 : unit_shift(s);
+		if (shift < 0)
+			return "is not a size such as 4096, 64K, 2M, 1GiB or "
+			       "0x1000";
+		if (v > UINT64_MAX >> shift)
+			return "is beyond 2^64 - 1";
+	}
+	*out = v << shift;
+	return NULL;
+}
+
+const char *parse_u32(const char *s, uint32_t *out)
+{
+	unsigned int base;
+	const char *problem;
+	uint64_t v;
+
+	problem = number(&s, &base, &v);
+	if (problem)
+		return problem;
+	if (*s)
+		return "is not a number";
+	if (v > UINT32_MAX)
+		return "is beyond 2^32 - 1";
+	*out = (uint32_t)v;
+	return NULL;
+}
+
+const char *parse_vm_type(const char *s, uint32_t *out)
+{
+	for (uint32_t i = 0; vm_type_names[i]; i++) {
+		if (!strcmp(s, vm_type_names[i])) {
+			*out = GMEM_VM_DEFAULT + i;
+			return NULL;
+		}
+	}
+	return "is not a VM type";
+}
+
+const char *vm_type_name(uint32_t type)
+{
+	return vm_type_names[type - GMEM_VM_DEFAULT];
+}
+
+const char *parse_slot_spec(const char *s, struct slot_spec *out)
+{
+	static const char form[] = "is not SLOT:GPA:OFFSET:LEN";
+	struct slot_spec v = { .slot = 0 };
+	uint64_t *size[] = { &v.gpa, &v.offset, &v.len };
+	char word[4][SIZE_TEXT];
+	const char *problem;
+	size_t n;
+
+	for (size_t i = 0; i < 4; i++) {
+		n = strcspn(s, ":");
+		if (n >= sizeof(word[i]) || (s[n] == ':') != (i < 3))
+			return form;
+		memcpy(word[i], s, n);
+		word[i][n] = '\0';
+		s += n + (s[n] == ':');
+	}
+	problem = parse_u32(word[0], &v.slot);
+	for (size_t i = 0; i < 3 && !problem; i++)
+		problem = parse_size(word[i + 1], size[i]);
+	if (problem)
+		return form;
+	*out = v;
+	return NULL;
+}
+
+const char *parse_name(const char *s)
+{
+	if (!letter(*s))
+		return "is not a name: a letter comes first";
+	if (strnlen(s, NAME_MAX_LEN + 1) > NAME_MAX_LEN)
+		return "is not a name: longer than 32 characters";
+	for (; *s; s++)
+		if (!letter(*s) && digit(*s, 10) < 0 && *s != '_' && *s != '-')
+			return "is not a name: letters, digits, '_' and '-'";
+	return NULL;
+}
+
+const char *parse_hex(const char *s, unsigned char *out, size_t *len)
+{
+	size_t n = strlen(s);
+
+	if (!n || n % 2)
+		return "is not hexadecimal: two digits make a byte";
+	for (size_t i = 0; i < n; i++)
+		if (digit(s[i], 16) < 0)
+			return "is not hexadecimal";
+	for (size_t i = 0; i < n; i += 2)
+		out[i / 2] = (unsigned char)(digit(s[i], 16) << 4 |
+					     digit(s[i + 1], 16));
+	*len = n / 2;
+	return NULL;
+}
+
+/* The length of "N" or "N-M" at @s, 0 if there is none. */
+static size_t node_range(const char *s)
+{
+	uint64_t first = 0, last = 0;
+	const char *p = s;
+	unsigned int base;
+
+	if (number(&p, &base, &first) || base != 10)
+		return 0;
+	if (*p != '-')
+		return (size_t)(p - s);
+	p++;
+	if (number(&p, &base, &last) || base != 10 || last < first)
+		return 0;
+	return (size_t)(p - s);
+}
+
+const char *parse_nodes(const char *s)
+{
+	static const char form[] = "is not a set of nodes such as 0, 0-3, "
+				   "0,2 or all";
+	size_t n;
+
+	s += *s == '!';
+	s += *s == '+';
+	if (!strcmp(s, "all"))
+		return NULL;
+	for (;;) {
+		n = node_range(s);
+		if (!n)
+			return form;
+		s += n;
+		if (!*s)
+			return NULL;
+		if (*s++ != ',')
+			return form;
+	}
+}
+
+const char *parse_policy(const char *s, uint32_t *out)
+{
+	for (uint32_t i = 0; policy_names[i]; i++) {
+		if (!strcmp(s, policy_names[i])) {
+			*out = GMEM_MPOL_DEFAULT + i;
+			return NULL;
+		}
+	}
+	return "is not a policy";
+}
+
+const char *safe_text(const char *s, char *buf, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char word[5];
+	size_t at = 0, n;
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		n = 1;
+		word[0] = (char)c;
+		if (c == '\\' || c == '\n') {
+			n = 2;
+			word[0] = '\\';
+			word[1] = c == '\n' ? 'n' : '\\';
+		} else if (c < ' ' || c > '~') {
+			n = 4;
+			memcpy(word, "\\x", 2);
+			word[2] = digits[c >> 4];
+			word[3] = digits[c & 15];
+		}
+		if (at + n >= size)
+			break;
+		memcpy(buf + at, word, n);
+		at += n;
+	}
+	buf[at] = '\0';
+	return buf;
+}
+
+const char *size_text(uint64_t bytes, char buf[SIZE_TEXT])
+{
+	size_t u = 0;
+
+	while (bytes && bytes % 1024 == 0 && u < sizeof(units) - 1) {
+		bytes /= 1024;
+		u++;
+	}
+	if (u)
+		(void)snprintf(buf, SIZE_TEXT, "%" PRIu64 "%c", bytes,
+			       units[u - 1]);
+	else
+		(void)snprintf(buf, SIZE_TEXT, "%" PRIu64, bytes);
+	return buf;
+}
+
+const char *placed_name(int verdict)
+{
+	return verdict == GMEM_YES  ? "yes"
+	       : verdict == GMEM_NO ? "no"
+				    : "unknown";
+}
+
+const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT])
+{
+	char size[SIZE_TEXT];
+	size_t at = 0;
+
+	*buf = '\0';
+	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n++)
+		if (bytes[n])
+			at += (size_t)snprintf(buf + at, NODES_TEXT - at,
+					       "%s%u:%s", at ? " " : "", n,
+					       size_text(bytes[n], size));
+	return buf;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Words to values.  Pure code: a string in, a value out, nothing printed.
+ * Each parser takes the whole string or nothing and returns NULL, or what is
+ * wrong with the string in words that fit behind it; *out is then untouched.
+ */
+#ifndef GMEMCTL_REPORT_WORDS_H
+#define GMEMCTL_REPORT_WORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes: decimal with K M G T P E, Ki.. or KiB.., or hexadecimal. */
+const char *parse_size(const char *s, uint64_t *out);
+
+/* A number without a unit, decimal or hexadecimal. */
+const char *parse_u32(const char *s, uint32_t *out);
+
+/* The names of enum gmem_vm_type from GMEM_VM_DEFAULT on. */
+#define VM_TYPE_NAMES "default", "sw-protected", "sev", "sev-es", "snp", "tdx"
+extern const char *const vm_type_names[]; /* NULL ends it */
+const char *parse_vm_type(const char *s, uint32_t *out);
+const char *vm_type_name(uint32_t type);
+
+/* What the word "shared" stands for where a file is made. */
+#define FILE_SHARED (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED)
+
+/* "SLOT:GPA:OFFSET:LEN" */
+struct slot_spec {
+	uint32_t slot;
+	uint64_t gpa;
+	uint64_t offset;
+	uint64_t len;
+};
+const char *parse_slot_spec(const char *s, struct slot_spec *out);
+
+/* The name of an object: a letter, then letters, digits, '_' and '-'. */
+#define NAME_MAX_LEN 32
+const char *parse_name(const char *s);
+
+/* "0a1bff", as many bytes as @out, which may be @s itself, then holds. */
+const char *parse_hex(const char *s, unsigned char *out, size_t *len);
+
+/* A set of NUMA nodes as in numa(3), "0,2-3", "all", "!0", "+0-1": its form. */
+const char *parse_nodes(const char *s);
+/* More nodes than a kernel has. */
+#define NODES 1024
+/* "0:2M 1:4K": the nodes that have any of @bytes. */
+#define NODES_TEXT 512
+const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
+
+/* Whether memory lies as a policy says: "yes", "no", "unknown". */
+const char *placed_name(int verdict);
+
+/* The modes of enum gmem_mempolicy_mode, in its order. */
+#define POLICY_NAMES                                           \
+	"default", "preferred", "bind", "interleave", "local", \
+		"preferred-many", "weighted-interleave"
+extern const char *const policy_names[]; /* NULL ends it */
+const char *parse_policy(const char *s, uint32_t *out);
+
+/*
+ * What others named, in printable ASCII: the rest, and \, as \n, \xNN.
+ * Cut where @buf ends.
+ */
+const char *safe_text(const char *s, char *buf, size_t size);
+
+/*
+ * The shortest form of @bytes that parse_size() reads back as @bytes: "2M",
+ * "4097".
+ */
+#define SIZE_TEXT 24
+const char *size_text(uint64_t bytes, char buf[SIZE_TEXT]);
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/* One file that others made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "report/error.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "target/priv.h"
+#include "target/target.h"
+
+#define AT(member) offsetof(struct target_args, member)
+
+const struct opt target_opts[] = {
+	{ "fd", "N", OPT_U32, AT(fd), .required = true,
+	  .help = "the descriptor, inherited as from gmemctl run" },
+	{ "pid", "PID", OPT_U32, AT(pid),
+	  .help = "the descriptor is that of this process" },
+	{ "offset", "OFFSET", OPT_SIZE, AT(offset),
+	  .help = "where the range begins (0)" },
+	{ "len", "LEN", OPT_SIZE, AT(len),
+	  .help = "bytes of the range (up to the end of the file)" },
+	{ .name = NULL },
+};
+
+int target_copy(pid_t pid, int fd, char why[TARGET_WHY])
+{
+	long r, pidfd = syscall(SYS_pidfd_open, pid, 0);
+
+	if (pidfd < 0) {
+		r = -errno;
+		(void)snprintf(why, TARGET_WHY, "process %d", (int)pid);
+		return (int)r;
+	}
+	r = syscall(SYS_pidfd_getfd, (int)pidfd, fd, 0);
+	if (r < 0)
+		r = -errno;
+	(void)close((int)pidfd);
+	if (r == -EPERM)
+		(void)snprintf(why, TARGET_WHY,
+			       "descriptor %d of process %d may not be "
+			       "copied: %s",
+			       fd, (int)pid,
+			       priv_has(CAP_SYS_PTRACE)
+				       ? "refused even to cap_sys_ptrace, by a "
+					 "security module or a seccomp filter"
+				       : "this needs cap_sys_ptrace");
+	else if (r < 0)
+		(void)snprintf(why, TARGET_WHY, "descriptor %d of process %d",
+			       fd, (int)pid);
+	return (int)r;
+}
+
+/* Return: the copy, or -1 with the exit status. */
+static int copy(struct ctl *ctl, const struct target_args *a, int *status)
+{
+	char why[TARGET_WHY];
+	int fd;
+
+	if (a->fd.value > INT32_MAX || a->pid.value > INT32_MAX) {
+		*status =
+			usage_error(ctl, "%s is beyond 2^31 - 1",
+				    a->fd.value > INT32_MAX ? "--fd" : "--pid");
+		return -1;
+	}
+	if (a->pid.given) {
+		fd = target_copy((pid_t)a->pid.value, (int)a->fd.value, why);
+		if (fd < 0)
+			*status = system_error(ctl, -fd, "%s", why);
+		return fd;
+	}
+	fd = fcntl((int)a->fd.value, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd < 0)
+		*status =
+			system_error(ctl, errno, "--fd %" PRIu32, a->fd.value);
+	return fd;
+}
+
+static int adopt(int fd, bool shared, struct gmem **out, struct gmem_error *err)
+{
+	const struct gmem_adopt_opts opts = {
+		.sz = sizeof(opts),
+		.flags = shared ? GMEM_ADOPT_INIT_SHARED : 0,
+	};
+
+	return gmem_adopt(NULL, fd, &opts, out, err);
+}
+
+int target_open(struct ctl *ctl, const struct target_args *a,
+		struct target *out)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	char of[32] = "";
+	uint64_t size;
+	int fd, status;
+
+	fd = copy(ctl, a, &status);
+	if (fd < 0)
+		return status;
+	if (adopt(fd, a->shared, &out->g, &err) < 0) {
+		(void)close(fd);
+		if (err.reason != GMEM_REASON_NOT_GUEST_MEMFD)
+			return gmem_failed(ctl, &err, NULL);
+		/* The library would name the copy. */
+		if (a->pid.given)
+			(void)snprintf(of, sizeof(of), " of process %" PRIu32,
+				       a->pid.value);
+		(void)refuse(&err, err.code, err.reason,
+			     "fd %" PRIu32 "%s is not a guest_memfd",
+			     a->fd.value, of);
+		return gmem_failed(ctl, &err, NULL);
+	}
+	size = gmem_size(out->g);
+	out->offset = a->offset.value;
+	out->len = a->len.value;
+	if (!a->len.given)
+		out->len = out->offset < size ? size - out->offset : 0;
+	return 0;
+}
+
+json_object *target_json(const struct ctl *ctl, const struct target_args *a,
+			 const struct target *t)
+{
+	json_object *o = json_new(ctl);
+
+	if (a->pid.given)
+		json_u64(o, "pid", a->pid.value);
+	else
+		json_null(o, "pid", "an inherited descriptor");
+	json_u64(o, "fd", a->fd.value);
+	json_u64(o, "offset", t->offset);
+	json_u64(o, "len", t->len);
+	return o;
+}

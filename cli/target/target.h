@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The file that a command works on: --fd N of this process or of --pid P. */
+#ifndef GMEMCTL_TARGET_TARGET_H
+#define GMEMCTL_TARGET_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <gmem.h>
+
+#include "table/option.h"
+
+struct ctl;
+struct json_object;
+
+/* The first member of the values of such a command. */
+struct target_args {
+	struct opt_u32 pid, fd;
+	struct opt_size offset, len;
+	bool shared; /* with TARGET_SHARED */
+};
+
+extern const struct opt target_opts[];
+#define TARGET_SHARED                                                     \
+	{                                                                 \
+		"shared", NULL, OPT_BOOL,                                 \
+			offsetof(struct target_args, shared),             \
+			.help = "it was made shared, which a descriptor " \
+				"does not tell"                           \
+	}
+/* In the usage line. */
+#define TARGET_USAGE "--fd N [--pid PID] "
+
+struct target {
+	struct gmem *g;
+	uint64_t offset, len; /* --offset and --len, or the whole file */
+};
+
+/*
+ * Takes over a copy of the descriptor; the caller then gives up its rights.
+ * Return: 0, or the exit status.
+ */
+int target_open(struct ctl *ctl, const struct target_args *a,
+		struct target *out);
+/*
+ * A copy of descriptor @fd of process @pid.  Return: the copy, or -errno with
+ * in @why what refused it.
+ */
+#define TARGET_WHY 200
+int target_copy(pid_t pid, int fd, char why[TARGET_WHY]);
+/* The command's object with the members that name the target. */
+struct json_object *target_json(const struct ctl *ctl,
+				const struct target_args *a,
+				const struct target *t);
+
+#endif

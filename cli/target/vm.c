@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "report/error.h"
+#include "report/output.h"
+#include "report/words.h"
+#include "table/array.h"
+#include "target/priv.h"
+#include "target/vm.h"
+
+static void trace(void *arg, const struct gmem_trace *t)
+{
+	size_t n = ARRAY_SIZE(t->arg);
+
+	(void)arg;
+	fprintf(stderr, "gmemctl: %s(", t->call);
+	while (n > 1 && !t->arg[n - 1])
+		n--;
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : "", t->arg[i]);
+	if (t->result < 0)
+		fprintf(stderr, ") = -%s", errno_name((int)-t->result));
+	else
+		fprintf(stderr, ") = %" PRId64, t->result);
+	fprintf(stderr, " in %" PRIu64 " ns\n", t->ns);
+}
+
+const char *vm_device(const struct ctl *ctl)
+{
+	return ctl->kvm->device ? ctl->kvm->device : "/dev/kvm";
+}
+
+int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
+	    struct gmem_error *err)
+{
+	const struct gmem_vm_opts opts = {
+		.sz = sizeof(opts),
+		.device = ctl->kvm->device,
+		.trace = ctl->kvm->verbose ? trace : NULL,
+		.type = type,
+	};
+
+	if (model_name(ctl))
+		return model_vm_open(ctl, &opts, out, err);
+	return gmem_vm_open(&opts, out, err);
+}
+
+int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint32_t type = GMEM_VM_DEFAULT;
+
+	if (type_name)
+		(void)parse_vm_type(type_name, &type);
+	if (vm_open(ctl, type, out, &err) < 0)
+		return vm_failed(ctl, &err);
+	return 0;
+}
+
+int vm_failed(struct ctl *ctl, const struct gmem_error *err)
+{
+	const char *path = vm_device(ctl);
+	char why[PRIV_TEXT], remedy[2 * PRIV_TEXT];
+
+	if (err->reason == GMEM_REASON_VM_TYPE_UNSUPPORTED)
+		return gmem_failed(ctl, err,
+				   "take a type that gmemctl probe reports, or "
+				   "a kernel and CPU that have this one");
+	if (err->reason != GMEM_REASON_DEVICE_ACCESS ||
+	    !*priv_explain(path, why))
+		return gmem_failed(ctl, err, NULL);
+	(void)snprintf(remedy, sizeof(remedy), "%s: %s", err->remedy, why);
+	return gmem_failed(ctl, err, remedy);
+}

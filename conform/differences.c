@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where a kernel is known not to do what the cases say.  A line here makes
+ * the case's failure there the documented behaviour, and its success an
+ * error: the line would be out of date.
+ */
+#include <string.h>
+
+#include "case.h"
+
+#define BODY                                                       \
+	"the model's file is a memfd: system calls on it that do " \
+	"not go through struct gmem_sys meet that (gmem_model(7))"
+
+static const struct {
+	const char *name, *where, *why;
+} differences[] = {
+	{ "no_write", "model", BODY },
+	{ "no_position", "model", BODY },
+	{ "no_copying", "model", BODY },
+	{ "no_attributes", "model", BODY },
+	{ "no_sync", "model", BODY },
+	{ "no_block_count", "model", BODY },
+	{ "link_text", "model", BODY },
+	{ "no_second_open", "model", BODY },
+	{ "no_seals", "model", BODY },
+	{ "no_readahead", "model", BODY },
+	{ "no_xattrs", "model", BODY },
+	{ "no_exec_later", "model", BODY },
+	{ "no_msync", "model", BODY },
+	{ "file_size_limit_ignored", "model", BODY },
+	{ "from_userspace_addr", "model inplace",
+	  "with conversion in place every slot of a guest_memfd faults "
+	  "from the file" },
+	{ "no_readahead", "kernel 6.12",
+	  "accepted without effect on the anonymous inodes of then" },
+	{ NULL, NULL, NULL },
+};
+
+const char *conform_difference(const struct conform *c, const char *name)
+{
+	for (size_t i = 0; differences[i].name; i++)
+		if (!strcmp(differences[i].name, name) &&
+		    !strncmp(differences[i].where, c->where,
+			     strlen(differences[i].where)))
+			return differences[i].why;
+	return NULL;
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/* What no released kernel has: conversion in place, huge pages. */
+#include <string.h>
+
+#include "case.h"
+
+#define PRIVATE UAPI_ATTRIBUTE_PRIVATE
+#define HUGE (2ULL << 20)
+
+static void absent(struct conform *c)
+{
+	int fd = c_file(c);
+
+	if (c->have & NEED_IN_PLACE)
+		return;
+	IS(c_attributes2(c, fd, 0, c->page, PRIVATE, NULL), -ENOTTY);
+}
+
+/* One that starts shared, on a VM with private memory. */
+static int file(struct conform *c)
+{
+	uint64_t flags =
+		c->have & NEED_MERGED ? SHARED : UAPI_RFC2_SUPPORT_SHARED;
+
+	return c_create(c, c_vm(c, 1), PAGES * c->page, flags);
+}
+
+static void refusals(struct conform *c)
+{
+	struct uapi_attributes2 good = { .size = c->page,
+					 .attributes = PRIVATE };
+	struct uapi_attributes2 a = good;
+	unsigned long nr = UAPI_KVM_SET_MEMORY_ATTRIBUTES2;
+	int fd = file(c);
+
+	IS(c_ioctl(c, fd, nr, BAD_ADDRESS), -EFAULT);
+	a.flags = 1;
+	IS(c_ioctl(c, fd, nr, &a), -EINVAL);
+	a = good;
+	a.reserved[10] = 1;
+	IS(c_ioctl(c, fd, nr, &a), -EINVAL);
+	a = good;
+	a.attributes = 1;
+	IS(c_ioctl(c, fd, nr, &a), -EINVAL);
+	IS(c_attributes2(c, fd, 0, 0, PRIVATE, NULL), -EINVAL);
+	IS(c_attributes2(c, fd, 1, c->page, PRIVATE, NULL), -EINVAL);
+	IS(c_attributes2(c, fd, 0, c->page / 2, PRIVATE, NULL), -EINVAL);
+	IS(c_attributes2(c, fd, c->page, PAGES * c->page, PRIVATE, NULL),
+	   -EINVAL);
+	IS(c_attributes2(c, fd, UINT64_MAX - c->page + 1, 2 * c->page, PRIVATE,
+			 NULL),
+	   -EINVAL);
+	IS(c_ioctl(c, fd, nr, &good), 0);
+}
+
+static void default_vm(struct conform *c)
+{
+	int fd = c_create(c, c_vm(c, 0), c->page, 0);
+
+	IS(c_attributes2(c, fd, 0, c->page, PRIVATE, NULL), -EINVAL);
+	IS(c_attributes2(c, fd, 0, c->page, 0, NULL), -EINVAL);
+}
+
+static void vm_ioctl_is_off(struct conform *c)
+{
+	int vm = c_vm(c, 1);
+
+	IS(c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_cap(c, vm, UAPI_CAP_MEMORY_ATTRIBUTES), 0);
+	IS(c_attributes(c, vm, 0, c->page, PRIVATE), -EINVAL);
+}
+
+static void page_by_page(struct conform *c)
+{
+	int fd = file(c);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	p[0] = 1;
+	p[c->page] = 2;
+	p[2 * c->page] = 3;
+	IS(c_attributes2(c, fd, c->page, c->page, PRIVATE, NULL), 0);
+	IS(c_touch(p, false), 0);
+	IS(c_touch(p + c->page, false), 2);
+	IS(c_touch(p + c->page, true), 2);
+	IS(c_touch(p + 2 * c->page, true), 0);
+	IS(c_resident(c, fd, 0, 0), 3);
+	IS(c_attributes2(c, fd, 0, PAGES * c->page, 0, NULL), 0);
+	IS(c_touch(p + c->page, true), 0);
+	IS(p[0], 1);
+}
+
+static void later_mappings(struct conform *c)
+{
+	int fd = file(c);
+	unsigned char *p;
+
+	IS(c_attributes2(c, fd, 0, 2 * c->page, PRIVATE, NULL), 0);
+	IS(c_view(c, fd, &p), 0);
+	IS(c_touch(p + c->page, false), 2);
+	IS(c_touch(p + 2 * c->page, false), 0);
+	IS(c_copy_from(c, &(char){ 0 }, p, 1), -EFAULT);
+}
+
+static void starts_as_flags_say(struct conform *c)
+{
+	int vm = c_vm(c, 1);
+	int fd = c_create(c, vm, PAGES * c->page, UAPI_FLAG_MMAP);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_touch(p, false), 2);
+	IS(c_attributes2(c, fd, 0, c->page, 0, NULL), 0);
+	IS(c_touch(p, false), 0);
+	IS(c_touch(p + c->page, false), 2);
+}
+
+static void no_op(struct conform *c)
+{
+	int fd = c_create(c, c_vm(c, 1), c->page, 0);
+
+	IS(c_attributes2(c, fd, 0, c->page, PRIVATE, NULL), 0);
+}
+
+static int pin(struct conform *c, int fd, uint64_t offset)
+{
+	return gmem_model_pin(c->model, fd, offset, c->page, NULL);
+}
+
+static void in_use(struct conform *c)
+{
+	uint64_t at = 0;
+	int fd = file(c);
+	unsigned char *p;
+
+	if (!c->model)
+		return;
+	IS(c_view(c, fd, &p), 0);
+	IS(pin(c, fd, 3 * c->page), 0);
+	IS(c_attributes2(c, fd, 0, 8 * c->page, PRIVATE, &at), -EAGAIN);
+	IS(at, 3 * c->page);
+	IS(c_touch(p, true), 0);
+	IS(c_attributes2(c, fd, 0, 8 * c->page, 0, NULL), 0);
+	IS(gmem_model_unpin(c->model, fd, 3 * c->page, c->page, NULL), 0);
+	IS(c_attributes2(c, fd, 0, 8 * c->page, PRIVATE, NULL), 0);
+	IS(c_touch(p, true), 2);
+}
+
+static void punch_keeps_it_private(struct conform *c)
+{
+	int fd = file(c);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	p[0] = 1;
+	IS(c_attributes2(c, fd, 0, c->page, PRIVATE, NULL), 0);
+	IS(c_resident(c, fd, 0, 0), 1);
+	IS(c_fallocate(c, fd, 3, 0, c->page), 0);
+	IS(c_resident(c, fd, 0, 0), 0);
+	IS(c_touch(p, false), 2);
+	IS(c_fallocate(c, fd, 1, 0, c->page), 0);
+	IS(c_resident(c, fd, 0, 0), 1);
+	IS(c_touch(p, false), 2);
+}
+
+static uint64_t huge_flags(const struct conform *c, unsigned int log2)
+{
+	if (c->version == 612)
+		return UAPI_RFC1_HUGETLB | (uint64_t)log2
+						   << UAPI_RFC1_SIZE_SHIFT;
+	return UAPI_RFC2_HUGETLB | (uint64_t)log2 << UAPI_RFC2_SIZE_SHIFT;
+}
+
+static uint64_t free_pages(const struct conform *c)
+{
+	uint64_t n = 0;
+
+	(void)gmem_model_get_pool(c->model, HUGE, &n, NULL);
+	return n;
+}
+
+static void reservation(struct conform *c)
+{
+	int vm = c_vm(c, 1), fd;
+	uint64_t before = free_pages(c);
+
+	fd = c_create(c, vm, 4 * HUGE, huge_flags(c, 21));
+	IS(fd >= 0, 1);
+	IS(free_pages(c), before - 4);
+	IS(c_create(c, vm, before * HUGE, huge_flags(c, 21)), -ENOMEM);
+	IS(free_pages(c), before - 4);
+	IS(c_fallocate(c, fd, 1, 0, HUGE), 0);
+	IS(free_pages(c), before - 4);
+	IS(c_close(c, fd), 0);
+	IS(free_pages(c), before);
+}
+
+static void huge_sizes(struct conform *c)
+{
+	int vm = c_vm(c, 1);
+
+	IS(c_create(c, vm, HUGE + c->page, huge_flags(c, 21)), -EINVAL);
+	IS(c_create(c, vm, HUGE, huge_flags(c, 22)), -EINVAL);
+	IS(c_create(c, vm, HUGE, huge_flags(c, 0)), -EINVAL);
+	IS(c_create(c, vm, HUGE, huge_flags(c, 12)), -EINVAL);
+	IS(c_create(c, vm, HUGE, huge_flags(c, 21) | 1ULL << 40), -EINVAL);
+}
+
+static void whole_huge_pages(struct conform *c)
+{
+	int fd = c_create(c, c_vm(c, 1), 4 * HUGE, huge_flags(c, 21));
+	int64_t n = (int64_t)(HUGE / c->page);
+
+	IS(c_fallocate(c, fd, 1, HUGE, c->page), 0);
+	IS(c_resident(c, fd, 0, 0), n);
+	IS(c_resident(c, fd, HUGE, 3 * c->page), 3);
+	IS(c_fallocate(c, fd, 3, HUGE + c->page, HUGE), 0);
+	IS(c_resident(c, fd, 0, 0), n);
+	IS(c_fallocate(c, fd, 3, 0, 3 * HUGE), 0);
+	IS(c_resident(c, fd, 0, 0), 0);
+}
+
+static void prefix_stays_converted(struct conform *c)
+{
+	uint64_t at = 0, flags = huge_flags(c, 21) | UAPI_RFC2_SUPPORT_SHARED;
+	int fd = c_create(c, c_vm(c, 1), 4 * HUGE, flags);
+	unsigned char *p;
+	void *map;
+
+	IS(c_mmap(c, &map, 4 * HUGE, 3, 1, fd, 0), 0);
+	p = map;
+	p[0] = 1;
+	IS(pin(c, fd, 2 * HUGE + c->page), 0);
+	IS(c_attributes2(c, fd, 0, 4 * HUGE, PRIVATE, &at), -EAGAIN);
+	IS(at, 2 * HUGE + c->page);
+	IS(c_touch(p + HUGE, false), 2);
+	IS(c_touch(p + 2 * HUGE, false), 0);
+	IS(c_attributes2(c, fd, 0, 2 * HUGE, 0, NULL), 0);
+	IS(p[0], 1);
+}
+
+/* The ioctls that came with huge pages, before the one that is queued. */
+static void first_ioctls(struct conform *c)
+{
+	struct {
+		uint64_t offset, size, error_offset, reserved[5];
+	} a = { .offset = c->page, .size = c->page };
+	unsigned long make_shared = 0xc040af41, make_private = 0xc040af42;
+	int fd = file(c);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(c_ioctl(c, fd, make_private, &a), 0);
+	IS(c_touch(p + c->page, false), 2);
+	IS(c_touch(p, false), 0);
+	IS(c_ioctl(c, fd, make_shared, &a), 0);
+	IS(c_touch(p + c->page, false), 0);
+	a.reserved[0] = 1;
+	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
+	a.reserved[0] = 0;
+	a.size = 0;
+	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
+}
+
+const struct conform_case unmerged_cases[] = {
+	{ "in place: ENOTTY where there is none", "in_place_absent", NEED_GMEM,
+	  absent },
+	{ "in place: its errors", "in_place_refusals", NEED_IN_PLACE,
+	  refusals },
+	{ "in place: VM without private memory", "in_place_default_vm",
+	  NEED_IN_PLACE, default_vm },
+	{ "in place: the VM's ioctl is off; trap: the VM's ioctl is off",
+	  "vm_ioctl_is_off", NEED_IN_PLACE, vm_ioctl_is_off },
+	{ "in place: the host touches private pages", "page_by_page",
+	  NEED_IN_PLACE, page_by_page },
+	{ "in place: the host touches them in later mappings", "later_mappings",
+	  NEED_IN_PLACE, later_mappings },
+	{ "in place: initial state", "starts_as_flags_say",
+	  NEED_IN_PLACE | NEED_MERGED, starts_as_flags_say },
+	{ "in place: converting to what it is", "in_place_no_op", NEED_IN_PLACE,
+	  no_op },
+	{ "in place: EAGAIN; trap: EAGAIN", "in_use", NEED_IN_PLACE, in_use },
+	{ "in place: punching keeps attributes", "punch_keeps_it_private",
+	  NEED_IN_PLACE, punch_keeps_it_private },
+	{ "huge pages: reservation", "reservation", NEED_HUGE, reservation },
+	{ "huge pages: sizes", "huge_sizes", NEED_HUGE, huge_sizes },
+	{ "huge pages: discarded whole", "whole_huge_pages", NEED_HUGE,
+	  whole_huge_pages },
+	{ "huge pages: a prefix stays converted", "prefix_stays_converted",
+	  NEED_HUGE | NEED_IN_PLACE, prefix_stays_converted },
+	{ "huge pages: their conversion ioctls", "first_ioctls",
+	  NEED_HUGE | NEED_IN_PLACE, first_ioctls },
+	{ 0 },
+};

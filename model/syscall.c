@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System calls by number: what a program that does not use the library says
+ * to the kernel, said to the model's.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "model.h"
+#include "model_sys.h"
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* 6.5, the same number everywhere */
+#endif
+
+static void *pointer(uint64_t arg)
+{
+	return (void *)(uintptr_t)arg;
+}
+
+static int64_t call_openat(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.open(k, pointer(a[1]), (int)a[2]);
+}
+
+static int64_t call_close(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.close(k, (int)a[0]);
+}
+
+static int64_t call_ioctl(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.ioctl(k, (int)a[0], a[1], pointer(a[2]));
+}
+
+static int64_t call_fstat(struct kernel *k, const uint64_t *a)
+{
+	struct gmem__stat st = { 0 };
+	int r = model__sys.fstat(k, (int)a[0], &st);
+
+	if (r == 0)
+		*(struct stat *)pointer(a[1]) = (struct stat){
+			.st_size = (off_t)st.size,
+			.st_ino = st.ino,
+			.st_dev = st.dev,
+			.st_mode = st.mode,
+			.st_uid = st.uid,
+		};
+	return r;
+}
+
+static int64_t call_fstatfs(struct kernel *k, const uint64_t *a)
+{
+	struct statfs *out = pointer(a[1]);
+	uint64_t magic = 0;
+	int r = model__sys.fstatfs(k, (int)a[0], &magic);
+
+	if (r < 0)
+		return r;
+	*out = (struct statfs){ 0 };
+	out->f_type = (__typeof__(out->f_type))magic;
+	return 0;
+}
+
+static int64_t call_mmap(struct kernel *k, const uint64_t *a)
+{
+	void *addr = NULL;
+	int r = model__sys.mmap(k, &addr, a[1], (int)a[2], (int)a[3], (int)a[4],
+				a[5]);
+
+	return r < 0 ? r : (int64_t)(uintptr_t)addr;
+}
+
+static int64_t call_munmap(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.munmap(k, pointer(a[0]), a[1]);
+}
+
+static int64_t call_madvise(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.madvise(k, pointer(a[0]), a[1], (int)a[2]);
+}
+
+static int64_t call_mbind(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.mbind(k, pointer(a[0]), a[1], (int)a[2],
+				pointer(a[3]), a[4], (unsigned int)a[5]);
+}
+
+static int64_t call_get_mempolicy(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.get_mempolicy(k, pointer(a[0]), pointer(a[1]), a[2],
+					pointer(a[3]), a[4]);
+}
+
+static int64_t call_set_mempolicy(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.set_mempolicy(k, (int)a[0], pointer(a[1]), a[2]);
+}
+
+/* Of this process, and only asks. */
+static int64_t call_move_pages(struct kernel *k, const uint64_t *a)
+{
+	if (a[0] || a[3])
+		return -ENOSYS;
+	return model__sys.move_pages(k, a[1], pointer(a[2]), pointer(a[4]));
+}
+
+static int64_t call_mincore(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.mincore(k, pointer(a[0]), a[1], pointer(a[2]));
+}
+
+static int64_t call_fallocate(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.fallocate(k, (int)a[0], (int)a[1], a[2], a[3]);
+}
+
+static int64_t call_read(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.read(k, (int)a[0], pointer(a[1]), a[2]);
+}
+
+static int64_t call_write(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.write(k, (int)a[0], pointer(a[1]), a[2]);
+}
+
+/* The range is two words; of the five of the answer the first is known. */
+static int64_t call_cachestat(struct kernel *k, const uint64_t *a)
+{
+	const uint64_t *range = pointer(a[1]);
+	uint64_t *out = pointer(a[2]), n = 0;
+	int r = model__sys.cachestat(k, (int)a[0], range[0], range[1], &n);
+
+	if (r < 0)
+		return r;
+	out[0] = n;
+	for (int i = 1; i < 5; i++)
+		out[i] = 0;
+	return 0;
+}
+
+/* Of this process, and one piece at either end. */
+static const struct iovec *piece(const uint64_t *a, unsigned int at)
+{
+	return a[at + 1] == 1 ? pointer(a[at]) : NULL;
+}
+
+static int64_t call_process_vm_readv(struct kernel *k, const uint64_t *a)
+{
+	const struct iovec *l = piece(a, 1), *r = piece(a, 3);
+
+	if (!l || !r || l->iov_len != r->iov_len)
+		return -ENOSYS;
+	return model__sys.vm_read(k, l->iov_base, r->iov_base, l->iov_len);
+}
+
+static int64_t call_process_vm_writev(struct kernel *k, const uint64_t *a)
+{
+	const struct iovec *l = piece(a, 1), *r = piece(a, 3);
+
+	if (!l || !r || l->iov_len != r->iov_len)
+		return -ENOSYS;
+	return model__sys.vm_write(k, r->iov_base, l->iov_base, l->iov_len);
+}
+
+#define CALL(name)                      \
+	{                               \
+		SYS_##name, call_##name \
+	}
+
+static const struct {
+	long number;
+	int64_t (*call)(struct kernel *k, const uint64_t *a);
+} calls[] = {
+	CALL(openat),
+	CALL(close),
+	CALL(ioctl),
+	CALL(fstat),
+	CALL(fstatfs),
+	CALL(mmap),
+	CALL(munmap),
+	CALL(madvise),
+	CALL(mbind),
+	CALL(get_mempolicy),
+	CALL(set_mempolicy),
+	CALL(move_pages),
+	CALL(mincore),
+	CALL(fallocate),
+	CALL(read),
+	CALL(write),
+	CALL(cachestat),
+	CALL(process_vm_readv),
+	CALL(process_vm_writev),
+};
+
+/* Also of a forked child: to the kernel it is another process. */
+int64_t gmem_model_syscall(struct gmem_vm *vm, long number,
+			   const uint64_t arg[6], struct gmem_error *err)
+{
+	int64_t r = gmem__begin(err);
+	struct kernel *k;
+
+	if (r < 0)
+		return r;
+	if (!vm || !arg)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "%s is NULL", vm ? "arg" : "the VM");
+	k = gmem__vm_priv(vm, &model__sys);
+	if (!k)
+		return gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
+				  "the VM is not one of the model");
+	r = -ENOSYS;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].number == number)
+			r = calls[i].call(k, arg);
+	if (r < 0)
+		(void)gmem__fail_sys(
+			err, GMEM_REASON_KERNEL, 0, (int)r, (uint64_t)number, 0,
+			"system call %ld fails with errno %d", number, (int)-r);
+	return r;
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+/* Words to values: what is taken, what is refused, and that nothing else. */
+#include <stdbool.h>
+
+#include <gmem.h>
+
+#include "report/words.h"
+#include "t.h"
+
+#define UNTOUCHED 0x5a5a5a5a5a5a5a5aULL
+
+static void size_is(const char *s, uint64_t want)
+{
+	uint64_t v = UNTOUCHED;
+	const char *problem = parse_size(s, &v);
+
+	if (problem || v != want)
+		fail_msg("'%s' gave %llx (%s), expected %llx", s,
+			 (unsigned long long)v, problem ? problem : "ok",
+			 (unsigned long long)want);
+}
+
+static void no_size(const char *s)
+{
+	uint64_t v = UNTOUCHED;
+
+	if (!parse_size(s, &v))
+		fail_msg("'%s' was taken as %llx", s, (unsigned long long)v);
+	assert_true(v == UNTOUCHED);
+}
+
+static void sizes(void **state)
+{
+	(void)state;
+	size_is("0", 0);
+	size_is("4096", 4096);
+	size_is("010", 10);
+	size_is("0x1000", 0x1000);
+	size_is("0XaBcDeF", 0xabcdef);
+	size_is("4K", 4096);
+	size_is("4k", 4096);
+	size_is("4Ki", 4096);
+	size_is("4KiB", 4096);
+	size_is("2M", 2ULL << 20);
+	size_is("1g", 1ULL << 30);
+	size_is("1TiB", 1ULL << 40);
+	size_is("3P", 3ULL << 50);
+	size_is("15E", 15ULL << 60);
+	size_is("0E", 0);
+	size_is("18446744073709551615", UINT64_MAX);
+	size_is("0xffffffffffffffff", UINT64_MAX);
+	size_is("18014398509481983K", UINT64_MAX - 1023);
+}
+
+static void sizes_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"K",
+		" 1",
+		"1 ",
+		"1 K",
+		"+1",
+		"-1",
+		"1.5K",
+		"1e3",
+		"1KB",
+		"1kib ",
+		"1KiBB",
+		"1Kb",
+		"1B",
+		"1i",
+		"1iB",
+		"0x",
+		"x10",
+		"0x1K",
+		"0xg",
+		"1,000",
+		"1_000",
+		"16E",
+		"99999999999999999999",
+		"0x10000000000000000",
+		"18446744073709551616",
+		"18014398509481984K",
+		"1\xc3\xa9",
+		"\xd9\xa1",
+		"1\n",
+		"1Z",
+		"1@",
+		"1[",
+		"1{",
+		"1`",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++)
+		no_size(bad[i]);
+}
+
+/* Each text of a size reads back as the size. */
+static void size_text_round_trip(void **state)
+{
+	char text[SIZE_TEXT];
+
+	(void)state;
+	for (unsigned int i = 0; i < 64; i++) {
+		for (uint64_t d = 0; d < 3; d++) {
+			uint64_t v = (1ULL << i) + d - 1;
+
+			size_is(size_text(v, text), v);
+		}
+	}
+	assert_string_equal(size_text(0, text), "0");
+	assert_string_equal(size_text(1023, text), "1023");
+	assert_string_equal(size_text(2ULL << 20, text), "2M");
+	assert_string_equal(size_text(4097, text), "4097");
+	assert_string_equal(size_text(1ULL << 60, text), "1E");
+	assert_string_equal(size_text(UINT64_MAX, text),
+			    "18446744073709551615");
+}
+
+static void numbers(void **state)
+{
+	static const char *const bad[] = { "",		 "1K",		"-1",
+					   "4294967296", "0x100000000", "1 ",
+					   "a" };
+	uint32_t v = 7;
+
+	(void)state;
+	assert_null(parse_u32("4294967295", &v));
+	assert_int_equal(v, UINT32_MAX);
+	assert_null(parse_u32("0x10", &v));
+	assert_int_equal(v, 16);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		assert_non_null(parse_u32(bad[i], &v));
+		assert_int_equal(v, 16);
+	}
+}
+
+static void vm_types(void **state)
+{
+	uint32_t type = 0;
+
+	(void)state;
+	assert_null(parse_vm_type("default", &type));
+	assert_int_equal(type, GMEM_VM_DEFAULT);
+	assert_null(parse_vm_type("sw-protected", &type));
+	assert_int_equal(type, GMEM_VM_SW_PROTECTED);
+	assert_null(parse_vm_type("sev", &type));
+	assert_int_equal(type, GMEM_VM_SEV);
+	assert_null(parse_vm_type("sev-es", &type));
+	assert_int_equal(type, GMEM_VM_SEV_ES);
+	assert_null(parse_vm_type("snp", &type));
+	assert_int_equal(type, GMEM_VM_SNP);
+	assert_null(parse_vm_type("tdx", &type));
+	assert_int_equal(type, GMEM_VM_TDX);
+	assert_non_null(parse_vm_type("", &type));
+	assert_non_null(parse_vm_type("all", &type));
+	assert_non_null(parse_vm_type("sn", &type));
+	assert_int_equal(type, GMEM_VM_TDX);
+	for (type = GMEM_VM_DEFAULT; type <= GMEM_VM_TDX; type++)
+		assert_string_equal(vm_type_name(type),
+				    vm_type_names[type - GMEM_VM_DEFAULT]);
+}
+
+static void slot_specs(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		":",
+		"1:2:3",
+		"1:2:3:4:5",
+		"1:2:3:4:",
+		":1:2:3:4",
+		"1::3:4",
+		"1K:2:3:4",
+		"1:2:3:x",
+		"1:2:3: 4",
+		"4294967296:2:3:4",
+		"1:2:3:000000000000000000000000000000000000004",
+	};
+	struct slot_spec s = { .slot = 9 };
+
+	(void)state;
+	assert_null(parse_slot_spec("1:0x2000:3M:4GiB", &s));
+	assert_int_equal(s.slot, 1);
+	assert_int_equal(s.gpa, 0x2000);
+	assert_int_equal(s.offset, 3 << 20);
+	assert_int_equal(s.len, 4ULL << 30);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		if (!parse_slot_spec(bad[i], &s))
+			fail_msg("'%s' was taken", bad[i]);
+		assert_int_equal(s.slot, 1);
+		assert_int_equal(s.gpa, 0x2000);
+	}
+}
+
+static void names(void **state)
+{
+	static const char *const bad[] = {
+		"",	     "1a",
+		"_a",	     "-a",
+		"a b",	     "a.b",
+		"a/b",	     "\xc3\xa9",
+		"a\xc3\xa9", "abcdefghijklmnopqrstuvwxyzabcdefg",
+	};
+
+	(void)state;
+	assert_null(parse_name("a"));
+	assert_null(parse_name("Z9_-z"));
+	assert_null(parse_name("abcdefghijklmnopqrstuvwxyzabcdef"));
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++)
+		if (!parse_name(bad[i]))
+			fail_msg("'%s' was taken", bad[i]);
+}
+
+static void hex(void **state)
+{
+	static const char *const bad[] = { "",	 "1",  "123", "0g",
+					   "zz", "0x", " 12", "12 " };
+	unsigned char out[8] = { 1, 2 };
+	char same[] = "00fF10";
+	size_t len = 99;
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
+		if (!parse_hex(bad[i], out, &len))
+			fail_msg("'%s' was taken", bad[i]);
+		assert_int_equal(len, 99);
+		assert_int_equal(out[0], 1);
+	}
+	assert_null(parse_hex("00fF10", out, &len));
+	assert_int_equal(len, 3);
+	assert_memory_equal(out, "\x00\xff\x10", 3);
+	assert_null(parse_hex(same, (unsigned char *)same, &len));
+	assert_memory_equal(same, "\x00\xff\x10", 3);
+}
+
+static void node_sets(void **state)
+{
+	static const char *const good[] = {
+		"0", "0-3", "0,2", "0-1,4,6-7", "all", "!0", "+0-1", "!+0",
+	};
+	static const char *const bad[] = {
+		"",	     " ",     "0 ",
+		" 0",	     "0,",    ",0",
+		"0-",	     "-1",    "3-1",
+		"0--1",	     "a",     "0x1",
+		"all,",	     "+",     "!",
+		"++0",	     "file:", "0a",
+		"netdev:lo", "0-1-2", "99999999999999999999",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(good); i++)
+		if (parse_nodes(good[i]))
+			fail_msg("'%s' was refused", good[i]);
+	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++)
+		if (!parse_nodes(bad[i]))
+			fail_msg("'%s' was taken", bad[i]);
+}
+
+static void policies(void **state)
+{
+	uint32_t mode = 99;
+
+	(void)state;
+	assert_non_null(parse_policy("", &mode));
+	assert_non_null(parse_policy("Bind", &mode));
+	assert_int_equal(mode, 99);
+	assert_null(parse_policy("default", &mode));
+	assert_int_equal(mode, GMEM_MPOL_DEFAULT);
+	assert_null(parse_policy("weighted-interleave", &mode));
+	assert_int_equal(mode, GMEM_MPOL_WEIGHTED_INTERLEAVE);
+}
+
+/* Only what a terminal shows as it is comes through, and never beyond. */
+static void safe_texts(void **state)
+{
+	char buf[8];
+
+	(void)state;
+	assert_string_equal(safe_text("", buf, sizeof(buf)), "");
+	assert_string_equal(safe_text("a b~", buf, sizeof(buf)), "a b~");
+	assert_string_equal(safe_text("\n\\", buf, sizeof(buf)), "\\n\\\\");
+	assert_string_equal(safe_text("\033[", buf, sizeof(buf)), "\\x1b[");
+	assert_string_equal(safe_text("\x7f", buf, sizeof(buf)), "\\x7f");
+	assert_string_equal(safe_text("\xff", buf, sizeof(buf)), "\\xff");
+	assert_string_equal(safe_text("1234567", buf, sizeof(buf)), "1234567");
+	assert_string_equal(safe_text("12345678", buf, sizeof(buf)), "1234567");
+	assert_string_equal(safe_text("1234\t", buf, sizeof(buf)), "1234");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(sizes_refused),
+		cmocka_unit_test(size_text_round_trip),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(vm_types),
+		cmocka_unit_test(slot_specs),
+		cmocka_unit_test(names),
+		cmocka_unit_test(hex),
+		cmocka_unit_test(node_sets),
+		cmocka_unit_test(policies),
+		cmocka_unit_test(safe_texts),
+	};
+
+	return t_main(tests);
+}
