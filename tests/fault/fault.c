@@ -71,7 +71,7 @@ static void compare(struct fault *t, const struct shot *shot)
 		return;
 	for (uint32_t i = 0; i < 4; i++)
 		check(shot, (gmem_slot_get(t->u.vm, i, 0, &s, NULL) == 0) ==
-				    kernel_slot(t, i));
+				    (unit_slot(&t->u, i) != NULL));
 	if (!t->g || shot->s->type != GMEM_VM_SW_PROTECTED)
 		return;
 	for (uint64_t at = 0; at < gmem_size(t->g); at += t->page) {
@@ -80,8 +80,9 @@ static void compare(struct fault *t, const struct shot *shot)
 		check(shot, gmem_get_attributes(t->g, at, t->page, &a, NULL,
 						NULL) == 0);
 		if (a != GMEM_ATTRIBUTE_UNSET)
-			check(shot, (a == GMEM_ATTRIBUTE_PRIVATE) ==
-					    kernel_private(t, at));
+			check(shot,
+			      (a == GMEM_ATTRIBUTE_PRIVATE) ==
+				      unit_private(&t->u, t->g, t->gpa, at));
 	}
 }
 

@@ -57,11 +57,6 @@ void kernel_fail_attributes(struct fault *t, int code);
 struct count kernel_count(struct fault *t);
 /* All that no call may change that fails, as text. */
 void kernel_state(struct fault *t, char *buf, size_t len);
-bool kernel_slot(struct fault *t, uint32_t id);
-bool kernel_private(struct fault *t, uint64_t offset);
-/* Memory in the file as if it had always been there. */
-void kernel_allocate(struct fault *t, uint64_t offset, uint64_t len, int node);
-uint64_t kernel_resident(struct fault *t);
 uint64_t kernel_policy_nodes(struct fault *t); /* at offset 0 */
 
 struct fault_kernel {

@@ -233,45 +233,6 @@ static struct file *file_of(struct fault *t)
 	return (struct file *)model__object(t->model, gmem_fd(t->g));
 }
 
-bool kernel_slot(struct fault *t, uint32_t id)
-{
-	const struct vm *vm =
-		(const struct vm *)model__object(t->model, gmem_vm_fd(t->u.vm));
-
-	return model__slot_find(vm, id, 0) != NULL;
-}
-
-bool kernel_private(struct fault *t, uint64_t offset)
-{
-	const struct file *f = file_of(t);
-	uint64_t end;
-
-	return model__has(t->model, MODEL_IN_PLACE)
-		       ? model__inode_private(f->inode, offset, &end)
-		       : model__ranges_get(&f->vm->attributes, t->gpa + offset,
-					   &end);
-}
-
-void kernel_allocate(struct fault *t, uint64_t offset, uint64_t len, int node)
-{
-	struct inode *i = file_of(t)->inode;
-
-	assert_int_equal(model__inode_allocate(i, offset, len), 0);
-	assert_int_equal(model__ranges_set(&i->nodes, offset, offset + len,
-					   (uint64_t)node + 1),
-			 0);
-}
-
-uint64_t kernel_resident(struct fault *t)
-{
-	uint64_t pages;
-
-	assert_int_equal(model__inode_resident(file_of(t)->inode, 0,
-					       gmem_size(t->g), &pages),
-			 0);
-	return pages * t->model->page_size;
-}
-
 /* A policy is 16 bits mode and flags, 32 bits nodes. */
 uint64_t kernel_policy_nodes(struct fault *t)
 {

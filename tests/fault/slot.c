@@ -80,14 +80,14 @@ static int bind_pending(struct fault *t, struct gmem_error *err)
 	int r = bind_it(t, err);
 
 	if (r >= 0)
-		assert_true(kernel_private(t, 0));
+		assert_true(unit_private(&t->u, t->g, t->gpa, 0));
 	return r;
 }
 
 static void unbind_all(struct fault *t)
 {
 	must_unbind(t);
-	assert_false(kernel_private(t, 0));
+	assert_false(unit_private(&t->u, t->g, t->gpa, 0));
 }
 
 static void a_bind_over_a_pending_reset_loses_nothing(void **state)
@@ -107,7 +107,7 @@ static void a_bind_over_a_pending_reset_loses_nothing(void **state)
 /* Bound or unbound, the next bind works and finds nothing old. */
 static int bind_again(struct fault *t, struct gmem_error *err)
 {
-	if (kernel_slot(t, 0)) {
+	if (unit_slot(&t->u, 0)) {
 		int r = unbind_it(t, err);
 
 		if (r < 0)

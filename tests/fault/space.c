@@ -6,8 +6,8 @@
 static void two_runs(struct fault *t)
 {
 	fault_shared(t);
-	kernel_allocate(t, 0, 2 * t->page, 1);
-	kernel_allocate(t, 8 * t->page, t->page, 1);
+	unit_allocate(&t->u, gmem_fd(t->g), 0, 2 * t->page, 1);
+	unit_allocate(&t->u, gmem_fd(t->g), 8 * t->page, t->page, 1);
 }
 
 static void run(const struct fault_kernel *const *kernels,
@@ -114,7 +114,9 @@ static int verify(struct fault *t, struct gmem_error *err)
 		assert_int_equal(out.resident, 3 * t->page);
 		assert_int_equal(r == GMEM_UNKNOWN, out.unknown != 0);
 	}
-	assert_int_equal(kernel_resident(t), 3 * t->page);
+	assert_int_equal(
+		unit_allocated(&t->u, gmem_fd(t->g), 0, gmem_size(t->g), -1),
+		3 * t->page);
 	return r;
 }
 
@@ -134,7 +136,7 @@ static int populate_with(struct fault *t, const struct gmem_mempolicy *policy,
 	int r;
 
 	r = gmem_populate(t->g, 0, fault_size(t), &o, err);
-	there = kernel_resident(t);
+	there = unit_allocated(&t->u, gmem_fd(t->g), 0, gmem_size(t->g), -1);
 	assert_true(err->done <= there);
 	if (r >= 0)
 		assert_int_equal(there, fault_size(t));

@@ -9,24 +9,6 @@
 #define SHARED GMEM_ATTRIBUTE_SHARED
 #define UNSET GMEM_ATTRIBUTE_UNSET
 
-/* Each page of @g is in the record what the kernel has. */
-static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
-{
-	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
-		bool kernel = unit_in_place(u)
-				      ? unit_file_private(u, gmem_fd(g), at)
-				      : unit_gpa_private(u, gpa + at);
-		struct gmem_error err;
-		uint64_t a;
-
-		t_ok(gmem_get_attributes(g, at, 4096, &a, NULL, &err), err);
-		if ((a == PRIVATE) != kernel)
-			fail_msg("offset %#llx: record %#llx, kernel %d",
-				 (unsigned long long)at, (unsigned long long)a,
-				 kernel);
-	}
-}
-
 static void run_is(struct gmem *g, uint64_t offset, uint64_t len,
 		   uint64_t attributes, uint64_t want)
 {
@@ -81,10 +63,10 @@ static void a_conversion_is_one_ioctl_through_the_slot(void **state)
 	run_is(g, 0, 1 * MiB, PRIVATE, 64 * KiB);
 	run_is(g, 64 * KiB, 960 * KiB, SHARED, 8 * KiB);
 	run_is(g, 72 * KiB, 952 * KiB, PRIVATE, 952 * KiB);
-	same_as_kernel(u, g, 3 * GiB);
+	unit_same(u, g, 3 * GiB);
 	t_ok(set(g, 0, 1 * MiB, PRIVATE, NULL, &err), err);
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
-	same_as_kernel(u, g, 3 * GiB);
+	unit_same(u, g, 3 * GiB);
 }
 
 static void a_range_over_two_slots_is_two_ioctls(void **state)
@@ -148,7 +130,7 @@ static void an_interrupted_step_is_taken_again(void **state)
 	unit_answer(u, "ioctl", ATTRIBUTES, 1, 2, -EINTR);
 	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_int_equal(u->n_calls, 3);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void what_has_no_slot_has_no_attributes(void **state)
@@ -210,10 +192,10 @@ static void in_place_needs_no_slot(void **state)
 	assert_int_equal(c->in.attr2.attributes, 0);
 	assert_int_equal(c->in.attr2.flags, 0);
 	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
 	assert_int_equal(u->calls[1].in.attr2.attributes, 8);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void in_place_a_shared_file_starts_shared(void **state)
@@ -222,7 +204,7 @@ static void in_place_a_shared_file_starts_shared(void **state)
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 
 	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 /* A page that somebody else uses during so many tries. */
@@ -275,7 +257,7 @@ static void a_passing_reference_is_waited_for(void **state)
 		last = c->arg[0];
 	}
 	assert_int_equal(err.done, 1 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
@@ -295,7 +277,7 @@ static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
 	assert_in_range(unit_count(u, "ioctl", ATTRIBUTES2), 2, 100);
 	assert_in_range(u->clock, 16000000, 16001000);
 	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	p.tries = 1;
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
 }
@@ -330,7 +312,7 @@ static void of_huge_pages_a_prefix_stays_converted(void **state)
 	run_is(g, 0, 16 * MiB, SHARED, 2 * MiB);
 	run_is(g, 2 * MiB, 14 * MiB, PRIVATE, 4 * MiB);
 	run_is(g, 6 * MiB, 10 * MiB, SHARED, 10 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
@@ -344,7 +326,7 @@ static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
 	t_ok(gmem_set_private(g, 0, 16 * MiB, &err), err);
 	assert_int_equal(err.done, 16 * MiB);
 	run_is(g, 0, 16 * MiB, PRIVATE, 16 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void a_huge_page_is_converted_whole(void **state)
@@ -386,7 +368,7 @@ static void error_offset_is_believed_only_inside_the_range(void **state)
 		t_refused(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(err.done, 0);
-		same_as_kernel(u, g, 0);
+		unit_same(u, g, 0);
 	}
 	u->hook = NULL;
 }
@@ -419,7 +401,7 @@ static void each_errno_of_a_conversion_has_its_reason(void **state)
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_int_equal(err.done, 0);
-		same_as_kernel(u, g, 0);
+		unit_same(u, g, 0);
 	}
 }
 
@@ -613,7 +595,7 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	t_code(r.read, 0);
 	assert_non_null(unit_slot(u, 0));
 	assert_null(unit_slot(u, 1));
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	/* afterwards nothing is left busy */
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);

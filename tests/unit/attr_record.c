@@ -55,12 +55,8 @@ static void import_makes_kernel_and_record_what_was_exported(void **state)
 	     err);
 	same(from, to);
 	for (uint64_t at = 0; at < 4 * MiB; at += 4096)
-		assert_int_equal(
-			unit_in_place(u) ? unit_file_private(u, gmem_fd(to), at)
-					 : unit_gpa_private(u, 2 * GiB + at),
-			unit_in_place(u)
-				? unit_file_private(u, gmem_fd(from), at)
-				: unit_gpa_private(u, at));
+		assert_int_equal(unit_private(u, to, 2 * GiB, at),
+				 unit_private(u, from, 0, at));
 }
 
 static void record_only_makes_no_call(void **state)

@@ -104,7 +104,7 @@ static unsigned int moving;
 /* As the kernel answers for a page that it is moving. */
 static int move_pages(void *priv, size_t n, void **pages, int *node)
 {
-	int r = model__sys.move_pages(priv, n, pages, node);
+	int r = unit_sys.move_pages(priv, n, pages, node);
 
 	if (r == 0 && moving && moving--)
 		node[n / 2] = -ENOENT;
@@ -120,7 +120,7 @@ static void a_page_that_moves_is_asked_for_again(void **state)
 				    .nodes = &nodes,
 				    .max_node = 8 };
 	struct gmem_placement got = { .sz = sizeof(got) };
-	struct gmem_sys sys = model__sys;
+	struct gmem_sys sys = unit_sys;
 
 	unit_open(m, "7.3", GMEM_VM_DEFAULT);
 	unit_create(m, 1 * MiB, SHARED_FLAGS);
@@ -137,7 +137,7 @@ static void a_page_that_moves_is_asked_for_again(void **state)
 		assert_int_equal(moving, 0);
 		moving = times;
 	}
-	m->vm->ctx.sys = &model__sys;
+	m->vm->ctx.sys = &unit_sys;
 }
 
 int main(void)

@@ -227,8 +227,7 @@ static void destroy_unmaps_nothing_under_a_noted_slot(void **state)
 	m->vm = NULL;
 	assert_int_equal(m->err.value, 7);
 	assert_int_equal(mincore(p[1], m->page, &there), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(unit_sys.munmap(m, p[i], 64 * KiB), 0);
+	assert_int_equal(unit_sys.munmap(m, p[1], 64 * KiB), 0);
 }
 
 /* ------------------------------------------------------ what slots leave -- */

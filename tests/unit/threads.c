@@ -81,20 +81,6 @@ static void run(struct job *jobs, unsigned int n, void *(*fn)(void *))
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 }
 
-static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
-{
-	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
-		uint64_t a = 0;
-
-		assert_int_equal(
-			gmem_get_attributes(g, at, 4096, &a, NULL, NULL), 0);
-		assert_int_equal(a == GMEM_ATTRIBUTE_PRIVATE,
-				 unit_in_place(u)
-					 ? unit_file_private(u, gmem_fd(g), at)
-					 : unit_gpa_private(u, gpa + at));
-	}
-}
-
 /* ------------------------------------------------------------- disjoint -- */
 
 /* Each conversion waits in the kernel until there is a second one. */
@@ -139,7 +125,7 @@ static void disjoint_conversions_are_in_the_kernel_at_once(void **state)
 	assert_int_equal(m.most, 2);
 	assert_int_equal(jobs[0].result, 0);
 	assert_int_equal(jobs[1].result, 0);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 /* ---------------------------------------------------------- overlapping -- */
@@ -259,7 +245,7 @@ overlapping_conversions_are_never_in_the_kernel_at_once(void **state)
 	assert_false(m.overlapped);
 	for (unsigned int i = 0; i < THREADS; i++)
 		assert_int_equal(jobs[i].result, 0);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL; /* before @m goes */
 }
@@ -537,8 +523,8 @@ static void a_retried_reset_does_not_undo_another_bind(void **state)
 	assert_int_equal(pthread_join(m.helper, NULL), 0);
 	u->hook = NULL;
 	assert_int_equal(second.result, GMEM_BIND_FD);
-	same_as_kernel(u, a, 0);
-	same_as_kernel(u, b, 1 * MiB);
+	unit_same(u, a, 0);
+	unit_same(u, b, 1 * MiB);
 }
 
 /* ----------------------------------------------------------- the rest -- */

@@ -305,11 +305,28 @@ bool unit_gpa_private(struct unit *u, uint64_t gpa)
 	return model__ranges_get(&vm(u)->attributes, gpa, NULL);
 }
 
-bool unit_file_private(struct unit *u, int fd, uint64_t offset)
+bool unit_private(struct unit *u, struct gmem *g, uint64_t gpa, uint64_t offset)
 {
 	uint64_t end;
 
-	return model__inode_private(inode(u, fd), offset, &end);
+	if (!unit_in_place(u))
+		return unit_gpa_private(u, gpa + offset);
+	return model__inode_private(inode(u, gmem_fd(g)), offset, &end);
+}
+
+void unit_same(struct unit *u, struct gmem *g, uint64_t gpa)
+{
+	for (uint64_t at = 0; at < gmem_size(g); at += u->page) {
+		bool kernel = unit_private(u, g, gpa, at);
+		struct gmem_error err;
+		uint64_t a;
+
+		t_ok(gmem_get_attributes(g, at, u->page, &a, NULL, &err), err);
+		if ((a == GMEM_ATTRIBUTE_PRIVATE) != kernel)
+			fail_msg("offset %#llx: record %#llx, kernel %d",
+				 (unsigned long long)at, (unsigned long long)a,
+				 kernel);
+	}
 }
 
 void unit_allocate(struct unit *u, int fd, uint64_t offset, uint64_t len,

@@ -180,7 +180,11 @@ unsigned int unit_file_mappings(const struct unit *u);
 bool unit_in_place(const struct unit *u);
 const struct slot *unit_slot(struct unit *u, uint32_t id);
 bool unit_gpa_private(struct unit *u, uint64_t gpa);
-bool unit_file_private(struct unit *u, int fd, uint64_t offset);
+/* Whether a page of @g, which is bound at @gpa, is private to the kernel. */
+bool unit_private(struct unit *u, struct gmem *g, uint64_t gpa,
+		  uint64_t offset);
+/* Fails the test if the record of @g, bound at @gpa, says otherwise. */
+void unit_same(struct unit *u, struct gmem *g, uint64_t gpa);
 /* Allocates a range on @node, as if long ago. */
 void unit_allocate(struct unit *u, int fd, uint64_t offset, uint64_t len,
 		   int node);
