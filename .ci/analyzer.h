@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Included before each file of lib/ by clang-tidy, which sees one file at a
- * time: what reports a failure returns a negative number.
+ * time: tells it that functions which report a failure return a negative
+ * number.
  */
 #include "../lib/internal.h"
 

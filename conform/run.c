@@ -38,16 +38,6 @@ static const struct {
 	{ NEED_RESIDENCY, "no cachestat(2)" },
 };
 
-/* Profiles that are not named after a release: which one they start from. */
-static const struct {
-	const char *where;
-	unsigned int version, have;
-} unmerged[] = {
-	{ "model inplace", 704, NEED_IN_PLACE | NEED_MERGED },
-	{ "model hugetlb-rfc1", 612, NEED_HUGE },
-	{ "model hugetlb-rfc2", 615, NEED_HUGE | NEED_IN_PLACE },
-};
-
 const struct conform_case *conform_case_at(size_t index)
 {
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
@@ -86,23 +76,29 @@ static int nodes_allowed(struct conform *c)
 	return n;
 }
 
-/* "kernel 6.18.44", "model 7.3,arm64" */
+/* "kernel 6.18.44", "model 7.3,arm64": a profile tells of itself. */
 static void learn_version(struct conform *c)
 {
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	const char *name = strchr(c->where, ' ') + 1;
+	size_t n = strcspn(name, ",");
 	unsigned long major, minor = 0;
 	char *end;
 
-	major = strtoul(strchr(c->where, ' ') + 1, &end, 10);
+	major = strtoul(name, &end, 10);
 	if (*end == '.')
 		minor = strtoul(end + 1, NULL, 10);
 	c->version = (unsigned int)(major * 100 + minor);
 	c->have = c->version ? NEED_MERGED : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(unmerged); i++)
-		if (!strncmp(c->where, unmerged[i].where,
-			     strlen(unmerged[i].where))) {
-			c->version = unmerged[i].version;
-			c->have = unmerged[i].have;
-		}
+	for (uint32_t i = 0;
+	     c->model && gmem_model_profile_info(i, &p, NULL) == 0; i++) {
+		if (strlen(p.name) != n || memcmp(p.name, name, n) != 0)
+			continue;
+		c->version = p.version;
+		c->have = p.hugetlb_encoding ? NEED_HUGE : NEED_MERGED;
+		if (p.flags & GMEM_MODEL_PROFILE_IN_PLACE)
+			c->have |= NEED_IN_PLACE;
+	}
 	if (c->version < 618)
 		c->have |= NEED_OLD;
 }

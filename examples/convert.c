@@ -4,9 +4,9 @@
  *
  *	convert [--model[=PROFILE]]
  *
- * The guest says so by an exit: decode() reads it, convert() checks what is
- * asked for, converts it and gives back the memory that is no longer used, and
- * serve() lets the guest go on.  convert_vcpu.h has the guest: a vCPU of the
+ * The guest asks for it by an exit: decode() reads the exit, convert() checks
+ * the request, converts the memory and frees the side that is no longer used,
+ * and serve() resumes the guest.  convert_vcpu.h has the guest: a vCPU of the
  * VM type that has private memory and needs no measured launch; with --model,
  * a confidential guest of libgmem-model.
  */
@@ -31,7 +31,7 @@
 struct machine {
 	struct gmem_vm *vm;
 	struct gmem *ram;      /* from guest address 0 on */
-	unsigned char *shared; /* has the shared pages; NULL: the file has */
+	unsigned char *shared; /* shared pages; NULL: in the file */
 	uint64_t page;
 	struct kvm_run *run; /* what an exit says */
 	size_t run_size;
@@ -64,14 +64,14 @@ static int failed(const char *what, const struct gmem_error *err)
 	return -1;
 }
 
-/* Return: 1 the guest asks for @q, 0 it has halted, -1 anything else. */
+/* Return: 1 the guest asks for @q, 0 it has halted, -1 another exit. */
 static int decode(int r, const struct kvm_run *run, struct request *q)
 {
 	struct {
 		uint64_t flags, gpa, size;
 	} fault;
 
-	/* A fault comes with this error; else its exit reason is an old one. */
+	/* Only with this error is the exit reason of a fault not stale. */
 	if (r == -EFAULT && run->exit_reason == EXIT_MEMORY_FAULT) {
 		memcpy(&fault, &run->hypercall, sizeof(fault));
 		*q = (struct request){
@@ -96,7 +96,7 @@ static int decode(int r, const struct kvm_run *run, struct request *q)
 	return 1;
 }
 
-/* Shared pages are in memory of their own, or where the private ones are. */
+/* Shared pages are in other memory, or in the same file as private ones. */
 static void print_host_view(struct machine *m, uint64_t gpa)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -105,7 +105,7 @@ static void print_host_view(struct machine *m, uint64_t gpa)
 	if (m->shared)
 		memcpy(&value, m->shared + gpa, sizeof(value));
 	else if (gmem_read(m->ram, gpa, &value, sizeof(value), &err) < 0) {
-		printf("the host may not read it: %s\n",
+		printf("the host cannot read it: %s\n",
 		       gmem_reason_str(err.reason));
 		return;
 	}
@@ -124,7 +124,7 @@ static int host_store(struct machine *m, uint64_t gpa, const void *from,
 	return 0;
 }
 
-/* What is done of a conversion stays done: the rest is tried again. */
+/* The part that was converted stays converted: only the rest is retried. */
 static int set_attributes(struct machine *m, struct request q)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -144,7 +144,7 @@ static int set_attributes(struct machine *m, struct request q)
 	return 0;
 }
 
-/* Where each side has memory of its own, that of the other is unused now. */
+/* Where each side has its own memory, that of the other side is unused now. */
 static int give_back(struct machine *m, const struct request *q)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -178,8 +178,8 @@ static int convert(struct machine *m, const struct request *q)
 	if (gmem_get_attributes(m->ram, q->gpa, q->len, &is, &run, &err) < 0)
 		return failed("look up the attributes", &err);
 	if (run == q->len && !!is == q->private) {
-		/* To try again would be to fault again, for ever. */
-		printf("  %s: it is so\n",
+		/* The guest would fault again and again. */
+		printf("  %s: it already is\n",
 		       q->fault ? "refused" : "nothing to do");
 		return q->fault;
 	}
@@ -212,12 +212,12 @@ static int serve(struct machine *m, struct access *a)
 		refused = convert(m, &q);
 		if (refused < 0 || (refused && q.fault))
 			return refused;
-		if (!q.fault) /* the guest learns of it, and goes on */
+		if (!q.fault) /* the guest gets the answer and continues */
 			m->run->hypercall.ret = refused ? (uint64_t)-EINVAL : 0;
 	}
 }
 
-/* One line, and what comes of it.  Return: as convert(). */
+/* Makes one access of the guest, prints the result.  Return: as convert(). */
 static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
 		     uint32_t value)
 {
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	int status = 1;
 
 	if (argc == 2 && !strcmp(argv[1], "--model"))
-		profile = "7.3";
+		profile = GMEM_MODEL_NEWEST;
 	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
 		profile = argv[1] + 8;
 	if (argc > 2 || (argc == 2 && !profile)) {
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
 out:
 	guest_stop(&m);
 	if (gmem_vm_destroy(m.vm, &err) < 0)
-		status = -failed("take the VM down", &err);
+		status = -failed("destroy the VM", &err);
 	else if (m.shared) /* it was behind a slot until now */
 		munmap(m.shared, PAGES * m.page);
 	return status;

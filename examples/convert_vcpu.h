@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest of convert: a vCPU in real mode, or one of libgmem-model.  In a
- * sw-protected VM an access goes by what the page is, so that it never faults
- * for what the guest wants: the vCPU asks by hypercall, and then makes the
- * access.  That of the model is of an SNP VM, and faults.
+ * sw-protected VM an access uses the current state of the page, so it never
+ * faults to ask for another: the vCPU asks by hypercall first.  The model's
+ * guest is one of an SNP VM, and faults.
  */
 #ifndef CONVERT_VCPU_H
 #define CONVERT_VCPU_H
@@ -15,7 +15,7 @@
 #define GUEST_STORE 0
 #define GUEST_LOAD 12
 
-/* KVM puts vmcall in the place of vmmcall where the processor wants that. */
+/* KVM replaces vmmcall by vmcall where the processor needs that. */
 static const unsigned char guest_code[] = {
 	0x0f, 0x01, 0xd9, /*    vmmcall: the answer is in %eax */
 	0x66, 0x85, 0xc0, /*    test %eax, %eax */
@@ -28,12 +28,12 @@ static const unsigned char guest_code[] = {
 
 static int vcpu_start(struct machine *m)
 {
-	/* Else KVM answers the hypercall itself: there is no such thing. */
+	/* Without this, KVM refuses the hypercall itself. */
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_EXIT_HYPERCALL,
 		.args = { 1 << HC_MAP_GPA_RANGE },
 	};
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, size, r = -1;
+	int kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC), vm, size, r = -1;
 	struct kvm_sregs sregs;
 	void *run;
 
@@ -142,7 +142,7 @@ static void guest_stop(struct machine *m)
 		close(m->vcpu);
 }
 
-/* Begins @a, or goes on with it.  Return: 0 or -errno, as of KVM_RUN. */
+/* Starts @a, or continues it.  Return: 0 or -errno, as KVM_RUN. */
 static int guest_run(struct machine *m, struct access *a)
 {
 	uint32_t flags = (a->write ? GMEM_MODEL_WRITE : 0) |

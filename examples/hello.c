@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * hello: create guest memory that the host may touch, map it, write into it
+ * hello: create guest memory that the host can touch, map it, write into it
  * and read it back.
  */
 #include <stdio.h>
@@ -62,8 +62,8 @@ int main(void)
 	       TEXT, OFFSET, SIZE);
 	status = 0;
 out:
-	/* Takes mapping, file and VM down, in the right order. */
+	/* Removes the mapping, the file and the VM, in this order. */
 	if (gmem_vm_destroy(vm, &err) < 0)
-		status = failed("take it down", &err);
+		status = failed("destroy the VM", &err);
 	return status;
 }

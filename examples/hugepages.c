@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * hugepages: guest memory of huge pages: what they cost the host's pool, what
- * has to be aligned, and how they are converted and given back.
+ * hugepages: guest memory of huge pages: how many they take from the host's
+ * pool, what has to be aligned, and how they are converted and freed.
  *
  *	hugepages [--model[=PROFILE]]
  *
@@ -31,7 +31,7 @@ static int failed(const char *what, const struct gmem_error *err)
 	return -1;
 }
 
-/* A refusal that is to be: prints it. */
+/* Prints a refusal that is expected. */
 static int refused(const char *what, int r, uint32_t reason,
 		   const struct gmem_error *err)
 {
@@ -63,7 +63,7 @@ static int print_pool(struct gmem_vm *vm, bool model, uint64_t size,
 	return 0;
 }
 
-/* More than the pool has, and what is no whole number of huge pages. */
+/* More than the pool has, and not a whole number of huge pages. */
 static int try_refusals(struct gmem_vm *vm, struct gmem_create_opts *opts)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -78,8 +78,8 @@ static int try_refusals(struct gmem_vm *vm, struct gmem_create_opts *opts)
 }
 
 /*
- * Here no guest is running: sharing is done although, for an encoding without
- * MMAP, nothing that can be shared is behind the memory.
+ * Here no guest is running: share even with an encoding without MMAP, where
+ * the memory has no shared side.
  */
 static int share(struct gmem *ram, uint64_t offset, uint64_t len,
 		 struct gmem_error *err)
@@ -139,7 +139,7 @@ static int convert_busy(struct gmem_vm *vm, struct gmem *ram)
 	return 0;
 }
 
-/* Memory comes and goes by whole huge pages. */
+/* Memory is allocated and freed by whole huge pages. */
 static int give_back(struct gmem *ram)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -183,7 +183,7 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	if (print_pool(vm, model, HUGE, "a file of 16 MiB made") < 0 ||
 	    try_refusals(vm, &opts) < 0)
 		return -1;
-	/* Else attributes are those of a slot, which has to be there. */
+	/* Without conversion in place, attributes need a slot. */
 	if (!in_place && gmem_bind(ram, 0, 0, 0, PAGES * HUGE, NULL, &err) < 0)
 		return failed("bind it", &err);
 	if (convert(ram) < 0 ||
@@ -201,6 +201,17 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	if (gmem_create(vm, GIGANTIC, &opts, &large, &err) < 0)
 		return failed("make a file of a 1 GiB page", &err);
 	return print_pool(vm, model, GIGANTIC, "a file of 1 GiB made");
+}
+
+/* What the profile's kernel understands, to be named when a VM is opened. */
+static uint32_t encoding_of(const char *profile)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+
+	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++)
+		if (!strcmp(p.name, profile))
+			return p.hugetlb_encoding;
+	return GMEM_HUGETLB_MERGED;
 }
 
 int main(int argc, char **argv)
@@ -222,10 +233,7 @@ int main(int argc, char **argv)
 	}
 	if (profile) {
 		vm_opts.type = GMEM_VM_SW_PROTECTED;
-		if (!strcmp(profile, "hugetlb-rfc1"))
-			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC1;
-		if (!strcmp(profile, "hugetlb-rfc2"))
-			vm_opts.hugetlb_encoding = GMEM_HUGETLB_RFC2;
+		vm_opts.hugetlb_encoding = encoding_of(profile);
 	}
 	if ((profile ? gmem_model_vm_open(profile, &model, &vm, &err)
 		     : gmem_vm_open(&vm_opts, &vm, &err)) < 0)
@@ -235,7 +243,7 @@ int main(int argc, char **argv)
 	if (status && !profile)
 		fprintf(stderr, "hugepages: --model shows what is to come\n");
 	if (gmem_vm_destroy(vm, &err) < 0) {
-		failed("take the VM down", &err);
+		failed("destroy the VM", &err);
 		status = 1;
 	}
 	return status;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * loader: an image into guest memory, with progress.
+ * loader: load an image into guest memory, with progress.
  *
  *	loader FILE	or	zcat vmlinux.gz | loader -
  */
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	status = 0;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)
-		status = failed("take it down", &err);
+		status = failed("destroy the VM", &err);
 	if (fd != STDIN_FILENO)
 		(void)close(fd);
 	return status;

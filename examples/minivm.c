@@ -6,11 +6,11 @@
  *	minivm [--poison]
  *
  * A slot has two addresses of the same RAM: the guest_memfd, and the host
- * mapping in userspace_addr, which KVM uses for what it does itself, such as
- * emulating an instruction.  libgmem sees to it that both lead to the same
- * pages.  --poison makes them differ, to find out which one a vCPU runs from
- * here: the same program with another line waits in userspace_addr, and all
- * else there is poison.
+ * mapping at userspace_addr, which KVM uses for its own accesses, such as
+ * emulating an instruction.  libgmem makes both refer to the same pages.
+ * --poison makes them differ, to find out which one a vCPU runs from on this
+ * host: userspace_addr then has the same program with another line, and poison
+ * everywhere else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +84,7 @@ static int bind_ram(struct gmem *ram)
 	return 0;
 }
 
-/* What userspace_addr shows from now on, instead of the file.  Only to try. */
+/* Maps this at userspace_addr instead of the file.  Only for this test. */
 static unsigned char *put_decoy(struct gmem_vm *vm)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -108,7 +108,7 @@ static unsigned char *put_decoy(struct gmem_vm *vm)
 	return decoy;
 }
 
-/* Runs the guest and prints what it prints.  Return: how many characters. */
+/* Runs the guest and prints its output.  Return: how many characters. */
 static int run_guest(int vcpu, const struct kvm_run *run)
 {
 	int printed = 0;
@@ -134,15 +134,15 @@ static int run_guest(int vcpu, const struct kvm_run *run)
 	}
 }
 
-/* Makes the vCPU, runs it, takes it down. */
+/* Makes the vCPU, runs it and closes it. */
 static int run_vcpu(int vm)
 {
 	struct kvm_run *run = MAP_FAILED;
 	int kvm, size, vcpu = -1, printed = -1;
 
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
-		return sys_failed("/dev/kvm");
+		return sys_failed(GMEM_DEVICE);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (size < 0 || vcpu < 0) {
@@ -164,7 +164,7 @@ out:
 	return printed;
 }
 
-/* Finds where the guest stored how much it printed: it ran from there. */
+/* Finds where the guest stored its count of characters: it ran from there. */
 static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	status = 0;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0) {
-		failed("take the VM down", &err);
+		failed("destroy the VM", &err);
 		status = 1;
 	}
 	return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The arm64 half of minivm: the guest's program and how its vCPU starts.
- * The MMU stays off.  A store to GUEST_DEVICE, where no memory is, comes to
- * the host as an exit; a NUL there says that the guest is done.
+ * The MMU stays off.  A store to GUEST_DEVICE, which has no memory, is an exit
+ * to the host; a NUL there says that the guest is done.
  */
 #ifndef MINIVM_ARM64_H
 #define MINIVM_ARM64_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * numa: put guest memory on one node and check that it is there.
+ * numa: allocate guest memory on one node and verify that it is there.
  *
  * From Linux 6.19 on the file keeps the policy, for whoever allocates the
  * pages.  Linux 6.18 accepts it and ignores it, which libgmem refuses with
@@ -37,7 +37,7 @@ static int place(struct gmem *memory, const struct gmem_mempolicy *policy,
 		return gmem_populate(memory, 0, SIZE, &opts, err);
 	if (r < 0)
 		return r;
-	/* The file has the policy: the guest may allocate when it likes. */
+	/* The file has the policy: pages can be allocated at any time. */
 	opts.policy = NULL;
 	return gmem_populate(memory, 0, SIZE, &opts, err) < 0 ? err->code : r;
 }
@@ -86,7 +86,7 @@ int main(void)
 	status = verdict == GMEM_YES ? 0 : 1;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)
-		status = failed("take it down", &err);
+		status = failed("destroy the VM", &err);
 	numa_free_nodemask(nodes);
 	return status;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * share: hand guest memory to another process over a UNIX socket.
+ * share: send guest memory to another process over a UNIX socket.
  *
  * The process that owns the VM sends the descriptor; the other one has no VM,
- * verifies what it got, maps it and writes.  A device back end or a pager
- * would work like that.
+ * verifies what it received, maps it and writes.  A device back end or a pager
+ * works like that.
  */
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static int receive_fd(int sock)
 /* The other process: no VM, only the file. */
 static int back_end(int sock)
 {
-	/* That it starts shared cannot be asked of a file: it was agreed. */
+	/* The descriptor does not show that it starts shared: it was agreed. */
 	struct gmem_adopt_opts opts = {
 		.sz = sizeof(opts),
 		.flags = GMEM_ADOPT_INIT_SHARED,
@@ -134,7 +134,7 @@ static int owner(int sock, pid_t child)
 	status = strcmp(back, TEXT) ? 1 : 0;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)
-		status = failed("take it down", &err);
+		status = failed("destroy the VM", &err);
 	return status;
 }
 
@@ -147,7 +147,7 @@ int main(void)
 		perror("share");
 		return 1;
 	}
-	/* Before there is a VM: its handles would be of no use in a child. */
+	/* Fork before the VM is made: its handles do not work in a child. */
 	child = fork();
 	if (child < 0) {
 		perror("share");

@@ -10,15 +10,21 @@
  *   itself is not part of the interface.  Objects come back through a pointer
  *   to a pointer, which is left untouched on failure.
  * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
- *   call clears it first and says there which rule was broken and what to do.
- *   A refusal changes nothing.
- * Options: structs that start with .sz.  Set .sz to sizeof(the struct), leave
- *   the rest zero: zero is the default.  NULL stands for all defaults.
+ *   call clears the rest first and reports there which rule was broken and
+ *   what to do.  A refusal changes nothing.
+ * Options: structs that start with .sz.  Set .sz to sizeof(the struct) and
+ *   leave the rest zero: zero is the default.  NULL stands for all defaults.
+ *   A call uses the struct and its pointers until it returns; only .trace and
+ *   .trace_arg are used as long as the VM exists.
  * Units: size, len, offset and gpa are bytes; offset is a position in the
  *   file, gpa a guest physical address.  A page is the host's page.
- * Ownership: one create or adopt, one close; no reference counts.
+ * Ownership: the caller closes each handle that it got, once: a struct gmem_vm
+ *   with gmem_vm_close(), a struct gmem with gmem_close(), or both with
+ *   gmem_vm_destroy().  There are no reference counts.  Strings that the
+ *   library returns are static: never free them.
  * Threads: every call is MT-Safe on one handle except the closing ones, which
- *   need the handle to themselves.  No call is async-signal-safe.
+ *   need the handle to themselves.  None but gmem_name() and gmem_name_at()
+ *   is async-signal-safe.
  * Fork: handles belong to the process that made them.  In a forked child
  *   every call on one returns -EIO with GMEM_REASON_WRONG_PROCESS, gmem_fd()
  *   and gmem_vm_fd() -EIO, and the getters of a number 0; gmem_vm_destroy()
@@ -59,7 +65,7 @@ enum gmem_reason {
 	/* what the caller passed */
 	GMEM_REASON_NULL_ARGUMENT = 1,	  /* a pointer that is needed is NULL */
 	GMEM_REASON_OPTS_SIZE = 2,	  /* .sz of a struct was never set */
-	GMEM_REASON_OPTS_NEWER = 3,	  /* asks for what this library lacks */
+	GMEM_REASON_OPTS_NEWER = 3,	  /* needs a newer library */
 	GMEM_REASON_FLAG_UNKNOWN = 4,	  /* a flag libgmem does not define */
 	GMEM_REASON_VALUE_UNKNOWN = 5,	  /* a number outside its enumeration */
 	GMEM_REASON_ZERO_SIZE = 6,	  /* a length of 0 */
@@ -70,92 +76,92 @@ enum gmem_reason {
 	GMEM_REASON_BAD_FD = 11,	  /* no such open file descriptor */
 
 	/* process, device, VM */
-	GMEM_REASON_WRONG_PROCESS = 20, /* the handle is another process's */
-	GMEM_REASON_VM_DEAD = 21,	/* the kernel marked the VM dead */
-	GMEM_REASON_NO_DEVICE = 22,	/* no KVM device at that path */
-	GMEM_REASON_DEVICE_ACCESS = 23, /* the device may not be opened */
-	GMEM_REASON_NOT_KVM = 24,	/* the path is not a KVM device */
-	GMEM_REASON_NOT_A_VM = 25,	/* the fd is not a KVM VM */
-	GMEM_REASON_VM_TYPE_UNSUPPORTED = 26, /* host lacks this VM type */
-	GMEM_REASON_IPA_BITS = 27,	/* IPA size refused or not arm64 */
-	GMEM_REASON_HAS_FILES = 28,	/* the VM still has files */
-	GMEM_REASON_FD_LIMIT = 29,	/* RLIMIT_NOFILE or fs.file-max */
-	GMEM_REASON_NO_MEMORY = 30,	/* memory, memcg or map count limit */
-	GMEM_REASON_ACCESS_DENIED = 31, /* a security module said no */
-	GMEM_REASON_KVM_UNLOADING = 32, /* the kvm module is going away */
-	GMEM_REASON_KERNEL = 33,	/* any other error of the kernel's */
-	GMEM_REASON_ADDRESS_LIMIT = 34, /* no room for so many addresses */
-	GMEM_REASON_LOCK_LIMIT = 35,	/* RLIMIT_MEMLOCK, under mlockall() */
-	GMEM_REASON_VM_TYPE_CONTRADICTED = 36, /* the VM says otherwise */
+	GMEM_REASON_WRONG_PROCESS = 20,	       /* another process's handle */
+	GMEM_REASON_VM_DEAD = 21,	       /* the kernel marked it dead */
+	GMEM_REASON_NO_DEVICE = 22,	       /* no KVM device there */
+	GMEM_REASON_DEVICE_ACCESS = 23,	       /* no permission to open it */
+	GMEM_REASON_NOT_KVM = 24,	       /* not a KVM device */
+	GMEM_REASON_NOT_A_VM = 25,	       /* the fd is not a KVM VM */
+	GMEM_REASON_VM_TYPE_UNSUPPORTED = 26,  /* host lacks this VM type */
+	GMEM_REASON_IPA_BITS = 27,	       /* refused, or not arm64 */
+	GMEM_REASON_HAS_FILES = 28,	       /* the VM still has files */
+	GMEM_REASON_FD_LIMIT = 29,	       /* too many descriptors */
+	GMEM_REASON_NO_MEMORY = 30,	       /* memory or a limit on it */
+	GMEM_REASON_ACCESS_DENIED = 31,	       /* security module, seccomp */
+	GMEM_REASON_KVM_UNLOADING = 32,	       /* kvm module is unloading */
+	GMEM_REASON_KERNEL = 33,	       /* any other kernel error */
+	GMEM_REASON_ADDRESS_LIMIT = 34,	       /* too few addresses */
+	GMEM_REASON_LOCK_LIMIT = 35,	       /* RLIMIT_MEMLOCK exceeded */
+	GMEM_REASON_VM_TYPE_CONTRADICTED = 36, /* not the type of this VM */
 
 	/* file */
-	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM has no guest_memfd */
+	GMEM_REASON_NO_GUEST_MEMFD = 40,   /* kernel or VM lacks it */
 	GMEM_REASON_FLAG_UNSUPPORTED = 41, /* this VM refuses the flag */
-	GMEM_REASON_INIT_SHARED_UNMAPPABLE = 42, /* INIT_SHARED without MMAP */
-	GMEM_REASON_GUEST_ONLY = 43,   /* the host could touch no byte of it */
-	GMEM_REASON_NEVER_USED = 44,   /* the guest would never see it */
-	GMEM_REASON_HUGETLB_SIZE = 45, /* not a huge page size */
+	GMEM_REASON_INIT_SHARED_UNMAPPABLE = 42,
+	GMEM_REASON_GUEST_ONLY = 43,		/* the host could not use it */
+	GMEM_REASON_NEVER_USED = 44,		/* the guest could not use it */
+	GMEM_REASON_HUGETLB_SIZE = 45,		/* not a huge page size */
 	GMEM_REASON_HUGETLB_UNSUPPORTED = 46,	/* this kernel has none */
-	GMEM_REASON_ENCODING_CONTRADICTED = 47, /* kernel denies the encoding */
+	GMEM_REASON_ENCODING_CONTRADICTED = 47, /* bits used otherwise */
 	GMEM_REASON_NOT_GUEST_MEMFD = 48,	/* the fd is something else */
 	GMEM_REASON_STILL_BOUND = 49,		/* a slot uses the file */
-	GMEM_REASON_STILL_MAPPED = 50,	/* a gmem_mmap() mapping is left */
-	GMEM_REASON_ALREADY_OWNED = 51, /* the file has a handle in this VM */
+	GMEM_REASON_STILL_MAPPED = 50,		/* gmem_munmap() it first */
+	GMEM_REASON_ALREADY_OWNED = 51,		/* the file has a handle */
 
 	/* slot */
-	GMEM_REASON_SLOT_LIMIT = 60,	/* slot id beyond the VM's number */
-	GMEM_REASON_ADDRESS_SPACE = 61, /* no such address space */
-	GMEM_REASON_SLOT_IN_USE = 62,	/* the slot exists; they never change */
-	GMEM_REASON_DEAD_SLOT = 63,	/* its file was closed under it */
-	GMEM_REASON_GPA_OVERFLOW = 64,	/* gpa + len wraps */
-	GMEM_REASON_GPA_OVERLAP = 65,	/* another slot has that gpa */
-	GMEM_REASON_GPA_LIMIT = 66,	/* beyond the guest's address width */
-	GMEM_REASON_SLOT_TOO_LARGE = 67, /* more than 2^31 - 1 pages */
-	GMEM_REASON_RANGE_BOUND = 68,	 /* a slot has that range of the file */
-	GMEM_REASON_DIRTY_LOG = 69,	 /* no dirty log on a guest_memfd */
-	GMEM_REASON_READONLY = 70,	 /* no read-only guest_memfd */
-	GMEM_REASON_READONLY_UNSUPPORTED = 71, /* VM has no read-only slots */
-	GMEM_REASON_FOREIGN_VM = 72,	       /* the file is another VM's */
-	GMEM_REASON_HVA_PRIVATE = 73,	 /* HVA mode needs a shared file */
-	GMEM_REASON_NEEDS_MMAP = 74,	 /* arm64 binds only MMAP files */
-	GMEM_REASON_USERSPACE_ADDR = 75, /* not a user address */
-	GMEM_REASON_UNKNOWN_SLOT = 76,	 /* taken by a slot not noted here */
-	GMEM_REASON_NOT_BOUND = 77,	 /* no slot there */
-	GMEM_REASON_NOTED_SLOT = 78,	 /* the slot is the VMM's own */
-	GMEM_REASON_RESET_PENDING = 79,	 /* attributes could not be reset */
-	GMEM_REASON_TWO_BACKINGS = 80,	 /* the guest would see one of them */
-	GMEM_REASON_HVA_BOUND = 81,	 /* an HVA slot needs it shared */
-	GMEM_REASON_SLOT_STUCK = 82,	 /* the kernel would not delete it */
+	GMEM_REASON_SLOT_LIMIT = 60,	       /* slot id beyond the limit */
+	GMEM_REASON_ADDRESS_SPACE = 61,	       /* no such address space */
+	GMEM_REASON_SLOT_IN_USE = 62,	       /* the slot exists */
+	GMEM_REASON_DEAD_SLOT = 63,	       /* its file was closed */
+	GMEM_REASON_GPA_OVERFLOW = 64,	       /* gpa + len wraps */
+	GMEM_REASON_GPA_OVERLAP = 65,	       /* another slot has that gpa */
+	GMEM_REASON_GPA_LIMIT = 66,	       /* beyond the address width */
+	GMEM_REASON_SLOT_TOO_LARGE = 67,       /* more than 2^31 - 1 pages */
+	GMEM_REASON_RANGE_BOUND = 68,	       /* another slot has the range */
+	GMEM_REASON_DIRTY_LOG = 69,	       /* no dirty log in fd mode */
+	GMEM_REASON_READONLY = 70,	       /* not read-only in fd mode */
+	GMEM_REASON_READONLY_UNSUPPORTED = 71, /* VM has no such slots */
+	GMEM_REASON_FOREIGN_VM = 72,	       /* another VM's file */
+	GMEM_REASON_HVA_PRIVATE = 73,	       /* HVA mode needs it shared */
+	GMEM_REASON_NEEDS_MMAP = 74,	       /* arm64 binds only MMAP */
+	GMEM_REASON_USERSPACE_ADDR = 75,       /* not a usable address */
+	GMEM_REASON_UNKNOWN_SLOT = 76,	       /* a slot that was not noted */
+	GMEM_REASON_NOT_BOUND = 77,	       /* no slot there */
+	GMEM_REASON_NOTED_SLOT = 78,	       /* the program's own slot */
+	GMEM_REASON_RESET_PENDING = 79,	       /* attributes were not reset */
+	GMEM_REASON_TWO_BACKINGS = 80,	       /* the guest would use one */
+	GMEM_REASON_HVA_BOUND = 81,	       /* an HVA slot needs it shared */
+	GMEM_REASON_SLOT_STUCK = 82,	       /* kernel will not delete it */
 
 	/* attributes */
 	GMEM_REASON_ATTRIBUTE_UNKNOWN = 90, /* attribute other than PRIVATE */
 	GMEM_REASON_NO_PRIVATE_MEMORY = 91, /* the VM cannot convert */
 	GMEM_REASON_PAGE_IN_USE = 92,	    /* a page is pinned or mapped */
 	GMEM_REASON_CANCELLED = 93,	    /* *cancel became non-zero */
-	GMEM_REASON_DEADLOCK = 94,	    /* a callback may not change */
+	GMEM_REASON_DEADLOCK = 94,	    /* made in a callback */
 	GMEM_REASON_RECORD_FORMAT = 95,	    /* not an exported record */
-	GMEM_REASON_RECORD_MISMATCH = 96,   /* a record of another file */
+	GMEM_REASON_RECORD_MISMATCH = 96,   /* another file's record */
 	GMEM_REASON_BUFFER_SIZE = 97,	    /* the buffer is too small */
-	GMEM_REASON_NO_SHARED_SIDE = 98,    /* nothing to share is behind it */
+	GMEM_REASON_NO_SHARED_SIDE = 98,    /* no memory that can be shared */
 	GMEM_REASON_RANGE_BUSY = 99,	    /* another change overlaps */
 
 	/* host view */
 	GMEM_REASON_NOT_MAPPABLE = 110, /* made without MMAP */
 	GMEM_REASON_PRIVATE = 111,	/* the range is private */
 	GMEM_REASON_NOT_MAPPED = 112,	/* not a mapping of gmem_mmap() */
-	GMEM_REASON_POISONED = 113,	/* the memory itself is broken */
-	GMEM_REASON_BAD_BUFFER = 114,	/* the caller's buffer is not there */
+	GMEM_REASON_POISONED = 113,	/* the page has a memory error */
+	GMEM_REASON_BAD_BUFFER = 114,	/* not memory of this process */
 
 	/* placement */
-	GMEM_REASON_POLICY_IGNORED = 120, /* accepted, never looked at */
-	GMEM_REASON_POLICY_NODES = 121,	  /* nodes that do not fit the mode */
-	GMEM_REASON_POLICY_UNMAPPABLE = 122, /* needs a mapping, has none */
-	GMEM_REASON_NUMA_UNSUPPORTED = 123,  /* a kernel without NUMA */
+	GMEM_REASON_POLICY_IGNORED = 120,    /* this kernel ignores it */
+	GMEM_REASON_POLICY_NODES = 121,	     /* nodes do not fit the mode */
+	GMEM_REASON_POLICY_UNMAPPABLE = 122, /* the file has no mapping */
+	GMEM_REASON_NUMA_UNSUPPORTED = 123,  /* kernel without NUMA */
 	GMEM_REASON_MISPLACED = 124,	     /* pages lie on other nodes */
-	GMEM_REASON_PLACEMENT_UNKNOWN = 125, /* where they lie is not known */
+	GMEM_REASON_PLACEMENT_UNKNOWN = 125, /* nodes cannot be found out */
 
 	/* space */
-	GMEM_REASON_RESIDENCY_UNKNOWN = 130, /* no call tells */
+	GMEM_REASON_RESIDENCY_UNKNOWN = 130, /* the kernel does not report it */
 	GMEM_REASON_THREADS = 131,	     /* no thread could be started */
 	GMEM_REASON_INPUT = 132,	     /* the input could not be read */
 	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
@@ -164,7 +170,7 @@ enum gmem_reason {
 /* gmem_error.flags. */
 /* The reason was worked out after the kernel refused. */
 #define GMEM_ERROR_DIAGNOSED (1U << 0)
-/* And what was half made could not be deleted: see GMEM_SLOT_STUCK. */
+/* A slot that was half made could not be deleted: see GMEM_SLOT_STUCK. */
 #define GMEM_ERROR_STUCK (1U << 1)
 
 /*
@@ -178,14 +184,13 @@ struct gmem_error {
 	int32_t sys_errno;  /* errno of the system call, 0 = none failed */
 	uint32_t flags;	    /* GMEM_ERROR_* */
 	uint64_t value;	    /* the number that broke the rule */
-	uint64_t limit;	    /* the number it was held against */
-	uint64_t done;	    /* bytes that are complete, none missing, from the
-			       start of the range on; more may be beyond */
+	uint64_t limit;	    /* the number it was compared with */
+	uint64_t done;	    /* bytes complete from the start, without a gap */
 	const char *remedy; /* what to do; static, never NULL */
 	char msg[256];	    /* one sentence with the numbers in it */
 };
 
-/* Stable name such as "gpa-overlap"; "unknown" for a number not above. */
+/* Stable name such as "gpa-overlap", or "unknown"; static, never NULL. */
 GMEM_API const char *gmem_reason_str(uint32_t reason);
 
 /* What to do about @reason; static, never NULL. */
@@ -197,12 +202,57 @@ GMEM_API const char *gmem_reason_remedy(uint32_t reason);
  */
 GMEM_API int gmem_strerror(const struct gmem_error *err, char *buf, size_t len);
 
-/* The version of the library in use, such as "0.1.0". */
+/* The version of the library in use, such as "0.1.0"; static. */
 GMEM_API const char *gmem_version(void);
+
+/* ------------------------------------------------------------- names -- */
+
+/* Which numbers a name of gmem_name() is for. */
+enum gmem_name_kind {
+	GMEM_NAME_ERRNO = 0,		/* "ENOMEM" for ENOMEM */
+	GMEM_NAME_VM_TYPE = 1,		/* enum gmem_vm_type */
+	GMEM_NAME_HUGETLB_ENCODING = 2, /* enum gmem_hugetlb_encoding */
+	GMEM_NAME_SUPPORT = 3,		/* enum gmem_support */
+	GMEM_NAME_CREATE_FLAG = 4,	/* GMEM_CREATE_* */
+	GMEM_NAME_ADOPT_FLAG = 5,	/* GMEM_ADOPT_* */
+	GMEM_NAME_BIND_FLAG = 6,	/* GMEM_BIND_*; also a bind's mode */
+	GMEM_NAME_UNBIND_FLAG = 7,	/* GMEM_UNBIND_* */
+	GMEM_NAME_SLOT_FLAG = 8,	/* GMEM_SLOT_* */
+	GMEM_NAME_ATTRIBUTE = 9,	/* GMEM_ATTRIBUTE_* */
+	GMEM_NAME_ATTRIBUTES_FLAG = 10, /* GMEM_ATTRIBUTES_* */
+	GMEM_NAME_IMPORT_FLAG = 11,	/* GMEM_IMPORT_* */
+	GMEM_NAME_MMAP_FLAG = 12,	/* GMEM_MMAP_* */
+	GMEM_NAME_MPOL = 13,		/* enum gmem_mempolicy_mode */
+	GMEM_NAME_MPOL_FLAG = 14,	/* GMEM_MPOL_F_* */
+	GMEM_NAME_MEMPOLICY_FLAG = 15,	/* GMEM_MEMPOLICY_* */
+	GMEM_NAME_PLACED_BY = 16,	/* GMEM_PLACED_BY_* */
+	GMEM_NAME_RESIDENT_FLAG = 17,	/* GMEM_RESIDENT_* */
+	GMEM_NAME_LOAD_FLAG = 18,	/* GMEM_LOAD_* */
+	GMEM_NAME_ERROR_FLAG = 19,	/* GMEM_ERROR_* */
+};
+
+/*
+ * The name of @value, such as "init-shared", for logs and options; static and
+ * stable.  Async-signal-safe.
+ * Return: NULL if @kind has no such value.
+ */
+GMEM_API const char *gmem_name(uint32_t kind, uint64_t value);
+
+/*
+ * The @index-th name of @kind and in *@value (may be NULL) what it stands for.
+ * Async-signal-safe.
+ * Return: NULL past the last one.
+ */
+GMEM_API const char *gmem_name_at(uint32_t kind, uint32_t index,
+				  uint64_t *value);
+
+/* What @name stands for; -EINVAL if @kind has no such name. */
+GMEM_API GMEM_CHECK int gmem_value(uint32_t kind, const char *name,
+				   uint64_t *value, struct gmem_error *err);
 
 /* ------------------------------------------------------------- tracing -- */
 
-/* One system call that the library made. */
+/* One system call that the library made; valid during the callback. */
 struct gmem_trace {
 	size_t sz;
 	const char *call; /* "KVM_CREATE_GUEST_MEMFD", "fallocate"; static */
@@ -213,9 +263,9 @@ struct gmem_trace {
 
 /*
  * Called after each system call, in the thread that made it, with no lock
- * held.  It may look at anything and change nothing: calls that bind, unbind,
- * note, forget, convert or close are -EDEADLK, whichever VM's handle it tries.
- * It may not wait for a thread that may be inside libgmem.
+ * held.  It can read but not change anything: calls that bind, unbind, note,
+ * forget, convert or close return -EDEADLK on the handles of every VM.  It
+ * must not wait for a thread that may be inside libgmem.
  */
 typedef void gmem_trace_fn(void *arg, const struct gmem_trace *event);
 
@@ -238,9 +288,12 @@ enum gmem_hugetlb_encoding {
 	GMEM_HUGETLB_RFC2 = 2,	 /* posted 2025-05-14 */
 };
 
+/* The device that a VM is made on where gmem_vm_opts names none. */
+#define GMEM_DEVICE "/dev/kvm"
+
 struct gmem_vm_opts {
 	size_t sz;
-	const char *device;   /* NULL = "/dev/kvm"; open only */
+	const char *device;   /* NULL = GMEM_DEVICE; open only */
 	gmem_trace_fn *trace; /* NULL = none */
 	void *trace_arg;
 	uint32_t type;	   /* enum gmem_vm_type */
@@ -249,32 +302,40 @@ struct gmem_vm_opts {
 	uint32_t flags;		   /* 0 */
 };
 
-/* Makes a VM and learns what it can do.  Kernel: any with KVM. */
+/*
+ * Makes a VM and finds out what it can do.  The caller closes *@out with
+ * gmem_vm_close() or gmem_vm_destroy().  Kernel: any with KVM.
+ */
 GMEM_API GMEM_CHECK int gmem_vm_open(const struct gmem_vm_opts *opts,
 				     struct gmem_vm **out,
 				     struct gmem_error *err);
 
 /*
- * Takes the VMM's own VM.  @fd is borrowed: it stays the caller's and must
- * outlive the handle.
+ * Makes a handle for the VMM's own VM.  The caller closes *@out as after
+ * gmem_vm_open().  @fd is borrowed: it stays the caller's and must stay open
+ * until then.
  */
 GMEM_API GMEM_CHECK int gmem_vm_adopt(int fd, const struct gmem_vm_opts *opts,
 				      struct gmem_vm **out,
 				      struct gmem_error *err);
 
-/* Closes a VM without files; -EBUSY otherwise.  NULL is a no-op. */
+/* Closes a VM that has no files; -EBUSY otherwise.  NULL is a no-op. */
 GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
 
 /*
- * Takes the whole tree down: slots, mappings, files, VM.  Every handle under
- * @vm is gone afterwards, also after a failure, of which the first is
- * returned; only in a callback it is refused.  What KVM still reaches through
- * a slot that could not be deleted stays mapped.  The only call that is of use
- * in a forked child: it releases what the child inherited.  NULL is a no-op.
+ * Destroys the VM with its slots, mappings and files.  @vm and every
+ * handle below it are invalid afterwards, also after a failure, of which the
+ * first is returned; only in a callback it is refused.  The memory behind a
+ * slot that could not be deleted stays mapped.  This is the only call that
+ * works in a forked child, where it releases what the child inherited.  NULL
+ * is a no-op.
  */
 GMEM_API int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err);
 
-/* The VM's file descriptor; borrowed.  -EINVAL: NULL, -EIO: forked child. */
+/*
+ * The VM's file descriptor.  It is borrowed: do not close it; it is valid until
+ * the handle is closed.  -EINVAL: NULL, -EIO: forked child.
+ */
 GMEM_API int gmem_vm_fd(const struct gmem_vm *vm);
 
 /* ------------------------------------------------------------ features -- */
@@ -312,7 +373,7 @@ enum gmem_feature {
 };
 
 enum gmem_support {
-	GMEM_UNKNOWN = 0, /* could not be found out; .answer says why */
+	GMEM_UNKNOWN = 0, /* the probe failed; .answer says why */
 	GMEM_NO = 1,
 	GMEM_YES = 2,
 };
@@ -321,14 +382,14 @@ struct gmem_feature_info {
 	size_t sz;
 	const char *name;     /* "init-shared"; static */
 	const char *since;    /* "6.18"; NULL = in no released kernel */
-	const char *known_by; /* how it was found out; static */
+	const char *known_by; /* how it was probed; static */
 	uint32_t support;     /* enum gmem_support */
 	int32_t answer;	      /* what the kernel said: a number or -errno */
 };
 
 /*
- * Whether @feature works on this VM, as found out when @vm was made; no
- * system call.  @info may be NULL.
+ * Whether @feature works on this VM, as probed when @vm was made; no system
+ * call.  @info may be NULL.
  * Return: enum gmem_support, or -EINVAL past the last feature.
  */
 GMEM_API int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
@@ -354,12 +415,12 @@ GMEM_API int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
 /* ---------------------------------------------------------------- file -- */
 
 /* gmem_create_opts.flags and gmem_flags(). */
-#define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host may map it; 6.18 */
+#define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host can map it; 6.18 */
 #define GMEM_CREATE_INIT_SHARED (1ULL << 1) /* starts shared; 6.18 */
-/* Asked for by name, since they surprise: */
-#define GMEM_CREATE_GUEST_ONLY (1ULL << 8) /* MMAP, yet SIGBUS at touch */
+/* These confirm a combination that is surprising: */
+#define GMEM_CREATE_GUEST_ONLY (1ULL << 8) /* MMAP, but SIGBUS at touch */
 #define GMEM_CREATE_UNBOUND (1ULL << 9)	   /* will not back a guest */
-/* Says what gmem_create() would, makes nothing. */
+/* Makes all checks, but no file. */
 #define GMEM_CREATE_CHECK_ONLY (1ULL << 16)
 
 struct gmem_create_opts {
@@ -369,15 +430,16 @@ struct gmem_create_opts {
 };
 
 /*
- * Makes a guest_memfd of @size bytes; private base pages by default.  The fd
- * is close-on-exec when the call returns.  With CHECK_ONLY *out is untouched
- * and @out may be NULL.  Kernel: 6.8, mappable from 6.18.
+ * Makes a guest_memfd of @size bytes; private base pages by default.  The
+ * caller closes *@out with gmem_close() or gmem_vm_destroy().  The fd is
+ * close-on-exec when the call returns.  With CHECK_ONLY *@out is untouched and
+ * @out may be NULL.  Kernel: 6.8, mappable from 6.18.
  */
 GMEM_API GMEM_CHECK int gmem_create(struct gmem_vm *vm, uint64_t size,
 				    const struct gmem_create_opts *opts,
 				    struct gmem **out, struct gmem_error *err);
 
-/* gmem_adopt_opts.flags: what cannot be asked of a file descriptor. */
+/* gmem_adopt_opts.flags: what a file descriptor does not show. */
 #define GMEM_ADOPT_INIT_SHARED (1ULL << 0) /* the sender says: INIT_SHARED */
 #define GMEM_ADOPT_FOREIGN (1ULL << 1)	   /* the file is another VM's */
 
@@ -388,22 +450,26 @@ struct gmem_adopt_opts {
 };
 
 /*
- * Takes over @fd after verifying that it is a guest_memfd; on success the
- * handle owns it and it is close-on-exec, on failure it stays the caller's.
- * @vm may be NULL in a process that has no VM: then only the host view,
- * placement and space calls work.
+ * Takes over @fd after verifying that it is a guest_memfd.  On success the
+ * handle owns @fd, which is close-on-exec, and the caller closes *@out as after
+ * gmem_create(); without a VM only gmem_close() does.  On failure @fd stays the
+ * caller's.  @vm may be NULL in a process that has no VM: then only the host
+ * view, placement and space calls work.
  */
 GMEM_API GMEM_CHECK int gmem_adopt(struct gmem_vm *vm, int fd,
 				   const struct gmem_adopt_opts *opts,
 				   struct gmem **out, struct gmem_error *err);
 
-/* -EBUSY while bound or mapped, and then nothing changes.  NULL: no-op. */
+/*
+ * Closes the file and its descriptor.  -EBUSY while it is bound or mapped, and
+ * then nothing changes.  NULL is a no-op.
+ */
 GMEM_API int gmem_close(struct gmem *g, struct gmem_error *err);
 
 /*
  * Getters: constant for the life of the handle; no system call.  The
- * descriptor is borrowed, -EINVAL for NULL and -EIO in a forked child; bytes
- * and GMEM_CREATE_* are 0 for both.
+ * descriptor is borrowed: do not close it; it is valid until gmem_close().  It
+ * is -EINVAL for NULL and -EIO in a forked child; the numbers are 0 for both.
  */
 GMEM_API int gmem_fd(const struct gmem *g);
 GMEM_API uint64_t gmem_size(const struct gmem *g);
@@ -413,18 +479,17 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 /* ---------------------------------------------------------------- slot -- */
 
 /*
- * gmem_bind_opts.flags.  Without FD or HVA the planner takes the mode that
- * fits what is needed: FD where it can, HVA for DIRTY_LOG, READONLY, ALIAS
- * and files of another VM.
+ * gmem_bind_opts.flags.  Without FD or HVA the call chooses the mode that fits:
+ * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.
  */
-#define GMEM_BIND_FD (1ULL << 0)	/* the guest_memfd behind the slot */
-#define GMEM_BIND_HVA (1ULL << 1)	/* an ordinary slot on its mapping */
-#define GMEM_BIND_DIRTY_LOG (1ULL << 2) /* needed: dirty page logging */
-#define GMEM_BIND_READONLY (1ULL << 3)	/* needed: read-only for the guest */
-#define GMEM_BIND_ALIAS (1ULL << 4)	/* needed: range bound elsewhere too */
+#define GMEM_BIND_FD (1ULL << 0)	     /* a guest_memfd is behind it */
+#define GMEM_BIND_HVA (1ULL << 1)	     /* a slot on a mapping of it */
+#define GMEM_BIND_DIRTY_LOG (1ULL << 2)	     /* needed: dirty page logging */
+#define GMEM_BIND_READONLY (1ULL << 3)	     /* needed: a read-only slot */
+#define GMEM_BIND_ALIAS (1ULL << 4)	     /* needed: bound elsewhere too */
 #define GMEM_BIND_LEAVE_SHARED (1ULL << 5)   /* do not start private */
 #define GMEM_BIND_USERSPACE_ADDR (1ULL << 6) /* use .userspace_addr */
-#define GMEM_BIND_CHECK_ONLY (1ULL << 16)    /* say what it would do */
+#define GMEM_BIND_CHECK_ONLY (1ULL << 16)    /* only check */
 
 struct gmem_bind_opts {
 	size_t sz;
@@ -435,10 +500,11 @@ struct gmem_bind_opts {
 };
 
 /*
- * Puts [@offset, @offset + @len) of @g at @gpa as memory slot @slot.  Where
- * the file has no shared side and the caller brings none, addresses that
- * nobody can touch are behind the slot.
- * Return: GMEM_BIND_FD or GMEM_BIND_HVA, the mode taken, or -errno.
+ * Makes [@offset, @offset + @len) of @g guest memory at @gpa, as memory slot
+ * @slot.  If neither the file nor the caller provides memory that can be
+ * shared, the slot gets addresses that nobody can touch.
+ * .userspace_addr is borrowed: keep it mapped until the slot is deleted.
+ * Return: the mode of the slot, GMEM_BIND_FD or GMEM_BIND_HVA, or -errno.
  */
 GMEM_API GMEM_CHECK int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa,
 				  uint64_t offset, uint64_t len,
@@ -456,8 +522,8 @@ struct gmem_unbind_opts {
 
 /*
  * Deletes the slot, then resets its attributes, which outlive slots.  A slot
- * that the kernel would not delete stays as it is, GMEM_SLOT_STUCK, and is
- * deleted by the next bind in its place, unbind or close of its file.
+ * that the kernel refuses to delete becomes GMEM_SLOT_STUCK; the next bind that
+ * it blocks, unbind of it or close of its file tries again.
  */
 GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
 				    const struct gmem_unbind_opts *opts,
@@ -468,7 +534,7 @@ GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
 #define GMEM_SLOT_READONLY (1U << 1)
 #define GMEM_SLOT_DIRTY_LOG (1U << 2)
 #define GMEM_SLOT_NOTED (1U << 3) /* out: from gmem_slot_note() */
-#define GMEM_SLOT_STUCK (1U << 4) /* out: the kernel would not delete it */
+#define GMEM_SLOT_STUCK (1U << 4) /* out: kernel refused to delete it */
 
 struct gmem_slot {
 	size_t sz;
@@ -484,20 +550,23 @@ struct gmem_slot {
 };
 
 /*
- * Tells of a slot that the VMM made itself; no KVM call.  From then on binds
- * are checked against it, and attributes can be set through it if
- * .gmem is given.
+ * Notes a slot that the VMM made itself; no KVM call.  From then on binds are
+ * checked against it, and attributes can be set through it if .gmem is given.
+ * .gmem cannot be closed until the slot is forgotten; .fd is borrowed.
  */
 GMEM_API GMEM_CHECK int gmem_slot_note(struct gmem_vm *vm,
 				       const struct gmem_slot *slot,
 				       struct gmem_error *err);
 
-/* Takes a note back, when the VMM deleted that slot. */
+/* Removes the note of a slot that the VMM has deleted. */
 GMEM_API GMEM_CHECK int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot,
 					 uint32_t address_space,
 					 struct gmem_error *err);
 
-/* What is known of a slot; -EINVAL with NOT_BOUND if nothing is. */
+/*
+ * What the library knows of a slot; -EINVAL with NOT_BOUND if nothing.
+ * @out->gmem and @out->fd are borrowed: do not close them.
+ */
 GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 				      uint32_t address_space,
 				      struct gmem_slot *out,
@@ -507,7 +576,7 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 
 #define GMEM_ATTRIBUTE_SHARED 0ULL
 #define GMEM_ATTRIBUTE_PRIVATE (1ULL << 3)
-#define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* got only: no slot there */
+#define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* out: no slot there */
 
 /* gmem_attributes_opts.flags. */
 #define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
@@ -521,9 +590,9 @@ struct gmem_attributes_opts {
 };
 
 /*
- * Makes [@offset, @offset + @len) private or shared.  Changes that overlap
- * take their turns as they came.  The kernel is told in steps of at most
- * 1 GiB; after a failure err->done bytes have changed and the record says so.
+ * Makes [@offset, @offset + @len) private or shared.  Changes that overlap are
+ * made in the order in which they arrive, in steps of at most 1 GiB.  After a
+ * failure err->done bytes have changed, and the record includes them.
  */
 GMEM_API GMEM_CHECK int gmem_set_attributes(
 	struct gmem *g, uint64_t offset, uint64_t len, uint64_t attributes,
@@ -535,7 +604,7 @@ GMEM_API GMEM_CHECK int gmem_set_shared(struct gmem *g, uint64_t offset,
 
 /*
  * The attributes at @offset, and in *@run (may be NULL) how many of the @len
- * bytes from there on have the same.  Lock-free, no system call.
+ * bytes from there on are the same.  Lock-free, no system call.
  */
 GMEM_API GMEM_CHECK int gmem_get_attributes(const struct gmem *g,
 					    uint64_t offset, uint64_t len,
@@ -543,20 +612,20 @@ GMEM_API GMEM_CHECK int gmem_get_attributes(const struct gmem *g,
 					    struct gmem_error *err);
 
 /*
- * Writes the record of the whole file into @buf.  *@len is the room there
- * and becomes what was used; with @buf NULL it becomes what is needed.
+ * Writes the record of the whole file into @buf, which is the caller's.  *@len
+ * is its size and becomes the bytes used; with @buf NULL, the bytes needed.
  */
 GMEM_API GMEM_CHECK int gmem_attributes_export(const struct gmem *g, void *buf,
 					       size_t *len,
 					       struct gmem_error *err);
 
-/* Only the record is set: the kernel has these attributes already. */
+/* Set only the record: the kernel has these attributes already. */
 #define GMEM_IMPORT_RECORD_ONLY (1ULL << 0)
 #define GMEM_IMPORT_UNBACKED (1ULL << 1) /* as GMEM_ATTRIBUTES_UNBACKED */
 
 /*
- * Sets what an exported record says, in the kernel and in the record.  The
- * whole of @buf is checked before anything changes.
+ * Sets the attributes of an exported record, in the kernel and in the record.
+ * All of @buf is checked before anything changes.
  */
 GMEM_API GMEM_CHECK int gmem_attributes_import(struct gmem *g, const void *buf,
 					       size_t len, uint64_t flags,
@@ -573,22 +642,23 @@ struct gmem_mmap_opts {
 };
 
 /*
- * Maps [@offset, @offset + @len) if all of it is shared.  The mapping is the
- * handle's until gmem_munmap().
+ * Maps [@offset, @offset + @len) if all of it is shared.  The mapping belongs
+ * to the handle: remove it with gmem_munmap() before gmem_close(), never with
+ * munmap(2); gmem_vm_destroy() removes it too.
  */
 GMEM_API GMEM_CHECK int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 				  const struct gmem_mmap_opts *opts, void **out,
 				  struct gmem_error *err);
 
-/* Unmaps what gmem_mmap() returned, whole. */
+/* Removes a whole mapping, at the address that gmem_mmap() returned. */
 GMEM_API GMEM_CHECK int gmem_munmap(struct gmem *g, void *addr,
 				    struct gmem_error *err);
 
 /*
  * Copy between @buf and the file without a signal, whatever other threads
  * convert meanwhile: private memory is -EACCES, a page with a memory error
- * -EHWPOISON; err->done bytes were copied.  A page that is read and was never
- * written is allocated by that.
+ * -EHWPOISON; err->done bytes were copied.  Reading a page that was never
+ * written allocates it.
  */
 GMEM_API GMEM_CHECK int gmem_read(struct gmem *g, uint64_t offset, void *buf,
 				  size_t len, struct gmem_error *err);
@@ -618,20 +688,20 @@ struct gmem_mempolicy {
 	size_t sz;
 	uint32_t mode;	      /* enum gmem_mempolicy_mode */
 	uint32_t flags;	      /* GMEM_MPOL_F_* */
-	unsigned long *nodes; /* a bit a node; NULL: none */
+	unsigned long *nodes; /* the caller's; a bit a node; NULL: none */
 	uint64_t max_node;    /* bits in .nodes */
 };
 
-/* Refuse if a page that is there already lies elsewhere. */
+/* Refuse if an allocated page lies on another node. */
 #define GMEM_MEMPOLICY_STRICT (1ULL << 0)
 
-/* How a policy came into force. */
+/* How a policy took effect. */
 #define GMEM_PLACED_BY_FILE 1	  /* kept by the file, for all allocations */
 #define GMEM_PLACED_BY_POPULATE 2 /* pages were allocated under it, now */
 
 /*
- * Makes @policy that of [@offset, @offset + @len), for pages allocated from
- * now on.  Kernel: 6.19; one that would accept and ignore it is refused.
+ * Makes @policy the policy of [@offset, @offset + @len), for pages allocated
+ * from now on.  Kernel: 6.19; refused on one that would ignore it.
  * Return: GMEM_PLACED_BY_FILE or -errno.
  */
 GMEM_API GMEM_CHECK int gmem_set_mempolicy(struct gmem *g, uint64_t offset,
@@ -640,26 +710,29 @@ GMEM_API GMEM_CHECK int gmem_set_mempolicy(struct gmem *g, uint64_t offset,
 					   uint64_t flags,
 					   struct gmem_error *err);
 
-/* The file's policy at @offset; .nodes and .max_node say where it may go. */
+/*
+ * The file's policy at @offset.  The caller provides .nodes, an array of
+ * .max_node bits, for the result.
+ */
 GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_mempolicy *policy,
 					   struct gmem_error *err);
 
 /*
- * Called in the thread that made the call; @done of @total bytes, in
- * whatever order they came.
+ * Called in the thread that made the call: @done of @total bytes are done, in
+ * any order.
  */
 typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
 
-/* Pages of one node that follow one another. */
+/* Called for a run of adjacent pages on one node. */
 typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
 
 struct gmem_placement {
 	size_t sz;
 	uint64_t resident;    /* out: bytes that are allocated */
-	uint64_t misplaced;   /* out: of these, not where the policy says */
-	uint64_t unknown;     /* out: of these, could not be found out */
-	uint64_t *node_bytes; /* resident bytes of each node; or NULL */
+	uint64_t misplaced;   /* out: of these, on a node not in the policy */
+	uint64_t unknown;     /* out: of these, on an unknown node */
+	uint64_t *node_bytes; /* the caller's: bytes on each node; or NULL */
 	uint64_t node_count;  /* entries in .node_bytes */
 	gmem_run_fn *misplaced_run; /* each misplaced run, in order; or NULL */
 	void *arg;		    /* of .misplaced_run */
@@ -669,9 +742,9 @@ struct gmem_placement {
 };
 
 /*
- * Where the resident pages are, held against @policy or, if that is NULL,
- * against the file's own policy at @offset.  It allocates nothing.
- * Return: GMEM_YES all as the policy says, GMEM_NO some are not,
+ * Verifies the nodes of the resident pages against @policy or, if that is
+ * NULL, against the file's own policy at @offset.  It allocates nothing.
+ * Return: GMEM_YES all lie where the policy allows, GMEM_NO some do not,
  * GMEM_UNKNOWN could not be found out, or -errno.
  */
 GMEM_API GMEM_CHECK int
@@ -684,7 +757,7 @@ gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 struct gmem_populate_opts {
 	size_t sz;
 	uint64_t flags;			     /* 0 */
-	const struct gmem_mempolicy *policy; /* for the pages made; or NULL */
+	const struct gmem_mempolicy *policy; /* for new pages; or NULL */
 	gmem_progress_fn *progress;	     /* or NULL */
 	void *progress_arg;
 	const int *cancel; /* read atomically at each step; or NULL */
@@ -693,8 +766,8 @@ struct gmem_populate_opts {
 };
 
 /*
- * Allocates what is not there yet of [@offset, @offset + @len), and zeroes it
- * too where the host may touch it, and maps it into what a slot shows.
+ * Allocates the missing pages of [@offset, @offset + @len).  Where the host may
+ * touch them it also zeroes them, and maps them behind the file's slots.
  * Return: 0, GMEM_PLACED_BY_POPULATE with a policy, or -errno; err->done
  * bytes are populated.
  */
@@ -712,15 +785,15 @@ struct gmem_discard_opts {
 };
 
 /*
- * Frees the memory of the range: it reads as zero afterwards.  One system
- * call; in steps, of which err->done tells, with .progress or .cancel.
+ * Frees the memory of the range, which reads as zero afterwards.  One system
+ * call, or steps with .progress or .cancel; err->done bytes were freed.
  */
 GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
 				     uint64_t len,
 				     const struct gmem_discard_opts *opts,
 				     struct gmem_error *err);
 
-/* gmem_residency.flags: at least this much, see gmem_resident(3). */
+/* gmem_residency.flags: .bytes is a lower bound, see gmem_resident(3). */
 #define GMEM_RESIDENT_LOWER_BOUND (1U << 0)
 
 struct gmem_residency {
@@ -735,7 +808,7 @@ GMEM_API GMEM_CHECK int gmem_resident(struct gmem *g, uint64_t offset,
 				      uint64_t len, struct gmem_residency *out,
 				      struct gmem_error *err);
 
-/* The end of the input before @len bytes is success. */
+/* An input that ends before @len bytes is a success. */
 #define GMEM_LOAD_UNTIL_EOF (1ULL << 0)
 
 struct gmem_load_opts {
@@ -748,7 +821,7 @@ struct gmem_load_opts {
 
 /*
  * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
- * range at @offset; err->done bytes have arrived.
+ * range at @offset; err->done bytes have arrived.  @fd stays the caller's.
  */
 GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,

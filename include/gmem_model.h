@@ -3,11 +3,11 @@
  * libgmem-model - a guest_memfd kernel in user space
  *
  * A struct gmem_vm made here works with every call of gmem.h and needs
- * neither KVM nor rights.  It lives in one process and protects nothing: it
- * is for trying, testing and teaching.  gmem_model(7) says what each profile
- * is and where the model ends.
+ * neither KVM nor rights.  It exists in one process and protects nothing: it
+ * is for experiments, tests and teaching.  gmem_model(7) describes each profile
+ * and the limits of the model.
  *
- * Return values, errors, options and units are as gmem.h says.
+ * Return values, errors, options, units and ownership are as in gmem.h.
  */
 #ifndef GMEM_MODEL_H
 #define GMEM_MODEL_H
@@ -21,11 +21,21 @@ extern "C" {
 /* A kernel that the model can be. */
 struct gmem_model_profile {
 	size_t sz;
-	const char *name;     /* "7.3"; static */
-	const char *summary;  /* static */
-	const char *verified; /* the real kernels it was held against;
-				 NULL = made to specification only */
+	const char *name;    /* "7.3"; static */
+	const char *summary; /* static */
+	/* the real kernels that it was verified against; static; or NULL */
+	const char *verified;
+	uint32_t version; /* 703; of one never released, what it builds on */
+	uint32_t hugetlb_encoding; /* to name at open; see gmem_vm_opts */
+	uint32_t flags;		   /* GMEM_MODEL_PROFILE_* */
+	uint32_t reserved;	   /* 0 */
 };
+
+/* gmem_model_profile.flags: KVM_SET_MEMORY_ATTRIBUTES2 converts. */
+#define GMEM_MODEL_PROFILE_IN_PLACE (1U << 0)
+
+/* The profile of the newest released kernel. */
+#define GMEM_MODEL_NEWEST "7.3"
 
 /* The @index-th profile.  Return: 0, or -EINVAL past the last one. */
 GMEM_API int gmem_model_profile_info(uint32_t index,
@@ -43,14 +53,15 @@ struct gmem_model_opts {
 	const struct gmem_vm_opts *vm; /* NULL = all defaults */
 	struct gmem_vm *beside; /* in the same kernel as this VM; or NULL */
 	uint32_t machine;	/* enum gmem_model_machine */
-	uint32_t vm_types; /* what it has: bit n is KVM's type n; 0 = usual */
+	uint32_t vm_types; /* bit n: it has KVM's type n; 0 = the usual ones */
 	uint32_t nodes;	   /* NUMA nodes, 1 ... 32; 0 = 1 */
 	uint32_t reserved; /* 0 */
 };
 
 /*
- * Makes a VM in a model kernel of @profile, such as "7.3": a kernel of its
- * own, or that of opts->beside, whose profile it must then be.
+ * Makes a VM in a model kernel of @profile, such as "7.3": a new kernel, or
+ * that of opts->beside, which must have the same profile.  The caller closes
+ * *@out with gmem_vm_close() or gmem_vm_destroy().
  */
 GMEM_API GMEM_CHECK int gmem_model_vm_open(const char *profile,
 					   const struct gmem_model_opts *opts,
@@ -60,38 +71,38 @@ GMEM_API GMEM_CHECK int gmem_model_vm_open(const char *profile,
 /* gmem_model_access() */
 #define GMEM_MODEL_WRITE (1U << 0)   /* the guest stores @buf */
 #define GMEM_MODEL_PRIVATE (1U << 1) /* as private; not for sw-protected */
-#define GMEM_MODEL_KVM (1U << 2)     /* not the guest: KVM itself for it */
+#define GMEM_MODEL_KVM (1U << 2)     /* KVM makes it for the guest */
 
 /*
- * A guest access as a vCPU makes it: @len bytes at @gpa from or to @buf.
- * With GMEM_MODEL_KVM one that KVM makes for the guest, as for string I/O or
- * its clock: through the slot's userspace_addr, whatever is private.
+ * Makes a guest access as a vCPU does: @len bytes at @gpa from or to @buf.
+ * With GMEM_MODEL_KVM, KVM makes the access for the guest, as for string I/O
+ * or its clock: through the slot's userspace_addr, even to private memory.
  * @run, of @run_size bytes, is the vCPU's struct kvm_run and is filled as
  * KVM_RUN does; it may be NULL.
- * Return: what KVM_RUN would: 0 or -errno; err->done bytes were accessed.
+ * Return: 0 or -errno, as KVM_RUN; err->done bytes were accessed.
  */
 GMEM_API int gmem_model_access(struct gmem_vm *vm, uint64_t gpa, void *buf,
 			       size_t len, uint32_t flags, void *run,
 			       size_t run_size, struct gmem_error *err);
 
-/* Pages in use by something else: converting them to private is EAGAIN. */
+/* Pins pages: converting them to private in place fails with EAGAIN. */
 GMEM_API int gmem_model_pin(struct gmem_vm *vm, int fd, uint64_t offset,
 			    uint64_t len, struct gmem_error *err);
 GMEM_API int gmem_model_unpin(struct gmem_vm *vm, int fd, uint64_t offset,
 			      uint64_t len, struct gmem_error *err);
 
 /*
- * Pages with a memory error: what the kernel would do for the library or the
- * guest there fails with EHWPOISON or EFAULT, until they are discarded.
+ * Gives pages a memory error: the library's system calls and guest accesses
+ * there fail with EHWPOISON or EFAULT until the pages are discarded.
  */
 GMEM_API int gmem_model_poison(struct gmem_vm *vm, int fd, uint64_t offset,
 			       uint64_t len, struct gmem_error *err);
 
 /*
  * The @nth call of @call from now fails with @error, once; or it and all after
- * it.  Each adds one more failure.  @call is a name as struct gmem_trace has
- * it, or "KVM_RUN" or "alloc"; NULL = any.  @nth 0 takes back those of @call,
- * or all.
+ * it.  Each of these adds one more failure.  @call is a name as in struct
+ * gmem_trace, or "KVM_RUN" or "alloc"; NULL = any.  @nth 0 cancels the
+ * failures of @call, or all.
  */
 GMEM_API int gmem_model_fail(struct gmem_vm *vm, const char *call, uint64_t nth,
 			     int error, struct gmem_error *err);
@@ -107,16 +118,16 @@ GMEM_API int gmem_model_interrupt(struct gmem_vm *vm, uint64_t after,
 				  struct gmem_error *err);
 
 /*
- * A system call as a program makes it without the library, to the kernel of
+ * Makes a system call as a program without the library does, in the kernel of
  * @vm: @number is SYS_ioctl or another of gmem_model_syscall(3).  A forked
- * child may make it too: to the kernel it is another process.
- * Return: what the kernel gives: >= 0 or -errno.
+ * child can make it too: for the kernel it is another process.
+ * Return: what the kernel returns: >= 0 or -errno.
  */
 GMEM_API int64_t gmem_model_syscall(struct gmem_vm *vm, long number,
 				    const uint64_t arg[6],
 				    struct gmem_error *err);
 
-/* The kernel marks the VM dead. */
+/* Marks the VM dead, as the kernel does. */
 GMEM_API int gmem_model_kill(struct gmem_vm *vm, struct gmem_error *err);
 
 /* A slot as the kernel has it. */

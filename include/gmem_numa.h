@@ -16,9 +16,9 @@ extern "C" {
 #endif
 
 /*
- * @policy becomes @mode (enum gmem_mempolicy_mode) on @nodes, which may be
- * NULL for a mode that takes none.  The bits are borrowed: @nodes must live
- * as long as @policy is used.
+ * Fills @policy with @mode (enum gmem_mempolicy_mode) on @nodes, which may be
+ * NULL for a mode that takes none.  The bits are borrowed: free @nodes only
+ * when @policy is no longer used.
  */
 static inline void gmem_mempolicy_from_bitmask(struct gmem_mempolicy *policy,
 					       uint32_t mode,

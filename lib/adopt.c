@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "file.h"
+#include "range.h"
 #include "window.h"
 
 #define ADOPT_OPTS_V0 24

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "range.h"
 #include "window.h"
 
 #define PIPE_BYTES 65536
@@ -153,17 +154,9 @@ static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
 int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
 		     struct gmem_error *err)
 {
-	if (offset + len < offset)
-		return gmem__fail(err, GMEM_REASON_OFFSET_OVERFLOW, offset, len,
-				  "offset 0x%" PRIx64 " + 0x%" PRIx64 " wraps",
-				  offset, len);
-	if (offset + len > g->size)
-		return gmem__fail(err, GMEM_REASON_OUTSIDE_FILE, offset + len,
-				  g->size,
-				  "0x%" PRIx64 " + 0x%" PRIx64
-				  " ends beyond the file's 0x%" PRIx64 " bytes",
-				  offset, len, g->size);
-	return gmem__need_mappable(g, err);
+	int r = gmem__inside(offset, len, g->size, err);
+
+	return r < 0 ? r : gmem__need_mappable(g, err);
 }
 
 static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "file.h"
+#include "range.h"
 
 #define CREATE_OPTS_V0 24
 

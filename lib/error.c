@@ -99,36 +99,6 @@ void gmem__set_done(struct gmem_error *err, uint64_t done)
 		err->done = done;
 }
 
-/* The names of what the system calls of syscalls.c can return. */
-const char *gmem__errno_name(int sys)
-{
-	static const struct {
-		int code;
-		const char *name;
-	} names[] = {
-		{ EPERM, "EPERM" },	      { ENOENT, "ENOENT" },
-		{ EINTR, "EINTR" },	      { EIO, "EIO" },
-		{ ENXIO, "ENXIO" },	      { E2BIG, "E2BIG" },
-		{ EBADF, "EBADF" },	      { EAGAIN, "EAGAIN" },
-		{ ENOMEM, "ENOMEM" },	      { EACCES, "EACCES" },
-		{ EFAULT, "EFAULT" },	      { EBUSY, "EBUSY" },
-		{ EEXIST, "EEXIST" },	      { ENODEV, "ENODEV" },
-		{ EINVAL, "EINVAL" },	      { ENFILE, "ENFILE" },
-		{ EMFILE, "EMFILE" },	      { ENOTTY, "ENOTTY" },
-		{ EISDIR, "EISDIR" },	      { ENOSPC, "ENOSPC" },
-		{ ESPIPE, "ESPIPE" },	      { EROFS, "EROFS" },
-		{ EDEADLK, "EDEADLK" },	      { ENOSYS, "ENOSYS" },
-		{ EOPNOTSUPP, "EOPNOTSUPP" }, { EHWPOISON, "EHWPOISON" },
-		{ ECONNRESET, "ECONNRESET" }, { ENOTCONN, "ENOTCONN" },
-		{ ETIMEDOUT, "ETIMEDOUT" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].code == -sys)
-			return names[i].name;
-	return "no known name";
-}
-
 int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
 {
 	enum gmem_reason reason;

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "vm_kind.h"
 
 #define MPOL_PREFERRED 1
 #define MPOL_F_ADDR 2
@@ -224,7 +224,7 @@ static struct gmem__feature probe_hugetlb(struct scratch *s, uint64_t size)
 static struct gmem__feature probe_vm_type(struct scratch *s, uint64_t type)
 {
 	struct gmem__feature f =
-		ask(s, GMEM__CAP_VM_TYPES, 1 << (type - GMEM_VM_DEFAULT));
+		ask(s, GMEM__CAP_VM_TYPES, 1 << gmem__kvm_type((uint32_t)type));
 
 	if (f.support == GMEM_NO && f.answer <= 0 && type == GMEM_VM_DEFAULT)
 		f.support = GMEM_YES;
@@ -406,6 +406,14 @@ int gmem__probe(struct gmem_vm *vm)
 	if (gm->support != GMEM_YES || f->support != GMEM_UNKNOWN)
 		return 0;
 	return shortage(f->answer);
+}
+
+bool gmem__hugetlb_known(uint64_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].probe == probe_hugetlb && table[i].arg == size)
+			return true;
+	return false;
 }
 
 #define INFO_V0 40

@@ -16,17 +16,6 @@ static unsigned int log2_of(uint64_t size)
 	return (unsigned int)__builtin_ctzll(size);
 }
 
-bool gmem__hugetlb_known(uint64_t size)
-{
-	static const unsigned char shifts[] = { 16, 19, 20, 21, 23, 24,
-						25, 28, 29, 30, 31, 34 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(shifts); i++)
-		if (size == 1ULL << shifts[i])
-			return true;
-	return false;
-}
-
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
 			uint64_t *kernel_flags)

@@ -219,10 +219,12 @@ int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
 		   const char *what);
 /* Adds that what failed could not take its slot back either. */
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
-/* "ENOMEM" for -ENOMEM. */
-const char *gmem__errno_name(int sys);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */
 int gmem__fail_call(struct gmem_error *err, int sys, const char *what);
+
+/* name.c */
+/* "ENOMEM" for -ENOMEM, and words for a number without a name. */
+const char *gmem__errno_name(int sys);
 
 /* reason.c */
 int gmem__reason_code(uint32_t reason);
@@ -243,8 +245,6 @@ void gmem__opts_copy(void *to, size_t known, const void *opts);
 int gmem__out_check(const void *out, size_t min, const char *name,
 		    struct gmem_error *err);
 void gmem__out_copy(void *out, const void *from, size_t known);
-int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
-		  struct gmem_error *err);
 
 /* feature.c */
 /* 0, or the -errno of a shortage that kept it from telling how one converts. */
@@ -268,10 +268,12 @@ static inline bool gmem__may_convert(const struct gmem_vm *vm)
 	       vm->features[GMEM_FEATURE_FILE_ATTRIBUTES].support != GMEM_NO;
 }
 
+/* Whether there is a feature for huge pages of this size. */
+bool gmem__hugetlb_known(uint64_t size);
+
 /* hugetlb.c */
 int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
 			uint64_t *kernel_flags);
-bool gmem__hugetlb_known(uint64_t size);
 /* Whether this build has the unmerged encodings. */
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
 #define GMEM__HUGETLB_BUILT false

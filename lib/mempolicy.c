@@ -68,7 +68,7 @@ int gmem__policy_check(const struct gmem_mempolicy *policy,
 	if (r < 0)
 		return r;
 	gmem__opts_copy(p, sizeof(*p), policy);
-	if (p->mode > GMEM_MPOL_WEIGHTED_INTERLEAVE)
+	if (!gmem_name(GMEM_NAME_MPOL, p->mode))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, p->mode,
 				  GMEM_MPOL_WEIGHTED_INTERLEAVE,
 				  "policy mode %u is unknown", p->mode);

@@ -99,13 +99,3 @@ void gmem__out_copy(void *out, const void *from, size_t known)
 	       n - sizeof(sz));
 	memset((char *)out + n, 0, sz - n);
 }
-
-int gmem__aligned(const char *what, uint64_t value, uint64_t unit,
-		  struct gmem_error *err)
-{
-	if (value % unit == 0)
-		return 0;
-	return gmem__fail(err, GMEM_REASON_UNALIGNED, value, unit,
-			  "%s 0x%" PRIx64 " is not a multiple of 0x%" PRIx64,
-			  what, value, unit);
-}

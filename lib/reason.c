@@ -58,18 +58,19 @@ static const struct {
 	},
 	[GMEM_REASON_VM_DEAD] = {
 		"vm-dead", -EIO,
-		"the kernel stopped this VM: take it down with "
-		"gmem_vm_destroy(3) and see the kernel log",
+		"the kernel stopped this VM: destroy it with "
+		"gmem_vm_destroy(3) and read the kernel log",
 	},
 	[GMEM_REASON_NO_DEVICE] = {
 		"no-device", 0,
-		"load the kvm module, or pass /dev/kvm into this container",
+		"load the kvm module, or pass " GMEM_DEVICE " into this "
+		"container",
 	},
 	[GMEM_REASON_DEVICE_ACCESS] = {
 		"device-access", 0, "join the device's group, usually kvm",
 	},
 	[GMEM_REASON_NOT_KVM] = {
-		"not-kvm", -EINVAL, "name a KVM device, usually /dev/kvm",
+		"not-kvm", -EINVAL, "name a KVM device, usually " GMEM_DEVICE,
 	},
 	[GMEM_REASON_NOT_A_VM] = {
 		"not-a-vm", -EINVAL,
@@ -77,7 +78,7 @@ static const struct {
 	},
 	[GMEM_REASON_VM_TYPE_UNSUPPORTED] = {
 		"vm-type-unsupported", -EOPNOTSUPP,
-		"take a type that gmem_vm_features(3) reports, or a kernel "
+		"use a type that gmem_vm_features(3) reports, or a kernel "
 		"and CPU that have this one",
 	},
 	[GMEM_REASON_VM_TYPE_CONTRADICTED] = {
@@ -112,8 +113,8 @@ static const struct {
 	},
 	[GMEM_REASON_KERNEL] = {
 		"kernel", 0,
-		"see the errno and the message: the arguments were in order "
-		"as far as libgmem knows",
+		"see the errno in the message and the kernel log: libgmem "
+		"found no mistake in the arguments",
 	},
 	[GMEM_REASON_ADDRESS_LIMIT] = {
 		"address-limit", -ENOMEM,
@@ -143,8 +144,8 @@ static const struct {
 	[GMEM_REASON_GUEST_ONLY] = {
 		"guest-only", -EINVAL,
 		"add GMEM_CREATE_INIT_SHARED to let the host in, drop "
-		"GMEM_CREATE_MMAP for a confidential VM, or say "
-		"GMEM_CREATE_GUEST_ONLY if no host access is what you want",
+		"GMEM_CREATE_MMAP for a confidential VM, or add "
+		"GMEM_CREATE_GUEST_ONLY if the host needs no access",
 	},
 	[GMEM_REASON_NEVER_USED] = {
 		"never-used", -EINVAL,
@@ -200,7 +201,8 @@ static const struct {
 		"gmem_slot_forget(3)",
 	},
 	[GMEM_REASON_GPA_OVERFLOW] = {
-		"gpa-overflow", -EINVAL, "stay below 2^64",
+		"gpa-overflow", -EINVAL,
+		"choose a guest address whose range ends below 2^64",
 	},
 	[GMEM_REASON_GPA_OVERLAP] = {
 		"gpa-overlap", -EEXIST,
@@ -248,14 +250,16 @@ static const struct {
 	},
 	[GMEM_REASON_UNKNOWN_SLOT] = {
 		"unknown-slot", -EEXIST,
-		"tell libgmem of the VMM's own slots with gmem_slot_note(3)",
+		"note the VMM's own slots with gmem_slot_note(3)",
 	},
 	[GMEM_REASON_NOT_BOUND] = {
-		"not-bound", -EINVAL, "bind the range first",
+		"not-bound", -EINVAL,
+		"bind the range first, or name a slot that exists",
 	},
 	[GMEM_REASON_NOTED_SLOT] = {
 		"noted-slot", -EINVAL,
-		"delete it as it was made, then call gmem_slot_forget(3)",
+		"delete it with the request that made it, then call "
+		"gmem_slot_forget(3)",
 	},
 	[GMEM_REASON_RESET_PENDING] = {
 		"reset-pending", -EIO,
@@ -273,7 +277,7 @@ static const struct {
 	[GMEM_REASON_SLOT_STUCK] = {
 		"slot-stuck", -EBUSY,
 		"try again: binding there, unbinding it and closing its file "
-		"each delete it anew; memory, or a memory cgroup, may be full",
+		"each try to delete it; memory or a memory cgroup may be full",
 	},
 
 	[GMEM_REASON_ATTRIBUTE_UNKNOWN] = {
@@ -290,15 +294,15 @@ static const struct {
 		"again",
 	},
 	[GMEM_REASON_CANCELLED] = {
-		"cancelled", -ECANCELED, "go on from where err->done says",
+		"cancelled", -ECANCELED, "continue after err->done bytes",
 	},
 	[GMEM_REASON_DEADLOCK] = {
 		"deadlock", -EDEADLK,
-		"change nothing from a callback of a change",
+		"make the call after the callback has returned",
 	},
 	[GMEM_REASON_RECORD_FORMAT] = {
 		"record-format", -EINVAL,
-		"pass what gmem_attributes_export(3) wrote, whole",
+		"pass all that gmem_attributes_export(3) wrote",
 	},
 	[GMEM_REASON_RECORD_MISMATCH] = {
 		"record-mismatch", -EINVAL,
@@ -312,7 +316,7 @@ static const struct {
 		"no-shared-side", -EOPNOTSUPP,
 		"bind with GMEM_BIND_USERSPACE_ADDR, or where the VM converts "
 		"in place make the file with GMEM_CREATE_MMAP; "
-		"GMEM_ATTRIBUTES_UNBACKED shares it all the same",
+		"GMEM_ATTRIBUTES_UNBACKED shares it nevertheless",
 	},
 	[GMEM_REASON_RANGE_BUSY] = {
 		"range-busy", -EAGAIN,
@@ -333,7 +337,7 @@ static const struct {
 
 	[GMEM_REASON_POISONED] = {
 		"poisoned", -EHWPOISON,
-		"discard the page, whose contents are lost, or go on after it",
+		"discard the page, whose contents are lost, or skip it",
 	},
 	[GMEM_REASON_BAD_BUFFER] = {
 		"bad-buffer", -EFAULT,
@@ -365,8 +369,8 @@ static const struct {
 	},
 	[GMEM_REASON_PLACEMENT_UNKNOWN] = {
 		"placement-unknown", -EOPNOTSUPP,
-		"leave GMEM_MEMPOLICY_STRICT out: the host cannot look at "
-		"these pages",
+		"leave GMEM_MEMPOLICY_STRICT out: the host cannot find out "
+		"where these pages are",
 	},
 
 	[GMEM_REASON_RESIDENCY_UNKNOWN] = {
@@ -379,7 +383,7 @@ static const struct {
 		"raise RLIMIT_NPROC or the pids limit of the cgroup",
 	},
 	[GMEM_REASON_INPUT] = {
-		"input", 0, "pass a descriptor that can be read",
+		"input", 0, "pass a file, pipe or socket that can be read",
 	},
 	[GMEM_REASON_INPUT_SHORT] = {
 		"input-short", -ENODATA,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "range.h"
 #include "slot.h"
 
 #define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */

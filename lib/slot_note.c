@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Slots that the VMM makes itself: known here, never touched. */
 #include <errno.h>
-#include <inttypes.h>
 
+#include "range.h"
 #include "slot.h"
 
 #define SLOT_V0 64
@@ -57,10 +57,7 @@ static int note_checks(struct gmem_vm *vm, const struct gmem_slot *s,
 
 	if (r < 0)
 		return r;
-	if (s->len == 0)
-		return gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
-				  "the length is 0");
-	r = gmem__aligned("length", s->len, vm->ctx.page_size, err);
+	r = gmem__length_check(s->len, vm->ctx.page_size, err);
 	if (r < 0)
 		return r;
 	*b = (struct gmem__bind){

@@ -10,7 +10,6 @@
 #include "slot.h"
 #include "vm_kind.h"
 
-#define DEVICE "/dev/kvm"
 #define VM_OPTS_V0 48
 
 _Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
@@ -39,11 +38,11 @@ static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 	r = gmem__flags_check(o->flags, 0, "gmem_vm_opts.flags", err);
 	if (r < 0)
 		return r;
-	if (o->type > GMEM_VM_TDX)
+	if (o->type && !gmem_name(GMEM_NAME_VM_TYPE, o->type))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o->type,
 				  GMEM_VM_TDX, "VM type %u is unknown",
 				  o->type);
-	if (o->hugetlb_encoding > GMEM_HUGETLB_RFC2)
+	if (!gmem_name(GMEM_NAME_HUGETLB_ENCODING, o->hugetlb_encoding))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN,
 				  o->hugetlb_encoding, GMEM_HUGETLB_RFC2,
 				  "huge page encoding %u is unknown",
@@ -145,24 +144,25 @@ static int open_device(struct gmem_vm *vm, const char *path,
 			      path, GMEM__KVM_API_VERSION);
 }
 
-#define TYPES (GMEM_VM_TDX - GMEM_VM_DEFAULT + 1)
-
+/* @types: bit n is KVM's type n. */
 static int refuse_type(uint32_t type, int sys, int types,
 		       struct gmem_error *err)
 {
 	char offered[64] = "";
+	const char *name;
+	uint64_t value;
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < TYPES; i++)
-		if (types & 1 << i)
-			n += (size_t)snprintf(
-				offered + n, sizeof(offered) - n, "%s%s",
-				n ? ", " : "",
-				gmem__vm_type_name(i + GMEM_VM_DEFAULT));
-	return gmem__fail_sys(
-		err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP, sys, type,
-		(uint64_t)types, "this host has no VM type %s%s%s",
-		gmem__vm_type_name(type), n ? "; it offers " : "", offered);
+	for (uint32_t i = 0;
+	     (name = gmem_name_at(GMEM_NAME_VM_TYPE, i, &value)); i++)
+		if (types & 1 << gmem__kvm_type((uint32_t)value))
+			n += (size_t)snprintf(offered + n, sizeof(offered) - n,
+					      "%s%s", n ? ", " : "", name);
+	name = gmem_name(GMEM_NAME_VM_TYPE, type ? type : GMEM_VM_DEFAULT);
+	return gmem__fail_sys(err, GMEM_REASON_VM_TYPE_UNSUPPORTED, -EOPNOTSUPP,
+			      sys, type, (uint64_t)types,
+			      "this host has no VM type %s%s%s", name,
+			      n ? "; it offers " : "", offered);
 }
 
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
@@ -170,7 +170,7 @@ static int create_arg(struct gmem_vm *vm, int device,
 		      const struct gmem_vm_opts *o, unsigned long *arg,
 		      struct gmem_error *err)
 {
-	uint32_t index = o->type ? o->type - GMEM_VM_DEFAULT : 0;
+	uint32_t index = gmem__kvm_type(o->type);
 	uint32_t ipa_bits = o->ipa_bits;
 	int types;
 
@@ -244,7 +244,7 @@ int gmem__vm_open_on(const struct gmem_sys *sys, void *priv,
 	r = vm_alloc(sys, priv, &o, &vm, err);
 	if (r < 0)
 		return r;
-	device = open_device(vm, o.device ? o.device : DEVICE, err);
+	device = open_device(vm, o.device ? o.device : GMEM_DEVICE, err);
 	if (device < 0) {
 		r = device;
 		goto err_free;

@@ -6,14 +6,6 @@
 
 #include "vm_kind.h"
 
-static const char *const type_names[] = { "default", "sw-protected", "sev",
-					  "sev-es",  "snp",	     "tdx" };
-
-const char *gmem__vm_type_name(uint32_t type)
-{
-	return type_names[type ? type - GMEM_VM_DEFAULT : 0];
-}
-
 static int not_a_vm(const struct gmem_vm *vm, const char *what,
 		    struct gmem_error *err)
 {
@@ -90,7 +82,7 @@ static int contradicted(const struct gmem_vm *vm, uint32_t type,
 {
 	return gmem__fail(err, GMEM_REASON_VM_TYPE_CONTRADICTED, type, 0,
 			  "the VM of fd %d is not of type %s: %s", vm->fd,
-			  gmem__vm_type_name(type), why);
+			  gmem_name(GMEM_NAME_VM_TYPE, type), why);
 }
 
 static bool has_private_memory(uint32_t type)
@@ -121,7 +113,7 @@ int gmem__vm_type_check(struct gmem_vm *vm, uint32_t type,
 	types = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_VM_TYPES);
 	if (types == 0)
 		types = 1; /* before 6.8 */
-	if (types > 0 && !(types & 1 << (type - GMEM_VM_DEFAULT)))
+	if (types > 0 && !(types & 1 << gmem__kvm_type(type)))
 		return contradicted(vm, type, "this host has no such VMs", err);
 	if (has_private_memory(type) && !gmem__may_convert(vm))
 		return contradicted(vm, type, "it has no private memory", err);

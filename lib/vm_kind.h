@@ -5,7 +5,12 @@
 
 #include "internal.h"
 
-const char *gmem__vm_type_name(uint32_t type);
+/* What KVM_CREATE_VM and the bits of KVM_CAP_VM_TYPES call @type. */
+static inline uint32_t gmem__kvm_type(uint32_t type)
+{
+	return type == GMEM_VM_UNSET ? 0 : type - GMEM_VM_DEFAULT;
+}
+
 /* Whether @vm->fd is a VM of this process; nothing waits for a vCPU. */
 int gmem__vm_verify(struct gmem_vm *vm, struct gmem_error *err);
 /* Refuses a caller's word that what the VM answers contradicts. */

@@ -7,7 +7,7 @@
 #include "model_sys.h"
 
 #define OPTS_V0 40
-#define PROFILE_V0 32
+#define PROFILE_V0 48
 
 _Static_assert(sizeof(struct gmem_model_opts) == OPTS_V0, "ABI");
 _Static_assert(sizeof(struct gmem_model_profile) == PROFILE_V0, "ABI");
@@ -30,6 +30,11 @@ int gmem_model_profile_info(uint32_t index, struct gmem_model_profile *out,
 	o.name = p->name;
 	o.summary = p->summary;
 	o.verified = p->verified;
+	o.version = p->version;
+	o.hugetlb_encoding = p->rules & MODEL_RFC1   ? GMEM_HUGETLB_RFC1
+			     : p->rules & MODEL_RFC2 ? GMEM_HUGETLB_RFC2
+						     : GMEM_HUGETLB_MERGED;
+	o.flags = p->rules & MODEL_IN_PLACE ? GMEM_MODEL_PROFILE_IN_PLACE : 0;
 	gmem__out_copy(out, &o, sizeof(o));
 	return 0;
 }

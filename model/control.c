@@ -6,6 +6,7 @@
 
 #include "access.h"
 #include "model_sys.h"
+#include "range.h"
 
 #define SLOT_V0 56
 
@@ -169,21 +170,8 @@ static int act_on(struct gmem_vm *vm, int fd, uint64_t offset, uint64_t len,
 		goto out;
 	}
 	i = ((struct file *)o)->inode;
-	if (len == 0)
-		r = gmem__fail(err, GMEM_REASON_ZERO_SIZE, 0, 0,
-			       "the length is 0");
-	else if ((offset | len) % k->page_size)
-		r = gmem__fail(err, GMEM_REASON_UNALIGNED, offset | len,
-			       k->page_size,
-			       "0x%" PRIx64 " or 0x%" PRIx64
-			       " is not a multiple of 0x%" PRIx64,
-			       offset, len, k->page_size);
-	else if (offset + len < offset || offset + len > i->size)
-		r = gmem__fail(
-			err, GMEM_REASON_OUTSIDE_FILE, offset + len, i->size,
-			"0x%" PRIx64 " + 0x%" PRIx64 " ends beyond the file",
-			offset, len);
-	else
+	r = gmem__units_inside(offset, len, k->page_size, i->size, err);
+	if (r == 0)
 		r = act(i, offset, offset + len, err);
 out:
 	model__unlock(k);

@@ -87,6 +87,7 @@ struct profile {
 	const char *name;
 	const char *verified; /* the kernels it was held against, or NULL */
 	const char *summary;
+	uint32_t version; /* 703 for 7.3 */
 	uint32_t rules;
 	uint32_t types; /* VM types that kernel has, bit by number */
 };

@@ -77,7 +77,7 @@ static int sys_open(void *priv, const char *path, int flags)
 	int r = enter(priv, "openat");
 
 	if (r == 0)
-		r = strcmp(path, "/dev/kvm") == 0
+		r = strcmp(path, GMEM_DEVICE) == 0
 			    ? open_device(priv, flags)
 			    : gmem__sys_linux.open(NULL, path, flags);
 	return leave(priv, r);

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
 #include "report/progress.h"
 #include "report/words.h"
-#include "table/array.h"
 #include "table/command.h"
 #include "target/policy.h"
 #include "target/priv.h"
@@ -30,11 +30,11 @@ static struct args args;
 static const struct opt opts[] = {
 	{ "get", NULL, OPT_BOOL, AT(get),
 	  .help = "show the policy at --offset (if nothing else is asked)" },
-	{ "set", "MODE", OPT_TEXT, AT(set), .values = policy_names,
+	{ "set", "MODE", OPT_TEXT, AT(set), .names = GMEM_NAME_MPOL,
 	  .help = "make this the policy of the range" },
 	{ "verify", NULL, OPT_BOOL, AT(verify),
 	  .help = "exit 4 unless the pages lie as the policy says" },
-	{ "against", "MODE", OPT_TEXT, AT(policy.mode), .values = policy_names,
+	{ "against", "MODE", OPT_TEXT, AT(policy.mode), .names = GMEM_NAME_MPOL,
 	  .help = "with --verify: hold them against this one" },
 	{ "nodes", "SET", OPT_TEXT, AT(policy.nodes),
 	  .help = "the policy's NUMA nodes, such as 0-3 or all" },
@@ -54,26 +54,12 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static const struct {
-	const char *name;
-	uint32_t flag;
-} flags[] = {
-	{ "static-nodes", GMEM_MPOL_F_STATIC_NODES },
-	{ "relative-nodes", GMEM_MPOL_F_RELATIVE_NODES },
-	{ "numa-balancing", GMEM_MPOL_F_NUMA_BALANCING },
-};
-
 static void json_policy(json_object *o, const struct gmem_mempolicy *p,
 			const char *nodes)
 {
-	json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (p->flags & flags[i].flag)
-			json_object_array_add(
-				list, json_object_new_string(flags[i].name));
-	json_text(o, "mode", policy_names[p->mode], "");
-	json_object_object_add(o, "flags", list);
+	json_text(o, "mode", policy_name(p->mode), "");
+	json_object_object_add(o, "flags",
+			       json_names(GMEM_NAME_MPOL_FLAG, p->flags));
 	json_text(o, "nodes", nodes, "this policy has none");
 }
 
@@ -91,11 +77,8 @@ static int get(struct ctl *ctl, const struct args *a, const struct target *t)
 		json_policy(o, &p, *nodes ? nodes : NULL);
 		out_json(ctl, o);
 	} else {
-		printf("%s%s%s", policy_names[p.mode], *nodes ? " " : "",
-		       nodes);
-		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-			if (p.flags & flags[i].flag)
-				printf(" %s", flags[i].name);
+		printf("%s%s%s", policy_name(p.mode), *nodes ? " " : "", nodes);
+		print_names(GMEM_NAME_MPOL_FLAG, p.flags);
 		putchar('\n');
 	}
 	return CTL_OK;
@@ -156,7 +139,7 @@ static void verify_text(const struct look *l, int r)
 {
 	char text[SIZE_TEXT], nodes[NODES_TEXT];
 
-	printf("placed: %s\n", placed_name(r));
+	printf("placed: %s\n", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
 	printf("resident: %s\n", size_text(l->p.resident, text));
 	printf("misplaced: %s\n", size_text(l->p.misplaced, text));
 	printf("unknown: %s\n", size_text(l->p.unknown, text));
@@ -198,7 +181,8 @@ static int verify(struct ctl *ctl, const struct args *a, const struct target *t)
 	}
 	if (ctl->json) {
 		o = target_json(ctl, &a->target, t);
-		json_text(o, "placed", placed_name(r), "");
+		json_text(o, "placed",
+			  gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r), "");
 		json_u64(o, "resident", l.p.resident);
 		json_u64(o, "misplaced", l.p.misplaced);
 		json_u64(o, "unknown", l.p.unknown);

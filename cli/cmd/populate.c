@@ -21,7 +21,7 @@ static const struct opt opts[] = {
 	{ "threads", "N", OPT_U32, offsetof(struct args, threads),
 	  .help = "threads that do the work (1)" },
 	{ "policy", "MODE", OPT_TEXT, offsetof(struct args, policy.mode),
-	  .values = policy_names, .help = "for the pages that are made" },
+	  .names = GMEM_NAME_MPOL, .help = "for the pages that are made" },
 	{ "nodes", "SET", OPT_TEXT, offsetof(struct args, policy.nodes),
 	  .help = "the policy's NUMA nodes, such as 0-3 or all" },
 	{ .name = NULL },

@@ -21,14 +21,14 @@ struct args {
 	const char *format;
 };
 
-static const char *const types[] = { VM_TYPE_NAMES, "all", NULL };
+static const char *const types[] = { "all", NULL };
 static const char *const formats[] = { "text", "json", "env", "seccomp", NULL };
 
 static struct args args;
 
 static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
-	  .values = types,
+	  .names = GMEM_NAME_VM_TYPE, .values = types,
 	  .help = "the type of the VM; all: each one that this host offers" },
 	{ "require", "FEATURE,...", OPT_TEXT, offsetof(struct args, require),
 	  .help = "exit 3 unless all of these are there" },
@@ -39,7 +39,8 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-#define TYPES (GMEM_VM_TDX + 1)
+/* More than the numbers of the VM types there are. */
+#define TYPES 16
 
 /* One VM of each type asked about: .vm or .err, or neither if not. */
 struct host {
@@ -50,11 +51,15 @@ struct host {
 	} type[TYPES];
 };
 
-static const char *const support_names[] = {
-	[GMEM_UNKNOWN] = "unknown",
-	[GMEM_NO] = "no",
-	[GMEM_YES] = "yes",
-};
+static const char *vm_type_name(uint32_t type)
+{
+	return gmem_name(GMEM_NAME_VM_TYPE, type);
+}
+
+static const char *support_name(const struct gmem_feature_info *f)
+{
+	return gmem_name(GMEM_NAME_SUPPORT, f->support);
+}
 
 static const struct gmem_vm *first_vm(const struct host *h)
 {
@@ -122,7 +127,7 @@ static void print_feature(const struct gmem_feature_info *f)
 	else
 		(void)snprintf(answer, sizeof(answer), "%" PRId32, f->answer);
 	printf("%-19s %s%-8s%s%-7s%-8s%s\n", f->name,
-	       colour ? colours[f->support] : "", support_names[f->support],
+	       colour ? colours[f->support] : "", support_name(f),
 	       colour ? "\033[0m" : "", f->since ? f->since : "-", answer,
 	       f->known_by);
 }
@@ -181,7 +186,7 @@ static json_object *json_feature(const struct gmem_feature_info *f)
 {
 	json_object *o = json_object_new_object();
 
-	json_text(o, "support", support_names[f->support], "");
+	json_text(o, "support", support_name(f), "");
 	json_text(o, "since", f->since, "in no released kernel");
 	json_text(o, "known_by", f->known_by, "");
 	json_object_object_add(o, "answer", json_object_new_int(f->answer));
@@ -282,7 +287,7 @@ static void add_missing(const struct host *h, uint32_t type, const char *list,
 		o = json_object_new_object();
 		json_text(o, "vm_type", vm_type_name(type), "");
 		json_text(o, "feature", f.name, "");
-		json_text(o, "support", support_names[f.support], "");
+		json_text(o, "support", support_name(&f), "");
 		json_object_array_add(missing, o);
 	} while (*list);
 }
@@ -310,22 +315,25 @@ static void tell_missing(const struct host *h, json_object *missing)
 /* Whether this host has VMs of @type, as a default VM knows; or may have. */
 static bool offered(const struct gmem_vm *vm, uint32_t type)
 {
-	uint32_t f = GMEM_FEATURE_VM_DEFAULT + type - GMEM_VM_DEFAULT;
+	struct gmem_feature_info f;
+	char name[40];
+	int n;
 
-	return gmem_vm_features(vm, f, NULL, NULL) != GMEM_NO;
+	if (!vm_type_name(type))
+		return false;
+	n = snprintf(name, sizeof(name), "vm-%s", vm_type_name(type));
+	return find_feature(vm, name, (size_t)n, &f) && f.support != GMEM_NO;
 }
 
 /* Makes the VMs asked about.  Return: 0, or the exit status. */
 static int open_vms(struct host *h, const char *name)
 {
 	bool all = name && !strcmp(name, "all");
-	uint32_t type = GMEM_VM_DEFAULT;
+	uint32_t type = vm_type_of(all ? NULL : name);
 	struct gmem_vm *first;
 
 	for (uint32_t t = 0; t < TYPES; t++)
 		h->type[t].err.sz = sizeof(h->type[t].err);
-	if (name && !all)
-		(void)parse_vm_type(name, &type);
 	if (vm_open(h->ctl, type, &h->type[type].vm, &h->type[type].err) < 0)
 		return vm_failed(h->ctl, &h->type[type].err);
 	first = h->type[type].vm;

@@ -33,8 +33,6 @@ struct args {
 	const char *vm_type;
 };
 
-static const char *const types[] = { VM_TYPE_NAMES, NULL };
-
 static struct args args;
 
 static const struct opt opts[] = {
@@ -45,7 +43,7 @@ static const struct opt opts[] = {
 	{ "shared", NULL, OPT_BOOL, offsetof(struct args, shared),
 	  .help = "CMD may map and touch it (else it is private)" },
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
-	  .values = types, .help = "the type of the VM" },
+	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
 	{ .name = NULL },
 };
 

@@ -35,7 +35,6 @@ struct args {
 
 static struct args args;
 
-static const char *const types[] = { VM_TYPE_NAMES, NULL };
 static const char *const states[] = { "private", "shared", NULL };
 
 #define AT(member) offsetof(struct args, member)
@@ -62,7 +61,7 @@ static const struct opt file_opts[] = {
 	  .help = "mappable, yet the host can touch none of it" },
 	{ "unbound", NULL, OPT_BITS, AT(create_flags),
 	  .bits = GMEM_CREATE_UNBOUND, .help = "it will not back a guest" },
-	{ "vm-type", "TYPE", OPT_TEXT, AT(vm_type), .values = types,
+	{ "vm-type", "TYPE", OPT_TEXT, AT(vm_type), .names = GMEM_NAME_VM_TYPE,
 	  .help = "the type of the VM" },
 	{ .name = NULL },
 };
@@ -127,15 +126,31 @@ struct why {
  */
 static bool is_answer(const struct gmem_error *err)
 {
-	return err->reason < GMEM_REASON_WRONG_PROCESS ||
-	       err->reason > GMEM_REASON_KERNEL;
+	switch (err->reason) {
+	case GMEM_REASON_WRONG_PROCESS:
+	case GMEM_REASON_VM_DEAD:
+	case GMEM_REASON_NO_DEVICE:
+	case GMEM_REASON_DEVICE_ACCESS:
+	case GMEM_REASON_NOT_KVM:
+	case GMEM_REASON_NOT_A_VM:
+	case GMEM_REASON_VM_TYPE_UNSUPPORTED:
+	case GMEM_REASON_IPA_BITS:
+	case GMEM_REASON_HAS_FILES:
+	case GMEM_REASON_FD_LIMIT:
+	case GMEM_REASON_NO_MEMORY:
+	case GMEM_REASON_ACCESS_DENIED:
+	case GMEM_REASON_KVM_UNLOADING:
+	case GMEM_REASON_KERNEL:
+		return false;
+	default:
+		return true;
+	}
 }
 
+/* NULL where the call has none. */
 static const char *mode_name(int mode)
 {
-	return mode == GMEM_BIND_FD    ? "fd"
-	       : mode == GMEM_BIND_HVA ? "hva"
-				       : NULL;
+	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)mode);
 }
 
 static void answer_json(const struct why *w, const char *verdict)
@@ -146,7 +161,8 @@ static void answer_json(const struct why *w, const char *verdict)
 	model_json(w->ctl, o);
 	json_text(o, "call", w->ctl->call, "");
 	json_text(o, "vm_type",
-		  w->args->vm_type ? w->args->vm_type : vm_type_names[0], "");
+		  gmem_name(GMEM_NAME_VM_TYPE, vm_type_of(w->args->vm_type)),
+		  "");
 	json_text(o, "verdict", verdict, "");
 	json_text(o, "step", ok ? NULL : w->step, "no step was refused");
 	json_text(o, "mode", ok ? mode_name(w->mode) : NULL,
@@ -324,9 +340,9 @@ static void check_attributes(struct why *w)
 		.sz = sizeof(opts),
 		.flags = GMEM_ATTRIBUTES_CHECK_ONLY,
 	};
-	uint64_t to = strcmp(a->to, "private") ? GMEM_ATTRIBUTE_SHARED
-					       : GMEM_ATTRIBUTE_PRIVATE;
+	uint64_t to = GMEM_ATTRIBUTE_SHARED;
 
+	(void)!gmem_value(GMEM_NAME_ATTRIBUTE, a->to, &to, NULL);
 	w->step = "attributes";
 	w->mode = gmem_set_attributes(w->file, a->offset.value, a->len.value,
 				      to, &opts, &w->err);

@@ -40,6 +40,7 @@ static void wrap(const char *text, size_t column, size_t indent)
 static void print_opt(const struct opt *o)
 {
 	char left[64], help[256];
+	const char *word;
 	size_t n;
 
 	(void)snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s",
@@ -50,10 +51,11 @@ static void print_opt(const struct opt *o)
 				  : "",
 		       o->arg ? o->arg : "", o->without ? "]" : "");
 	n = (size_t)snprintf(help, sizeof(help), "%s", o->help);
-	for (size_t i = 0; o->values && o->values[i]; i++)
+	for (uint32_t i = 0; o->kind == OPT_TEXT && (word = opt_value(o, i));
+	     i++)
 		n += (size_t)snprintf(help + n, sizeof(help) - n, "%s%s%s",
-				      i ? ", " : " (", o->values[i],
-				      o->values[i + 1] ? "" : ")");
+				      i ? ", " : " (", word,
+				      opt_value(o, i + 1) ? "" : ")");
 	printf("%-*s", HELP_COLUMN, left);
 	if (strlen(left) >= HELP_COLUMN)
 		printf("\n%-*s", HELP_COLUMN, "");

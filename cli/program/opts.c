@@ -112,21 +112,24 @@ static int bad_value(struct ctl *ctl, const struct where *w, const char *value,
 static int bad_choice(struct ctl *ctl, const struct where *w, const char *value)
 {
 	char list[128] = "is not one of";
+	const char *word;
 	size_t n = strlen(list);
 
-	for (size_t i = 0; w->opt->values[i] && n < sizeof(list); i++)
+	for (uint32_t i = 0; (word = opt_value(w->opt, i)) && n < sizeof(list);
+	     i++)
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s %s",
-				      i ? "," : "", w->opt->values[i]);
+				      i ? "," : "", word);
 	return bad_value(ctl, w, value, list);
 }
 
 static int set_text(struct ctl *ctl, const struct where *w, const char *value)
 {
-	const char *const *v = w->opt->values;
+	const char *word;
+	uint32_t i = 0;
 
-	while (v && *v && strcmp(*v, value))
-		v++;
-	if (v && !*v)
+	while ((word = opt_value(w->opt, i)) && strcmp(word, value))
+		i++;
+	if (!word && i)
 		return bad_choice(ctl, w, value);
 	*(const char **)((char *)w->base + w->opt->at) = value;
 	return 0;

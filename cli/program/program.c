@@ -11,7 +11,7 @@ const struct opt common_opts[] = {
 	{ "json", NULL, OPT_BOOL, AT(ctl.json), .letter = 'j', .need = CMD_JSON,
 	  .help = "print one JSON object" },
 	{ "device", "PATH", OPT_TEXT, AT(kvm.device), .need = CMD_KVM,
-	  .help = "the KVM device (/dev/kvm)" },
+	  .help = "the KVM device (" GMEM_DEVICE ")" },
 	{ "model", "PROFILE", OPT_MODEL, AT(kvm.model),
 	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
 	  .help = "a model of that kernel (" MODEL_DEFAULT ") in the place of "
@@ -45,7 +45,13 @@ size_t cmd_opts(const struct cmd *cmd, const struct opt *list[CMD_OPTS_MAX])
 
 const char *opt_value(const struct opt *o, uint32_t index)
 {
+	uint32_t n = 0;
+
 	if (o->kind == OPT_MODEL)
 		return model_word(index);
-	return o->values ? o->values[index] : NULL;
+	while (o->names && gmem_name_at(o->names, n, NULL))
+		n++;
+	if (index < n)
+		return gmem_name_at(o->names, index, NULL);
+	return o->values ? o->values[index - n] : NULL;
 }

@@ -39,6 +39,19 @@ void json_text(json_object *to, const char *key, const char *text,
 		json_null(to, key, why);
 }
 
+json_object *json_names(uint32_t kind, uint64_t flags)
+{
+	json_object *list = json_object_new_array();
+	const char *name;
+	uint64_t flag;
+
+	for (uint32_t i = 0; (name = gmem_name_at(kind, i, &flag)); i++)
+		if (flags & flag)
+			json_object_array_add(list,
+					      json_object_new_string(name));
+	return list;
+}
+
 void json_null(json_object *to, const char *key, const char *why)
 {
 	char reason[40];

@@ -38,6 +38,8 @@ void json_u64(json_object *to, const char *key, uint64_t value);
 /* Adds text, or null and "KEY_reason" with @why. */
 void json_text(json_object *to, const char *key, const char *text,
 	       const char *why);
+/* The names of those of @flags that have one: a GMEM_NAME_*. */
+json_object *json_names(uint32_t kind, uint64_t flags);
 /* Adds null and "KEY_reason". */
 void json_null(json_object *to, const char *key, const char *why);
 

@@ -21,13 +21,6 @@
 
 /* ---------------------------------------------------------------- state -- */
 
-const char *state_name(uint64_t attributes)
-{
-	if (attributes == GMEM_ATTRIBUTE_SHARED)
-		return "shared";
-	return attributes == GMEM_ATTRIBUTE_UNSET ? "unset" : "private";
-}
-
 /* Of the range from its beginning on; *@run: up to where it goes. */
 static int state_at(const struct picture *p, uint64_t offset, uint64_t len,
 		    const char **state, uint64_t *run, struct gmem_error *err)
@@ -41,7 +34,7 @@ static int state_at(const struct picture *p, uint64_t offset, uint64_t len,
 		return 0;
 	r = gmem_get_attributes(p->g, offset, len, &attributes, run, err);
 	if (r >= 0)
-		*state = state_name(attributes);
+		*state = gmem_name(GMEM_NAME_ATTRIBUTE, attributes);
 	return r;
 }
 

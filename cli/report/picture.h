@@ -24,7 +24,5 @@ int picture_print(const struct picture *p, struct gmem_error *err);
 /* Adds an object for each run to @list. */
 int picture_runs(const struct picture *p, struct json_object *list,
 		 struct gmem_error *err);
-/* "private", "shared", "unset" */
-const char *state_name(uint64_t attributes);
 
 #endif

@@ -4,14 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gmem.h>
-
 #include "report/words.h"
 
 static const char units[] = "KMGTPE";
-
-const char *const vm_type_names[] = { VM_TYPE_NAMES, NULL };
-const char *const policy_names[] = { POLICY_NAMES, NULL };
 
 /* Locale must not decide what a digit is, so no ctype.h here. */
 static int digit(char c, unsigned int base)
@@ -104,22 +99,6 @@ const char *parse_u32(const char *s, uint32_t *out)
 		return "is beyond 2^32 - 1";
 	*out = (uint32_t)v;
 	return NULL;
-}
-
-const char *parse_vm_type(const char *s, uint32_t *out)
-{
-	for (uint32_t i = 0; vm_type_names[i]; i++) {
-		if (!strcmp(s, vm_type_names[i])) {
-			*out = GMEM_VM_DEFAULT + i;
-			return NULL;
-		}
-	}
-	return "is not a VM type";
-}
-
-const char *vm_type_name(uint32_t type)
-{
-	return vm_type_names[type - GMEM_VM_DEFAULT];
 }
 
 const char *parse_slot_spec(const char *s, struct slot_spec *out)
@@ -215,17 +194,6 @@ const char *parse_nodes(const char *s)
 	}
 }
 
-const char *parse_policy(const char *s, uint32_t *out)
-{
-	for (uint32_t i = 0; policy_names[i]; i++) {
-		if (!strcmp(s, policy_names[i])) {
-			*out = GMEM_MPOL_DEFAULT + i;
-			return NULL;
-		}
-	}
-	return "is not a policy";
-}
-
 const char *safe_text(const char *s, char *buf, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -270,13 +238,6 @@ const char *size_text(uint64_t bytes, char buf[SIZE_TEXT])
 	else
 		(void)snprintf(buf, SIZE_TEXT, "%" PRIu64, bytes);
 	return buf;
-}
-
-const char *placed_name(int verdict)
-{
-	return verdict == GMEM_YES  ? "yes"
-	       : verdict == GMEM_NO ? "no"
-				    : "unknown";
 }
 
 const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT])

@@ -16,12 +16,6 @@ const char *parse_size(const char *s, uint64_t *out);
 /* A number without a unit, decimal or hexadecimal. */
 const char *parse_u32(const char *s, uint32_t *out);
 
-/* The names of enum gmem_vm_type from GMEM_VM_DEFAULT on. */
-#define VM_TYPE_NAMES "default", "sw-protected", "sev", "sev-es", "snp", "tdx"
-extern const char *const vm_type_names[]; /* NULL ends it */
-const char *parse_vm_type(const char *s, uint32_t *out);
-const char *vm_type_name(uint32_t type);
-
 /* What the word "shared" stands for where a file is made. */
 #define FILE_SHARED (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED)
 
@@ -48,16 +42,6 @@ const char *parse_nodes(const char *s);
 /* "0:2M 1:4K": the nodes that have any of @bytes. */
 #define NODES_TEXT 512
 const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
-
-/* Whether memory lies as a policy says: "yes", "no", "unknown". */
-const char *placed_name(int verdict);
-
-/* The modes of enum gmem_mempolicy_mode, in its order. */
-#define POLICY_NAMES                                           \
-	"default", "preferred", "bind", "interleave", "local", \
-		"preferred-many", "weighted-interleave"
-extern const char *const policy_names[]; /* NULL ends it */
-const char *parse_policy(const char *s, uint32_t *out);
 
 /*
  * What others named, in printable ASCII: the rest, and \, as \n, \xNN.

@@ -15,7 +15,7 @@ enum opt_kind {
 	OPT_BITS,  /* uint64_t: .bits are added */
 	OPT_SIZE,  /* struct opt_size */
 	OPT_U32,   /* struct opt_u32 */
-	OPT_TEXT,  /* const char *: one of .values if there are any */
+	OPT_TEXT,  /* const char *: of .names or .values if there are any */
 	OPT_LIST,  /* struct opt_list: may be given many times */
 	OPT_MODEL, /* struct model */
 	OPT_HELP,
@@ -50,6 +50,7 @@ struct opt {
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */
 	bool required;		   /* the command is refused without it */
+	uint8_t names; /* what OPT_TEXT may be besides: a GMEM_NAME_* */
 };
 
 #endif

@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gmem_model.h>
-
 #include "report/json.h"
 #include "report/output.h"
 #include "table/array.h"
@@ -22,15 +20,6 @@ static const struct {
 	  "x86-64 without two-dimensional paging and private memory",
 	  GMEM_MODEL_X86_SOFTWARE },
 	{ "arm64", "aarch64", "arm64", GMEM_MODEL_ARM64 },
-};
-
-/* Profiles of huge pages that were posted: naming one names its encoding. */
-static const struct {
-	const char *profile;
-	uint32_t encoding;
-} encodings[] = {
-	{ "hugetlb-rfc1", GMEM_HUGETLB_RFC1 },
-	{ "hugetlb-rfc2", GMEM_HUGETLB_RFC2 },
 };
 
 static bool profile_at(uint32_t index, struct gmem_model_profile *p)
@@ -158,6 +147,7 @@ int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 		  struct gmem_vm **out, struct gmem_error *err)
 {
 	struct gmem_vm_opts o = *vm;
+	struct gmem_model_profile p;
 	struct gmem_model_opts opts = {
 		.sz = sizeof(opts),
 		.vm = &o,
@@ -167,9 +157,8 @@ int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 	const uint32_t usual =
 		1U << (GMEM_VM_DEFAULT - 1) | 1U << (GMEM_VM_SW_PROTECTED - 1);
 
-	for (size_t i = 0; i < ARRAY_SIZE(encodings); i++)
-		if (!strcmp(ctl->kvm->model.profile, encodings[i].profile))
-			o.hugetlb_encoding = encodings[i].encoding;
+	if (find_profile(ctl->kvm->model.profile, &p))
+		o.hugetlb_encoding = p.hugetlb_encoding;
 	/* Its CPU has what the VM asks for, as far as the kernel knows it. */
 	if (opts.machine == GMEM_MODEL_X86)
 		opts.vm_types = usual | 1U << (vm->type - GMEM_VM_DEFAULT);

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <gmem.h>
+#include <gmem_model.h>
 
 struct ctl;
 struct json_object;
 
-#define MODEL_DEFAULT "7.3"
+#define MODEL_DEFAULT GMEM_MODEL_NEWEST
 /* Nodes of the model's machine. */
 #define MODEL_NODES 2
 

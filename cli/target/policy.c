@@ -65,7 +65,7 @@ int policy_make(const struct ctl *ctl, const struct policy_args *a,
 		struct gmem_error *err)
 {
 	bool model = model_name(ctl);
-	uint32_t mode = GMEM_MPOL_DEFAULT;
+	uint64_t mode = GMEM_MPOL_DEFAULT;
 
 	*mask = NULL;
 	if (a->nodes) {
@@ -83,8 +83,8 @@ int policy_make(const struct ctl *ctl, const struct policy_args *a,
 				      model ? MODEL_NODES - 1
 					    : numa_max_node());
 	}
-	(void)parse_policy(a->mode, &mode);
-	gmem_mempolicy_from_bitmask(out, mode, *mask);
+	(void)!gmem_value(GMEM_NAME_MPOL, a->mode, &mode, NULL);
+	gmem_mempolicy_from_bitmask(out, (uint32_t)mode, *mask);
 	out->flags = (uint32_t)a->flags;
 	return 0;
 }
@@ -96,6 +96,13 @@ void policy_free(struct bitmask *mask)
 }
 
 /* ---------------------------------------------------------------- words -- */
+
+const char *policy_name(uint32_t mode)
+{
+	const char *name = gmem_name(GMEM_NAME_MPOL, mode);
+
+	return name ? name : "unknown";
+}
 
 #define WORD_BITS (8 * sizeof(unsigned long))
 

@@ -28,6 +28,8 @@ int policy_make(const struct ctl *ctl, const struct policy_args *a,
 void policy_free(struct bitmask *mask);
 /* What is wrong with the words, for a usage error; NULL if nothing. */
 const char *policy_problem(const struct policy_args *a);
+/* "bind"; "unknown" for a mode that this version does not know. */
+const char *policy_name(uint32_t mode);
 /* The file's own policy; the nodes as in "0,2-3", "" for none. */
 int policy_get(struct gmem *g, uint64_t offset, struct gmem_mempolicy *out,
 	       char nodes[NODES_TEXT], struct gmem_error *err);

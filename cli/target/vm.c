@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/error.h"
 #include "report/output.h"
@@ -8,6 +9,19 @@
 #include "table/array.h"
 #include "target/priv.h"
 #include "target/vm.h"
+
+/* An argument is a number, but for the path, which is where it says. */
+static void trace_arg(const struct gmem_trace *t, size_t i)
+{
+	char path[256];
+
+	if (i == 0 && !strcmp(t->call, "openat"))
+		fprintf(stderr, "\"%s\"",
+			safe_text((const char *)(uintptr_t)t->arg[0], path,
+				  sizeof(path)));
+	else
+		fprintf(stderr, "0x%" PRIx64, t->arg[i]);
+}
 
 static void trace(void *arg, const struct gmem_trace *t)
 {
@@ -17,8 +31,10 @@ static void trace(void *arg, const struct gmem_trace *t)
 	fprintf(stderr, "gmemctl: %s(", t->call);
 	while (n > 1 && !t->arg[n - 1])
 		n--;
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : "", t->arg[i]);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? ", " : "", stderr);
+		trace_arg(t, i);
+	}
 	if (t->result < 0)
 		fprintf(stderr, ") = -%s", errno_name((int)-t->result));
 	else
@@ -28,7 +44,7 @@ static void trace(void *arg, const struct gmem_trace *t)
 
 const char *vm_device(const struct ctl *ctl)
 {
-	return ctl->kvm->device ? ctl->kvm->device : "/dev/kvm";
+	return ctl->kvm->device ? ctl->kvm->device : GMEM_DEVICE;
 }
 
 int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
@@ -46,14 +62,20 @@ int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 	return gmem_vm_open(&opts, out, err);
 }
 
+uint32_t vm_type_of(const char *name)
+{
+	uint64_t type;
+
+	if (!name || gmem_value(GMEM_NAME_VM_TYPE, name, &type, NULL) < 0)
+		return GMEM_VM_DEFAULT;
+	return (uint32_t)type;
+}
+
 int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	uint32_t type = GMEM_VM_DEFAULT;
 
-	if (type_name)
-		(void)parse_vm_type(type_name, &type);
-	if (vm_open(ctl, type, out, &err) < 0)
+	if (vm_open(ctl, vm_type_of(type_name), out, &err) < 0)
 		return vm_failed(ctl, &err);
 	return 0;
 }

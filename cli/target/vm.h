@@ -21,6 +21,8 @@ struct kvm {
 
 /* The path of the KVM device. */
 const char *vm_device(const struct ctl *ctl);
+/* The type that --vm-type names; NULL: the default. */
+uint32_t vm_type_of(const char *name);
 /* Makes a VM of @type; fills @err on failure. */
 int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 	    struct gmem_error *err);

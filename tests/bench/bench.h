@@ -12,10 +12,10 @@ double bench_now(void);
 /* The median of @v, which is sorted by it. */
 double bench_median(double *v, size_t n);
 
-/* "ok", or "MISSED", which is counted: @value is at most @target. */
+/* "ok" if @value is at most @target, else "MISSED", which is counted. */
 const char *bench_at_most(double value, double target);
 
-/* Says how many targets were missed. */
+/* Prints how many targets were missed. */
 void bench_end(void);
 
 #endif

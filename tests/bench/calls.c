@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Typed calls against the raw system calls that a careful program would make
- * in their place, on a real KVM.  Both sides take turns within a round; the
+ * Calls of the library compared with the raw system calls that a careful
+ * program would make, on a real KVM.  Both sides take turns within a round; the
  * ratio is the median of the ratios of the rounds.
  */
 #include <fcntl.h>

@@ -8,7 +8,7 @@ enum gmem__state flat_get(const struct flat *f, uint64_t offset)
 	return GMEM__SHARED + (f->words[page / 64] >> page % 64 & 1);
 }
 
-/* Bounded: VMMs are known to scan the rest of memory here. */
+/* Bounded: some VMMs scan the rest of memory here. */
 enum gmem__state flat_run(const struct flat *f, uint64_t offset, uint64_t len,
 			  uint64_t *run)
 {

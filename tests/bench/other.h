@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other ways to keep a record: a flat bitmap, as VMMs have it, and a
- * sorted array of runs.  Both only tell private from shared.
+ * Other ways to keep a record: a flat bitmap, as VMMs have it, and a sorted
+ * array of runs.  Both know only private and shared.
  */
 #ifndef GMEM_TESTS_BENCH_OTHER_H
 #define GMEM_TESTS_BENCH_OTHER_H

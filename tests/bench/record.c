@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The attribute record of a file of 1 TiB against a flat bitmap and sorted
- * runs: lookups at random, and how far the state goes in a range from there.
+ * The attribute record of a file of 1 TiB compared with a flat bitmap and
+ * sorted runs: random lookups, and how far the same state extends in a range.
  *
  * Each position depends on the result before it, as an exit is handled before
- * the next one comes.  The ways take turns within a round; a ratio is the
- * median of the ratios of the rounds, with the cost of the bare loop taken
- * off both.  There are several copies of each, since where its pages happen
- * to lie in memory makes a difference of some percent.
+ * the next one comes.  The subjects take turns within a round; a ratio is the
+ * median of the ratios of the rounds, with the cost of the bare loop
+ * subtracted from both.  Each subject has several copies, since the physical
+ * pages that it gets make a difference of some percent.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +144,7 @@ static void fill_flat(struct flat *f, uint64_t start, uint64_t end)
 	}
 }
 
-/* One after the other, so that each lies in memory as if it were alone. */
+/* One after the other, so that each has the memory layout of a single one. */
 static void build(struct subject *s, size_t runs)
 {
 	size_t len = gmem__record_bytes(SIZE, PAGE);
@@ -180,7 +180,7 @@ static void release(struct subject *s)
 	(void)munmap(s->sorted_mem.p, s->sorted_mem.len);
 }
 
-/* All ways give the same answers, or the comparison is worth nothing. */
+/* All subjects must give the same answers for a fair comparison. */
 static void check(const struct subject *s, uint64_t len)
 {
 	uint64_t offset, a, b, c;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * 32,000 slots of one page: binding and unbinding them against the raw ioctls
- * on a real KVM, turn by turn; then, over a kernel that says yes to all, what
- * the library itself costs, how many ioctls a conversion of all of them is,
- * and how long the longest lock is held.
+ * 32,000 slots of one page: binding and unbinding them compared with the raw
+ * ioctls on a real KVM, turn by turn; then, on a kernel that accepts
+ * everything, what the library itself costs, how many ioctls converting all of
+ * them takes, and how long the longest lock is held.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
 static double locked_at, longest;
 static unsigned int ioctls;
 
-/* Of this thread alone: another on its CPU is no fault of the lock's. */
+/* The time of this thread alone, not of others that run on its CPU. */
 static double cpu_now(void)
 {
 	struct timespec t;
@@ -64,7 +64,7 @@ static void check(int r, const char *what, const struct gmem_error *err)
 	exit(1);
 }
 
-/* The order of the slots: as they come, or shuffled. */
+/* The order of the slots: ascending, or shuffled. */
 static void order(unsigned int *id, bool random)
 {
 	unsigned int seed = 1, j, t;
@@ -176,7 +176,7 @@ static void on_kvm(void)
 	(void)close(device);
 }
 
-/* --------------------------------------- a kernel that says yes to all -- */
+/* ------------------------------------ a kernel that accepts everything -- */
 
 static int yes_ioctl(void *priv, int fd, unsigned long request, void *arg)
 {

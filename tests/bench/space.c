@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Populating, counting and freeing guest memory, each way beside the others,
- * on a real KVM.  The ways take turns within a round.
+ * Ways to populate, count and free guest memory, compared on a real KVM.  They
+ * take turns within a round.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -95,7 +95,7 @@ static const struct {
 
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
-/* The file is bound, as a VMM's is: so the library has a mapping, too. */
+/* The file is bound, as a VMM's is, so the library has a mapping too. */
 static void populate(void)
 {
 	double ms[WAYS][ROUNDS], best = 0, own = 0;
@@ -140,7 +140,7 @@ static void count(void *arg, const struct gmem_trace *event)
 
 static unsigned int traced;
 
-/* How long and how many calls to count 1 TiB with so much of it there. */
+/* Time and calls to count 1 TiB with this much of it allocated. */
 static void residency(uint64_t resident, const char *what)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o), .flags = FLAGS };
@@ -188,7 +188,7 @@ static void punch(uint64_t piece, const char *what)
 	       (unsigned long long)(SIZE / piece));
 }
 
-/* Every other page of 64 MiB is there, as a balloon leaves memory. */
+/* Every other page of 64 MiB is allocated, as a balloon leaves memory. */
 static void look(void)
 {
 	struct gmem_placement where = { .sz = sizeof(where) };
@@ -213,7 +213,7 @@ static void look(void)
 	drop(g, map);
 }
 
-/* Nothing of it is there. */
+/* Nothing is allocated. */
 static void punch_sparse(uint64_t size, const char *what)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o), .flags = FLAGS };
@@ -260,7 +260,7 @@ int main(void)
 	printf("placement of 8192 pages with holes between\n");
 	look();
 	if (gmem_vm_destroy(vm, &err) < 0)
-		die("taking down");
+		die("destroying the VM");
 	bench_end();
 	return 0;
 }

@@ -408,6 +408,7 @@ class Batch(Case):
         r = batch("7.3", "create ram 4K shared\n", "--verbose")
         self.assertEqual(r.returncode, OK)
         self.assertIn("gmemctl: KVM_CREATE_GUEST_MEMFD(", r.stderr)
+        self.assertIn('gmemctl: openat("/dev/kvm", 0x80002) = ', r.stderr)
 
 
 class Nothing(Case):

@@ -259,10 +259,11 @@ class Probe(Case):
         for line in r.stderr.splitlines():
             self.assertRegex(
                 line,
-                r"^gmemctl: [A-Za-z_0-9]+\((0x[0-9a-f]+(, )?)+\)"
+                r'^gmemctl: [A-Za-z_0-9]+\((("[^"]*"|0x[0-9a-f]+)(, )?)+\)'
                 r" = (\d+|-E[A-Z0-9]+) in \d+ ns$",
             )
         self.assertIn("gmemctl: KVM_CREATE_VM(", r.stderr)
+        self.assertIn('gmemctl: openat("/dev/kvm", 0x80002) = ', r.stderr)
 
 
 main()

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """The command line itself: help, wrong usage, the table of commands."""
 
+import os
 import re
+import tempfile
 
-from ctl import Case, OK, USAGE, ctl, main
+from ctl import Case, FAILED, OK, USAGE, ctl, main
 
 OVERVIEW = """\
 Usage: gmemctl [OPTIONS] COMMAND [ARGUMENTS]
@@ -196,6 +198,34 @@ class Usage(Case):
         r = ctl("--json")
         self.assertEqual(r.returncode, USAGE)
         self.valid(r.stdout, "gmemctl")
+
+
+class Errno(Case):
+    """One table names what the library and gmemctl itself met."""
+
+    def met(self, *args, command):
+        with tempfile.TemporaryDirectory() as folder:
+            loop = os.path.join(folder, "loop")
+            os.symlink(loop, loop)
+            r = ctl(*args, loop, "--json")
+        self.assertEqual(r.returncode, FAILED)
+        error = self.valid(r.stdout, command)["error"]
+        self.assertEqual(error["code"], "ELOOP")
+        return error
+
+    def test_of_the_library(self):
+        error = self.met("probe", "--device", command="probe")
+        self.assertIn("failed with errno 40 (ELOOP)", error["message"])
+
+    def test_of_gmemctl(self):
+        error = self.met("batch", command="batch")
+        self.assertIn("Too many levels of symbolic links", error["message"])
+
+    def test_a_path_is_traced_safely(self):
+        r = ctl("probe", "-v", "--device", "/no/\x1b[31m\n")
+        self.assertIn(
+            'gmemctl: openat("/no/\\x1b[31m\\n", 0x80002) = -ENOENT in ', r.stderr
+        )
 
 
 main()

@@ -2,8 +2,6 @@
 /* Words to values: what is taken, what is refused, and that nothing else. */
 #include <stdbool.h>
 
-#include <gmem.h>
-
 #include "report/words.h"
 #include "t.h"
 
@@ -137,32 +135,6 @@ static void numbers(void **state)
 	}
 }
 
-static void vm_types(void **state)
-{
-	uint32_t type = 0;
-
-	(void)state;
-	assert_null(parse_vm_type("default", &type));
-	assert_int_equal(type, GMEM_VM_DEFAULT);
-	assert_null(parse_vm_type("sw-protected", &type));
-	assert_int_equal(type, GMEM_VM_SW_PROTECTED);
-	assert_null(parse_vm_type("sev", &type));
-	assert_int_equal(type, GMEM_VM_SEV);
-	assert_null(parse_vm_type("sev-es", &type));
-	assert_int_equal(type, GMEM_VM_SEV_ES);
-	assert_null(parse_vm_type("snp", &type));
-	assert_int_equal(type, GMEM_VM_SNP);
-	assert_null(parse_vm_type("tdx", &type));
-	assert_int_equal(type, GMEM_VM_TDX);
-	assert_non_null(parse_vm_type("", &type));
-	assert_non_null(parse_vm_type("all", &type));
-	assert_non_null(parse_vm_type("sn", &type));
-	assert_int_equal(type, GMEM_VM_TDX);
-	for (type = GMEM_VM_DEFAULT; type <= GMEM_VM_TDX; type++)
-		assert_string_equal(vm_type_name(type),
-				    vm_type_names[type - GMEM_VM_DEFAULT]);
-}
-
 static void slot_specs(void **state)
 {
 	static const char *const bad[] = {
@@ -260,20 +232,6 @@ static void node_sets(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 }
 
-static void policies(void **state)
-{
-	uint32_t mode = 99;
-
-	(void)state;
-	assert_non_null(parse_policy("", &mode));
-	assert_non_null(parse_policy("Bind", &mode));
-	assert_int_equal(mode, 99);
-	assert_null(parse_policy("default", &mode));
-	assert_int_equal(mode, GMEM_MPOL_DEFAULT);
-	assert_null(parse_policy("weighted-interleave", &mode));
-	assert_int_equal(mode, GMEM_MPOL_WEIGHTED_INTERLEAVE);
-}
-
 /* Only what a terminal shows as it is comes through, and never beyond. */
 static void safe_texts(void **state)
 {
@@ -298,12 +256,10 @@ int main(void)
 		cmocka_unit_test(sizes_refused),
 		cmocka_unit_test(size_text_round_trip),
 		cmocka_unit_test(numbers),
-		cmocka_unit_test(vm_types),
 		cmocka_unit_test(slot_specs),
 		cmocka_unit_test(names),
 		cmocka_unit_test(hex),
 		cmocka_unit_test(node_sets),
-		cmocka_unit_test(policies),
 		cmocka_unit_test(safe_texts),
 	};
 

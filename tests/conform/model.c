@@ -111,6 +111,53 @@ static void profiles_are_listed(void **state)
 		  GMEM_REASON_OPTS_SIZE, w->err);
 }
 
+static void the_newest_release_has_a_name(void **state)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	const char *newest = "";
+	uint32_t version = 0;
+	char name[16];
+
+	(void)state;
+	for (uint32_t i = 0; !gmem_model_profile_info(i, &p, NULL); i++) {
+		(void)snprintf(name, sizeof(name), "%u.%u", p.version / 100,
+			       p.version % 100);
+		if (strcmp(p.name, name) != 0 || p.version < version)
+			continue;
+		version = p.version;
+		newest = p.name;
+	}
+	assert_string_equal(newest, GMEM_MODEL_NEWEST);
+}
+
+static void the_facts_of_a_profile_are_its_kernels(void **state)
+{
+	struct world *w = *state;
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .type = GMEM_VM_SW_PROTECTED };
+	struct gmem_model_opts o = { .sz = sizeof(o), .vm = &v };
+
+	for (uint32_t i = 0; !gmem_model_profile_info(i, &p, &w->err); i++) {
+#ifdef GMEM_WITHOUT_PROPOSED_UAPI
+		if (p.hugetlb_encoding)
+			continue;
+#endif
+		assert_in_range(p.version, 608, 9999);
+		v.hugetlb_encoding = p.hugetlb_encoding;
+		t_ok(gmem_model_vm_open(p.name, &o, &w->vm, &w->err), w->err);
+		t_code(gmem_vm_features(w->vm, GMEM_FEATURE_FILE_ATTRIBUTES,
+					NULL, NULL),
+		       p.flags == GMEM_MODEL_PROFILE_IN_PLACE ? GMEM_YES
+							      : GMEM_NO);
+		t_code(gmem_vm_features(w->vm, GMEM_FEATURE_HUGETLB_2M, NULL,
+					NULL),
+		       p.hugetlb_encoding ? GMEM_YES : GMEM_NO);
+		t_ok(gmem_vm_close(w->vm, &w->err), w->err);
+		w->vm = NULL;
+	}
+}
+
 static void bad_options_are_refused(void **state)
 {
 	struct world *w = *state;
@@ -263,6 +310,8 @@ static void a_pinned_page_stays_shared(void **state)
 		  GMEM_REASON_UNALIGNED, w->err);
 	t_refused(gmem_model_pin(w->vm, fd, 0, (PAGES + 1) * w->page, &w->err),
 		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, w->err);
+	t_refused(gmem_model_pin(w->vm, fd, -w->page, 2 * w->page, &w->err),
+		  -EINVAL, GMEM_REASON_OFFSET_OVERFLOW, w->err);
 }
 
 static void the_nth_call_fails_once(void **state)
@@ -641,6 +690,8 @@ static void threads_convert_side_by_side(void **state)
 
 static const struct CMUnitTest model_tests[] = {
 	model_test(profiles_are_listed),
+	model_test(the_newest_release_has_a_name),
+	model_test(the_facts_of_a_profile_are_its_kernels),
 	model_test(bad_options_are_refused),
 	model_test(two_vms_share_a_kernel),
 	model_test(accesses_go_where_the_slot_says),

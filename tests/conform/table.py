@@ -6,14 +6,12 @@ Runs "GMEMCTL conform" on the real kernel and on each profile of the model,
 takes in what it printed on the kernels that the logs are named after, whatever
 else these logs hold, and prints docs/conform.md.
 """
+import json
 import pathlib
 import re
 import subprocess
 import sys
 import textwrap
-
-PROFILES = ["6.12", "6.18", "6.19", "7.2", "7.3", "inplace", "hugetlb-rfc1",
-            "hugetlb-rfc2", "7.3,software", "7.3,arm64"]
 
 HEAD = """\
 <!-- SPDX-License-Identifier: MIT -->
@@ -22,13 +20,13 @@ HEAD = """\
 # What conform shows, and where
 
 Each line is a case of `gmemctl conform`, one list for every kernel, with what
-it shows: the call or object that it is about, and the rule of the kernel's.
-A rule that a program easily falls over, because the kernel says nothing or
+it shows: the call or object that it is about, and the rule of the kernel.
+A rule that programs easily break, because the kernel says nothing or
 something misleading, is also a *trap*.
 
 **x**: it ran there and the kernel behaved as the case says.
 **d**: it is documented to behave differently there, and did.
-**F**: it failed.  Blank: that kernel has not what the case is about.
+**F**: it failed.  Blank: that kernel lacks what the case needs.
 
 The columns: the kernel of the machine that made this table, with its release;
 the kernels of [kernels.md](kernels.md) that have guest_memfd; the profiles of
@@ -55,11 +53,18 @@ def read(text, where=None):
     return where or (run and run[1]), found
 
 
+def profiles(gmemctl):
+    """Each one, and the newest release on each other machine."""
+    listed = json.loads(tap(gmemctl, "--model=help", "--json"))
+    return ([profile["name"] for profile in listed["profiles"]] +
+            [f"{listed['default']},{name}" for name in listed["machines"]])
+
+
 def main():
     gmemctl, *files = sys.argv[1:]
     logs = [pathlib.Path(name) for name in files]
     models = [read(tap(gmemctl, "conform", f"--model={name}"))
-              for name in PROFILES]
+              for name in profiles(gmemctl)]
     runs = [read(tap(gmemctl, "conform"))]
     runs += [read(log.read_text(errors="replace"), log.stem) for log in logs]
     runs = [(where, found) for where, found in runs + models

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A batch, as a dry run and on the model, side by side.  Both understand each
- * line alike, what is refused leaves the lists as they were, and what the dry
- * run refuses the library refuses too.
+ * A batch, as a dry run and on the model, side by side.  Both parse each line
+ * alike, a refused line leaves the lists unchanged, and the library refuses
+ * what the dry run refuses.
  */
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ struct run {
 	int n;
 };
 
-/* A number for the lists. */
+/* A hash of the lists. */
 static uint64_t lists(const struct batch *b)
 {
 	uint64_t h = 1;
@@ -41,7 +41,7 @@ static uint64_t lists(const struct batch *b)
 	return h;
 }
 
-/* What the checks are there for. */
+/* What the checks guarantee. */
 static void lists_sound(const struct batch *b)
 {
 	for (const struct object *o = b->objects; o; o = o->next) {
@@ -106,7 +106,7 @@ static int understand(struct run *r, const char *line, size_t len)
 	return 1;
 }
 
-/* Files of this machine are not read, nor is much of its memory taken. */
+/* Reads no files of this machine, and limits the memory that is used. */
 static bool harmless(const struct op *op)
 {
 	if (op->path || op->threads > 4 || op->policy.mode)
@@ -132,7 +132,7 @@ static void keep(struct run *r)
 		HOLDS(r->op.verb->commit(&r->b, &r->op) == 0);
 }
 
-/* Whether both go on. */
+/* Whether both continue. */
 static bool one_line(struct run *dry, struct run *real, const char *line,
 		     size_t len)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bytes as calls, on the model: the first says which profile.  The same calls
- * in a second kernel give the same, a library call that is refused changes
- * nothing, and whatever was called, the world can be taken down again.
+ * Bytes as calls, on the model: the first byte is the profile.  The same calls
+ * in a second kernel give the same results, a library call that is refused
+ * changes nothing, and after any calls everything can be destroyed.
  */
 #include <string.h>
 
@@ -13,8 +13,8 @@
 #define RECORD_MAX 65536
 
 /*
- * What a refused call may not have changed.  Populating fails where the kernel
- * does, which is behind what is allocated by then.
+ * What a refused call must not have changed.  Populating fails where the kernel
+ * does, after some pages were allocated.
  */
 static uint64_t state(struct side *s, const char *call)
 {
@@ -45,7 +45,7 @@ static void run(struct side *s, const struct op *op, struct result *r)
 	HOLDS(r->ret == SKIPPED || r->ret >= -4095);
 	if (library && r->ret < 0 && r->ret != SKIPPED) {
 		HOLDS(r->x[0] != GMEM_REASON_NONE);
-		/* .x[2] is how far it came. */
+		/* .x[2] is how far the call came. */
 		HOLDS(r->x[2] || state(s, call) == before);
 	}
 }
@@ -53,20 +53,20 @@ static void run(struct side *s, const struct op *op, struct result *r)
 /* By the first byte: the profile, the machine and the type of the VM. */
 static void open_side(struct side *s, uint8_t which)
 {
-	static const char *const profiles[] = {
-		"6.12", "6.18",	   "6.19",	   "7.2",
-		"7.3",	"inplace", "hugetlb-rfc1", "hugetlb-rfc2"
-	};
+	struct gmem_model_profile p = { .sz = sizeof(p) };
 	struct gmem_vm_opts vm = { .sz = sizeof(vm) };
 	struct gmem_model_opts o = { .sz = sizeof(o), .vm = &vm };
 	const char *why = "";
+	uint32_t profiles = 0;
 
 	if (which & 0x80)
 		o.machine = GMEM_MODEL_X86_SOFTWARE;
 	else if (which & 0x40)
 		vm.type = GMEM_VM_SW_PROTECTED;
-	if (side_open(s, profiles[which % ARRAY_SIZE(profiles)], &o, &why) <
-	    0) {
+	while (gmem_model_profile_info(profiles, &p, NULL) == 0)
+		profiles++;
+	(void)gmem_model_profile_info(which % profiles, &p, NULL);
+	if (side_open(s, p.name, &o, &why) < 0) {
 		(void)fprintf(stderr, "%s\n", why);
 		abort();
 	}

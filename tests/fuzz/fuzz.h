@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One input of a fuzz target: 0, as libFuzzer wants it. */
+/* Runs one input of a fuzz target.  Return: 0, as libFuzzer requires. */
 #ifndef GMEM_TESTS_FUZZ_H
 #define GMEM_TESTS_FUZZ_H
 

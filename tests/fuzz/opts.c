@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Options and results from anywhere: a call takes its struct from the input,
- * as long as the input says it is.  What is refused says why and leaves
- * nothing behind; nothing beyond what is said is read or written.
+ * Options and results with any contents: a call takes its struct from the
+ * input, with the size that the input gives.  A refusal has a reason and leaves
+ * nothing behind; nothing beyond that size is read or written.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ struct input {
 	size_t claimed, room; /* .sz, and what there is: no less */
 };
 
-/* Pointers are not for the input to make. */
+/* The input must not choose pointers. */
 static void point(const struct input *in, size_t offset, const void *to)
 {
 	if (offset + sizeof(to) <= in->room)
@@ -224,7 +224,7 @@ static const struct {
 
 #define CLAIM_MAX 4096 /* beyond it .sz was never set */
 
-/* Whether it asks for what no version known here has. */
+/* Whether it asks for something that this version does not know. */
 static bool newer(const struct input *in, size_t known)
 {
 	for (size_t i = known; i < in->claimed; i++)
@@ -255,7 +255,7 @@ static void one_call(struct world *w, unsigned int which, struct input *in)
 	HOLDS(!memcmp(before + in->claimed, in->at + in->claimed,
 		      in->room - in->claimed) ||
 	      !calls[which].result);
-	/* Nothing is left behind: the same again gives the same. */
+	/* Nothing is left behind: the same call gives the same again. */
 	memcpy(before, in->at, in->room);
 	HOLDS(calls[which].call(w, in, &err) == r);
 	HOLDS(!memcmp(before, in->at, in->room));

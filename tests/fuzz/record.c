@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A record from anywhere, or one of the right form with runs from anywhere:
- * what is accepted is what is exported afterwards, what is refused changes
- * nothing.  The first byte says which, and whether all of the file has a slot.
+ * Any bytes as a record, or a valid record with any runs.  An accepted record
+ * is exported again unchanged; a refused one changes nothing.  The first byte
+ * chooses the form, and whether all of the file has a slot.
  */
 #include <endian.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static size_t export(const struct gmem *g, void *buf)
 	return len;
 }
 
-/* Runs follow one another up to the end, and none is like the one before. */
+/* Runs follow one another up to the end, and neighbors differ. */
 static void runs(const struct gmem *g)
 {
 	uint64_t attributes, last = ~0ULL, run;
@@ -98,14 +98,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	/* Its own memory: what reads beyond the end is seen. */
+	/* In memory of its own, so that a read beyond the end is noticed. */
 	len = data[0] & FORMED ? formed(data + 1, size - 1, made) : size - 1;
 	input = malloc(len + 1);
 	HOLDS(input);
 	memcpy(input, data[0] & FORMED ? made : data + 1, len);
 	HOLDS(gmem_model_vm_open("7.3", &m, &vm, NULL) == 0);
 	HOLDS(gmem_create(vm, SIZE, &o, &g, NULL) == 0);
-	/* What has no slot can be neither private nor shared. */
+	/* A range without a slot is neither private nor shared. */
 	HOLDS(gmem_bind(g, 0, 0, 0, data[0] & WHOLE ? SIZE : SIZE / 4 * 3, NULL,
 			NULL) == GMEM_BIND_FD);
 	HOLDS(gmem_set_attributes(g, 0, SIZE / 4, GMEM_ATTRIBUTE_SHARED,

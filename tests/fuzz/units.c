@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Words to values, by the parser that the first byte says.  What is accepted
- * is of the documented form and reads back; what is refused changes nothing.
+ * Words to values, by the parser that the first byte chooses.  An accepted word
+ * has the documented form and reads back; a refused one changes nothing.
  */
 #include <errno.h>
 #include <regex.h>
@@ -16,7 +16,7 @@
 #define DECIMAL "[0-9]+"
 #define HEXADECIMAL "0[xX][0-9a-fA-F]+"
 
-/* Whether all of @s is of the form of the extended regular expression. */
+/* Whether all of @s matches the extended regular expression. */
 static bool of_form(const char *s, const char *form)
 {
 	regex_t re;
@@ -28,7 +28,7 @@ static bool of_form(const char *s, const char *form)
 	return r == 0;
 }
 
-/* Says what is wrong, in words that fit behind the string. */
+/* Returns what is wrong, in words that can follow the string. */
 static void explained(const char *problem)
 {
 	size_t n = strlen(problem);
@@ -36,7 +36,7 @@ static void explained(const char *problem)
 	HOLDS(!strncmp(problem, "is ", 3) && problem[n - 1] != '.');
 }
 
-/* The number that @s, which is of the form, starts with, by libc. */
+/* The number that @s, which has the form, starts with, by libc. */
 static bool fits(const char *s, int shift, uint64_t *out)
 {
 	bool hexadecimal = s[0] == '0' && (s[1] | 0x20) == 'x';
@@ -92,21 +92,17 @@ static void numbers(const char *s)
 
 static void names_of_values(const char *s)
 {
-	uint32_t type = 1234567, policy = 1234567;
-	const char *problem = parse_vm_type(s, &type);
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t value;
 
-	if (problem) {
-		explained(problem);
-		HOLDS(type == 1234567);
-	} else {
-		HOLDS(!strcmp(vm_type_name(type), s));
-	}
-	problem = parse_policy(s, &policy);
-	if (problem) {
-		explained(problem);
-		HOLDS(policy == 1234567);
-	} else {
-		HOLDS(!strcmp(policy_names[policy], s));
+	for (uint32_t kind = 0; kind <= GMEM_NAME_ERROR_FLAG; kind++) {
+		value = 1234567;
+		if (gmem_value(kind, s, &value, &err) < 0) {
+			HOLDS(err.msg[0] == '"');
+			HOLDS(value == 1234567);
+		} else {
+			HOLDS(!strcmp(gmem_name(kind, value), s));
+		}
 	}
 }
 
@@ -169,7 +165,7 @@ static void bytes(char *s)
 	free(out);
 }
 
-/* A set of the form: whether each of its ranges is one. */
+/* Whether each range of a set that has the form is valid. */
 static bool ranges(const char *s)
 {
 	uint64_t first = 0, last;
@@ -203,7 +199,7 @@ static void nodes(const char *s)
 		explained(problem);
 }
 
-/* Printable, never longer than the room, and reads back as what it was. */
+/* Printable, never longer than the buffer, and reads back unchanged. */
 static void text(const char *s)
 {
 	size_t n = strlen(s), room = n % 2 ? 4 * n + 1 : n / 2 + 1, i = 0;
@@ -234,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	/* Its own memory: what reads beyond the end is seen. */
+	/* In memory of its own, so that a read beyond the end is noticed. */
 	s = malloc(size);
 	HOLDS(s);
 	memcpy(s, data + 1, size - 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Private and shared: the record against what the kernel does. */
+/* Private and shared: the record compared with what the kernel does. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ static void bind(struct live *l, uint32_t slot, uint64_t flags)
 	l->n_calls = 0;
 }
 
-/* What the library has on record for the page at @offset. */
+/* The library's record of the page at @offset. */
 static uint64_t recorded(struct live *l, uint64_t offset)
 {
 	uint64_t attributes;
@@ -42,7 +42,7 @@ static bool kernel_private(struct live *l, uint64_t offset)
 	int vm = gmem_vm_fd(l->vm);
 	bool private;
 
-	/* attributes outlive the slot, which is in the way of the probe */
+	/* the probe needs the slot gone; attributes outlive it */
 	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
 	t_code(raw_delete(vm, 0), 0);
 	private = guest_private(l, GPA + offset);
@@ -70,7 +70,7 @@ static void shared_for_good_is_no_call(void **state)
 	assert_int_equal(l->n_calls, 0);
 }
 
-/* 8.4: PRIVATE is EINVAL on a VM without, ENOTTY on a kernel without. */
+/* PRIVATE is EINVAL on a VM without private memory, ENOTTY on a kernel. */
 static void private_is_refused_on_a_default_vm(void **state)
 {
 	struct live *l = *state;
@@ -117,7 +117,7 @@ static void set_refuses_a_bad_range(void **state)
 			-EINVAL, rows[i].reason);
 }
 
-/* 8.4, the kernel's checks */
+/* The kernel's checks. */
 static void the_kernel_checks_attributes(void **state)
 {
 	struct live *l = *state;
@@ -140,7 +140,7 @@ static void the_kernel_checks_attributes(void **state)
 	assert_false(guest_private(l, GPA));
 }
 
-/* 8.4: why unbind resets them */
+/* Attributes outlive slots, so unbinding resets them. */
 static void attributes_outlive_slots_in_the_kernel(void **state)
 {
 	struct live *l = *state;
@@ -269,7 +269,7 @@ static void set_crosses_slots(void **state)
 	assert_false(kernel_private(l, l->page));
 }
 
-/* Slot 0 of a file of two pages, made past the library and told to it. */
+/* Slot 0 of a file of two pages, made without the library, then noted. */
 static void start_noted(struct live *l)
 {
 	struct gmem_slot note = { .sz = sizeof(note), .flags = GMEM_SLOT_FD };
@@ -307,7 +307,7 @@ static void set_goes_through_a_noted_slot(void **state)
 	drop_noted(l);
 }
 
-/* Who forgets a slot need not have made its pages shared again. */
+/* A slot can be forgotten while its pages are private. */
 static void bind_resets_what_a_forgotten_slot_left(void **state)
 {
 	struct live *l = *state;
@@ -321,7 +321,7 @@ static void bind_resets_what_a_forgotten_slot_left(void **state)
 	assert_false(kernel_private(l, l->page));
 }
 
-/* 8.4: the kernel walks page by page, so long ranges go in steps. */
+/* The kernel walks page by page, so long ranges go in steps. */
 static void set_goes_in_steps_of_a_gibibyte(void **state)
 {
 	struct live *l = *state;
@@ -379,7 +379,7 @@ static void import_puts_an_exported_record_back(void **state)
 	}
 }
 
-/* 8.2: private pages are the file's, shared ones are userspace_addr's. */
+/* Private pages are the file's, shared ones are userspace_addr's. */
 static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 {
 	struct live *l = *state;
@@ -410,7 +410,7 @@ static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 	assert_memory_equal(ram + page, &two, sizeof(two));
 }
 
-/* 8.5: a private access without a file, told with EFAULT */
+/* A private access without a file exits with EFAULT. */
 static void a_private_access_without_a_file_is_a_fault_exit(void **state)
 {
 	struct live *l = *state;
@@ -433,7 +433,7 @@ static void a_private_access_without_a_file_is_a_fault_exit(void **state)
 	t_code(guest_run(l), 2);
 }
 
-/* 10, 6.18: /dev/kvm answers for the union of the types. */
+/* 6.18: /dev/kvm answers for all types together. */
 static void each_vm_answers_for_its_own_type(void **state)
 {
 	struct live *l = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Prints the capabilities that this machine has: what scripts decide by. */
+/* Prints the capabilities of this machine, for scripts to decide skips. */
 #include "live.h"
 
 int main(void)

@@ -23,7 +23,7 @@ static void start(struct live *l)
 	live_vm(l, GMEM_VM_DEFAULT);
 }
 
-/* 4: KVM makes it inheritable and has no flag against that. */
+/* KVM makes it inheritable and has no flag to prevent that. */
 static void create_makes_a_close_on_exec_fd(void **state)
 {
 	struct live *l = *state;
@@ -58,7 +58,7 @@ static void exec_does_not_pass_the_fd_on(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* 4: nothing is reserved; any size up to 2^63 is one page table entry away. */
+/* Nothing is reserved; any size up to 2^63 is one page table entry away. */
 static void create_takes_any_size_and_reserves_nothing(void **state)
 {
 	struct live *l = *state;
@@ -125,7 +125,7 @@ static void create_refuses_flags_the_kernel_refuses(void **state)
 		     GMEM_REASON_FLAG_UNKNOWN);
 }
 
-/* 8.1: up to 7.3 a VM with private memory takes MMAP alone. */
+/* Up to 7.3 a VM with private memory accepts MMAP alone. */
 static void create_refuses_init_shared_where_the_vm_lacks_it(void **state)
 {
 	struct live *l = *state;
@@ -144,7 +144,7 @@ static void create_refuses_init_shared_where_the_vm_lacks_it(void **state)
 		     GMEM_REASON_FLAG_UNSUPPORTED);
 }
 
-/* 10: the kernel makes them all; none is of use. */
+/* The kernel makes them all, but nobody can use them. */
 static void create_refuses_combinations_of_no_use(void **state)
 {
 	struct live *l = *state;
@@ -188,7 +188,7 @@ static void create_makes_private_files_where_a_guest_uses_them(void **state)
 	assert_int_equal(gmem_flags(l->g), 0);
 }
 
-/* 9.3, 9.4: no released kernel has them. */
+/* No released kernel has huge pages. */
 static void create_refuses_huge_pages_without_a_call(void **state)
 {
 	struct live *l = *state;
@@ -211,7 +211,7 @@ static void create_refuses_huge_pages_without_a_call(void **state)
 	}
 }
 
-/* 9.13: bit 1 of the 2024 series is today's INIT_SHARED. */
+/* Bit 1 of the 2024 series is today's INIT_SHARED. */
 static void create_refuses_an_encoding_the_kernel_contradicts(void **state)
 {
 	struct live *l = *state;
@@ -245,7 +245,7 @@ static void create_check_only_makes_nothing(void **state)
 	assert_int_equal(live_fds(), l->fds_before + 1);
 }
 
-/* 4: EMFILE. */
+/* A full descriptor table is EMFILE. */
 static void create_with_a_full_fd_table_says_so(void **state)
 {
 	struct live *l = *state;
@@ -297,7 +297,7 @@ static void adopt_takes_a_raw_file_over(void **state)
 	assert_true(fcntl(fd, F_GETFD) < 0);
 }
 
-/* 10: an fd cannot be asked for its flags; MMAP can be found out. */
+/* A descriptor does not show its flags; MMAP can be found out. */
 static void adopt_finds_out_whether_it_maps(void **state)
 {
 	struct live *l = *state;
@@ -337,7 +337,7 @@ static void adopt_refuses_what_is_not_a_guest_memfd(void **state)
 	t_refused(adopt(l, 1000, 0), -EBADF, GMEM_REASON_BAD_FD, l->err);
 }
 
-/* 5: no fd operation asks for the VM or its process. */
+/* No operation on the fd depends on the VM or its process. */
 static int receive(struct live *l)
 {
 	struct gmem_adopt_opts opts = { .sz = sizeof(opts),
@@ -422,7 +422,7 @@ static void close_drops_every_reference(void **state)
 		assert_int_equal(raw_resident(fd, 0, 4 * l->page), 2);
 }
 
-/* 8.3: a dead slot is what closing under a slot leaves behind. */
+/* Closing the file of a slot leaves a dead slot. */
 static void unbind_before_close_leaves_no_dead_slot(void **state)
 {
 	struct live *l = *state;

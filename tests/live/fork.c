@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a child may do: nothing by fork(2), everything by CLONE_VM. */
+/* What a child can do: nothing after fork(2), everything with CLONE_VM. */
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 
 #define PAGES 4
 
-/* The getters do not give them to a child. */
+/* The getters return no descriptor in a child. */
 static int vm_fd, file_fd;
 
 static void start(struct live *l)
@@ -24,7 +24,7 @@ static void start(struct live *l)
 	l->n_calls = 0;
 }
 
-/* 3, 10: EIO, which must not be taken for "unsupported". */
+/* EIO does not mean "unsupported". */
 static int raw_calls_in_child(struct live *l)
 {
 	int vm = vm_fd;
@@ -45,7 +45,7 @@ static void the_kernel_refuses_vm_calls_of_a_child(void **state)
 	live_child(l, raw_calls_in_child);
 }
 
-/* 10: the file itself knows no process. */
+/* The file itself belongs to no process. */
 static int use_the_file_in_child(struct live *l)
 {
 	char *p = mmap(NULL, PAGES * l->page, PROT_READ | PROT_WRITE,
@@ -134,7 +134,7 @@ static int look_for_mappings(struct live *l)
 	return 0;
 }
 
-/* Neither what slots show nor what gmem_mmap() gave. */
+/* A child has neither the slots' mappings nor those of gmem_mmap(). */
 static void mappings_do_not_go_into_a_child(void **state)
 {
 	struct live *l = *state;
@@ -235,7 +235,7 @@ static void a_file_without_a_vm_knows_its_process_too(void **state)
 	live_ok(l, gmem_close(l->g, &l->err));
 }
 
-/* A VM fd of another process is dead here. */
+/* A VM fd of another process does not work here. */
 static int adopt_in_child(struct live *l)
 {
 	struct gmem_vm *vm = NULL;

@@ -72,7 +72,7 @@ static void need_vcpu(struct live *l)
 	l->run = run;
 }
 
-/* Ends an exit that the vCPU is still in the middle of. */
+/* Completes an exit that the vCPU is still handling. */
 static void complete_exit(struct live *l)
 {
 	struct kvm_run *run = (void *)l->run;

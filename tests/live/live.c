@@ -210,7 +210,7 @@ bool live_kernel(unsigned int major, unsigned int minor)
 
 /* ------------------------------------------------------------ fixture -- */
 
-/* May run in several threads at once. */
+/* Several threads can run this at once. */
 static void note_call(void *arg, const struct gmem_trace *event)
 {
 	struct live *l = arg;
@@ -241,8 +241,8 @@ int live_setup(void **state)
 }
 
 /*
- * That no page of the slot's range is private any more: some are looked at,
- * at both ends and between them.  The vCPU that this takes is the last VM's.
+ * Checks that no page of the slot's range is private any more, on samples at
+ * both ends and between them.  Needs a vCPU of the VM made last.
  */
 static void check_attributes(struct live *l, const struct gmem_slot *s)
 {
@@ -251,7 +251,7 @@ static void check_attributes(struct live *l, const struct gmem_slot *s)
 	assert_false(guest_private(l, s->gpa + s->len - l->page));
 }
 
-/* That the slot's range of its file gives all its memory back. */
+/* Checks that discarding the slot's range of its file frees all its memory. */
 static void check_residency(const struct gmem_slot *s)
 {
 	assert_int_equal(fallocate(s->fd,
@@ -293,7 +293,7 @@ static void check_bound_slots(struct live *l, struct gmem_vm *vm)
 	}
 }
 
-/* That slots which the test unbound itself are as good as new, too. */
+/* Checks that slots which the test unbound itself leave nothing either. */
 static void check_slots_come_back(struct live *l, struct gmem_vm *vm)
 {
 	uint32_t used = __atomic_load_n(&l->slots, __ATOMIC_RELAXED);
@@ -303,7 +303,7 @@ static void check_slots_come_back(struct live *l, struct gmem_vm *vm)
 	for (uint32_t id = 0; id < LIVE_SLOTS; id++) {
 		if (!(used & 1U << id))
 			continue;
-		/* no test has a slot like this, so it can only be new */
+		/* no test has a slot like this, so nobody else made it */
 		t_code(raw_plain(fd, id, 5 * l->page, 5 * l->page, NULL), 0);
 		t_code(raw_delete(fd, id), 0);
 	}
@@ -319,7 +319,7 @@ static int64_t guest_memory(void)
 	return sum;
 }
 
-/* In a machine of tests/vm nobody else has any. */
+/* Inside a machine of tests/vm nothing else has guest memory. */
 static void check_machine(void)
 {
 	if (!getenv("GMEM_VM_KERNEL"))
@@ -441,7 +441,7 @@ int64_t live_guest_memory(int node)
 	long long kib = -1;
 	FILE *f;
 
-	/* makes CPUs tell what they have counted; as root */
+	/* makes the CPUs add up their counters; needs root */
 	f = fopen("/proc/sys/vm/stat_refresh", "re");
 	if (f) {
 		(void)fgets(line, sizeof(line), f);

@@ -24,7 +24,7 @@ struct live_call {
 };
 
 struct live {
-	struct gmem_vm *vm; /* the one made last */
+	struct gmem_vm *vm; /* the VM made last */
 	struct gmem *g;	    /* the file made last */
 	struct gmem_error err;
 	uint64_t page;
@@ -64,14 +64,14 @@ struct gmem_vm *live_vm(struct live *l, uint32_t type);
 struct gmem *live_file(struct live *l, uint64_t pages, uint64_t flags);
 /* Both, of the kind that a guest uses on this kernel. */
 struct gmem *live_bindable(struct live *l, uint64_t pages);
-/* Does not take @vm down at the end: the test has done so. */
+/* Does not destroy @vm at the end: the test has done so. */
 void live_forget_vm(struct live *l, const struct gmem_vm *vm);
 /* Closed, or unmapped, at the end of the test. */
 int live_keep_fd(struct live *l, int fd);
 void *live_keep_map(struct live *l, void *addr, size_t len);
 /* Anonymous memory filled with @byte. */
 unsigned char *live_memory(struct live *l, size_t len, int byte);
-/* The same in place of the file's view, at slot 0's userspace_addr. */
+/* The same mapped over slot 0's userspace_addr, instead of the file. */
 unsigned char *live_decoy(struct live *l, size_t len, int byte);
 
 /* A call that is refused before the library asks the kernel anything. */
@@ -102,12 +102,12 @@ void *raw_map(struct live *l, int fd, uint64_t len, int prot);
 int64_t raw_resident(int fd, uint64_t offset, uint64_t len);
 
 /*
- * Bytes on @node that cannot be swapped out, which guest memory is and next to
- * nothing else; -ENOENT if there is no such node.
+ * Unevictable bytes on @node, nearly all of which are guest memory; -ENOENT if
+ * there is no such node.
  */
 int64_t live_guest_memory(int node);
 
-/* How many descriptors are open, and lines of /proc/self/maps there are. */
+/* The numbers of open descriptors, and of lines of /proc/self/maps. */
 unsigned int live_fds(void);
 unsigned int live_map_lines(void);
 /* Mappings of any guest_memfd. */
@@ -134,14 +134,14 @@ int live_child_failed(const char *expr, const char *file, int line);
 /* Puts the program and the @text that it prints at @offset of @g. */
 void guest_load(struct live *l, struct gmem *g, uint64_t offset,
 		const char *text);
-/* The same into memory that shows as RAM. */
+/* The same into memory that the guest has as RAM. */
 void guest_copy(unsigned char *ram, const char *text);
 /*
  * Runs it on l->vm from its start.
  * Return: how many characters it printed, or -errno of KVM_RUN.
  */
 int guest_run(struct live *l);
-/* Where in RAM it reads the text and stores how long that was. */
+/* Where in RAM it reads the text and stores its length. */
 uint64_t guest_text(void);
 uint64_t guest_result(void);
 /* After -EFAULT: whether it is a memory-fault exit, with its numbers. */

@@ -17,7 +17,7 @@ static void start(struct live *l)
 	live_file(l, PAGES, LIVE_SHARED);
 }
 
-/* A file whose every byte is the guest's alone, though it can be mapped. */
+/* A file that the host can map, although all of it is private. */
 static void start_guest_only(struct live *l)
 {
 	live_need("mmap");
@@ -104,7 +104,7 @@ static void readonly_mapping_can_not_be_written(void **state)
 	assert_int_equal(errno, EFAULT);
 }
 
-/* 6: ENODEV */
+/* A file made without MMAP gives ENODEV. */
 static void mmap_refuses_a_file_without_mmap(void **state)
 {
 	struct live *l = *state;
@@ -128,7 +128,7 @@ static void mmap_refuses_a_file_without_mmap(void **state)
 	assert_null(p);
 }
 
-/* 6: the kernel maps beyond the end and raises SIGBUS at the touch. */
+/* The kernel maps beyond the end; touching that raises SIGBUS. */
 static void mmap_refuses_a_range_outside_the_file(void **state)
 {
 	struct live *l = *state;
@@ -150,7 +150,7 @@ static void mmap_refuses_a_range_outside_the_file(void **state)
 	assert_null(p);
 }
 
-/* 10: mmap works, MAP_POPULATE says it did, every touch is SIGBUS. */
+/* mmap() and MAP_POPULATE succeed, but every touch raises SIGBUS. */
 static void mmap_refuses_private_memory_unless_asked(void **state)
 {
 	struct live *l = *state;
@@ -170,7 +170,7 @@ static void mmap_refuses_private_memory_unless_asked(void **state)
 	assert_int_equal(live_touch(p), 2);
 }
 
-/* 6: through a system call the same fault is EFAULT. */
+/* Through a system call the same fault is EFAULT. */
 static void copies_of_private_memory_are_refused_without_a_signal(void **state)
 {
 	struct live *l = *state;
@@ -188,7 +188,7 @@ static void copies_of_private_memory_are_refused_without_a_signal(void **state)
 		assert_int_equal(raw_resident(gmem_fd(l->g), 0, l->page), 0);
 }
 
-/* What the record does not know, the kernel's EFAULT tells. */
+/* Where the record is wrong, the kernel's EFAULT shows it. */
 static void copies_notice_private_memory_that_was_claimed_shared(void **state)
 {
 	struct live *l = *state;
@@ -233,7 +233,7 @@ static void munmap_takes_only_what_gmem_mmap_gave(void **state)
 		     GMEM_REASON_NOT_MAPPED);
 }
 
-/* How many mappings of the file @fd have @addr, and what they show there. */
+/* How many mappings of the file @fd have @addr, and the offset there. */
 static unsigned long mapped_at(int fd, uint64_t addr, uint64_t *offset)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
@@ -254,7 +254,7 @@ static unsigned long mapped_at(int fd, uint64_t addr, uint64_t *offset)
 	return found;
 }
 
-/* 8.2: KVM's own accesses go there, and nothing checks that it agrees. */
+/* KVM's own accesses go there; nothing checks that it is the same memory. */
 static void userspace_addr_shows_the_range_that_is_bound(void **state)
 {
 	struct live *l = *state;

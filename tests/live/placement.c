@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* NUMA policies, and on which node pages really are. */
+/* NUMA policies, and the nodes where pages really are. */
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 #define MPOL_F_MEMS_ALLOWED 4
 
-/* The last node this process may use, and how many there are. */
+/* The last node that this process may use, and the number of nodes. */
 static unsigned int last_node(unsigned int *count)
 {
 	unsigned long mask[NODES / NODE_BITS] = { 0 };
@@ -187,7 +187,7 @@ static void note_run(void *arg, uint64_t offset, uint64_t len, int node)
 	r->n++;
 }
 
-/* The policy asked about need not exist: a node without memory will do. */
+/* The policy to verify need not exist: a node without memory suffices. */
 static void misplaced_runs_are_told_and_nothing_is_allocated(void **state)
 {
 	struct live *l = *state;
@@ -254,7 +254,7 @@ static void placement_of_what_the_host_can_not_see_is_unknown(void **state)
 	       GMEM_UNKNOWN);
 }
 
-/* A file without a VM was never probed: its own kind tells. */
+/* A file without a VM was never probed: its file system shows it. */
 static void a_file_without_a_vm_has_the_same_answers(void **state)
 {
 	struct live *l = *state;

@@ -9,8 +9,8 @@
 #define GET_DIRTY_LOG GMEM__IOW(0x42, 16)
 
 /*
- * A file of twice the RAM whose second half holds the program; in the first
- * one, which no guest should see, it prints something else.
+ * A file of twice the RAM whose second half holds the program.  The first half,
+ * which no guest should see, holds one that prints something else.
  */
 static void start(struct live *l, const char *text)
 {
@@ -28,7 +28,7 @@ static int bind(struct live *l, uint64_t flags)
 	return gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
 }
 
-/* What the guest stored in the file, by a mapping that nobody replaced. */
+/* What the guest stored in the file, read by a mapping of its own. */
 static uint32_t stored(struct live *l)
 {
 	uint32_t n;
@@ -76,8 +76,8 @@ static void a_guest_runs_on_after_unbind_and_bind(void **state)
 }
 
 /*
- * 8.2: the guest's memory is the file, but what KVM does itself, and with
- * software paging that is everything, it does in userspace_addr.
+ * The guest's memory is the file, but KVM's own accesses go to userspace_addr;
+ * with software paging KVM makes all accesses itself.
  */
 static void two_dimensional_paging_decides_what_a_guest_runs_from(void **state)
 {
@@ -116,7 +116,7 @@ static void a_guest_runs_over_two_slots_of_two_files(void **state)
 	assert_int_equal(stored(l), 0);
 }
 
-/* 8.3: what fd mode cannot have, and HVA mode is for */
+/* What HVA mode can do and fd mode cannot. */
 static void dirty_log_in_hva_mode_shows_what_the_guest_stored(void **state)
 {
 	struct live *l = *state;
@@ -171,7 +171,7 @@ static void a_readonly_slot_is_bound_in_hva_mode(void **state)
 	assert_int_equal(s.flags, GMEM_SLOT_READONLY);
 }
 
-/* 7: no notification; the guest's next access reads zeroes. */
+/* Nobody is notified; the guest's next access reads zeroes. */
 static void punching_under_a_guest_gives_it_zeroes(void **state)
 {
 	struct live *l = *state;
@@ -187,7 +187,7 @@ static void punching_under_a_guest_gives_it_zeroes(void **state)
 	assert_int_equal(stored(l), 0);
 }
 
-/* 8.3, 8.5: no memory is behind a dead slot. */
+/* A dead slot has no memory. */
 static void a_dead_slot_is_a_fault_exit(void **state)
 {
 	struct live *l = *state;
@@ -218,7 +218,6 @@ static void a_dead_slot_is_a_fault_exit(void **state)
 	t_code(guest_run(l), 4);
 }
 
-/* 8.7 */
 static void pre_fault_allocates_in_the_file(void **state)
 {
 	struct live *l = *state;

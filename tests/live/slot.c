@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Binding: each check of the kernel's, in its order, then what a slot does. */
+/* Binding: each check of the kernel, in its order, then what a slot does. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ static void start(struct live *l)
 	l->n_calls = 0;
 }
 
-/* The same bind is refused by the kernel with @raw and by the library. */
+/* The kernel refuses a bind with @raw, and the library refuses the same. */
 static void refused(struct live *l, uint32_t slot, uint64_t gpa,
 		    uint64_t offset, uint64_t len, int raw, int code,
 		    uint32_t reason)
@@ -29,7 +29,6 @@ static void refused(struct live *l, uint32_t slot, uint64_t gpa,
 		     code, reason);
 }
 
-/* 8.3 row 2 */
 static void bind_refuses_a_slot_id_beyond_the_limit(void **state)
 {
 	struct live *l = *state;
@@ -43,7 +42,6 @@ static void bind_refuses_a_slot_id_beyond_the_limit(void **state)
 	live_ok(l, gmem_unbind(l->g, limit - 1, NULL, &l->err));
 }
 
-/* 8.3 row 3 */
 static void bind_in_fd_mode_refuses_dirty_log_and_readonly(void **state)
 {
 	static const struct {
@@ -80,7 +78,6 @@ static void bind_in_fd_mode_refuses_dirty_log_and_readonly(void **state)
 	}
 }
 
-/* 8.3 row 4 */
 static void bind_refuses_what_is_not_page_aligned(void **state)
 {
 	struct live *l = *state;
@@ -93,7 +90,7 @@ static void bind_refuses_what_is_not_page_aligned(void **state)
 	refused(l, 0, 0, 0, 0, -EINVAL, -EINVAL, GMEM_REASON_ZERO_SIZE);
 }
 
-/* 8.3 row 4: looked at although the guest's memory is the file. */
+/* The kernel checks it although the guest's memory is the file. */
 static void a_userspace_addr_that_is_none_is_refused(void **state)
 {
 	struct live *l = *state;
@@ -117,7 +114,6 @@ static void a_userspace_addr_that_is_none_is_refused(void **state)
 	}
 }
 
-/* 8.3 row 5 */
 static void bind_refuses_an_offset_that_wraps(void **state)
 {
 	struct live *l = *state;
@@ -127,7 +123,7 @@ static void bind_refuses_an_offset_that_wraps(void **state)
 		GMEM_REASON_OFFSET_OVERFLOW);
 }
 
-/* 10: a kernel without the fix binds what no file can have. */
+/* A kernel without the fix binds a range that no file can have. */
 static void bind_refuses_an_offset_beyond_63_bits(void **state)
 {
 	struct live *l = *state;
@@ -146,7 +142,7 @@ static void bind_refuses_an_offset_beyond_63_bits(void **state)
 		     -EINVAL, GMEM_REASON_OFFSET_OVERFLOW);
 }
 
-/* 8.3 row 6: a range of a file is bound once, across address spaces too. */
+/* A range of a file is bound once, across address spaces too. */
 static void bind_knows_the_address_spaces(void **state)
 {
 	struct live *l = *state;
@@ -173,7 +169,6 @@ static void bind_knows_the_address_spaces(void **state)
 		     -EINVAL, GMEM_REASON_ADDRESS_SPACE);
 }
 
-/* 8.3 row 6 */
 static void bind_refuses_a_gpa_that_wraps(void **state)
 {
 	struct live *l = *state;
@@ -183,7 +178,7 @@ static void bind_refuses_a_gpa_that_wraps(void **state)
 		GMEM_REASON_GPA_OVERFLOW);
 }
 
-/* 8.3 row 6: 2^31 - 1 pages at most */
+/* A slot has at most 2^31 - 1 pages. */
 static void bind_refuses_a_slot_that_is_too_large(void **state)
 {
 	struct live *l = *state;
@@ -196,7 +191,6 @@ static void bind_refuses_a_slot_that_is_too_large(void **state)
 		GMEM_REASON_SLOT_TOO_LARGE);
 }
 
-/* 8.3 row 7 */
 static void unbind_refuses_a_slot_that_is_not_there(void **state)
 {
 	struct live *l = *state;
@@ -207,13 +201,13 @@ static void unbind_refuses_a_slot_that_is_not_there(void **state)
 		     GMEM_REASON_NOT_BOUND);
 }
 
-/* 8.3 row 8: slots with a guest_memfd never change. */
+/* Slots with a guest_memfd never change. */
 static void bind_refuses_a_slot_that_exists(void **state)
 {
 	struct live *l = *state;
 
 	start(l);
-	/* the very same, moved, and resized */
+	/* the same again, moved, and resized */
 	refused(l, 1, 16 * l->page, 4 * l->page, 4 * l->page, -EINVAL, -EEXIST,
 		GMEM_REASON_SLOT_IN_USE);
 	refused(l, 1, 32 * l->page, 4 * l->page, 4 * l->page, -EINVAL, -EEXIST,
@@ -222,7 +216,6 @@ static void bind_refuses_a_slot_that_exists(void **state)
 		GMEM_REASON_SLOT_IN_USE);
 }
 
-/* 8.3 row 9 */
 static void bind_refuses_a_gpa_that_a_slot_has(void **state)
 {
 	struct live *l = *state;
@@ -230,14 +223,13 @@ static void bind_refuses_a_gpa_that_a_slot_has(void **state)
 	start(l);
 	refused(l, 0, 19 * l->page, 8 * l->page, 4 * l->page, -EEXIST, -EEXIST,
 		GMEM_REASON_GPA_OVERLAP);
-	/* wins over the file's range */
+	/* comes before the check of the file's range */
 	refused(l, 0, 19 * l->page, 4 * l->page, 4 * l->page, -EEXIST, -EEXIST,
 		GMEM_REASON_GPA_OVERLAP);
 	live_ok(l, gmem_bind(l->g, 0, 20 * l->page, 8 * l->page, 4 * l->page,
 			     NULL, &l->err));
 }
 
-/* 8.3 row 11 */
 static void bind_refuses_a_range_outside_the_file(void **state)
 {
 	struct live *l = *state;
@@ -249,7 +241,7 @@ static void bind_refuses_a_range_outside_the_file(void **state)
 		-EINVAL, GMEM_REASON_OUTSIDE_FILE);
 }
 
-/* 8.3 row 11: what only the raw call can pass */
+/* Only the raw call can pass this. */
 static void the_kernel_binds_files_of_its_own_vm_only(void **state)
 {
 	struct live *l = *state;
@@ -307,7 +299,7 @@ static void bind_finds_out_that_a_file_is_another_vms(void **state)
 	assert_int_equal(l->err.sys_errno, EINVAL);
 }
 
-/* 8.3 row 12: EINVAL up to 7.1, EEXIST from 7.2 */
+/* EINVAL up to 7.1, EEXIST from 7.2. */
 static void bind_refuses_a_range_that_is_bound(void **state)
 {
 	struct live *l = *state;
@@ -322,7 +314,6 @@ static void bind_refuses_a_range_that_is_bound(void **state)
 	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 }
 
-/* 8.3 row 13 */
 static void bind_refuses_a_gpa_the_guest_can_not_have(void **state)
 {
 	struct live *l = *state;
@@ -350,7 +341,7 @@ static void bind_refuses_a_gpa_the_guest_can_not_have(void **state)
 	}
 }
 
-/* A slot the VMM made: refused by the kernel, then known beforehand. */
+/* A slot of the VMM: the kernel refuses; once it is noted, the library does. */
 static void bind_minds_slots_that_were_noted(void **state)
 {
 	struct live *l = *state;
@@ -374,7 +365,7 @@ static void bind_minds_slots_that_were_noted(void **state)
 	live_ok(l, gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err));
 }
 
-/* 8.3: closing the last reference leaves a slot that is only in the way. */
+/* Closing the last reference leaves a slot without memory. */
 static void bind_tells_that_a_noted_slot_is_dead(void **state)
 {
 	struct live *l = *state;

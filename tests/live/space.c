@@ -149,7 +149,7 @@ static void space_beyond_the_file_is_refused(void **state)
 
 	live_refused(l, gmem_populate(g, SIZE, MiB, NULL, &l->err), -EINVAL,
 		     GMEM_REASON_OUTSIDE_FILE);
-	/* the kernel punches beyond the end in silence */
+	/* the kernel silently punches beyond the end */
 	live_refused(l, gmem_discard(g, SIZE, MiB, NULL, &l->err), -EINVAL,
 		     GMEM_REASON_OUTSIDE_FILE);
 	live_refused(l, gmem_discard(g, 1, MiB, NULL, &l->err), -EINVAL,
@@ -191,7 +191,7 @@ static void residency_of_a_huge_hole_takes_few_calls(void **state)
 	assert_true(l->n_calls - before < 64);
 }
 
-/* A pipe whose other end a thread fills in odd pieces. */
+/* A pipe that a thread fills in odd pieces. */
 struct source {
 	int fd[2];
 	uint64_t len;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Which system calls the library makes, told by the trace and by seccomp. */
+/* Which system calls the library makes, by the trace and by seccomp. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -146,7 +146,7 @@ static void use_getters(void *arg, const struct gmem_trace *event)
 	re->failures += gmem_vm_features(re->vm, 0, NULL, NULL) < 0;
 	re->failures += gmem_get_attributes(re->g, 0, gmem_page_size(re->g),
 					    &attributes, NULL, NULL) != 0;
-	/* it is being bound or unbound: not yet there, or no more */
+	/* it is being bound or unbound: not there yet, or no longer */
 	re->failures += gmem_slot_get(re->vm, 0, 0, &s, NULL) != -EINVAL;
 }
 
@@ -202,7 +202,7 @@ static const struct {
 	{ "cachestat", 451 },
 };
 
-/* -1 for what none of the calls below needs. */
+/* -1 for a call that none of the calls below needs. */
 static int number_of(const char *name)
 {
 	for (size_t i = 0; i < T_ARRAY_SIZE(numbers); i++)
@@ -219,11 +219,11 @@ static int number_of(const char *name)
 #define ALLOW_IF(value) \
 	SKIP_UNLESS(value, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-/* Allows what gmem_syscall_info() lists, and leaving; kills for the rest. */
+/* Allows what gmem_syscall_info() lists, and to exit; kills for the rest. */
 static void make_filter(struct sock_filter *f, size_t room, size_t *n)
 {
 	struct gmem_syscall s = { .sz = sizeof(s) };
-	/* the address sanitizer asks for its stack on the way out */
+	/* the address sanitizer needs this to exit */
 	const struct sock_filter leave[] = {
 		LOAD(nr),
 		ALLOW_IF(SYS_exit_group),
@@ -325,7 +325,7 @@ static void calls_stay_within_the_list_for_filters(void **state)
 	assert_true(pid >= 0);
 	if (!pid) {
 		*done = !use_everything_filtered(l);
-		/* not on the list: the filter does filter */
+		/* not on the list: shows that the filter works */
 		syscall(SYS_getppid);
 		_exit(0);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the kernel accepts in silence or does not do although it says so: each
- * shown without the library, then what the library makes of it.
+ * What the kernel silently accepts, or does not do although it reports success:
+ * first without the library, then what the library does about it.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -35,7 +35,6 @@ static int64_t resident(struct live *l, int fd)
 	return raw_resident(fd, 0, PAGES * l->page);
 }
 
-/* 2.3, 10 */
 static void garbage_in_reserved_fields_is_accepted(void **state)
 {
 	struct live *l = *state;
@@ -59,7 +58,7 @@ static void garbage_in_reserved_fields_is_accepted(void **state)
 	t_code(raw_delete(vm, 0), 0);
 }
 
-/* 3: the errno of an unknown ioctl is the architecture's. */
+/* The errno of an unknown ioctl depends on the architecture. */
 static void unknown_ioctls_are_refused_as_documented(void **state)
 {
 	struct live *l = *state;
@@ -67,12 +66,12 @@ static void unknown_ioctls_are_refused_as_documented(void **state)
 
 	t_code(raw_ioctl(fd, GMEM__IO(0xfe), NULL), -ENOTTY);
 #ifndef __aarch64__
-	/* not on arm64: a protected-mode host warns of it in its log */
+	/* not on arm64, where a protected-mode host logs a warning */
 	t_code(raw_ioctl(gmem_vm_fd(l->vm), GMEM__IO(0xfe), NULL), -ENOTTY);
 #endif
 }
 
-/* 8.2, 10: without MMAP a default VM never looks into the file. */
+/* Without MMAP a default VM never uses the file. */
 static void a_file_no_guest_uses_can_be_bound(void **state)
 {
 	struct live *l = *state;
@@ -107,7 +106,7 @@ static void a_file_no_guest_uses_can_be_bound(void **state)
 #endif
 }
 
-/* 8.2: the file and userspace_addr need not have anything in common. */
+/* The file and userspace_addr need not have anything in common. */
 static void userspace_addr_is_not_compared_with_the_file(void **state)
 {
 	struct live *l = *state;
@@ -120,7 +119,7 @@ static void userspace_addr_is_not_compared_with_the_file(void **state)
 	t_code(raw_delete(vm, 0), 0);
 }
 
-/* 8.3, 10: the slot holds no reference to its file. */
+/* The slot holds no reference to its file. */
 static void closing_a_file_under_a_slot_leaves_a_dead_slot(void **state)
 {
 	struct live *l = *state;
@@ -144,7 +143,7 @@ static void closing_a_file_under_a_slot_leaves_a_dead_slot(void **state)
 		     GMEM_REASON_STILL_BOUND);
 }
 
-/* 8.3: checks of a delete */
+/* What the kernel checks when a slot is deleted. */
 static void a_delete_ignores_the_file_but_not_the_flags(void **state)
 {
 	struct live *l = *state;
@@ -163,7 +162,7 @@ static void a_delete_ignores_the_file_but_not_the_flags(void **state)
 	t_code(raw_ioctl(vm, GMEM__KVM_SET_USER_MEMORY_REGION2, &r), 0);
 }
 
-/* 4, 10: nor is the VM freed. */
+/* Closing the VM's descriptor does not free the VM either. */
 static void closing_the_vm_frees_nothing_while_a_file_lives(void **state)
 {
 	struct live *l = *state;
@@ -182,7 +181,6 @@ static void closing_the_vm_frees_nothing_while_a_file_lives(void **state)
 		assert_int_equal(resident(l, fd), 2);
 }
 
-/* 5 */
 static void the_size_never_changes(void **state)
 {
 	struct live *l = *state;
@@ -201,7 +199,7 @@ static void the_size_never_changes(void **state)
 	assert_int_equal(st.st_nlink, 1);
 }
 
-/* 5: gmem_read(3) and gmem_write(3) go through a mapping. */
+/* read(2) and write(2) fail; gmem_read(3) and gmem_write(3) use a mapping. */
 static void the_fd_can_not_be_read_or_written(void **state)
 {
 	struct live *l = *state;
@@ -233,7 +231,7 @@ static void the_fd_can_not_be_sealed_synced_or_opened_again(void **state)
 	assert_int_equal(errno, ENXIO);
 }
 
-/* 5: flags, VM and bindings are nowhere; the link text depends. */
+/* Nothing shows flags, VM and bindings; the link text differs by kernel. */
 static void proc_tells_neither_flags_nor_bindings(void **state)
 {
 	struct live *l = *state;
@@ -264,7 +262,6 @@ static void proc_tells_neither_flags_nor_bindings(void **state)
 	fclose(f);
 }
 
-/* 7 */
 static void fallocate_knows_two_modes(void **state)
 {
 	struct live *l = *state;
@@ -286,7 +283,6 @@ static void fallocate_knows_two_modes(void **state)
 		assert_int_equal(resident(l, fd), 1);
 }
 
-/* 10 */
 static void punching_beyond_the_end_says_it_worked(void **state)
 {
 	struct live *l = *state;
@@ -302,7 +298,7 @@ static void punching_beyond_the_end_says_it_worked(void **state)
 		assert_int_equal(resident(l, fd), 0);
 }
 
-/* 5, 6, 10: st_blocks is 0 and mincore(2) knows touched pages only. */
+/* st_blocks is 0, and mincore(2) reports only touched pages. */
 static void only_cachestat_counts_pages(void **state)
 {
 	struct live *l = *state;
@@ -322,12 +318,12 @@ static void only_cachestat_counts_pages(void **state)
 	assert_int_equal(mincore(p, PAGES * l->page, in), 0);
 	for (int i = 0; i < PAGES; i++)
 		assert_int_equal(in[i] & 1, 0);
-	/* a read allocates too: there is no page of zeroes */
+	/* a read allocates too: there is no shared zero page */
 	assert_int_equal(p[5 * l->page], 0);
 	assert_int_equal(resident(l, fd), 5);
 }
 
-/* 6, 10: advice that is taken and not followed */
+/* Advice that is accepted and not followed. */
 static void madvise_says_it_worked_and_frees_nothing(void **state)
 {
 	static const int advice[] = { MADV_DONTNEED, MADV_MERGEABLE, MADV_COLD,
@@ -354,7 +350,6 @@ static void madvise_says_it_worked_and_frees_nothing(void **state)
 	assert_int_equal(p[l->page], 0x5a);
 }
 
-/* 6 */
 static void mmap_takes_only_plain_shared_mappings(void **state)
 {
 	struct live *l = *state;
@@ -382,7 +377,7 @@ static void mmap_takes_only_plain_shared_mappings(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* 6: a signal for who touches, EFAULT for who asks the kernel to */
+/* A touch raises a signal; a system call that touches gives EFAULT. */
 static void private_memory_is_efault_in_a_system_call(void **state)
 {
 	struct live *l = *state;
@@ -412,7 +407,7 @@ static void on_alarm(int sig)
 	alarms++;
 }
 
-/* 7, 10: SA_RESTART or not, and what was allocated stays. */
+/* Interrupted even with SA_RESTART; what was allocated stays. */
 static void a_signal_ends_fallocate_early(void **state)
 {
 	struct live *l = *state;
@@ -431,7 +426,7 @@ static void a_signal_ends_fallocate_early(void **state)
 		if (errno != EINTR)
 			break;
 		early++;
-		/* the last word is without signals */
+		/* the last attempt is without signals */
 		if (early == 3)
 			setitimer(ITIMER_REAL, &off, NULL);
 	}
@@ -443,7 +438,7 @@ static void a_signal_ends_fallocate_early(void **state)
 		assert_int_equal(raw_resident(fd, 0, size), size / l->page);
 }
 
-/* 6.1: from 6.19 a policy is the file's and stays, before that nobody's. */
+/* From 6.19 on the file keeps a policy; before, nothing obeys it. */
 static void a_policy_stays_with_the_file_or_is_ignored(void **state)
 {
 	struct live *l = *state;

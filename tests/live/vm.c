@@ -77,7 +77,7 @@ static void open_refuses_a_device_that_is_not_kvm(void **state)
 	assert_int_equal(live_fds(), l->fds_before);
 }
 
-/* 8.1: EINVAL of KVM_CREATE_VM. */
+/* KVM_CREATE_VM gives EINVAL. */
 static void open_refuses_a_vm_type_the_host_lacks(void **state)
 {
 	struct live *l = *state;
@@ -116,7 +116,7 @@ static void open_takes_ipa_bits_on_arm64_only(void **state)
 		  GMEM_REASON_IPA_BITS, l->err);
 }
 
-/* 3: the VM fd's answer counts, and only a positive one is a yes. */
+/* The VM fd's answer counts, and only a positive one is a yes. */
 static void features_are_what_the_vm_fd_answers(void **state)
 {
 	static const struct {
@@ -133,7 +133,7 @@ static void features_are_what_the_vm_fd_answers(void **state)
 		{ GMEM_FEATURE_VM_ATTRIBUTES, GMEM__CAP_MEMORY_ATTRIBUTES,
 		  GMEM__ATTRIBUTE_PRIVATE },
 #ifdef __aarch64__
-		/* produced, not advertised */
+		/* the exits come, but are not advertised */
 		{ GMEM_FEATURE_MEMORY_FAULT_EXIT, GMEM__CAP_GUEST_MEMFD, ~0 },
 #else
 		{ GMEM_FEATURE_MEMORY_FAULT_EXIT, GMEM__CAP_MEMORY_FAULT_INFO,
@@ -160,7 +160,7 @@ static void features_are_what_the_vm_fd_answers(void **state)
 	}
 }
 
-/* 3: a flag's bit is set where create accepts the flag alone. */
+/* A flag's bit is set where create accepts the flag alone. */
 static void flag_features_are_what_create_accepts(void **state)
 {
 	static const struct {
@@ -199,7 +199,7 @@ static void vm_type_features_are_what_the_kernel_makes(void **state)
 				 host_has(types[t]) ? GMEM_YES : GMEM_NO);
 }
 
-/* 9: a flag above INIT_SHARED could mean anything, none means no. */
+/* A flag above INIT_SHARED can mean anything: unknown.  None means no. */
 static void hugetlb_features_are_never_yes_unasked(void **state)
 {
 	struct live *l = *state;
@@ -213,7 +213,7 @@ static void hugetlb_features_are_never_yes_unasked(void **state)
 				 mask <= 3 ? GMEM_NO : GMEM_UNKNOWN);
 }
 
-/* 11: ENOTTY of KVM_SET_MEMORY_ATTRIBUTES2 says that it is not there. */
+/* ENOTTY of KVM_SET_MEMORY_ATTRIBUTES2 means that the kernel lacks it. */
 static void file_attributes_feature_is_tried_on_a_file(void **state)
 {
 	struct live *l = *state;
@@ -232,7 +232,7 @@ static void file_attributes_feature_is_tried_on_a_file(void **state)
 		t_code(r, -EINVAL);
 }
 
-/* 6.1: 6.18 echoes a policy on its own mapping and obeys it nowhere. */
+/* 6.18 echoes a policy on its own mapping and obeys it nowhere. */
 static void mempolicy_feature_is_what_a_second_mapping_shows(void **state)
 {
 	struct live *l = *state;
@@ -335,7 +335,7 @@ static void count_questions(void *arg, const struct gmem_trace *event)
 	*(unsigned int *)arg += !strncmp(event->call, "KVM_", 4);
 }
 
-/* A virtual CPU in the guest would answer when it comes out, if it does. */
+/* A vCPU that runs its guest answers only when it exits, perhaps never. */
 static void adopt_refuses_odd_descriptors_and_asks_no_vcpu(void **state)
 {
 	struct live *l = *state;
@@ -458,7 +458,7 @@ static void close_in_order_leaves_no_fd_and_no_mapping(void **state)
 	assert_int_equal(live_guest_maps(), 0);
 }
 
-/* 10, 6.8-6.17: a default VM creates files that it cannot bind. */
+/* 6.8 to 6.17: a default VM creates files that it cannot bind. */
 static void create_is_refused_where_the_vm_can_not_bind(void **state)
 {
 	struct live *l = *state;

@@ -81,6 +81,30 @@ def manual_has_no_other_option():
                 yield f"{path.name} documents --{name}, which it does not take"
 
 
+def manual_has_every_value_of_an_option():
+    main = meta.text("man/gmemctl.1")
+    for words, command in commands():
+        lines = re.findall(r"^\.(?:It|Cm|Op|Oo)\b.*$", main + page(
+            words).read_text(encoding="utf-8"), re.M)
+        for option in command["options"]:
+            for value in option["values"] or []:
+                if option["name"] != "--model" and not any(
+                        value in line.split() for line in lines):
+                    yield (f"{page(words).name} has no {option['name']} "
+                           f"{value}")
+
+
+def words_of_the_batch_are_names():
+    text = meta.text("lib/name.c")
+    for _, command in commands():
+        for word in command["words"]:
+            for flag in re.findall(r"\[([a-z-]+)\]", word["arguments"]):
+                if (f'"{flag}"' not in text and
+                        f"; {flag}: short for" not in f"; {word['summary']}"
+                        and flag != "nodes"):
+                    yield f"{word['name']} takes {flag}, which is no name"
+
+
 def manual_has_every_command():
     main = meta.text("man/gmemctl.1")
     for words, command in commands():
@@ -118,6 +142,7 @@ def completion_knows_the_values_of_options():
 
 
 meta.run(help_shows_the_table, manual_has_every_option,
-         manual_has_no_other_option, manual_has_every_command,
+         manual_has_no_other_option, manual_has_every_value_of_an_option,
+         words_of_the_batch_are_names, manual_has_every_command,
          completion_knows_commands_and_options,
          completion_knows_the_values_of_options)

@@ -61,13 +61,43 @@ def every_feature_is_in_gmem_features_7():
                        "lib/feature.c", set(want.items()))
 
 
+def gmem_h_says_since_when_there_are_vm_types():
+    since = {constant.replace("_FEATURE", ""): first for constant, (_, first)
+             in table().items() if constant.startswith("GMEM_FEATURE_VM_")}
+    said = re.findall(r"^\t(GMEM_VM_\w+) = \d+,\s*/\* x86-64, ([\d.]+) \*/",
+                      meta.text("include/gmem.h"), re.M)
+    if not said:
+        yield "gmem.h says of no VM type since when it is there?"
+    for constant, first in said:
+        if since.get(constant) != first:
+            yield f"gmem.h says {first} of {constant}, not {since[constant]}"
+
+
 def gmem_features_7_names_no_other_constant():
     named = re.findall(FEATURE, meta.text("man/gmem_features.7"))
     return (f"gmem.h has no {name}" for name in sorted(
         set(named) - set(header())))
 
 
+def every_feature_has_a_test_of_its_own():
+    tests = "".join(meta.text(path) for path in meta.files("tests/unit/*.c"))
+    tests = re.sub(r"/\*.*?\*/", "", tests, flags=re.S)
+    return (f"no unit test names {constant}" for constant in header()
+            if not re.search(rf"\b{constant}\b", tests))
+
+
+def the_huge_page_sizes_are_those_of_the_remedy():
+    sizes = [name.removeprefix("hugetlb-").upper() for name, _ in
+             table().values() if name.startswith("hugetlb-")]
+    said = re.search(r'"hugetlb-size", -EINVAL,\s*"pass 0 or one of (.*?)",',
+                     re.sub(r'"\s*"', "", meta.text("lib/reason.c")), re.S)[1]
+    return meta.differ("lib/reason.c", said.split(), "lib/feature.c", sizes)
+
+
 meta.run(every_feature_is_in_the_table, numbers_have_no_gaps,
          names_follow_from_the_constants,
          every_feature_is_in_gmem_features_7,
-         gmem_features_7_names_no_other_constant)
+         gmem_h_says_since_when_there_are_vm_types,
+         gmem_features_7_names_no_other_constant,
+         every_feature_has_a_test_of_its_own,
+         the_huge_page_sizes_are_those_of_the_remedy)

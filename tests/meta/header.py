@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Each public header compiles alone, in every language it promises."""
+"""Each public header compiles alone, in every language it promises, and the
+formatter breaks none of its macros, numbers and comments over lines."""
+import re
+
 import meta
 
 LANGUAGES = [(meta.CC, "c", "c11"), (meta.CC, "c", "c17"),
@@ -30,5 +33,14 @@ def structs_hold_no_holes():
     return compile_alone('#pragma GCC diagnostic error "-Wpadded"\n')
 
 
+def nothing_is_broken_over_lines():
+    """A macro, an enumerator, and a comment beside code end on their line."""
+    broken = re.compile(r"^#define.*\\$|^\s*\w+ =$|^\s*[^\s/*].*/\*(?!.*\*/)")
+    for path in meta.files("include/*.h"):
+        for number, line in enumerate(meta.text(path).split("\n"), 1):
+            if broken.search(line):
+                yield f"{path}:{number}: {line.strip()}"
+
+
 meta.run(headers_compile_alone, headers_may_be_included_twice,
-         structs_hold_no_holes)
+         structs_hold_no_holes, nothing_is_broken_over_lines)

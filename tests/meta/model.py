@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The model's profiles: table = manual, and what each was held against."""
+"""The model's profiles: table = manual, and what each was verified against."""
 import re
 
 import meta
 
 
 def table():
-    """{profile: the kernels it was held against, or None} of the model."""
+    """{profile: the kernels it was verified against, or None} of the model."""
     rows = re.search(r"profiles\[\] = \{(.*?)^\};",
                      meta.text("model/profile.c"), re.S | re.M)[1]
     found = {}
@@ -26,7 +26,7 @@ def entries():
     found = {}
     for name, text in re.findall(r"^\.It Cm (\S+)$(.*?)(?=^\.It|\Z)", items,
                                  re.S | re.M):
-        held = re.search(r"^Held against (.*?)\.$", text, re.S | re.M)
+        held = re.search(r"^Verified against (.*?)\.$", text, re.S | re.M)
         found[name] = held and " ".join(held[1].split())
     return found
 
@@ -35,20 +35,35 @@ def every_profile_is_in_gmem_model_7():
     return meta.differ("gmem_model.7", entries(), "model/profile.c", table())
 
 
-def what_was_held_against_what_is_in_gmem_model_7():
+def verified_kernels_are_those_of_gmem_model_7():
     for name, verified in table().items():
         said = entries().get(name)
         if said != verified:
-            yield (f"{name} was held against {verified}, and gmem_model.7 "
+            yield (f"{name} was verified against {verified}, and gmem_model.7 "
                    f"says {said}")
 
 
 def nothing_that_was_never_released_is_verified():
     for name, verified in table().items():
         if verified and not re.fullmatch(r"\d+\.\d+", name):
-            yield f"{name}: there is no such kernel to hold it against"
+            yield f"{name}: there is no such kernel to verify it against"
+
+
+def every_profile_is_run_by_conform():
+    run = re.search(r"foreach\(profile ([^)]*)\)\n  conform_test\(\$",
+                    meta.text("tests/conform/CMakeLists.txt"))[1].split()
+    return meta.differ("tests/conform/CMakeLists.txt", run,
+                       "model/profile.c", table())
+
+
+def the_newest_release_is_in_the_table():
+    newest = re.search(r'define GMEM_MODEL_NEWEST "([^"]+)"',
+                       meta.text("include/gmem_model.h"))[1]
+    if newest not in table():
+        yield f"GMEM_MODEL_NEWEST is {newest}, which is no profile"
 
 
 meta.run(every_profile_is_in_gmem_model_7,
-         what_was_held_against_what_is_in_gmem_model_7,
-         nothing_that_was_never_released_is_verified)
+         verified_kernels_are_those_of_gmem_model_7,
+         nothing_that_was_never_released_is_verified,
+         every_profile_is_run_by_conform, the_newest_release_is_in_the_table)

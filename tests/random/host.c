@@ -9,8 +9,6 @@
 
 #include "host.h"
 
-#define NEWEST 703 /* the model knows nothing of later ones */
-
 #define WALK_MAX (1ULL << 30) /* bytes; as much as the library asks for */
 
 #define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
@@ -18,27 +16,37 @@
 #define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
 #define ARM64_BITS 40 /* of the usual VM */
 
-/* The newest one that is not newer than the kernel. */
+/* A release, with the one way to make files that it has. */
+static bool released(const struct gmem_model_profile *p)
+{
+	return p->hugetlb_encoding == GMEM_HUGETLB_MERGED &&
+	       !(p->flags & GMEM_MODEL_PROFILE_IN_PLACE);
+}
+
+/*
+ * The newest one that is not newer than the kernel; none for a kernel that is
+ * newer than all of them, of which the model knows nothing.
+ */
 static const char *find_profile(const char *release)
 {
-	static const struct {
-		unsigned long version;
-		const char *name;
-	} known[] = { { 612, "6.12" },
-		      { 618, "6.18" },
-		      { 619, "6.19" },
-		      { 702, "7.2" },
-		      { 703, "7.3" } };
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	unsigned long version, best = 0, newest = 0;
 	const char *name = NULL;
-	unsigned long version;
 	char *dot;
 
 	version = 100 * strtoul(release, &dot, 10);
 	version += *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (known[i].version <= version)
-			name = known[i].name;
-	return version > NEWEST ? NULL : name;
+	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++) {
+		if (!released(&p))
+			continue;
+		if (p.version > newest)
+			newest = p.version;
+		if (p.version <= version && p.version > best) {
+			best = p.version;
+			name = p.name;
+		}
+	}
+	return version > newest ? NULL : name;
 }
 
 static int create_vm(int device, unsigned long type)
@@ -125,8 +133,8 @@ static int learn_machine(struct host *h, const char **why)
 }
 
 /*
- * Where a page comes to lie without a policy is where its thread runs: on the
- * first node, in the model.
+ * Without a policy a page lies on the node where its thread runs: in the model,
+ * on the first node.
  */
 static int stay_on_node_0(void)
 {
@@ -163,8 +171,8 @@ static int learn_nodes(struct host *h, const char **why)
 }
 
 /*
- * With two-dimensional paging the limit is the CPU's.  If it is not that of
- * the model's, only addresses that are beyond both are.
+ * With two-dimensional paging the limit is the CPU's.  If the model's differs,
+ * only addresses beyond both are out of range.
  */
 static void learn_limit(struct host *h)
 {

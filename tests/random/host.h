@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel that runs here, as far as the model of it has to be told. */
+/* The kernel that runs here, as far as its model has to know it. */
 #ifndef GMEM_TESTS_RANDOM_HOST_H
 #define GMEM_TESTS_RANDOM_HOST_H
 

@@ -3,8 +3,8 @@
  * random [SEQUENCES [FIRST-SEED]]
  *
  * The same random calls on the real kernel and on the model of it, one after
- * the other; results, memory, contents and policies must agree.  A sequence
- * is its seed: a failing one is cut down to the calls that are needed and
+ * the other; results, memory, contents and policies must agree.  A seed makes
+ * a sequence: a failing one is reduced to the calls that are needed and
  * printed.  77 if there is no usable /dev/kvm, or no profile for this kernel.
  */
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define LENGTH_SPREAD 48 /* mean 40 with what is skipped */
 #define LENGTH_MAX (LENGTH_MIN + LENGTH_SPREAD)
 
-/* So many seeds in a row have the same VM type: VMs take time to make. */
+/* This many seeds in a row have the same VM type: VMs take time to make. */
 #define SEEDS_OF_A_TYPE 25
 
 struct pair {
@@ -127,7 +127,7 @@ static int compare(struct pair *p, const struct op *ops, unsigned int n,
 								   : (int)n;
 }
 
-/* The same in a world that nothing has touched. */
+/* The same on two new kernels. */
 static int compare_afresh(struct pair *p, const struct op *ops, unsigned int n,
 			  bool print)
 {
@@ -140,7 +140,7 @@ static int compare_afresh(struct pair *p, const struct op *ops, unsigned int n,
 	return at;
 }
 
-/* Leaves out each call without which the difference stays. */
+/* Removes each call that the difference does not need. */
 static unsigned int shrink(struct pair *p, struct op *ops, unsigned int n)
 {
 	struct op fewer[LENGTH_MAX];
@@ -171,7 +171,7 @@ static void explain(struct pair *p, uint64_t seed, struct op *ops,
 	(void)compare_afresh(p, ops, n, true);
 }
 
-/* Told, not judged: how many succeed depends on the kernel and on the seeds. */
+/* Printed, not asserted: how many succeed depends on the kernel and seeds. */
 static void histogram(const struct tally *t)
 {
 	uint64_t calls = 0, good = 0;
@@ -219,7 +219,7 @@ static bool run(const struct host *h, uint64_t n, uint64_t seed,
 		at = compare(&p, ops, len, t, false);
 		t->sequences++;
 		good = at < 0;
-		/* What a sequence could not undo goes with the VMs. */
+		/* What a sequence could not undo is freed with the VMs. */
 		open = side_reset(&p.model) && good;
 		open = side_reset(&p.real) && open;
 		if (!open)

@@ -77,8 +77,8 @@ static void op_extension(struct side *s, const uint8_t *a, struct result *r)
 }
 
 /*
- * For @len bytes, no more than the mapping has: what is behind it depends on
- * the process, and arm64 refuses what may be there, the vDSO's data.
+ * For @len bytes, no more than the mapping has: what follows it depends on the
+ * process, and arm64 refuses the vDSO's data, which may be there.
  */
 static uint64_t address(struct side *s, uint8_t b, uint64_t len)
 {
@@ -152,9 +152,9 @@ static void op_delete(struct side *s, const uint8_t *a, struct result *r)
 }
 
 /*
- * The kernel takes attributes for a range of any length and stores them page
- * by page, which no signal ends: 2^52 pages take the machine down.  A range
- * that wraps is refused before that.
+ * The kernel accepts attributes for a range of any length and stores them page
+ * by page, which no signal ends: 2^52 pages hang the machine.  It refuses a
+ * range that wraps before that.
  */
 static bool walks_too_far(const struct side *s, uint64_t start, uint64_t len)
 {
@@ -411,7 +411,7 @@ static void op_mbind(struct side *s, const uint8_t *a, struct result *r)
 	if (!p)
 		return;
 	if (s->spread)
-		flags &= ~1U; /* strict: looks where pages are */
+		flags &= ~1U; /* strict: checks where pages are */
 	if (s->limits.move_all)
 		flags &= ~MOVE_ALL;
 	r->ret = s->sys->mbind(s->priv, p + (a[7] % 32 == 31), n,

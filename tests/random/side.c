@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One kernel with what a sequence has made there. */
+/* One kernel with everything that a sequence has made there. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -301,7 +301,7 @@ static void drop_slots(struct side *s)
 	}
 }
 
-/* Most are bound nowhere: gmem_close() notices what is left. */
+/* Most are not bound: gmem_close() notices what is left. */
 static void unbind_all(struct gmem *g)
 {
 	static const uint32_t slots[] = { LIB_SLOT, LIB_SLOT + 1, LIB_SLOT + 2,
@@ -344,8 +344,8 @@ bool side_reset(struct side *s)
 }
 
 /*
- * A slot of the library's that was deleted by a raw call cannot be deleted
- * again, and what might be reached through it stays mapped: by design.
+ * A slot of the library that a raw call deleted cannot be deleted again, so the
+ * memory behind it stays mapped: by design.
  */
 void side_close(struct side *s)
 {

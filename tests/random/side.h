@@ -47,15 +47,15 @@ struct side_map {
 };
 
 /*
- * Where no call may go: where the model cannot follow the kernel, or the
- * machine would not come back.
+ * Calls that are left out: the model cannot do them, or the machine would
+ * hang.
  */
 struct limits {
 	uint64_t walk;	       /* attributes of more bytes at once; 0 = none */
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
 	bool residency;	       /* without cachestat(2) */
-	bool move_all;	       /* MOVE_ALL takes a right; the model asks none */
+	bool move_all;	       /* MOVE_ALL needs a right, not in the model */
 	bool spread;	       /* the node of an interleaved page */
 };
 
@@ -95,17 +95,17 @@ unsigned int op_kind(uint64_t random);
 int side_open(struct side *s, const char *profile,
 	      const struct gmem_model_opts *o, const char **why);
 void side_run(struct side *s, const struct op *op, struct result *r);
-/* A number for all that can be seen of the state without changing it. */
+/* A hash of all of the state that can be seen without changing it. */
 uint64_t side_digest(struct side *s);
 /* The same with contents, which allocates. */
 uint64_t side_contents(struct side *s);
-/* As after side_open(): false if it has to be opened afresh. */
+/* Resets it as after side_open(); false if it has to be opened again. */
 bool side_reset(struct side *s);
 void side_close(struct side *s);
 
 /*
- * For the operations: values and handles by byte.  Lengths are small or such
- * that no slot, file or mapping has them.
+ * For the operations: values and handles by byte.  Lengths are small, or larger
+ * than any slot, file or mapping.
  */
 uint64_t pick_len(const struct side *s, uint8_t b);
 uint64_t pick_offset(const struct side *s, uint8_t b);

@@ -52,6 +52,10 @@ static void a_copy_stays_inside_the_file(void **state)
 	assert_int_equal(err.limit, 64 * KiB);
 	t_refused(gmem_write(g, UINT64_MAX - 3, b, 8, &err), -EINVAL,
 		  GMEM_REASON_OFFSET_OVERFLOW, err);
+	t_refused(gmem_write(g, INT64_MAX, b, 1, &err), -EINVAL,
+		  GMEM_REASON_OFFSET_OVERFLOW, err);
+	t_refused(gmem_write(g, INT64_MAX, b, 0, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(gmem_read(g, 0, NULL, 8, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(u->n_calls, 0);

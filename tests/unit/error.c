@@ -157,12 +157,6 @@ static void the_message_names_the_call_and_the_errno(void **state)
 	(void)gmem__fail_call(&err, -EMFILE, "KVM_CREATE_VM");
 	assert_non_null(strstr(err.msg, "KVM_CREATE_VM"));
 	assert_non_null(strstr(err.msg, "EMFILE"));
-	for (int i = 1; i < 134; i++) {
-		const char *name = gmem__errno_name(-i);
-
-		if (name[0] == 'E')
-			assert_string_equal(name, strerrorname_np(i));
-	}
 	assert_string_equal(gmem__errno_name(-EINVAL), "EINVAL");
 	assert_int_not_equal(gmem__errno_name(-4095)[0], 'E');
 }

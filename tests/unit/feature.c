@@ -4,6 +4,18 @@
 
 #define N_FEATURES 29
 
+static const struct {
+	uint32_t feature;
+	unsigned int shift; /* 1 << this: the page size */
+} huge[] = {
+	{ GMEM_FEATURE_HUGETLB_64K, 16 },  { GMEM_FEATURE_HUGETLB_512K, 19 },
+	{ GMEM_FEATURE_HUGETLB_1M, 20 },   { GMEM_FEATURE_HUGETLB_2M, 21 },
+	{ GMEM_FEATURE_HUGETLB_8M, 23 },   { GMEM_FEATURE_HUGETLB_16M, 24 },
+	{ GMEM_FEATURE_HUGETLB_32M, 25 },  { GMEM_FEATURE_HUGETLB_256M, 28 },
+	{ GMEM_FEATURE_HUGETLB_512M, 29 }, { GMEM_FEATURE_HUGETLB_1G, 30 },
+	{ GMEM_FEATURE_HUGETLB_2G, 31 },   { GMEM_FEATURE_HUGETLB_16G, 34 },
+};
+
 static uint32_t says(const struct unit *u, uint32_t feature)
 {
 	return (uint32_t)gmem_vm_features(u->vm, feature, NULL, NULL);
@@ -243,13 +255,20 @@ static void arm64_says_minus_one_to_what_it_does_not_know(void **state)
 
 static void vm_types_are_the_bits_of_capability_235(void **state)
 {
+	static const uint32_t types[] = {
+		GMEM_FEATURE_VM_DEFAULT, GMEM_FEATURE_VM_SW_PROTECTED,
+		GMEM_FEATURE_VM_SEV,	 GMEM_FEATURE_VM_SEV_ES,
+		GMEM_FEATURE_VM_SNP,	 GMEM_FEATURE_VM_TDX,
+	};
 	struct unit *u = *state;
 
-	unit_cap(u, OBJECT_VM, 235, 0x2b);
-	reopen(u, GMEM_VM_DEFAULT);
-	for (uint32_t i = 0; i < 6; i++)
-		assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT + i),
-				 0x2b >> i & 1 ? GMEM_YES : GMEM_NO);
+	for (size_t bit = 0; bit < T_ARRAY_SIZE(types); bit++) {
+		unit_cap(u, OBJECT_VM, 235, 1 | 1 << bit);
+		reopen(u, GMEM_VM_DEFAULT);
+		for (size_t i = 0; i < T_ARRAY_SIZE(types); i++)
+			assert_int_equal(says(u, types[i]),
+					 !i || i == bit ? GMEM_YES : GMEM_NO);
+	}
 	unit_cap(u, OBJECT_VM, 235, 0); /* before 6.8 */
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT), GMEM_YES);
@@ -281,13 +300,13 @@ static void huge_pages_are_no_without_a_named_encoding(void **state)
 {
 	struct unit *u = *state;
 
-	for (uint32_t i = GMEM_FEATURE_HUGETLB_64K;
-	     i <= GMEM_FEATURE_HUGETLB_16G; i++)
-		assert_int_equal(says(u, i), GMEM_NO);
+	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
+		assert_int_equal(says(u, huge[i].feature), GMEM_NO);
 	/* a flag of a kernel yet to come */
 	unit_cap(u, OBJECT_VM, 244, 7);
 	reopen(u, GMEM_VM_DEFAULT);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_UNKNOWN);
+	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
+		assert_int_equal(says(u, huge[i].feature), GMEM_UNKNOWN);
 }
 
 static void a_named_encoding_is_tried_size_by_size(void **state)
@@ -296,9 +315,14 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 
 	unit_need_encodings();
 	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_YES);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_1G), GMEM_YES);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_16M), GMEM_NO);
+	memset(u->k->pools, 0, sizeof(u->k->pools));
+	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++) {
+		u->k->pools[0] = (struct pool){ 1ULL << huge[i].shift, 1, 0 };
+		reopen(u, GMEM_VM_SW_PROTECTED);
+		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
+			assert_int_equal(says(u, huge[k].feature),
+					 k == i ? GMEM_YES : GMEM_NO);
+	}
 	/* a size that could not be tried, the third: 1 MiB */
 	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
 	unit_answer(u, "ioctl", 0xc040aed4, 4, 1, -EMFILE);
@@ -343,10 +367,10 @@ static void only_unreleased_features_have_no_first_kernel(void **state)
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 
 	for (uint32_t i = 0; i < N_FEATURES; i++) {
-		bool none = i == GMEM_FEATURE_FILE_ATTRIBUTES ||
-			    (i >= GMEM_FEATURE_HUGETLB_64K &&
-			     i <= GMEM_FEATURE_HUGETLB_16G);
+		bool none = i == GMEM_FEATURE_FILE_ATTRIBUTES;
 
+		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
+			none = none || i == huge[k].feature;
 		assert_true(gmem_vm_features(u->vm, i, &info, NULL) >= 0);
 		assert_int_equal(info.since == NULL, none);
 	}

@@ -50,7 +50,7 @@ uint64_t canary_changed(const void *at, size_t len)
 	return CANARY_WHOLE;
 }
 
-/* The page at low address @n * PAGE; the compiler knows of no object there. */
+/* The page at low address @n * PAGE, where no C object is. */
 static void *low_page(size_t n)
 {
 	uintptr_t at = n * PAGE;

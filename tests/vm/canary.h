@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of the VMM that no guest may reach.  Two kinds: filled pages, which
- * show that something was written, and pages that nobody has touched since
- * they were mapped, which show that something was read as well.
+ * Memory of the VMM that no guest must reach.  Filled pages show writes; pages
+ * that nothing has touched since they were mapped show reads as well.
  */
 #ifndef GMEM_TESTS_VM_CANARY_H
 #define GMEM_TESTS_VM_CANARY_H
@@ -14,17 +13,17 @@
 /*
  * Fills all free pages of the VMM's addresses below @end, and some of its
  * .data and .bss, which lie there too in a program that is not
- * position-independent: what slots with userspace_addr 0 would show a guest.
- * Once a process; page 0 takes vm.mmap_min_addr = 0.
+ * position-independent: a guest would see them in a slot with userspace_addr
+ * 0.  Call it once in a process; page 0 needs vm.mmap_min_addr = 0.
  */
 void canary_low(uint64_t end);
-/* How many pages below the end carry one, and whether page 0 does. */
+/* How many pages below the end have a canary, and whether page 0 has. */
 unsigned int canary_low_pages(void);
 bool canary_has_page_zero(void);
 #define CANARY_WHOLE UINT64_MAX
 /* The address of the first of these words that has changed, or WHOLE. */
 uint64_t canary_low_changed(void);
-/* Fills what was changed anew. */
+/* Fills again what was changed. */
 void canary_low_mend(void);
 /* Addresses in pages of .data and of .bss that are filled. */
 uint64_t canary_in_data(void);
@@ -33,13 +32,13 @@ uint64_t canary_in_bss(void);
 /* Fills @len bytes at @at, for canary_changed(). */
 void canary_fill(void *at, size_t len);
 uint64_t canary_changed(const void *at, size_t len);
-/* Whether @word may have come from filled memory; guests do not store such. */
+/* Whether @word may come from filled memory; guests never store such words. */
 bool canary_is(uint32_t word);
 
-/* New pages where the kernel puts them, or exactly at @at. */
+/* Maps new pages, at an address that the kernel chooses or exactly at @at. */
 void *canary_fresh(size_t len);
 void *canary_fresh_at(void *at, size_t len);
-/* Whether all of them are as untouched as they were then. */
+/* Whether all of them are still untouched. */
 bool canary_untouched(void *at, size_t len);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A guest reaches no memory that is not its own, neither itself nor through
- * KVM, which makes its own accesses at the slot's userspace_addr whatever the
- * guest sees: clocks, string I/O, emulated instructions, page tables.
+ * A guest reaches only its own memory, neither itself nor through KVM, whose
+ * own accesses go to the slot's userspace_addr whatever the guest sees: clocks,
+ * string I/O, emulated instructions, page tables.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 #define HALF (FILE_SIZE / 2)
 #define PAGE_OF(at) ((at) & ~4095UL)
 
-/* Guest memory of the default kind with a canary wherever address 0 leads. */
+/* Default guest memory, and canaries at all addresses from 0 on. */
 static void start(struct guest *s, struct live *l)
 {
 	guest_start(s, l);
@@ -66,8 +66,8 @@ static uint64_t target(unsigned int i)
 	for (unsigned int i_ = 0; ((at) = target(i_)) != UINT64_MAX; i_++)
 
 /*
- * A shared page of a slot that has no shared memory behind it.  In place it
- * is the file's, as ever.
+ * Touches a shared page of a slot without a shared side.  In place the page is
+ * in the file.
  */
 static void touch_shared(struct guest *s, uint64_t gpa)
 {
@@ -122,7 +122,7 @@ static void a_shared_slot_faults_page_by_page(void **state)
 	whole(&s);
 }
 
-/* It runs on afterwards, twice, so that KVM does what it was asked for. */
+/* The guest then runs twice more, so that KVM makes the access. */
 static int point_msr(struct guest *s, uint32_t msr, uint64_t gpa)
 {
 	struct code *c = guest_code(s);
@@ -140,7 +140,7 @@ static const uint32_t clocks[] = {
 	MSR_WALL_CLOCK_OLD, MSR_SYSTEM_TIME_OLD,
 };
 
-/* That KVM does write where such a register points, in ordinary memory. */
+/* Checks that KVM writes where such a register points, in ordinary memory. */
 static void clocks_are_written_to_memory(void **state)
 {
 	const unsigned char *at;
@@ -155,14 +155,14 @@ static void clocks_are_written_to_memory(void **state)
 		at = s.ram + offset;
 		for (unsigned int n = 0; n < 64; n++)
 			bytes += at[n] != 0;
-		/* a clock that has not lost any time may say so by zeroes */
+		/* a clock that has lost no time may be zero */
 		if (clocks[i] != MSR_STEAL_TIME)
 			assert_true(bytes > 0);
 		t_code(guest_on(&s), 0);
 	}
 }
 
-/* Nothing is shared, and nothing need be. */
+/* Nothing is shared, and nothing needs to be. */
 static void clocks_in_private_memory_reach_nothing(void **state)
 {
 	struct live *l = *state;
@@ -193,7 +193,7 @@ static void string_input_to_private_memory_reaches_nothing(void **state)
 		(void)guest_go(&s);
 		assert_true(s.io > 0);
 		whole(&s);
-		/* KVM found no memory there and asked us */
+		/* KVM found no memory there and exited */
 		assert_true(s.mmio_in_slots > 0);
 	}
 }
@@ -215,7 +215,7 @@ static void string_output_of_private_memory_reads_nothing(void **state)
 	}
 }
 
-/* One side has no slot, so that KVM emulates it, the other is private. */
+/* One side has no slot, so that KVM emulates it; the other is private. */
 static void emulated_copies_of_private_memory_reach_nothing(void **state)
 {
 	struct live *l = *state;
@@ -237,8 +237,8 @@ static void emulated_copies_of_private_memory_reach_nothing(void **state)
 }
 
 /*
- * The processor walks page tables in private memory; KVM, for an instruction
- * that it has to emulate, walks what is at userspace_addr.
+ * The processor walks page tables in private memory; KVM, to emulate an
+ * instruction, walks those at userspace_addr.
  */
 static void page_tables_in_private_memory_reach_nothing(void **state)
 {
@@ -260,7 +260,7 @@ static void page_tables_in_private_memory_reach_nothing(void **state)
 			code_store(c, directory + (maps[i] >> 22) * 4,
 				   FLAT_PDE(maps[i]));
 		code_halt(c);
-		/* from here on with paging */
+		/* paging is on from here */
 		code_store(c, (uint32_t)(GUEST_RAM + word), 0x600d);
 		code_store(c, GUEST_HOLE, 0x11);
 		code_load(c, GUEST_HOLE);
@@ -276,7 +276,7 @@ static void page_tables_in_private_memory_reach_nothing(void **state)
 /* ------------------------------------------------- slots that come and go --
  */
 
-/* Everything of the above to one page. */
+/* All of the accesses above, on one page. */
 static void attack(struct guest *s, uint64_t offset, uint64_t gpa)
 {
 	guest_convert(s, offset, gpa, s->l->page, false);
@@ -292,7 +292,7 @@ static void attack(struct guest *s, uint64_t offset, uint64_t gpa)
 	whole(s);
 }
 
-/* All of the slot @id, at its ends and where the VMM's data would be. */
+/* Accesses the slot @id at its ends and where the VMM's data would be. */
 static void attack_slot(struct guest *s, uint32_t id)
 {
 	struct gmem_slot slot = { .sz = sizeof(slot) };
@@ -338,7 +338,7 @@ static void slots_in_the_middle_of_a_file_reach_nothing(void **state)
 	assert_true(a.userspace_addr >= 0x10000);
 	assert_true(b.userspace_addr >= 0x10000);
 
-	/* one goes, the other stays; and is there again, elsewhere */
+	/* unbind one and keep the other; bind it again, elsewhere */
 	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
 	attack_slot(&s, 1);
 	(void)bound(&s, 2, GPA + HALF, HALF - l->page, HALF);
@@ -348,7 +348,7 @@ static void slots_in_the_middle_of_a_file_reach_nothing(void **state)
 	attack_slot(&s, 2);
 	live_ok(l, gmem_unbind(l->g, 2, NULL, &l->err));
 
-	/* after its last slot the file begins anew */
+	/* after its last slot is gone, the file gets a new reservation */
 	(void)bound(&s, 3, GPA, l->page, FILE_SIZE - l->page);
 	attack_slot(&s, 3);
 }
@@ -369,7 +369,7 @@ static void a_refused_close_leaves_slots_safe(void **state)
 	attack_slot(&s, 0);
 }
 
-/* What the VMM maps next may lie where the slot's memory was. */
+/* The VMM's next mapping may lie where the slot's memory was. */
 static void memory_mapped_after_unbind_is_out_of_reach(void **state)
 {
 	struct live *l = *state;
@@ -414,7 +414,7 @@ static void memory_mapped_after_unbind_is_out_of_reach(void **state)
 	}
 }
 
-/* A slot with memory of the VMM's for its shared pages ends where it ends. */
+/* A slot with the VMM's memory for shared pages reaches nothing beyond it. */
 static void a_slot_on_the_callers_memory_reaches_no_further(void **state)
 {
 	struct live *l = *state;

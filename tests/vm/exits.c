@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a vCPU shows to its VMM, and conversion as a guest asks for it. */
+/* Exits of a vCPU to its VMM, and conversions that a guest asks for. */
 #include <linux/kvm.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "vcpu.h"
 
 #define RAM (16 * l->page) /* at guest address 0; the code is in page 0 */
-#define PAGE (8 * l->page) /* the one that is converted */
+#define PAGE (8 * l->page) /* the page that is converted */
 
 #define ENOSYS_OF_KVM 1000
 
@@ -21,7 +21,7 @@ static void enable_map_gpa_range(struct live *l)
 	t_code(raw_ioctl(gmem_vm_fd(l->vm), KVM_ENABLE_CAP, &cap), 0);
 }
 
-/* Ordinary memory of a VM of @type; what a host keeps for shared pages. */
+/* Ordinary memory of a VM of @type, as for shared pages. */
 static unsigned char *start(struct live *l, uint32_t type)
 {
 	unsigned char *ram;
@@ -32,7 +32,7 @@ static unsigned char *start(struct live *l, uint32_t type)
 	return ram;
 }
 
-/* Half of a file behind the guest's RAM, all of it shared so far. */
+/* Half of a file as the guest's RAM, all of it still shared. */
 static unsigned char *start_private(struct live *l)
 {
 	struct gmem_bind_opts opts = {
@@ -66,7 +66,7 @@ static uint32_t load(struct live *l, uint64_t gpa)
 	return value;
 }
 
-/* The guest asks, the VMM does it by the library, the guest goes on. */
+/* The guest asks, the VMM converts by the library, the guest continues. */
 static void convert(struct live *l, bool private)
 {
 	struct vcpu_hypercall *call;
@@ -120,14 +120,14 @@ static void a_guest_converts_its_memory_both_ways(void **state)
 	t_code(vcpu_store(l, PAGE, 0x33), 0);
 	assert_int_equal(word(ram + PAGE), 0x33);
 
-	/* this VM type keeps what was in the file */
+	/* this VM type keeps the contents of the file */
 	convert(l, true);
 	assert_int_equal(load(l, PAGE), 0x22);
 }
 
 /*
- * 8.5: a shared access that userspace_addr has no memory for is EFAULT too,
- * but without an exit that says where.
+ * A shared access for which userspace_addr has no memory is EFAULT too, but
+ * without an exit that says where.
  */
 static void a_shared_fault_has_no_exit_and_goes_on_when_private(void **state)
 {
@@ -144,7 +144,7 @@ static void a_shared_fault_has_no_exit_and_goes_on_when_private(void **state)
 	assert_resident(l, (int64_t)(RAM + PAGE));
 }
 
-/* 8.4, 8.5: attributes that outlived a slot hit the next one there. */
+/* Attributes that outlived a slot apply to the next one there. */
 static void a_private_fault_goes_on_when_made_shared(void **state)
 {
 	struct live *l = *state;
@@ -186,7 +186,7 @@ static void unbind_leaves_no_attributes_to_the_next_slot(void **state)
 	t_code(raw_delete(vm, 1), 0);
 }
 
-/* 8.5: what is in exit_reason counts after EFAULT and EHWPOISON only. */
+/* exit_reason is valid only after EFAULT and EHWPOISON. */
 static void exit_reason_is_stale_after_eintr(void **state)
 {
 	struct live *l = *state;
@@ -212,7 +212,7 @@ static void exit_reason_is_stale_after_eintr(void **state)
 	t_code(raw_delete(vm, 1), 0);
 }
 
-/* 8.6: the numbers of the exit, and the way back of the answer. */
+/* The numbers of the exit, and how the guest gets the answer. */
 static void map_gpa_range_comes_with_its_numbers(void **state)
 {
 	struct live *l = *state;
@@ -237,7 +237,7 @@ static void map_gpa_range_comes_with_its_numbers(void **state)
 	assert_int_equal(vcpu_answer(l), 0);
 }
 
-/* 8.6: KVM checks first, and answers itself unless told otherwise. */
+/* KVM checks first, and answers itself unless the VMM asked for the exit. */
 static void map_gpa_range_is_refused_by_kvm(void **state)
 {
 	struct live *l = *state;
@@ -253,7 +253,7 @@ static void map_gpa_range_is_refused_by_kvm(void **state)
 	assert_int_equal(vcpu_answer(l), -EINVAL);
 }
 
-/* 8.7: private pages come from the file, shared ones from elsewhere. */
+/* Private pages are in the file, shared ones elsewhere. */
 static void pre_fault_takes_each_page_from_its_side(void **state)
 {
 	struct live *l = *state;
@@ -270,7 +270,7 @@ static void pre_fault_takes_each_page_from_its_side(void **state)
 	assert_int_equal(word(ram + PAGE), 0);
 }
 
-/* 8.7: 0 says that there was progress, not that all is done. */
+/* 0 means that there was progress, not that everything is done. */
 static void pre_fault_stops_where_the_slot_ends(void **state)
 {
 	struct live *l = *state;

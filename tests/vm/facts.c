@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the kernel does, measured without the library, held against what is
- * expected of the kernel named by the environment variable GMEM_VM_KERNEL.
- * Each test prints "fact NAME VALUE", from which docs/kernels.md is made.
+ * Measures without the library what the kernel does, and compares that with
+ * what is expected of the kernel that GMEM_VM_KERNEL names.  Each test prints
+ * "fact NAME VALUE", from which docs/kernels.md is made.
  */
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -53,7 +53,7 @@ static int file_of(struct live *l, int vm, uint64_t flags)
 
 /* ----------------------------------------------------------- measures -- */
 
-/* The kernel's own word, which its name has to agree with. */
+/* What the kernel reports, which has to match its name. */
 static void release(struct live *l)
 {
 	const char *kernel = getenv("GMEM_VM_KERNEL");
@@ -114,7 +114,7 @@ static void capability(struct live *l, unsigned int cap)
 	answer(live_has("private-memory") ? vm_of(l, SW_PROTECTED) : -1, cap);
 }
 
-/* The create flags that a VM takes, and of those the ones it binds. */
+/* The create flags that a VM accepts, and those that it can bind. */
 static void flags(struct live *l, unsigned long type, bool bind)
 {
 	int vm, fd, r = 0;
@@ -262,7 +262,7 @@ static void policy(struct live *l)
 	is("%s", node == 1 ? "obeyed" : "ignored");
 }
 
-/* Another program waits at userspace_addr than in the file. */
+/* userspace_addr has another program than the file. */
 static void guest_ram(struct live *l)
 {
 	int printed;
@@ -318,7 +318,7 @@ static const struct fact facts[] = {
 #define ABSENT "6.12 6.17 arm64-6.12" /* no guest_memfd at all */
 #define OLD "6.12-private *6.18* *6.19* 7.0 7.1"
 
-/* The first line that has the fact and a pattern that fits counts. */
+/* The first line with the fact and a matching pattern counts. */
 static const struct {
 	const char *fact, *kernels, *value;
 } expected[] = {
@@ -365,7 +365,7 @@ static const struct {
 	{ "bound-twice", OLD, "EINVAL" },
 	{ "bound-twice", "*", "EEXIST" },
 	{ "offset-overflow", ABSENT, "-" },
-	{ "offset-overflow", OLD, "*" }, /* stable kernels get the repair */
+	{ "offset-overflow", OLD, "*" }, /* stable kernels get the fix */
 	{ "offset-overflow", "*", "EINVAL" },
 	{ "link", ABSENT, "-" },
 	{ "link", "6.12-private *6.18*", "anon_inode:\\[kvm-gmem]" },

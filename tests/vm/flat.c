@@ -38,7 +38,7 @@ void flat_close(struct flat *f)
 	close(f->fd);
 }
 
-/* An exit in the middle of an instruction would end it into new registers. */
+/* Without this, an unfinished instruction would end in the new registers. */
 static void complete(struct flat *f)
 {
 	f->run->immediate_exit = 1;

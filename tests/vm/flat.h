@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU in flat 32-bit protected mode that runs instructions which a test
- * puts together, and the few instructions that this takes.  x86-64 KVM.
+ * A vCPU in flat 32-bit protected mode that runs instructions of a test, and
+ * functions that assemble the few that are needed.  x86-64 KVM.
  */
 #ifndef GMEM_TESTS_VM_FLAT_H
 #define GMEM_TESTS_VM_FLAT_H
@@ -22,14 +22,14 @@ struct flat {
 /* vCPU @id of the VM @vm. */
 bool flat_make(struct flat *f, int vm, unsigned int id);
 void flat_close(struct flat *f);
-/* Everything as new: runs at @eip next, with its stack below @esp. */
+/* Resets all registers: runs at @eip next, with its stack below @esp. */
 void flat_reset(struct flat *f, uint32_t eip, uint32_t esp);
-/* Goes on with paging through the page directory at @cr3. */
+/* Continues with paging through the page directory at @cr3. */
 void flat_paging(struct flat *f, uint32_t cr3);
 /* KVM_RUN: 0, with the exit in f->run, or -errno. */
 int flat_run(struct flat *f);
 uint32_t flat_eax(const struct flat *f);
-/* In kvm_run of this exit. */
+/* As in kvm_run of this exit. */
 void *flat_io_data(const struct flat *f);
 uint64_t flat_fault_flags(const struct flat *f);
 uint64_t flat_fault_gpa(const struct flat *f);
@@ -64,7 +64,7 @@ void code_copy(struct code *c, uint32_t to, uint32_t from, uint32_t n);
 void code_call(struct code *c, uint32_t at);
 void code_map_gpa_range(struct code *c, uint32_t gpa, uint32_t pages,
 			bool private);
-/* Through the page directory at @cr3, which has to map what follows. */
+/* Uses the page directory at @cr3, which has to map what follows. */
 void code_paging(struct code *c, uint32_t cr3);
 void code_no_paging(struct code *c);
 void code_halt(struct code *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sw-protected VM whose guest does what a test wants of it, while the VMM
- * watches what comes out.
+ * A sw-protected VM whose guest runs a test's instructions, while the VMM
+ * watches for leaks.
  */
 #ifndef GMEM_TESTS_VM_GUEST_H
 #define GMEM_TESTS_VM_GUEST_H
@@ -31,27 +31,27 @@ struct guest {
 	unsigned int mmio_in_slots; /* MMIO exits where memory should be */
 	unsigned int mmio;	    /* others */
 	unsigned int io;
-	unsigned int leaks; /* words that canary_is() came out */
+	unsigned int leaks; /* words that came out and are canary_is() */
 };
 
 /* Whether VMs here convert in place; does not need the library. */
 bool guest_in_place(void);
-/* A VM with one vCPU and a bit of ordinary memory. */
+/* A VM with one vCPU and some ordinary memory. */
 void guest_start(struct guest *s, struct live *l);
-/* Where to put the next instructions; run from there by guest_go(). */
+/* Where to put the next instructions, which guest_go() runs. */
 struct code *guest_code(struct guest *s);
 /*
- * Runs until the guest stops, answering what it asks for.  A limit ends a
- * guest that does not, and fails the test.
+ * Runs until the guest stops, and answers its requests.  A limit ends a guest
+ * that does not stop, and fails the test.
  * Return: 0 when it halted, else the exit's reason, or -errno.
  */
 int guest_go(struct guest *s);
-/* The same after it halted or faulted: from where it is. */
+/* The same after it halted or faulted: continues where it is. */
 int guest_on(struct guest *s);
 /* One access at @gpa. */
 int guest_write(struct guest *s, uint64_t gpa, uint32_t value);
 int guest_read(struct guest *s, uint64_t gpa, uint32_t *value);
-/* Without the library: the page of @offset of l->g, at @gpa. */
+/* Binds without the library: the page at @offset of l->g, at @gpa. */
 void guest_convert(struct guest *s, uint64_t offset, uint64_t gpa, uint64_t len,
 		   bool private);
 

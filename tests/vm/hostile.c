@@ -2,10 +2,10 @@
 /*
  * vm_hostile [SECONDS [SEED]]
  *
- * A guest of two vCPUs that does its worst in and around its memory, while
- * the VMM does what the guest asks for, and binds, unbinds, converts and
- * discards that memory from two more threads.  Nothing of the VMM's may
- * change, and each kind of deed and of exit must have happened.
+ * A guest of two vCPUs that attacks in and around its memory, while the VMM
+ * serves its requests, and binds, unbinds, converts and discards that memory in
+ * two more threads.  No memory of the VMM must change, and each kind of attack
+ * and of exit must have happened.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -27,7 +27,7 @@
 #define GUARD (1UL << 20)
 #define TICK 25000000L /* ns; a program has two of them */
 #define EXITS_MAX 200  /* of a program */
-#define PATIENCE 120   /* seconds, for what takes milliseconds */
+#define PATIENCE 120   /* seconds; it takes milliseconds */
 #define MESSAGES 8
 
 enum event {
@@ -49,7 +49,7 @@ enum event {
 	VMM_DISCARDED,
 	VMM_REFUSED,
 	VMM_FRESH,
-	CHECKED, /* pages whose record was held against what is so */
+	CHECKED, /* pages whose record was compared with the kernel's state */
 	EVENTS
 };
 
@@ -80,7 +80,7 @@ struct file {
 	uint64_t size;
 	uint64_t gpa;
 	bool bare;	       /* no shared side */
-	unsigned char *memory; /* the caller's, behind it; or NULL */
+	unsigned char *memory; /* the VMM's, for shared pages; or NULL */
 };
 
 struct vcpu_thread {
@@ -121,7 +121,7 @@ static void happened(enum event event)
 	__atomic_fetch_add(&h.count[event], 1, __ATOMIC_RELAXED);
 }
 
-/* cmocka's asserts are for its own thread. */
+/* cmocka's asserts work only in its own thread. */
 __attribute__((format(printf, 1, 2))) static void failed(const char *fmt, ...)
 {
 	va_list ap;
@@ -143,7 +143,7 @@ static bool stopping(void)
 
 /* ------------------------------------------------- what the VMM does -- */
 
-/* Whether @r is success or one of the refusals (0: none) that may be. */
+/* Whether @r is success or one of the allowed refusals (0: none). */
 static bool done(const char *what, int r, const struct gmem_error *err,
 		 const uint32_t *may)
 {
@@ -178,13 +178,13 @@ static bool find_slot(uint64_t gpa, struct gmem_slot *slot)
 	return false;
 }
 
-/* Return: whether it is so now. */
+/* Return: whether the range has that state now. */
 static bool convert(struct dice *d, uint64_t gpa, uint64_t pages, bool private)
 {
 	struct gmem_attributes_opts opts = { .sz = sizeof(opts) };
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_slot slot;
-	/* its slot may go meanwhile; in place KVM may hold a page */
+	/* its slot may be deleted meanwhile; in place KVM may hold a page */
 	uint32_t may[] = { GMEM_REASON_NOT_BOUND, GMEM_REASON_PAGE_IN_USE, 0,
 			   0 };
 	uint64_t at, len;
@@ -214,7 +214,7 @@ static bool convert(struct dice *d, uint64_t gpa, uint64_t pages, bool private)
 	return true;
 }
 
-/* Part of a piece, whose slot and place in the guest are its own. */
+/* Binds part of a piece, whose slot and guest address are its own. */
 static void bind(struct dice *d)
 {
 	static const uint32_t may[] = { GMEM_REASON_SLOT_IN_USE,
@@ -248,14 +248,14 @@ static void bind(struct dice *d)
 		happened(VMM_BOUND);
 }
 
-/* Where memory has just been given back, there may be this VMM's next. */
+/* Maps memory of the VMM, perhaps where a slot's memory has just been. */
 static void put_fresh(struct worker *w, size_t len)
 {
 	unsigned int i = (unsigned int)dice_roll(&w->dice, FRESH);
 
 	if (w->fresh[i].at) {
 		if (!canary_untouched(w->fresh[i].at, w->fresh[i].len))
-			failed("somebody touched new memory of the VMM's at %p",
+			failed("something touched the VMM's new memory at %p",
 			       w->fresh[i].at);
 		munmap(w->fresh[i].at, w->fresh[i].len);
 	}
@@ -338,7 +338,7 @@ static void next_program(struct vcpu_thread *v)
 	v->exits = 0;
 }
 
-/* Two in a row of what only the VMM has are no accident. */
+/* Two words in a row that only the VMM has are no coincidence. */
 static void look(const unsigned char *data, size_t len)
 {
 	uint32_t word[2];
@@ -385,7 +385,7 @@ static void on_hypercall(struct vcpu_thread *v)
 			: EINVAL;
 }
 
-/* Return: whether this program goes on. */
+/* Return: whether this program continues. */
 static bool on_exit_of(struct vcpu_thread *v)
 {
 	struct kvm_run *run = v->vcpu.run;
@@ -452,7 +452,7 @@ static void on_tick(int sig)
 	(void)sig;
 }
 
-/* Interrupts the calling thread again and again: no program runs for ever. */
+/* Interrupts the calling thread regularly, so that each program ends. */
 static bool start_ticking(timer_t *timer)
 {
 	struct itimerspec every = {
@@ -489,8 +489,8 @@ static void *run_vcpu(void *arg)
 /* ------------------------------------------------------------ start, end -- */
 
 /*
- * One file as it is made by default.  One with a shared side: in place its
- * own, else memory of the VMM's between guards.
+ * One file is made by default.  The other has a shared side: in place the file
+ * itself, otherwise memory of the VMM, between guards.
  */
 static void make_files(struct live *l)
 {
@@ -550,7 +550,7 @@ static void make_vm(struct live *l)
 	assert_true(canary_low_pages() > HOSTILE_BARE_SIZE / l->page / 2);
 }
 
-/* A thread that does not end is what no test can clear up after. */
+/* No test can clean up after a thread that does not end. */
 static void join(pthread_t thread, const char *what)
 {
 	struct timespec until;
@@ -583,9 +583,9 @@ static void run_all(void)
 }
 
 /*
- * One store of vCPU 0.  Where the guest touched a hole, KVM remembers that it
- * was one, and takes an access for shared though the page is private by now,
- * again and again; until it is told to map the page.
+ * One store of vCPU 0.  After the guest touched a hole, KVM remembers it and
+ * treats each access as shared although the page is private now, until it has
+ * to map the page.
  */
 static int store(uint64_t gpa, uint32_t value)
 {
@@ -604,8 +604,8 @@ static int store(uint64_t gpa, uint32_t value)
 }
 
 /*
- * Whether the page is shared as the guest sees it, or for want of a difference
- * the host.
+ * Whether the page is shared as the guest sees it, or the host where the guest
+ * sees no difference.
  */
 static bool is_shared(const struct file *f, const unsigned char *map,
 		      uint64_t offset, uint64_t gpa)
@@ -682,7 +682,7 @@ static void check_canaries(void)
 		}
 }
 
-/* Whatever never happened was not tested. */
+/* An event that never happened was not tested. */
 static void check_counts(void)
 {
 	const uint32_t *deeds[VCPUS];

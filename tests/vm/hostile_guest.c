@@ -37,7 +37,7 @@ const char *deed_name(enum deed deed)
 	return names[deed];
 }
 
-/* A page in or around what may be slots, or anywhere but in the code. */
+/* A page in or around possible slots, or anywhere except in the code. */
 static uint32_t page(struct dice *d)
 {
 	uint64_t gpa;
@@ -58,7 +58,7 @@ static uint32_t page(struct dice *d)
 	return (uint32_t)gpa;
 }
 
-/* Some byte there, and often one before or behind an edge of it. */
+/* A byte there, often one before or after an edge of it. */
 static uint32_t address(struct dice *d)
 {
 	uint32_t at = page(d);
@@ -81,7 +81,7 @@ static uint32_t count(struct dice *d)
 					     : 1 + dice_roll(d, 64));
 }
 
-/* Has no byte that canaries have. */
+/* A word without any byte of a canary. */
 static uint32_t value(struct dice *d)
 {
 	return (uint32_t)dice_roll(d, 1ULL << 32) & 0x3f3f3f3fU;
@@ -104,7 +104,7 @@ static void clock(struct code *c, struct dice *d)
 	code_wrmsr(c, msrs[dice_roll(d, 4)], at | 1);
 }
 
-/* Lets what the processor walks and what KVM walks differ. */
+/* Makes the page tables of the processor and of KVM differ. */
 static void paging(struct code *c, struct dice *d, unsigned int id)
 {
 	uint32_t own = HOSTILE_RAM + id * (uint32_t)HOSTILE_RAM_PART;
@@ -121,7 +121,7 @@ static void paging(struct code *c, struct dice *d, unsigned int id)
 
 static enum deed some_deed(struct dice *d)
 {
-	/* that many of a hundred */
+	/* this many of a hundred */
 	static const unsigned char often[DEEDS] = { 18, 14, 8, 10, 10, 8,
 						    6,	8,  8, 6,  4 };
 	unsigned int n = (unsigned int)dice_roll(d, 100);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of hostile.c: short random programs, made by the host so that a
- * seed makes the same ones again.
+ * The guest of hostile.c: short random programs.  The host makes them, and the
+ * same seed gives the same programs.
  */
 #ifndef GMEM_TESTS_VM_HOSTILE_GUEST_H
 #define GMEM_TESTS_VM_HOSTILE_GUEST_H
@@ -12,7 +12,7 @@ struct dice {
 	uint64_t state;
 };
 uint64_t dice_roll(struct dice *d, uint64_t sides);
-/* True that often. */
+/* True with this probability. */
 bool dice_percent(struct dice *d, unsigned int percent);
 
 /* Where things are in the guest. */
@@ -33,7 +33,7 @@ bool dice_percent(struct dice *d, unsigned int percent);
 #define HOSTILE_PRIVATE 1
 #define HOSTILE_PAGES(eax) ((((eax) >> 1) & 0x3f) + 1)
 
-/* What the guest counts when it has done it. */
+/* What the guest counts, each after it did it. */
 enum deed {
 	DEED_STORE,
 	DEED_LOAD,
@@ -50,7 +50,7 @@ enum deed {
 };
 const char *deed_name(enum deed deed);
 
-/* A program of a few deeds for vCPU @id, at @at, to be run where that is. */
+/* A program of a few actions for vCPU @id, at @at, to be run there. */
 void hostile_program(unsigned char *at, struct dice *d, unsigned int id);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What binding and converting refuse where nothing would be behind it: shared
- * memory of a file that has no shared side, a second backing that the guest
- * would never see, private pages under a slot that shows a mapping.
+ * What binding and converting refuse because the memory would be missing or
+ * differ: sharing a file without a shared side, a second backing that the guest
+ * would never see, private pages under a slot in HVA mode.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ static void file(struct live *l, uint64_t flags)
 	live_ok(l, gmem_create(l->vm, FILE_SIZE, &opts, &l->g, &l->err));
 }
 
-/* The errno is the library's business; the reason is what callers look at. */
+/* Checks the reason, which is what callers use, not the errno. */
 static void refused_at(struct live *l, int r, uint32_t reason, const char *file,
 		       int line)
 {
@@ -103,7 +103,7 @@ static void in_place_a_second_backing_is_refused(void **state)
 	}
 }
 
-/* Where it is the layout that VMs have, memory of the caller's shows. */
+/* With two backings by design, the guest sees the caller's memory. */
 static void elsewhere_a_second_backing_is_what_shared_pages_are(void **state)
 {
 	struct live *l = *state;
@@ -233,7 +233,7 @@ static void in_place_leave_shared_makes_the_range_shared(void **state)
 			 GMEM_ATTRIBUTE_SHARED);
 	assert_int_equal(attributes(l, FILE_SIZE / 2), GMEM_ATTRIBUTE_PRIVATE);
 
-	/* and so it is: guest and host see the same there, only there */
+	/* guest and host see the same memory there, and only there */
 	t_code(guest_write(&s, GPA + l->page, 0x55), 0);
 	live_ok(l, gmem_read(l->g, l->page, &value, sizeof(value), &l->err));
 	assert_int_equal(value, 0x55);

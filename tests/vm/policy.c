@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* On which node pages land; needs a machine with two. */
+/* On which node pages are allocated; needs a machine with two. */
 #include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 #define PAGES 16
 #define LARGE (32UL << 20)
 
-/* A file that the host may map, on a VM whose policy feature is known. */
+/* A file that the host can map, on a VM whose policy feature is known. */
 static void start(struct live *l)
 {
 	live_need("init-shared");
@@ -106,7 +106,7 @@ static void a_guest_obeys_where_the_feature_says_so(void **state)
 	assert_int_equal(node_of(page), obeys(l) ? THERE : HERE);
 }
 
-/* To a fresh mapping none is no news, and its file would keep the policy. */
+/* A new mapping ignores the removal of a policy, and the file would keep it. */
 static void default_takes_the_policy_of_another_mapping_away(void **state)
 {
 	const struct gmem_mempolicy none = { .sz = sizeof(none),
@@ -138,7 +138,7 @@ static void a_policy_is_of_a_range(void **state)
 	assert_int_equal(node_of(map + 5 * l->page), HERE);
 }
 
-/* On every kernel: what populating with a policy relies on. */
+/* Populating with a policy relies on this on every kernel. */
 static void the_threads_policy_counts_without_one(void **state)
 {
 	struct live *l = *state;
@@ -179,7 +179,7 @@ static void populate_places_pages_of_unmappable_files(void **state)
 	       GMEM_PLACED_BY_POPULATE);
 	for (int i = 0; i < 2; i++)
 		grown[i] = live_guest_memory(i) - before[i];
-	/* what is new may wait on a CPU's list, not counted yet */
+	/* new pages may wait on a CPU's list, not counted yet */
 	assert_true(grown[THERE] > (int64_t)LARGE - (2 << 20));
 	assert_true(grown[HERE] < 2 << 20);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How much is allocated, where the kernel has no cachestat(2); and a page with
- * a memory error, which is made here and nowhere else: the machine loses it.
+ * Counting what is allocated where the kernel has no cachestat(2); and a page
+ * with a memory error, only in this test, since the machine loses that page.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -63,7 +63,7 @@ static void ignore(int sig)
 	(void)sig;
 }
 
-/* 6: SIGBUS for a touch, EFAULT for a system call's, and who tells which. */
+/* A touch raises SIGBUS, a system call gives EFAULT. */
 static void a_memory_error_is_not_taken_for_a_private_page(void **state)
 {
 	struct live *l = *state;
@@ -77,8 +77,7 @@ static void a_memory_error_is_not_taken_for_a_private_page(void **state)
 		      PROT_READ | PROT_WRITE);
 	buf = live_memory(l, PAGES * l->page, 0);
 	map[BAD * l->page] = 1;
-	/* Who has it mapped is told by SIGBUS; busy, it is broken all the same.
-	 */
+	/* Processes that map it get SIGBUS.  EBUSY: it has the error. */
 	(void)signal(SIGBUS, ignore);
 	if (madvise(map + BAD * l->page, l->page, MADV_HWPOISON) < 0 &&
 	    errno != EBUSY)
@@ -93,7 +92,7 @@ static void a_memory_error_is_not_taken_for_a_private_page(void **state)
 	t_refused(gmem_populate(l->g, 0, PAGES * l->page, &o, &l->err),
 		  -EHWPOISON, GMEM_REASON_POISONED, l->err);
 	assert_int_equal(l->err.done, BAD * l->page);
-	/* Freed, the page stays away and another one comes. */
+	/* A freed page is not used again; the next touch gets another one. */
 	live_ok(l, gmem_discard(l->g, BAD * l->page, l->page, NULL, &l->err));
 	live_ok(l, gmem_read(l->g, 0, buf, PAGES * l->page, &l->err));
 	assert_int_equal(buf[BAD * l->page], 0);

@@ -17,20 +17,20 @@ import summary  # pylint: disable=wrong-import-position
 HEAD = """# Kernels
 
 Made by `scripts/matrix`. Each cell was measured inside the kernel of its row,
-by software emulation on two NUMA nodes, never taken from a version number:
-`tests/vm/facts.c` measures, without the library, and fails where a kernel is
+by software emulation on two NUMA nodes, never concluded from a version number:
+`tests/vm/facts.c` measures without the library, and fails where a kernel is
 not as expected. The kernels are Debian's, except that `-private` are built
 here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
 """
 
 GLANCE = """
-*guest_memfd in VMs*: of the types default and sw-protected; before 6.18 default
-ones have none in any kernel. *private memory*: VMs of type sw-protected, which
-need no special hardware and which distributions leave out; SEV-SNP and TDX were
-not tried. *guest RAM*: what a vCPU runs from when something else is at
-`userspace_addr`. *NUMA policy*: whether a page lands on the node that `mbind`
-names. *residency*: whether `cachestat` counts exactly the pages that are
-allocated. *tests*: passed / failed / skipped.
+*guest_memfd in VMs*: which of the types default and sw-protected have it;
+before 6.18, VMs of the default type have none. *private memory*: VMs of type
+sw-protected, which need no special hardware and which distributions leave out;
+SEV-SNP and TDX were not tried. *guest RAM*: what a vCPU runs from when
+something else is at `userspace_addr`. *NUMA policy*: whether a page is
+allocated on the node that `mbind` names. *residency*: whether `cachestat`
+counts exactly the pages that are allocated. *tests*: passed / failed / skipped.
 """
 
 ANSWERS = """
@@ -55,9 +55,10 @@ RESULTS = """
 ## Tests
 
 All that `tests/vm/inside` runs: the live tests, those of `tests/vm`, `gmemctl
-conform`, the random calls, examples and gmemctl. What is skipped needs what the
-tables above say is not there, and `tests/vm/suite` has the list of what may not
-be skipped. What no configuration of that kernel could run is not counted.
+conform`, the random calls, examples and gmemctl. A skipped test needs something
+that the kernel lacks by the tables above; `tests/vm/suite` has the list of
+tests that must not be skipped. What no configuration of that kernel can run is
+not counted.
 """
 
 

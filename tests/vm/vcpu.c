@@ -10,7 +10,7 @@
 #define HC_MAP_GPA_RANGE 12
 #define MAP_PRIVATE_PAGES (1 << 4)
 
-/* Each ends with hlt, which comes to us. */
+/* Each ends with hlt, which is an exit. */
 static const unsigned char code[] = {
 	0x66, 0x89, 0x05, 0xf4, /* mov %eax, (%di) */
 	0x66, 0x8b, 0x05, 0xf4, /* mov (%di), %eax */

@@ -10,7 +10,7 @@
 
 #define VCPU_EXIT_HYPERCALL 3
 
-/* Puts the instructions at guest address 0, where @ram shows. */
+/* Writes the instructions to @ram, which is at guest address 0. */
 void vcpu_copy(unsigned char *ram);
 
 /*
@@ -22,7 +22,7 @@ int vcpu_load(struct live *l, uint64_t gpa, uint32_t *value);
 /* KVM_HC_MAP_GPA_RANGE of @pages of 4 KiB */
 int vcpu_map_gpa_range(struct live *l, uint64_t gpa, uint64_t pages,
 		       bool private);
-/* Goes on after a stop. */
+/* Continues after a stop. */
 int vcpu_continue(struct live *l);
 
 /* What the guest got from its hypercall. */

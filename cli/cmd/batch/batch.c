@@ -19,13 +19,11 @@ struct args {
 	bool dry_run;
 };
 
-static const char *const types[] = { VM_TYPE_NAMES, NULL };
-
 static struct args args;
 
 static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
-	  .values = types, .help = "the type of the VM" },
+	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
 	{ "dry-run", NULL, OPT_BOOL, offsetof(struct args, dry_run),
 	  .help = "check the lines, names and ranges; make nothing" },
 	{ .name = NULL },
@@ -225,7 +223,7 @@ static void do_line(struct batch *b, char *line, size_t len,
 }
 
 /* All lines of @f, up to the first error. */
-static int do_lines(struct batch *b, FILE *f, const char *vm_type)
+static int do_lines(struct batch *b, FILE *f)
 {
 	json_object *o = NULL, *results = NULL;
 	struct end end = { .status = 0 };
@@ -251,7 +249,10 @@ static int do_lines(struct batch *b, FILE *f, const char *vm_type)
 	}
 	if (o) {
 		json_text(o, "file", b->file, "");
-		json_text(o, "vm_type", vm_type, "");
+		json_text(
+			o, "vm_type",
+			gmem_name(GMEM_NAME_VM_TYPE, vm_type_of(args.vm_type)),
+			"");
 		model_json(b->ctl, o);
 		json_object_object_add(o, "dry_run",
 				       json_object_new_boolean(!b->vm));
@@ -270,7 +271,6 @@ static int run(struct ctl *ctl)
 		.page = (uint64_t)sysconf(_SC_PAGESIZE),
 		.err = { .sz = sizeof(b.err) },
 	};
-	const char *type = args.vm_type ? args.vm_type : vm_type_names[0];
 	FILE *f = stdin;
 	int status = 0;
 
@@ -280,11 +280,11 @@ static int run(struct ctl *ctl)
 	if (!f)
 		return system_error(ctl, errno, "%s", b.file);
 	if (!args.dry_run)
-		status = vm_start(ctl, type, &b.vm);
+		status = vm_start(ctl, args.vm_type, &b.vm);
 	if (!status && !args.dry_run)
 		status = priv_drop(ctl);
 	if (!status)
-		status = do_lines(&b, f, type);
+		status = do_lines(&b, f);
 	free_lists(&b);
 	(void)gmem_vm_destroy(b.vm, NULL);
 	if (f != stdin)

@@ -89,8 +89,10 @@ enum param {
 
 struct verb {
 	struct cmd_word word;
-	enum param takes[8];		/* PARAM_END ends it */
-	const struct batch_flag *flags; /* words behind them; NULL = none */
+	enum param takes[8]; /* PARAM_END ends it */
+	uint32_t names; /* of flags that are words behind them: GMEM_NAME_* */
+	uint64_t flags; /* which of those */
+	const struct batch_word *words; /* more such words; NULL = none */
 	int (*call)(struct batch *b, struct op *op);
 	/* What a dry run does instead; NULL = nothing to say. */
 	int (*check)(struct batch *b, const struct op *op);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
+#include "report/error.h"
 #include "report/picture.h"
-#include "table/array.h"
 
 int call_create(struct batch *b, struct op *op)
 {
@@ -29,7 +29,8 @@ int call_bind(struct batch *b, struct op *op)
 			     op->len, &opts, &b->err);
 	if (op->mode >= 0 && b->result)
 		json_text(b->result, "mode",
-			  op->mode == GMEM_BIND_FD ? "fd" : "hva", "");
+			  gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)op->mode),
+			  "");
 	return op->mode < 0 ? op->mode : 0;
 }
 
@@ -123,7 +124,8 @@ int call_attributes(struct batch *b, struct op *op)
 					&run, &b->err);
 		if (r < 0)
 			return r;
-		show_run(op->name, offset, run, state_name(attributes), runs);
+		show_run(op->name, offset, run,
+			 gmem_name(GMEM_NAME_ATTRIBUTE, attributes), runs);
 		offset += run;
 		len -= run;
 	} while (len);
@@ -193,19 +195,11 @@ int call_write(struct batch *b, struct op *op)
 
 /* ----------------------------------------------------------------- stat -- */
 
-static const struct {
-	const char *name;
-	uint64_t flag;
-} create_flags[] = {
-	{ "mmap", GMEM_CREATE_MMAP },
-	{ "init-shared", GMEM_CREATE_INIT_SHARED },
-};
-
 static const char *slot_mode(const struct bound *s)
 {
 	if (s->noted)
-		return "noted";
-	return s->mode == GMEM_BIND_FD ? "fd" : "hva";
+		return gmem_name(GMEM_NAME_SLOT_FLAG, GMEM_SLOT_NOTED);
+	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
 }
 
 static void stat_text(const struct batch *b, const struct object *o)
@@ -215,9 +209,7 @@ static void stat_text(const struct batch *b, const struct object *o)
 
 	printf("%s: size %s", o->name, size_text(gmem_size(o->g), text));
 	printf(", page size %s, flags", size_text(gmem_page_size(o->g), text));
-	for (size_t i = 0; i < ARRAY_SIZE(create_flags); i++)
-		if (flags & create_flags[i].flag)
-			printf(" %s", create_flags[i].name);
+	print_names(GMEM_NAME_CREATE_FLAG, flags & FILE_SHARED);
 	puts(flags & FILE_SHARED ? "" : " none");
 	for (const struct bound *s = b->slots; s; s = s->next)
 		if (s->object == o)
@@ -229,16 +221,10 @@ static void stat_text(const struct batch *b, const struct object *o)
 
 static void stat_json(const struct batch *b, const struct object *o)
 {
-	json_object *flags = json_object_new_array();
 	json_object *slots = json_object_new_array(), *slot;
 
 	json_u64(b->result, "size", gmem_size(o->g));
 	json_u64(b->result, "page_size", gmem_page_size(o->g));
-	for (size_t i = 0; i < ARRAY_SIZE(create_flags); i++)
-		if (gmem_flags(o->g) & create_flags[i].flag)
-			json_object_array_add(
-				flags,
-				json_object_new_string(create_flags[i].name));
 	for (const struct bound *s = b->slots; s; s = s->next) {
 		if (s->object != o)
 			continue;
@@ -250,7 +236,9 @@ static void stat_json(const struct batch *b, const struct object *o)
 		json_text(slot, "mode", slot_mode(s), "");
 		json_object_array_add(slots, slot);
 	}
-	json_object_object_add(b->result, "flags", flags);
+	json_object_object_add(b->result, "flags",
+			       json_names(GMEM_NAME_CREATE_FLAG,
+					  gmem_flags(o->g) & FILE_SHARED));
 	json_object_object_add(b->result, "slots", slots);
 }
 

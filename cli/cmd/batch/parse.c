@@ -7,64 +7,40 @@
 #include "cmd/batch/batch.h"
 #include "table/array.h"
 
-struct batch_flag {
-	const char *word; /* "mmap", or "hugetlb=" with a value */
-	uint64_t flag;
+struct batch_word {
+	const char *word; /* "shared", or "hugetlb=" with a value */
+	uint64_t flags;
 };
 
-static const struct batch_flag create_words[] = {
-	{ "mmap", GMEM_CREATE_MMAP },
-	{ "init-shared", GMEM_CREATE_INIT_SHARED },
+static const struct batch_word create_words[] = {
 	{ "shared", FILE_SHARED },
-	{ "guest-only", GMEM_CREATE_GUEST_ONLY },
-	{ "unbound", GMEM_CREATE_UNBOUND },
 	{ "hugetlb=", 0 },
 	{ NULL, 0 },
 };
-static const struct batch_flag bind_words[] = {
-	{ "fd", GMEM_BIND_FD },
-	{ "hva", GMEM_BIND_HVA },
-	{ "dirty-log", GMEM_BIND_DIRTY_LOG },
-	{ "readonly", GMEM_BIND_READONLY },
-	{ "alias", GMEM_BIND_ALIAS },
-	{ "leave-shared", GMEM_BIND_LEAVE_SHARED },
-	{ NULL, 0 },
-};
-static const struct batch_flag unbind_words[] = {
-	{ "keep-attributes", GMEM_UNBIND_KEEP_ATTRIBUTES },
-	{ NULL, 0 },
-};
-static const struct batch_flag note_words[] = {
+static const struct batch_word note_words[] = {
 	{ "file=", 0 },
 	{ "offset=", 0 },
 	{ "addr=", 0 },
-	{ "dirty-log", GMEM_SLOT_DIRTY_LOG },
-	{ "readonly", GMEM_SLOT_READONLY },
 	{ NULL, 0 },
 };
-static const struct batch_flag shared_words[] = {
-	{ "unbacked", GMEM_ATTRIBUTES_UNBACKED },
-	{ NULL, 0 },
-};
-static const struct batch_flag populate_words[] = {
+static const struct batch_word populate_words[] = {
 	{ "threads=", 0 },
 	{ "policy=", 0 },
 	{ "nodes=", 0 },
 	{ NULL, 0 },
 };
-static const struct batch_flag placement_words[] = {
+static const struct batch_word placement_words[] = {
 	{ "policy=", 0 },
 	{ "nodes=", 0 },
 	{ NULL, 0 },
 };
-static const struct batch_flag map_words[] = {
+static const struct batch_word map_words[] = {
 	{ "nodes", BATCH_MAP_NODES },
 	{ NULL, 0 },
 };
-static const struct batch_flag policy_words[] = {
+static const struct batch_word policy_words[] = {
 	{ "set=", 0 },
 	{ "nodes=", 0 },
-	{ "strict", GMEM_MEMPOLICY_STRICT },
 	{ NULL, 0 },
 };
 
@@ -74,7 +50,10 @@ static const struct verb verbs[] = {
 		    "[unbound] [hugetlb=SIZE]",
 		    "make a guest_memfd; shared: short for mmap init-shared" },
 	  .takes = { PARAM_NEW_NAME, PARAM_SIZE },
-	  .flags = create_words,
+	  .names = GMEM_NAME_CREATE_FLAG,
+	  .flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED |
+		   GMEM_CREATE_GUEST_ONLY | GMEM_CREATE_UNBOUND,
+	  .words = create_words,
 	  .call = call_create,
 	  .check = check_create,
 	  .commit = keep_object },
@@ -84,14 +63,18 @@ static const struct verb verbs[] = {
 		    "make a memory slot of it; fd, hva: only in this mode" },
 	  .takes = { PARAM_OBJECT, PARAM_SLOT, PARAM_GPA, PARAM_OPTIONAL,
 		     PARAM_OFFSET, PARAM_LEN },
-	  .flags = bind_words,
+	  .names = GMEM_NAME_BIND_FLAG,
+	  .flags = GMEM_BIND_FD | GMEM_BIND_HVA | GMEM_BIND_DIRTY_LOG |
+		   GMEM_BIND_READONLY | GMEM_BIND_ALIAS |
+		   GMEM_BIND_LEAVE_SHARED,
 	  .call = call_bind,
 	  .check = check_bind,
 	  .commit = keep_slot },
 	{ .word = { "unbind", "NAME SLOT [keep-attributes]",
 		    "delete the slot and reset its attributes" },
 	  .takes = { PARAM_OBJECT, PARAM_SLOT },
-	  .flags = unbind_words,
+	  .names = GMEM_NAME_UNBIND_FLAG,
+	  .flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
 	  .call = call_unbind,
 	  .check = check_unbind,
 	  .commit = drop_slot },
@@ -100,7 +83,9 @@ static const struct verb verbs[] = {
 		    "[dirty-log] [readonly]",
 		    "tell of a slot made by others; no KVM call" },
 	  .takes = { PARAM_SLOT, PARAM_GPA, PARAM_LEN },
-	  .flags = note_words,
+	  .names = GMEM_NAME_SLOT_FLAG,
+	  .flags = GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY,
+	  .words = note_words,
 	  .call = call_note,
 	  .check = check_note,
 	  .commit = keep_note },
@@ -118,7 +103,8 @@ static const struct verb verbs[] = {
 		    "convert a range to shared; unbacked: with nothing "
 		    "behind" },
 	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN },
-	  .flags = shared_words,
+	  .names = GMEM_NAME_ATTRIBUTES_FLAG,
+	  .flags = GMEM_ATTRIBUTES_UNBACKED,
 	  .call = call_shared,
 	  .check = check_pages },
 	{ .word = { "attributes", "NAME [OFFSET LEN]",
@@ -140,7 +126,7 @@ static const struct verb verbs[] = {
 		    "NAME [OFFSET LEN] [threads=N] [policy=MODE] [nodes=SET]",
 		    "allocate memory, under a NUMA policy if asked" },
 	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
-	  .flags = populate_words,
+	  .words = populate_words,
 	  .call = call_populate,
 	  .check = check_pages },
 	{ .word = { "discard", "NAME [OFFSET LEN]",
@@ -156,7 +142,7 @@ static const struct verb verbs[] = {
 	{ .word = { "map", "NAME [OFFSET LEN] [nodes]",
 		    "show a picture of it: private, shared, resident" },
 	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
-	  .flags = map_words,
+	  .words = map_words,
 	  .call = call_map,
 	  .check = check_pages },
 	{ .word = { "load", "NAME OFFSET FILE|\"FILE\"",
@@ -168,13 +154,15 @@ static const struct verb verbs[] = {
 		    "NAME [OFFSET LEN] [set=MODE] [nodes=SET] [strict]",
 		    "show or set the NUMA policy" },
 	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
-	  .flags = policy_words,
+	  .names = GMEM_NAME_MEMPOLICY_FLAG,
+	  .flags = GMEM_MEMPOLICY_STRICT,
+	  .words = policy_words,
 	  .call = call_policy,
 	  .check = check_pages },
 	{ .word = { "placement", "NAME [OFFSET LEN] [policy=MODE] [nodes=SET]",
 		    "show on which NUMA nodes it is, and whether rightly so" },
 	  .takes = { PARAM_OBJECT, PARAM_OPTIONAL, PARAM_OFFSET, PARAM_LEN },
-	  .flags = placement_words,
+	  .words = placement_words,
 	  .call = call_placement,
 	  .check = check_pages },
 	{ .word = { "stat", "NAME", "show size, flags and slots" },
@@ -360,11 +348,12 @@ static int addr(struct parser *p, const char *text)
 
 static int policy_mode(struct parser *p, const char *text)
 {
-	uint32_t mode;
-	const char *problem = parse_policy(text, &mode);
+	uint64_t mode;
 
 	p->op->policy.mode = text;
-	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+	if (gmem_value(GMEM_NAME_MPOL, text, &mode, NULL) < 0)
+		return bad(p, "'%s' is not a policy", text);
+	return 0;
 }
 
 static int nodes(struct parser *p, const char *text)
@@ -396,10 +385,18 @@ static const struct {
 static int word(struct parser *p)
 {
 	const struct field *f = p->field++;
-	const struct batch_flag *w = p->op->verb->flags;
+	const struct verb *verb = p->op->verb;
+	const struct batch_word *w = verb->words;
 	const char *value = f->text;
+	uint64_t flag;
 	size_t n;
 
+	if (!f->quoted && verb->names &&
+	    gmem_value(verb->names, f->text, &flag, NULL) == 0 &&
+	    flag & verb->flags) {
+		p->op->flags |= flag;
+		return 0;
+	}
 	for (; w && w->word; w++) {
 		n = strlen(w->word);
 		if (w->word[n - 1] == '=' ? !strncmp(w->word, f->text, n)
@@ -408,8 +405,8 @@ static int word(struct parser *p)
 	}
 	if (!w || !w->word || f->quoted)
 		return bad(p, "unknown word '%s': %s %s", f->text,
-			   p->op->verb->word.name, p->op->verb->word.args);
-	p->op->flags |= w->flag;
+			   verb->word.name, verb->word.args);
+	p->op->flags |= w->flags;
 	value += strcspn(value, "=") + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		if (!strcmp(w->word, values[i].word))

@@ -128,12 +128,12 @@ int call_policy(struct batch *b, struct op *op)
 	if (r < 0)
 		return r;
 	if (b->result) {
-		json_text(b->result, "mode", policy_names[policy.mode], "");
+		json_text(b->result, "mode", policy_name(policy.mode), "");
 		json_text(b->result, "nodes", *nodes ? nodes : NULL,
 			  "this policy has none");
 	} else {
 		printf("%s: 0x%" PRIx64 " policy %s%s%s\n", op->name,
-		       op->offset, policy_names[policy.mode], *nodes ? " " : "",
+		       op->offset, policy_name(policy.mode), *nodes ? " " : "",
 		       nodes);
 	}
 	return 0;
@@ -162,7 +162,8 @@ int call_placement(struct batch *b, struct op *op)
 	if (r < 0)
 		return r;
 	if (b->result) {
-		json_text(b->result, "placed", placed_name(r), "");
+		json_text(b->result, "placed",
+			  gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r), "");
 		json_u64(b->result, "resident", p.resident);
 		json_u64(b->result, "misplaced", p.misplaced);
 		json_u64(b->result, "unknown", p.unknown);
@@ -172,7 +173,7 @@ int call_placement(struct batch *b, struct op *op)
 		printf("%s: 0x%" PRIx64 " resident %s, nodes %s, placed %s\n",
 		       op->name, op->offset, size_text(p.resident, size),
 		       *nodes_text(bytes, nodes) ? nodes : "none",
-		       placed_name(r));
+		       gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
 	}
 	return 0;
 }

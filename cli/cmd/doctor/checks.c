@@ -283,9 +283,9 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 		if (read_number(path, &n))
 			pages += n;
 	}
-	for (uint32_t i = GMEM_FEATURE_HUGETLB_64K;
-	     i <= GMEM_FEATURE_HUGETLB_16G; i++)
-		taken |= feature(p, i, &info) == GMEM_YES;
+	for (uint32_t i = 0; p->vm && feature(p, i, &info) >= 0; i++)
+		taken |= !strncmp(info.name, "hugetlb-", 8) &&
+			 info.support == GMEM_YES;
 	if (pages && !taken && fd == GMEM_YES)
 		say(f, VERDICT_WARN,
 		    "keep the pools only for what is not a guest_memfd",

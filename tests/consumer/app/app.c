@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of a user of the library.  Exits 77 if KVM cannot be used. */
+/* A program that uses the library.  Exits with 77 if KVM cannot be used. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #define SIZE (1ULL << 20)
 
-/* The library's inner names are free for its users. */
+/* A program can define names that the library uses internally. */
 int gmem__range_check(void);
 int gmem__range_check(void)
 {

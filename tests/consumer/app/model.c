@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of a user of the model, which needs no KVM. */
+/* A program that uses the model, which needs no KVM. */
 #include <stdio.h>
 #include <string.h>
 
 #include <gmem_model.h>
 
-/* Inner names of both libraries are free for their users. */
+/* A program can define names that both libraries use internally. */
 int gmem__range_check(void);
 int model__due(void);
 
