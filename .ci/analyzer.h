@@ -4,7 +4,7 @@
  * time: tells it that functions which report a failure return a negative
  * number.
  */
-#include "../lib/internal.h"
+#include "../lib/error.h"
 
 static inline int negative(int code)
 {

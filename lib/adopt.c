@@ -5,14 +5,26 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "adopt.h"
+#include "call.h"
+#include "enter.h"
+#include "error.h"
 #include "file.h"
+#include "lock.h"
+#include "map.h"
+#include "opts.h"
 #include "range.h"
+#include "uapi.h"
+#include "vm.h"
 #include "window.h"
 
 #define ADOPT_OPTS_V0 24
 #define ADOPT_FLAGS (GMEM_ADOPT_INIT_SHARED | GMEM_ADOPT_FOREIGN)
 
 _Static_assert(sizeof(struct gmem_adopt_opts) == ADOPT_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_adopt_opts, ADOPT_OPTS_V0, ADOPT_FLAGS);
 
 int gmem__is_guest_memfd(const struct gmem__ctx *ctx, int fd,
 			 struct gmem__stat *st, struct gmem_error *err)
@@ -92,7 +104,7 @@ static void identify(struct gmem_vm *vm, const struct gmem *who, int fd)
 	int r = gmem__fstat(&vm->ctx, fd, &st);
 	struct gmem *g;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	for (g = vm->files; g && g != who; g = g->next)
 		;
 	if (g && g->fd == fd) {
@@ -100,7 +112,7 @@ static void identify(struct gmem_vm *vm, const struct gmem *who, int fd)
 		g->ino = r < 0 ? 0 : st.ino;
 		g->dev = r < 0 ? 0 : st.dev;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 }
 
 /*
@@ -119,12 +131,12 @@ static int link_once(struct gmem *g, const struct gmem__stat *st,
 	g->ino = st->ino;
 	g->dev = st->dev;
 	do {
-		(void)pthread_mutex_lock(&vm->lock);
+		gmem__lock(&vm->lock);
 		other = owner(vm, fd, st, &ask);
 		own = other ? other->fd : ask ? ask->fd : -1;
 		if (own < 0)
 			gmem__file_link(g);
-		(void)pthread_mutex_unlock(&vm->lock);
+		gmem__unlock(&vm->lock);
 		if (!other && ask)
 			identify(vm, ask, own);
 	} while (!other && ask);
@@ -139,11 +151,8 @@ static int adopt_checks(const struct gmem__ctx *ctx, int fd,
 			const struct gmem_adopt_opts *o, struct gmem__stat *st,
 			struct gmem_error *err)
 {
-	int r = gmem__flags_check(o->flags, ADOPT_FLAGS,
-				  "gmem_adopt_opts.flags", err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (o->hugetlb_size && !gmem__hugetlb_known(o->hugetlb_size))
 		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE,
 				  o->hugetlb_size, 0,
@@ -234,11 +243,9 @@ int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
 	if (fd < 0)
 		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
 				  "fd is %d", fd);
-	r = gmem__opts_check(opts, ADOPT_OPTS_V0, sizeof(o), "gmem_adopt_opts",
-			     err);
+	r = gmem__opts_take(&opts_type, opts, &o, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
 	if (!vm)
 		return adopt_alone(sys, priv, fd, &o, out, err);
 	return adopt(&vm->ctx, vm, fd, &o, out, err);

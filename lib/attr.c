@@ -8,7 +8,20 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "attr_gpa.h"
+#include "call.h"
+#include "cancel.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "lock.h"
+#include "name.h"
+#include "opts.h"
 #include "slot.h"
+#include "ticket.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+#include "vm.h"
 
 #define ATTRIBUTES_OPTS_V0 24
 
@@ -22,6 +35,9 @@
 
 _Static_assert(sizeof(struct gmem_attributes_opts) == ATTRIBUTES_OPTS_V0,
 	       "ABI");
+
+static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+	gmem_attributes_opts, ATTRIBUTES_OPTS_V0, ATTRIBUTES_FLAGS);
 _Static_assert(GMEM_ATTRIBUTE_PRIVATE == GMEM__ATTRIBUTE_PRIVATE, "UAPI");
 
 static uint64_t kernel_attributes(enum gmem__state s)
@@ -34,9 +50,9 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 {
 	if (len == 0)
 		return;
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	gmem__record_set(&g->record, offset, len, state);
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }
 
 static int no_shared_side(uint64_t at, struct gmem_error *err)
@@ -60,13 +76,13 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 
 	while (pos < end) {
 		at = pos;
-		(void)pthread_mutex_lock(&g->vm->lock);
+		gmem__lock(&g->vm->lock);
 		s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
 		if (s && gmem__slot_usable(s)) {
 			reserved = s->reserved;
 			pos = s->s.offset + s->s.len;
 		}
-		(void)pthread_mutex_unlock(&g->vm->lock);
+		gmem__unlock(&g->vm->lock);
 		if (pos == at)
 			return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
 					  "offset 0x%" PRIx64
@@ -113,11 +129,11 @@ static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 	const struct gmem__slot *s;
 	uint64_t gpa, left;
 
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
 	gpa = s->s.gpa + (pos - s->s.offset);
 	left = s->s.offset + s->s.len - pos;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (len > left)
 		len = left;
 	return gmem__gpa_attributes(g->vm, gpa, len, kernel_attributes(state),
@@ -279,11 +295,11 @@ static int check_in_place(struct gmem *g, uint64_t offset, uint64_t len,
 		return unbacked || (g->flags & GMEM_CREATE_MMAP)
 			       ? 0
 			       : no_shared_side(offset, err);
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_HVA, offset, len);
 	if (s)
 		slot = s->s.slot;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (!s)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_HVA_BOUND, offset, slot,
@@ -339,17 +355,8 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem__ticket ticket;
 	enum gmem__state state;
 	bool unbacked;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, ATTRIBUTES_OPTS_V0, sizeof(o),
-			     "gmem_attributes_opts", err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, ATTRIBUTES_FLAGS,
-			      "gmem_attributes_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = check_attributes(g, offset, len, attributes, err);

@@ -3,7 +3,12 @@
 #ifndef GMEM_LIB_ATTR_H
 #define GMEM_LIB_ATTR_H
 
-#include "internal.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmem.h>
+
+#include "record.h"
 
 /*
  * Whether the range can become @state: slots cover it, the VM converts, and

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* The record of a file, out and in: live update, snapshots, hand-over. */
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "attr.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "ticket.h"
 
 int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
 			   struct gmem_error *err)

@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: MIT
 /* Putting a range of a file behind guest addresses. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "attr.h"
+#include "attr_gpa.h"
+#include "callback.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "left.h"
+#include "lock.h"
+#include "map.h"
+#include "opts.h"
+#include "reservation.h"
 #include "slot.h"
+#include "slot_begin.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "slot_kernel.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define BIND_OPTS_V0 32
 
@@ -15,6 +30,9 @@
 
 _Static_assert(sizeof(struct gmem_bind_opts) == BIND_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_bind_opts, BIND_OPTS_V0, BIND_FLAGS);
+
 static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 			   struct gmem_error *err)
 {
@@ -23,9 +41,9 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	r = gmem__bind_table(g->vm, g, b, &conflict, err);
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	if (r < 0)
 		return gmem__bind_dead(g->vm, &conflict, r, err);
 	return (int)b->mode;
@@ -51,7 +69,7 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 	gmem__slot_record(vm, s, 0, done,
 			  private ? GMEM__PRIVATE : GMEM__SHARED);
 	if (r == 0)
-		gmem__left_settled(vm, s->gpa, s->len);
+		gmem__left_forget(vm, s->gpa, s->len);
 	return r;
 }
 
@@ -97,9 +115,9 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 	r = start(g, &s->s, b->flags);
 	if (r < 0)
 		return undo(g->vm, s, r, err);
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s->state = GMEM__SLOT_LIVE;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	return 0;
 }
 
@@ -209,17 +227,10 @@ int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 {
 	struct gmem_bind_opts o;
 	struct gmem__bind b;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0 || (r = gmem__need_vm(g, err)) < 0)
-		return r;
-	r = gmem__opts_check(opts, BIND_OPTS_V0, sizeof(o), "gmem_bind_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, BIND_FLAGS, "gmem_bind_opts.flags", err);
-	if (r < 0 || (r = gmem__reserved(o.reserved, "gmem_bind_opts", err)))
+	if (r < 0 || (r = gmem__need_vm(g, err)) < 0 ||
+	    (r = gmem__reserved(o.reserved, "gmem_bind_opts", err)) < 0)
 		return r;
 	b = (struct gmem__bind){
 		.slot = slot,

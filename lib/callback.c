@@ -4,9 +4,8 @@
  * callbacks could wait for each other's, also across VMs.  So each thread
  * counts how deep it is in callbacks, whichever handle they came from.
  */
-#include <errno.h>
-
-#include "internal.h"
+#include "callback.h"
+#include "error.h"
 
 static _Thread_local unsigned int gmem__callback_depth;
 

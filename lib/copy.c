@@ -6,7 +6,13 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
 #include "range.h"
+#include "touch.h"
 #include "window.h"
 
 #define PIPE_BYTES 65536
@@ -151,14 +157,6 @@ static int copy_all(struct copy *c, struct gmem *g, uint64_t offset,
 	return r;
 }
 
-int gmem__copy_check(const struct gmem *g, uint64_t offset, uint64_t len,
-		     struct gmem_error *err)
-{
-	int r = gmem__inside(offset, len, g->size, err);
-
-	return r < 0 ? r : gmem__need_mappable(g, err);
-}
-
 static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
 		bool to_guest, struct gmem_error *err)
 {
@@ -170,8 +168,8 @@ static int copy(struct gmem *g, uint64_t offset, unsigned char *buf, size_t len,
 	if (!buf && len)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "buf is NULL");
-	r = gmem__copy_check(g, offset, len, err);
-	if (r < 0)
+	r = gmem__inside(offset, len, g->size, err);
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;
 	c.ctx = g->ctx;
 	return copy_all(&c, g, offset, buf, len, err);

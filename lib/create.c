@@ -3,8 +3,15 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "enter.h"
+#include "error.h"
 #include "file.h"
+#include "hugetlb.h"
+#include "opts.h"
 #include "range.h"
+#include "uapi.h"
+#include "vm.h"
 
 #define CREATE_OPTS_V0 24
 
@@ -13,6 +20,9 @@
 	 GMEM_CREATE_UNBOUND | GMEM_CREATE_CHECK_ONLY)
 
 _Static_assert(sizeof(struct gmem_create_opts) == CREATE_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_create_opts, CREATE_OPTS_V0, CREATE_FLAGS);
 /* What the kernel takes is passed through bit by bit. */
 _Static_assert(GMEM_CREATE_MMAP == GMEM__FLAG_MMAP, "UAPI");
 _Static_assert(GMEM_CREATE_INIT_SHARED == GMEM__FLAG_INIT_SHARED, "UAPI");
@@ -127,12 +137,8 @@ static int create_checks(const struct gmem_vm *vm, uint64_t size,
 			 const struct gmem_create_opts *o,
 			 uint64_t *kernel_flags, struct gmem_error *err)
 {
-	int r = gmem__flags_check(o->flags, CREATE_FLAGS,
-				  "gmem_create_opts.flags", err);
+	int r = check_size(vm, size, o->hugetlb_size, err);
 
-	if (r < 0)
-		return r;
-	r = check_size(vm, size, o->hugetlb_size, err);
 	if (r < 0)
 		return r;
 	if (o->hugetlb_size) {
@@ -218,11 +224,9 @@ int gmem_create(struct gmem_vm *vm, uint64_t size,
 
 	if (r < 0)
 		return r;
-	r = gmem__opts_check(opts, CREATE_OPTS_V0, sizeof(o),
-			     "gmem_create_opts", err);
+	r = gmem__opts_take(&opts_type, opts, &o, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
 	r = create_checks(vm, size, &o, &kernel_flags, err);
 	if (r < 0 || (o.flags & GMEM_CREATE_CHECK_ONLY))
 		return r;

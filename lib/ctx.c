@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* How a process reaches the kernel, and how it notices that it has forked. */
-#include <errno.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "call.h"
+#include "ctx.h"
+#include "error.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18 /* 4.14 */

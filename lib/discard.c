@@ -6,14 +6,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "callback.h"
+#include "cancel.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "opts.h"
+#include "resident.h"
+#include "vm.h"
 
 #define DISCARD_OPTS_V0 40
 #define STEP (256ULL << 20) /* of memory that is there */
 
 _Static_assert(sizeof(struct gmem_discard_opts) == DISCARD_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_discard_opts, DISCARD_OPTS_V0, 0);
 
 static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
 {
@@ -58,10 +68,9 @@ static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
 	int r;
 
 	for (*done = 0; *done < len; *done = stop - offset) {
-		if (gmem__cancelled(o->cancel))
-			return gmem__fail(err, GMEM_REASON_CANCELLED, *done, 0,
-					  "cancelled after %" PRIu64 " bytes",
-					  *done);
+		r = gmem__cancel_check(o->cancel, *done, err);
+		if (r < 0)
+			return r;
 		stop = step_end(g, offset + *done, end);
 		r = punch(g, offset + *done, stop - (offset + *done));
 		if (r < 0)
@@ -77,16 +86,8 @@ int gmem_discard(struct gmem *g, uint64_t offset, uint64_t len,
 {
 	struct gmem_discard_opts o;
 	uint64_t done = 0;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, DISCARD_OPTS_V0, sizeof(o),
-			     "gmem_discard_opts", err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, 0, "gmem_discard_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = gmem__file_range_check(g, offset, len, err);

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
+#include "cancel.h"
+#include "error.h"
+#include "name.h"
+#include "opts.h"
 
 /* The first release's size: enough for ever. */
 #define ERROR_V0 312
@@ -21,13 +25,12 @@ static bool sized(const struct gmem_error *err)
 
 int gmem__begin(struct gmem_error *err)
 {
-	static const struct gmem_error clear = { .remedy = "" };
-
 	if (!err)
 		return 0;
 	if (!sized(err))
 		return -EINVAL; /* no room to say so */
-	gmem__out_copy(err, &clear, sizeof(clear));
+	memset((char *)err + sizeof(err->sz), 0, err->sz - sizeof(err->sz));
+	err->remedy = "";
 	return 0;
 }
 
@@ -130,6 +133,12 @@ int gmem__fail_call(struct gmem_error *err, int sys, const char *what)
 		err, gmem__fail_sys(err, reason, 0, sys, (uint64_t)-sys, 0,
 				    "%s failed with errno %d (%s)", what, -sys,
 				    gmem__errno_name(sys)));
+}
+
+int gmem__fail_cancelled(uint64_t done, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_CANCELLED, done, 0,
+			  "cancelled after %" PRIu64 " bytes", done);
 }
 
 int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,

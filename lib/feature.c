@@ -8,6 +8,16 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "enter.h"
+#include "error.h"
+#include "feature.h"
+#include "hugetlb.h"
+#include "macros.h"
+#include "opts.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+#include "vm.h"
 #include "vm_kind.h"
 
 #define MPOL_PREFERRED 1
@@ -349,7 +359,7 @@ static const struct {
 };
 /* clang-format on */
 
-_Static_assert(ARRAY_SIZE(table) == GMEM__FEATURES, "one slot a feature");
+_Static_assert(ARRAY_SIZE(table) <= GMEM__FEATURES_MAX, "room for all");
 
 static int scratch_file(struct gmem_vm *vm, uint64_t flags)
 {

@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* The handle of a guest_memfd: its life, what it starts as, its getters. */
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "callback.h"
+#include "error.h"
 #include "file.h"
-#include "range.h"
-#include "slot.h"
-
-int gmem__enter(const struct gmem *g, struct gmem_error *err)
-{
-	int r = gmem__begin(err);
-
-	if (r < 0)
-		return r;
-	if (!g)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "the file is NULL");
-	return gmem__ctx_check(g->ctx, err);
-}
-
-int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-		      struct gmem_error *err)
-{
-	return gmem__units_inside(offset, len, g->ctx->page_size, g->size, err);
-}
-
-int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
-			   struct gmem_error *err)
-{
-	int r = gmem__range_check(g, offset, len, err);
-
-	if (r < 0)
-		return r;
-	r = gmem__aligned("offset", offset, g->page_size, err);
-	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
-}
+#include "lock.h"
+#include "map.h"
+#include "slot_end.h"
+#include "vm.h"
 
 /* A handle without its descriptor; the record where something can convert. */
 int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
@@ -132,11 +107,11 @@ void gmem__file_unlink(struct gmem *g)
 {
 	if (!g->vm || !g->linked)
 		return;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 }
 
 /*
@@ -154,9 +129,9 @@ void gmem__file_start(struct gmem *g)
 		gmem__record_set(&g->record, 0, g->size, s);
 	if (!g->vm || g->linked)
 		return;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	gmem__file_link(g);
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 }
 
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
@@ -200,10 +175,10 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	if (g->vm)
 		gmem__slots_retry(g->vm, g, NULL);
 	if (g->vm)
-		(void)pthread_mutex_lock(&g->vm->lock);
+		gmem__lock(&g->vm->lock);
 	r = check_unused(g, err);
 	if (g->vm)
-		(void)pthread_mutex_unlock(&g->vm->lock);
+		gmem__unlock(&g->vm->lock);
 	if (r == 0)
 		r = gmem__maps_unused(g, err);
 	if (r == 0)

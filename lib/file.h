@@ -1,9 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* The handle of a guest_memfd, for the two calls that make one. */
+/* The handle of a guest_memfd. */
 #ifndef GMEM_LIB_FILE_H
 #define GMEM_LIB_FILE_H
 
-#include "internal.h"
+#include <pthread.h>
+
+#include "ctx.h"
+#include "record.h"
+
+struct gmem {
+	struct gmem__ctx *ctx; /* the VM's, or own_ctx */
+	struct gmem__ctx own_ctx;
+	struct gmem_vm *vm; /* NULL: a file without a VM */
+	struct gmem *next;  /* in vm->files */
+	struct gmem **prev; /* what points to it there */
+	bool linked;	    /* it is there; the owner's to ask */
+	bool identified;    /* the two below are known */
+	uint64_t ino, dev;
+	int fd;
+	uint64_t size;
+	uint64_t page_size; /* the file's: the huge page or the host's */
+	uint64_t flags;	    /* GMEM_CREATE_* that it was made with */
+	bool adopted;	    /* not made here: may be another VM's */
+	bool foreign;	    /* is another VM's: HVA mode only */
+	struct gmem__record record; /* .blocks NULL: nothing converts */
+	void *record_mem;
+	size_t record_len;
+	pthread_mutex_t lock; /* the record's writers and all below */
+	unsigned char *view;  /* the whole file, made when first bound */
+	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
+	unsigned int reserved;	       /* slots that lie in it, or will */
+	struct gmem__map *maps;
+	struct gmem__map *left; /* could not be unmapped yet */
+	unsigned int slots;	/* in the table; under the VM's lock */
+};
 
 /* A handle without its descriptor; with a record if it @converts. */
 int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,

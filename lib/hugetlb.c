@@ -9,7 +9,9 @@
  */
 #include <errno.h>
 
-#include "internal.h"
+#include "hugetlb.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 static unsigned int log2_of(uint64_t size)
 {

@@ -6,6 +6,17 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "callback.h"
+#include "cancel.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "name.h"
+#include "opts.h"
+#include "range.h"
+#include "touch.h"
 #include "window.h"
 
 #define LOAD_OPTS_V0 40
@@ -13,20 +24,18 @@
 
 _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0, GMEM_LOAD_UNTIL_EOF);
+
 /* No alignment is asked of a copy, only room and a file that is shared. */
 static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
 		       struct gmem_error *err)
 {
-	uint64_t run, pos;
-	int r = gmem__copy_check(g, offset, len, err);
+	int r = gmem__inside(offset, len, g->size, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
 		return r;
-	for (pos = offset; pos < offset + len; pos += run)
-		if (gmem__host_state(g, pos, offset + len - pos, &run) !=
-		    GMEM__SHARED)
-			return gmem__fail_private(pos, err);
-	return 0;
+	return gmem__need_shared(g, offset, len, err);
 }
 
 struct load {
@@ -98,15 +107,12 @@ static int load_piece(struct load *l, struct gmem_error *err)
 
 static int load_all(struct load *l, struct gmem_error *err)
 {
-	const int *cancel = l->o->cancel;
 	int r = 1;
 
 	while (r > 0 && l->done < l->len) {
-		if (gmem__cancelled(cancel))
-			return gmem__fail(
-				err, GMEM_REASON_CANCELLED, l->done, 0,
-				"cancelled after %" PRIu64 " bytes", l->done);
-		r = load_piece(l, err);
+		r = gmem__cancel_check(l->o->cancel, l->done, err);
+		if (r == 0)
+			r = load_piece(l, err);
 	}
 	if (r < 0)
 		return r;
@@ -124,17 +130,8 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	struct load l = {
 		.g = g, .o = &o, .fd = fd, .offset = offset, .len = len
 	};
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__opts_check(opts, LOAD_OPTS_V0, sizeof(o), "gmem_load_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, GMEM_LOAD_UNTIL_EOF,
-			      "gmem_load_opts.flags", err);
 	if (r < 0)
 		return r;
 	r = check_range(g, offset, len, err);

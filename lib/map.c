@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: MIT
 /* The host's view of a file: mappings for the caller and for slots. */
-#include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 
+#include "call.h"
+#include "callback.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "lock.h"
+#include "map.h"
+#include "opts.h"
 #include "slot.h"
+#include "vm.h"
 #include "window.h"
 
 #define MMAP_OPTS_V0 16
 #define MMAP_FLAGS (GMEM_MMAP_READONLY | GMEM_MMAP_ALLOW_PRIVATE)
 
 _Static_assert(sizeof(struct gmem_mmap_opts) == MMAP_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_mmap_opts, MMAP_OPTS_V0, MMAP_FLAGS);
 
 int gmem__need_mappable(const struct gmem *g, struct gmem_error *err)
 {
@@ -57,22 +68,22 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	struct gmem__window w;
 	int r;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	*out = g->view;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	if (*out)
 		return 0;
 	r = gmem__window_map(g, 0, g->size, PROT_READ | PROT_WRITE, &w);
 	if (r < 0)
 		return gmem__window_failed(r, err);
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	if (!g->view) {
 		g->view = w.addr;
 		spare = w.map;
 		w.map = NULL;
 	}
 	*out = g->view;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	gmem__free(g->ctx, spare);
 	gmem__window_close(g, &w); /* where another thread was first */
 	return 0;
@@ -86,11 +97,11 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 
 	if (!g->vm || !addr)
 		return false;
-	(void)pthread_mutex_lock(&g->vm->lock);
+	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_addr(g->vm, (uintptr_t)addr, len);
 	if (s)
 		*out = s->s;
-	(void)pthread_mutex_unlock(&g->vm->lock);
+	gmem__unlock(&g->vm->lock);
 	return s;
 }
 
@@ -207,10 +218,10 @@ void gmem__maps_free(struct gmem *g)
 
 static void put_map(struct gmem *g, struct gmem__map *m)
 {
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	m->next = g->maps;
 	g->maps = m;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 }
 
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
@@ -220,21 +231,14 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem_mmap_opts o;
 	struct gmem__window w;
 	struct gmem__map *m;
-	int r = gmem__enter(g, err), prot = PROT_READ | PROT_WRITE;
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	int prot = PROT_READ | PROT_WRITE;
 
 	if (r < 0)
 		return r;
 	if (!out)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "out is NULL");
-	r = gmem__opts_check(opts, MMAP_OPTS_V0, sizeof(o), "gmem_mmap_opts",
-			     err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, MMAP_FLAGS, "gmem_mmap_opts.flags", err);
-	if (r < 0)
-		return r;
 	r = gmem__range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
@@ -258,13 +262,13 @@ static struct gmem__map *take_map(struct gmem *g, const void *addr)
 {
 	struct gmem__map **p, *m;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	for (p = &g->maps; *p && (*p)->addr != addr; p = &(*p)->next)
 		;
 	m = *p;
 	if (m)
 		*p = m->next;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	return m;
 }
 

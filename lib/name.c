@@ -5,10 +5,9 @@
  * its own.  Features and reasons have their names where their rows are.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "internal.h"
+#include "macros.h"
+#include "name.h"
 
 struct name {
 	uint64_t value;
@@ -195,42 +194,9 @@ const char *gmem_name_at(uint32_t kind, uint32_t index, uint64_t *value)
 	return kinds[kind].names[index].name;
 }
 
-/* Says which names there are, unless they are too many for a message. */
-static int unknown(uint32_t kind, const char *name, struct gmem_error *err)
+const char *gmem__name_kind(uint32_t kind)
 {
-	char list[160] = "";
-	size_t n = 0;
-
-	for (size_t i = 0; i < kinds[kind].n && kind != GMEM_NAME_ERRNO; i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
-				      i ? ", " : ": ",
-				      kinds[kind].names[i].name);
-	return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, kind, 0,
-			  "\"%.32s\" is not the name of %s%s", name,
-			  kinds[kind].what, list);
-}
-
-int gmem_value(uint32_t kind, const char *name, uint64_t *value,
-	       struct gmem_error *err)
-{
-	int r = gmem__begin(err);
-
-	if (r < 0)
-		return r;
-	if (!name || !value)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "%s is NULL", name ? "value" : "name");
-	if (kind >= ARRAY_SIZE(kinds))
-		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, kind,
-				  ARRAY_SIZE(kinds), "%u is no kind of name",
-				  kind);
-	for (size_t i = 0; i < kinds[kind].n; i++) {
-		if (!strcmp(kinds[kind].names[i].name, name)) {
-			*value = kinds[kind].names[i].value;
-			return 0;
-		}
-	}
-	return unknown(kind, name, err);
+	return kind < ARRAY_SIZE(kinds) ? kinds[kind].what : NULL;
 }
 
 const char *gmem__errno_name(int sys)

@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "internal.h"
+#include "error.h"
+#include "opts.h"
 
 static size_t size_of(const void *opts)
 {
@@ -63,6 +64,31 @@ int gmem__flags_check(uint64_t flags, uint64_t known, const char *name,
 			  "%s has unknown bits 0x%" PRIx64
 			  ", known are 0x%" PRIx64,
 			  name, unknown, known);
+}
+
+static uint64_t flags_of(const struct gmem__opts_type *type, const void *o)
+{
+	const char *at = (const char *)o + type->flags_at;
+	uint32_t narrow;
+	uint64_t wide;
+
+	memcpy(&narrow, at, sizeof(narrow));
+	if (type->flags_size == sizeof(narrow))
+		return narrow;
+	memcpy(&wide, at, sizeof(wide));
+	return wide;
+}
+
+int gmem__opts_take(const struct gmem__opts_type *type, const void *opts,
+		    void *o, struct gmem_error *err)
+{
+	int r = gmem__opts_check(opts, type->min, type->known, type->name, err);
+
+	if (r < 0)
+		return r;
+	gmem__opts_copy(o, type->known, opts);
+	return gmem__flags_check(flags_of(type, o), type->flags,
+				 type->flags_name, err);
 }
 
 int gmem__reserved(uint64_t value, const char *name, struct gmem_error *err)

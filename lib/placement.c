@@ -9,12 +9,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "callback.h"
+#include "cancel.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "map.h"
+#include "name.h"
+#include "opts.h"
+#include "placement.h"
+#include "policy.h"
+#include "resident.h"
+#include "touch.h"
 #include "window.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* 5.14 */
-#endif
 
 #define PLACEMENT_V0 88
 #define BATCH 512 /* pages asked of move_pages at once */
@@ -113,17 +121,19 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 static int look_told(struct look *l, uint64_t pos, struct gmem_error *err)
 {
 	uint64_t done = pos - l->start;
+	int r;
 
 	if (l->p.progress && (done - l->told >= TELL || done == l->len)) {
 		l->told = done;
 		gmem__call_progress(l->p.progress, l->p.progress_arg, done,
 				    l->len);
 	}
-	if (done == l->len || !gmem__cancelled(l->p.cancel))
+	if (done == l->len)
 		return 0;
-	gmem__set_done(err, done);
-	return gmem__fail(err, GMEM_REASON_CANCELLED, done, 0,
-			  "cancelled after %" PRIu64 " bytes", done);
+	r = gmem__cancel_check(l->p.cancel, done, err);
+	if (r < 0)
+		gmem__set_done(err, done);
+	return r;
 }
 
 static int look_window(struct look *l, const struct gmem__window *w,
@@ -278,7 +288,7 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 	if (policy)
 		r = gmem__policy_check(policy, &p, err);
 	else if (g->flags & GMEM_CREATE_MMAP)
-		r = gmem_get_mempolicy(g, offset, &p, err);
+		r = gmem__policy_read(g, offset, &p, err);
 	if (r < 0)
 		return r;
 	if (!policy && !(g->flags & GMEM_CREATE_MMAP))

@@ -9,16 +9,21 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "callback.h"
+#include "cancel.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "lock.h"
+#include "map.h"
+#include "name.h"
+#include "opts.h"
+#include "policy.h"
+#include "touch.h"
 #include "window.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* 5.14 */
-#endif
 
 #define POPULATE_OPTS_V0 56
 #define THREADS_MAX 256
@@ -26,6 +31,9 @@
 #define PIECE_MIN (2ULL << 20)
 
 _Static_assert(sizeof(struct gmem_populate_opts) == POPULATE_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_populate_opts, POPULATE_OPTS_V0, 0);
 
 struct job;
 
@@ -38,11 +46,20 @@ struct worker {
 
 #define NOWHERE UINT64_MAX
 
+enum act {
+	STOP, /* as the caller wishes */
+	SET_POLICY,
+	ALLOCATE,
+	MAP,
+	TOUCH,
+};
+
 struct job {
 	struct gmem *g;
 	const struct gmem_populate_opts *o;
 	const struct gmem_mempolicy *policy;
 	struct worker *workers;
+	struct worker alone; /* in the caller's thread */
 	unsigned int n_workers;
 	bool touch; /* the host may, at least some of it */
 	uint64_t start, end, step;
@@ -51,21 +68,21 @@ struct job {
 	uint64_t next, done; /* .done: in any order */
 	unsigned int running;
 	bool stop;
-	int sys; /* the first failure and where it was */
+	int sys; /* the first failure, where it was and of which act */
 	uint64_t sys_at;
-	const char *what;
+	enum act act;
 };
 
-static void fail(struct job *j, int sys, uint64_t at, const char *what)
+static void fail(struct job *j, int sys, uint64_t at, enum act act)
 {
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	if (!j->sys) {
 		j->sys = sys;
 		j->sys_at = at;
-		j->what = what;
+		j->act = act;
 	}
 	j->stop = true;
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 /* Steps are taken in order, so nothing is missing before the first of these. */
@@ -79,18 +96,16 @@ static uint64_t complete(const struct job *j)
 	return end - j->start;
 }
 
-static const char map_what[] = "mapping the guest_memfd";
-
 /* One window of it, or more if there is a view.  *@n bytes were touched. */
 static int touch_window(struct job *j, uint64_t offset, uint64_t len,
-			uint64_t *n, const char **what)
+			uint64_t *n, enum act *act)
 {
 	struct gmem__window w;
 	int r = gmem__window_open(j->g, offset, len, &w);
 
 	*n = 0;
 	if (r < 0) {
-		*what = map_what;
+		*act = MAP;
 		return r;
 	}
 	*n = gmem__populate_prefix(j->g->ctx, w.addr, w.len,
@@ -101,7 +116,7 @@ static int touch_window(struct job *j, uint64_t offset, uint64_t len,
 
 /* Zeroes and maps what of it the host may touch.  *@done bytes were. */
 static int touch(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
-		 const char **what)
+		 enum act *act)
 {
 	uint64_t n;
 	int r = 0;
@@ -109,23 +124,23 @@ static int touch(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
 	for (*done = 0; r == 0 && *done < len; *done += n)
 		if (gmem__host_state(j->g, offset + *done, len - *done, &n) ==
 		    GMEM__SHARED)
-			r = touch_window(j, offset + *done, n, &n, what);
+			r = touch_window(j, offset + *done, n, &n, act);
 	return r;
 }
 
 /* *@done bytes were made, also on failure. */
 static int make(struct job *j, uint64_t offset, uint64_t len, uint64_t *done,
-		const char **what)
+		enum act *act)
 {
 	int r = gmem__fallocate(j->g->ctx, j->g->fd, FALLOC_FL_KEEP_SIZE,
 				offset, len);
 
-	*what = "fallocate";
+	*act = ALLOCATE;
 	*done = r < 0 ? 0 : len;
 	if (r < 0 || !j->touch)
 		return r;
-	*what = "MADV_POPULATE_WRITE";
-	return touch(j, offset, len, done, what);
+	*act = TOUCH;
+	return touch(j, offset, len, done, act);
 }
 
 /* Every step and piece is a multiple of this, the last one perhaps not. */
@@ -138,11 +153,11 @@ static void add_done(struct worker *k, uint64_t n)
 {
 	struct job *j = k->j;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	j->done += n;
 	k->pos += n;
 	(void)pthread_cond_signal(&j->moved);
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 static bool cancelled(const struct job *j)
@@ -156,10 +171,10 @@ static bool stopped(struct job *j)
 	bool stop;
 
 	if (cancelled(j))
-		fail(j, -ECANCELED, 0, "populating");
-	(void)pthread_mutex_lock(&j->lock);
+		fail(j, -ECANCELED, 0, STOP);
+	gmem__lock(&j->lock);
 	stop = j->stop;
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return stop;
 }
 
@@ -171,15 +186,15 @@ static bool stopped(struct job *j)
 static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 {
 	uint64_t least = least_piece(k->j), piece = len, pos = 0, n, done;
-	const char *what;
+	enum act act;
 	bool again;
 	int r;
 
 	while (pos < len) {
 		n = len - pos < piece ? len - pos : piece;
-		r = make(k->j, offset + pos, n, &done, &what);
+		r = make(k->j, offset + pos, n, &done, &act);
 		/* A mapping that would be locked beyond its limit stays so. */
-		again = (r == -EINTR || r == -EAGAIN) && what != map_what;
+		again = (r == -EINTR || r == -EAGAIN) && act != MAP;
 		if (again) /* fallocate takes whole pages of the file */
 			done = done / least * least;
 		pos += done;
@@ -191,7 +206,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;
 		} else if (r < 0) {
-			fail(k->j, r, offset + pos, what);
+			fail(k->j, r, offset + pos, act);
 			return r;
 		}
 	}
@@ -204,7 +219,7 @@ static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 	struct job *j = k->j;
 	bool stop = stopped(j), more;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	more = !stop && j->next < j->end;
 	k->pos = NOWHERE;
 	if (more) {
@@ -212,7 +227,7 @@ static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 		*len = j->end - j->next < j->step ? j->end - j->next : j->step;
 		j->next += *len;
 	}
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return more;
 }
 
@@ -231,14 +246,14 @@ static void *work(void *arg)
 					p->nodes,
 					p->nodes ? p->max_node + 1 : 0);
 		if (r < 0)
-			fail(j, r, 0, "set_mempolicy");
+			fail(j, r, 0, SET_POLICY);
 	}
 	while (r == 0 && take(k, &offset, &len))
 		r = populate_step(k, offset, len);
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	j->running--;
 	(void)pthread_cond_signal(&j->moved);
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 	return NULL;
 }
 
@@ -262,7 +277,7 @@ static void watch(struct job *j, uint64_t total)
 {
 	uint64_t told = 0, done;
 
-	(void)pthread_mutex_lock(&j->lock);
+	gmem__lock(&j->lock);
 	while (j->running || j->done != told) {
 		done = j->done;
 		if (done == told) {
@@ -270,11 +285,11 @@ static void watch(struct job *j, uint64_t total)
 			continue;
 		}
 		told = done;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		progress(j, done, total);
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 	}
-	(void)pthread_mutex_unlock(&j->lock);
+	gmem__unlock(&j->lock);
 }
 
 /* As many workers as can be had; a policy needs one at least. */
@@ -285,16 +300,16 @@ static int run_workers(struct job *j, uint64_t total)
 	int r = 0;
 
 	for (n = 0; n < j->n_workers; n++) {
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 		j->running++;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		r = ctx->sys->thread_start(ctx->priv, &j->workers[n].thread,
 					   work, &j->workers[n]);
 		if (r == 0)
 			continue;
-		(void)pthread_mutex_lock(&j->lock);
+		gmem__lock(&j->lock);
 		j->running--;
-		(void)pthread_mutex_unlock(&j->lock);
+		gmem__unlock(&j->lock);
 		break;
 	}
 	if (n)
@@ -306,17 +321,20 @@ static int run_workers(struct job *j, uint64_t total)
 
 static int job_failed(const struct job *j, struct gmem_error *err)
 {
-	if (j->sys == -ECANCELED)
-		return gmem__fail(err, GMEM_REASON_CANCELLED, complete(j), 0,
-				  "cancelled after %" PRIu64 " bytes",
-				  complete(j));
-	if (!strcmp(j->what, "set_mempolicy"))
-		return gmem__policy_failed(j->sys, j->policy, j->what, err);
-	if (j->what == map_what)
+	switch (j->act) {
+	case STOP:
+		return gmem__fail_cancelled(complete(j), err);
+	case SET_POLICY:
+		return gmem__policy_failed(j->sys, j->policy, "set_mempolicy",
+					   err);
+	case ALLOCATE:
+		return gmem__fail_call(err, j->sys, "fallocate");
+	case MAP:
 		return gmem__window_failed(j->sys, err);
-	if (j->sys == -EFAULT || j->sys == -EHWPOISON)
-		return gmem__touch_failed(j->sys, j->sys_at, err);
-	return gmem__fail_call(err, j->sys, j->what);
+	default:
+		return gmem__touch_failed(j->sys, j->sys_at,
+					  "MADV_POPULATE_WRITE", err);
+	}
 }
 
 static int run_by_workers(struct job *j, uint64_t total, struct gmem_error *err)
@@ -343,7 +361,6 @@ static int run_by_workers(struct job *j, uint64_t total, struct gmem_error *err)
 static int run(struct job *j, unsigned int threads, uint64_t total,
 	       struct gmem_error *err)
 {
-	struct worker alone = { .j = j, .pos = NOWHERE };
 	bool workers = threads > 1 || j->policy;
 	uint64_t step = STEP, least = least_piece(j);
 
@@ -354,25 +371,18 @@ static int run(struct job *j, unsigned int threads, uint64_t total,
 	j->n_workers = threads;
 	if (workers)
 		return run_by_workers(j, total, err);
-	j->workers = &alone;
+	j->alone = (struct worker){ .j = j, .pos = NOWHERE };
+	j->workers = &j->alone;
 	run_alone(j, total);
 	gmem__set_done(err, complete(j));
 	return j->sys ? job_failed(j, err) : 0;
 }
 
-static int take_opts(const struct gmem_populate_opts *opts,
-		     struct gmem_populate_opts *o, struct gmem_error *err)
+static int check_opts(const struct gmem_populate_opts *o,
+		      struct gmem_error *err)
 {
-	int r = gmem__opts_check(opts, POPULATE_OPTS_V0, sizeof(*o),
-				 "gmem_populate_opts", err);
+	int r = gmem__reserved(o->reserved, "gmem_populate_opts", err);
 
-	if (r < 0)
-		return r;
-	gmem__opts_copy(o, sizeof(*o), opts);
-	r = gmem__flags_check(o->flags, 0, "gmem_populate_opts.flags", err);
-	if (r < 0)
-		return r;
-	r = gmem__reserved(o->reserved, "gmem_populate_opts", err);
 	if (r < 0)
 		return r;
 	if (o->threads > THREADS_MAX)
@@ -399,12 +409,9 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem_populate_opts o;
 	struct gmem_mempolicy p;
 	struct job j = { .g = g, .o = &o };
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0)
-		return r;
-	r = take_opts(opts, &o, err);
-	if (r < 0)
+	if (r < 0 || (r = check_opts(&o, err)) < 0)
 		return r;
 	if (o.policy) {
 		r = gmem__policy_check(o.policy, &p, err);

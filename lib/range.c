@@ -2,7 +2,7 @@
 /* The rules of a range of bytes.  Pure code. */
 #include <inttypes.h>
 
-#include "internal.h"
+#include "error.h"
 #include "range.h"
 
 int gmem__aligned(const char *what, uint64_t value, uint64_t unit,

@@ -2,7 +2,8 @@
 /* Each reason's name, the code it is returned with, and what to do. */
 #include <errno.h>
 
-#include "internal.h"
+#include "error.h"
+#include "macros.h"
 
 /* clang-format off */
 static const struct {

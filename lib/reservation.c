@@ -9,6 +9,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
+#include "file.h"
+#include "lock.h"
+#include "map.h"
+#include "reservation.h"
 #include "window.h"
 
 static int failed(int sys, uint64_t len, struct gmem_error *err)
@@ -29,24 +34,24 @@ int gmem__reservation_get(struct gmem *g, unsigned char **out,
 	struct gmem__window w;
 	int r;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	*out = g->reservation ? g->reservation->addr : NULL;
 	if (*out)
 		g->reserved++;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	if (*out)
 		return 0;
 	r = gmem__window_reserve(g, g->size, &w);
 	if (r < 0)
 		return failed(r, g->size, err);
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	if (!g->reservation) {
 		g->reservation = w.map;
 		w.map = NULL;
 	}
 	g->reserved++;
 	*out = g->reservation->addr;
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	gmem__window_close(g, &w); /* where another thread was first */
 	return 0;
 }
@@ -56,13 +61,13 @@ void gmem__reservation_put(struct gmem *g)
 	struct gmem__window w = { .map = NULL };
 	bool unused = gmem__maps_unused(g, NULL) == 0;
 
-	(void)pthread_mutex_lock(&g->lock);
+	gmem__lock(&g->lock);
 	/* A slot that the VMM made may lead there: then it stays, until close.
 	 */
 	if (--g->reserved == 0 && unused) {
 		w.map = g->reservation;
 		g->reservation = NULL;
 	}
-	(void)pthread_mutex_unlock(&g->lock);
+	gmem__unlock(&g->lock);
 	gmem__window_close(g, &w);
 }

@@ -5,10 +5,15 @@
  * pages it finds, so it is asked in steps.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/mman.h>
 
-#include "mempolicy.h"
+#include "call.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "name.h"
+#include "opts.h"
+#include "resident.h"
 #include "window.h"
 
 #define RESIDENCY_V0 24

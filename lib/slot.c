@@ -3,9 +3,11 @@
  * The table of a VM's slots: in order by id, by guest address and by offset in
  * their file, so that no lookup grows with their number.
  */
-#include <inttypes.h>
+#include <stddef.h>
 
+#include "file.h"
 #include "slot.h"
+#include "vm.h"
 
 /* The slot whose node it is, @at bytes into it. */
 static struct gmem__slot *slot_of(struct gmem__node *n, size_t at)
@@ -70,7 +72,7 @@ struct gmem__slot *gmem__slot_next(const struct gmem__slot *s)
 		       offsetof(struct gmem__slot, by_id));
 }
 
-static void put_in(struct gmem_vm *vm, struct gmem__slot *s)
+void gmem__slot_put_in(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	const struct gmem_slot *p = &s->s;
 
@@ -120,83 +122,4 @@ void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
 	vm->stuck = s;
 	s->state = GMEM__SLOT_STUCK;
 	s->s.flags |= GMEM_SLOT_STUCK;
-}
-
-void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
-		     enum gmem__left left)
-{
-	if (left)
-		gmem__left_add(vm, s, left);
-	else
-		gmem__free(&vm->ctx, s);
-}
-
-int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
-		      const struct gmem__bind *b, struct gmem_error *err)
-{
-	struct gmem__slot conflict;
-	int r;
-
-	(void)pthread_mutex_lock(&vm->lock);
-	r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
-	if (r == 0)
-		put_in(vm, s);
-	(void)pthread_mutex_unlock(&vm->lock);
-	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
-}
-
-/* What the file was reserved for it stays so until the file goes. */
-static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
-{
-	gmem__slot_set_stuck(vm, s, false);
-	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
-	gmem__slot_rest(vm, s,
-			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_KEPT
-						: GMEM__LEFT_NONE);
-}
-
-int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
-		       const struct gmem__bind *b, struct gmem_error *err)
-{
-	struct gmem__slot conflict, *aside = NULL, *o;
-	int r;
-
-	(void)pthread_mutex_lock(&vm->lock);
-	while ((o = gmem__bind_conflict(vm, s->s.gmem, b)) != NULL &&
-	       o->state == GMEM__SLOT_STUCK) {
-		gmem__slot_take_out(vm, o);
-		o->aside = aside;
-		aside = o;
-	}
-	r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
-	while ((o = aside) != NULL) {
-		aside = o->aside;
-		if (r < 0)
-			put_in(vm, o);
-		else
-			replaced(vm, o);
-	}
-	if (r == 0)
-		put_in(vm, s);
-	(void)pthread_mutex_unlock(&vm->lock);
-	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
-}
-
-int gmem__need_vm(const struct gmem *g, struct gmem_error *err)
-{
-	if (g->vm)
-		return 0;
-	return gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
-			  "the file was adopted without a VM");
-}
-
-void gmem__slots_free(struct gmem_vm *vm)
-{
-	struct gmem__slot *s;
-
-	while ((s = gmem__slot_first(vm)) != NULL) {
-		gmem__slot_take_out(vm, s);
-		gmem__free(&vm->ctx, s);
-	}
-	gmem__left_free(vm);
 }

@@ -6,8 +6,17 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "call.h"
+#include "error.h"
+#include "file.h"
+#include "macros.h"
+#include "map.h"
+#include "name.h"
 #include "range.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "uapi.h"
+#include "vm.h"
 
 #define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */
 #define X86_GPA_BITS 52	   /* the architecture's most */

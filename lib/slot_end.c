@@ -7,7 +7,20 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "attr_gpa.h"
+#include "error.h"
+#include "file.h"
+#include "left.h"
+#include "lock.h"
+#include "map.h"
+#include "name.h"
+#include "reservation.h"
 #include "slot.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "slot_kernel.h"
+#include "ticket.h"
+#include "vm.h"
 
 /* With vm->lock held.  No @check is content with no slot. */
 static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
@@ -32,7 +45,7 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	struct gmem__slot *s;
 	int ret;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	ret = find(vm, slot, address_space, check, arg, &s, err);
 	if (ret == 0) {
 		*serial = s->serial;
@@ -40,7 +53,7 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		r->start = s->s.offset;
 		r->end = s->s.offset + s->s.len;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return ret;
 }
 
@@ -59,7 +72,7 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 					NULL, err);
 	if (ret < 0)
 		return ret;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	ret = find(vm, slot, address_space, check, arg, &s, err);
 	/* One that came meanwhile was not meant. */
 	if (ret == 0 && s->serial != serial)
@@ -68,7 +81,7 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		s->state = GMEM__SLOT_GOING;
 		*out = s;
 	}
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (ret < 0)
 		gmem__ticket_return(vm, t);
 	return ret;
@@ -79,10 +92,10 @@ void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
 {
 	struct gmem *reserved = s->reserved ? s->s.gmem : NULL;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	gmem__slot_take_out(vm, s);
 	gmem__slot_rest(vm, s, left);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (reserved)
 		gmem__reservation_put(reserved);
 }
@@ -94,9 +107,9 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 	enum gmem__left left = GMEM__LEFT_NONE;
 
 	*reset = 0;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	gmem__slot_set_stuck(vm, s, r < 0);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	if (r < 0)
 		return r;
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
@@ -151,11 +164,11 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 	struct gmem__slot *s;
 	int reset;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	pass = ++vm->pass;
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	do {
-		(void)pthread_mutex_lock(&vm->lock);
+		gmem__lock(&vm->lock);
 		s = next_stuck(vm, g, b, pass);
 		if (s) {
 			s->pass = pass;
@@ -163,7 +176,7 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 			slot = s->s.slot;
 			as = s->s.address_space;
 		}
-		(void)pthread_mutex_unlock(&vm->lock);
+		gmem__unlock(&vm->lock);
 		if (!s || gmem__slot_going(vm, slot, as, is_stuck, &serial, &t,
 					   &range, &s, NULL) < 0)
 			continue;
@@ -228,4 +241,15 @@ int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 	}
 	r = gmem__left_reset(vm, first ? NULL : err);
 	return first ? first : r;
+}
+
+void gmem__slots_free(struct gmem_vm *vm)
+{
+	struct gmem__slot *s;
+
+	while ((s = gmem__slot_first(vm)) != NULL) {
+		gmem__slot_take_out(vm, s);
+		gmem__free(&vm->ctx, s);
+	}
+	gmem__left_free(vm);
 }

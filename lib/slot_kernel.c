@@ -2,7 +2,10 @@
 /* The ioctls that make and end a memory slot. */
 #include <errno.h>
 
-#include "slot.h"
+#include "call.h"
+#include "slot_kernel.h"
+#include "uapi.h"
+#include "vm.h"
 
 static uint32_t kernel_slot(const struct gmem_slot *s)
 {

@@ -2,13 +2,30 @@
 /* Slots that the VMM makes itself: known here, never touched. */
 #include <errno.h>
 
+#include "adopt.h"
+#include "attr_gpa.h"
+#include "callback.h"
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "left.h"
+#include "lock.h"
+#include "opts.h"
 #include "range.h"
 #include "slot.h"
+#include "slot_begin.h"
+#include "slot_check.h"
+#include "slot_end.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define SLOT_V0 64
 #define SLOT_FLAGS (GMEM_SLOT_FD | GMEM_SLOT_READONLY | GMEM_SLOT_DIRTY_LOG)
 
 _Static_assert(sizeof(struct gmem_slot) == SLOT_V0, "ABI");
+
+static const struct gmem__opts_type slot_type =
+	GMEM__OPTS_TYPE(gmem_slot, SLOT_V0, SLOT_FLAGS);
 
 static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 		      struct gmem_error *err)
@@ -53,11 +70,8 @@ static int note_identity(struct gmem_vm *vm, struct gmem__slot *n,
 static int note_checks(struct gmem_vm *vm, const struct gmem_slot *s,
 		       struct gmem__bind *b, struct gmem_error *err)
 {
-	int r = gmem__flags_check(s->flags, SLOT_FLAGS, "gmem_slot.flags", err);
+	int r = gmem__length_check(s->len, vm->ctx.page_size, err);
 
-	if (r < 0)
-		return r;
-	r = gmem__length_check(s->len, vm->ctx.page_size, err);
 	if (r < 0)
 		return r;
 	*b = (struct gmem__bind){
@@ -87,10 +101,9 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	r = gmem__out_check(slot, SLOT_V0, "gmem_slot", err);
 	if (r < 0)
 		return r;
-	r = gmem__opts_check(slot, SLOT_V0, sizeof(s), "gmem_slot", err);
+	r = gmem__opts_take(&slot_type, slot, &s, err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&s, sizeof(s), slot);
 	r = note_checks(vm, &s, &b, err);
 	if (r < 0)
 		return r;
@@ -110,7 +123,7 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	}
 	/* What others left there is the VMM's now, until it forgets. */
 	if (gmem__by_gpa(vm, &s))
-		gmem__left_settled(vm, s.gpa, s.len);
+		gmem__left_forget(vm, s.gpa, s.len);
 	return 0;
 }
 
@@ -176,12 +189,12 @@ int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	r = gmem__out_check(out, SLOT_V0, "gmem_slot", err);
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	s = gmem__slot_find(vm, slot, address_space);
 	if (s && gmem__slot_usable(s))
 		gmem__out_copy(out, &s->s, sizeof(s->s));
 	else
 		r = not_bound(slot, address_space, err);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return r;
 }

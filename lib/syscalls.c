@@ -4,8 +4,12 @@
  * the manual.  The callers column is what each call may make after the VM is
  * open; probing happens in gmem_vm_open() and gmem_vm_adopt() alone.
  */
-#include "internal.h"
+#include "error.h"
+#include "macros.h"
+#include "opts.h"
 #include "syscalls.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define OPEN "gmem_vm_open"
 #define BOTH "gmem_vm_open gmem_vm_adopt"

@@ -5,10 +5,14 @@
  * waiting themselves; disjoint ones run in parallel.  No lock is held while
  * the kernel or a callback runs.
  */
-#include <errno.h>
 #include <inttypes.h>
 
-#include "internal.h"
+#include "callback.h"
+#include "cancel.h"
+#include "error.h"
+#include "lock.h"
+#include "ticket.h"
+#include "vm.h"
 
 /* A store to *cancel wakes nobody. */
 #define CANCEL_POLL_NS (10ULL * 1000 * 1000)
@@ -88,18 +92,18 @@ int gmem__ticket_take(struct gmem_vm *vm, struct gmem__ticket *t,
 		return ret;
 	t->r = r;
 	t->n = n;
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	enqueue(vm, t);
 	ret = wait_turn(vm, t, nowait, cancel, err);
 	if (ret < 0)
 		dequeue(vm, t);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return ret;
 }
 
 void gmem__ticket_return(struct gmem_vm *vm, const struct gmem__ticket *t)
 {
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	dequeue(vm, t);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 }

@@ -103,11 +103,11 @@ void gmem__tree_remove(struct gmem__tree *t, struct gmem__node *n)
 		update(up);
 }
 
-struct gmem__node *gmem__tree_overlap(const struct gmem__tree *t,
-				      uint64_t group, uint64_t start,
-				      uint64_t end)
+/* The first overlap in the subtree of @n. */
+static struct gmem__node *overlap(struct gmem__node *n, uint64_t group,
+				  uint64_t start, uint64_t end)
 {
-	struct gmem__node *n = t->root, *l;
+	struct gmem__node *l;
 
 	while (n) {
 		l = n->child[0];
@@ -123,6 +123,33 @@ struct gmem__node *gmem__tree_overlap(const struct gmem__tree *t,
 		n = n->child[1];
 	}
 	return NULL;
+}
+
+struct gmem__node *gmem__tree_overlap(const struct gmem__tree *t,
+				      uint64_t group, uint64_t start,
+				      uint64_t end)
+{
+	return overlap(t->root, group, start, end);
+}
+
+struct gmem__node *gmem__tree_overlap_next(const struct gmem__node *n,
+					   uint64_t start, uint64_t end)
+{
+	const uint64_t group = n->group;
+	struct gmem__node *next;
+
+	do {
+		next = n->child[1];
+		if (next &&
+		    less(group, start, next->last_group, next->last_end))
+			return overlap(next, group, start, end);
+		while (n->parent && side(n))
+			n = n->parent;
+		n = next = n->parent;
+		if (!n || !less(n->group, n->start, group, end))
+			return NULL;
+	} while (n->group != group || start >= n->end);
+	return next;
 }
 
 static struct gmem__node *leftmost(struct gmem__node *n)

@@ -26,6 +26,9 @@ void gmem__tree_remove(struct gmem__tree *t, struct gmem__node *n);
 struct gmem__node *gmem__tree_overlap(const struct gmem__tree *t,
 				      uint64_t group, uint64_t start,
 				      uint64_t end);
+/* The one after @n, which is in the tree, in the order of that. */
+struct gmem__node *gmem__tree_overlap_next(const struct gmem__node *n,
+					   uint64_t start, uint64_t end);
 /* All of them in order, group by group. */
 struct gmem__node *gmem__tree_first(const struct gmem__tree *t);
 struct gmem__node *gmem__tree_next(const struct gmem__node *n);

@@ -3,11 +3,21 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "enter.h"
+#include "error.h"
+#include "file.h"
+#include "name.h"
+#include "opts.h"
 #include "slot.h"
+#include "slot_end.h"
+#include "ticket.h"
 
 #define UNBIND_OPTS_V0 24
 
 _Static_assert(sizeof(struct gmem_unbind_opts) == UNBIND_OPTS_V0, "ABI");
+
+static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+	gmem_unbind_opts, UNBIND_OPTS_V0, GMEM_UNBIND_KEEP_ATTRIBUTES);
 
 struct wanted {
 	const struct gmem *g;
@@ -59,18 +69,10 @@ int gmem_unbind(struct gmem *g, uint32_t slot,
 	struct gmem__range range;
 	struct gmem__slot *s;
 	struct wanted w;
-	int r = gmem__enter(g, err);
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 
-	if (r < 0 || (r = gmem__need_vm(g, err)) < 0)
-		return r;
-	r = gmem__opts_check(opts, UNBIND_OPTS_V0, sizeof(o),
-			     "gmem_unbind_opts", err);
-	if (r < 0)
-		return r;
-	gmem__opts_copy(&o, sizeof(o), opts);
-	r = gmem__flags_check(o.flags, GMEM_UNBIND_KEEP_ATTRIBUTES,
-			      "gmem_unbind_opts.flags", err);
-	if (r < 0 || (r = gmem__reserved(o.reserved, "gmem_unbind_opts", err)))
+	if (r < 0 || (r = gmem__need_vm(g, err)) < 0 ||
+	    (r = gmem__reserved(o.reserved, "gmem_unbind_opts", err)) < 0)
 		return r;
 	w = (struct wanted){ g, slot, o.address_space };
 	r = gmem__slot_going(g->vm, slot, o.address_space, may_unbind, &w,

@@ -2,40 +2,33 @@
 /* Making, adopting and releasing a VM. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "call.h"
+#include "callback.h"
+#include "error.h"
 #include "file.h"
-#include "slot.h"
+#include "left.h"
+#include "opts.h"
+#include "seam.h"
+#include "slot_end.h"
+#include "uapi.h"
+#include "vm.h"
 #include "vm_kind.h"
 
 #define VM_OPTS_V0 48
 
 _Static_assert(sizeof(struct gmem_vm_opts) == VM_OPTS_V0, "ABI");
 
-int gmem__vm_enter(const struct gmem_vm *vm, struct gmem_error *err)
-{
-	int r = gmem__begin(err);
-
-	if (r < 0)
-		return r;
-	if (!vm)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "the VM is NULL");
-	return gmem__ctx_check(&vm->ctx, err);
-}
+static const struct gmem__opts_type opts_type =
+	GMEM__OPTS_TYPE(gmem_vm_opts, VM_OPTS_V0, 0);
 
 static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 		     struct gmem_error *err)
 {
-	int r = gmem__opts_check(opts, VM_OPTS_V0, sizeof(*o), "gmem_vm_opts",
-				 err);
+	int r = gmem__opts_take(&opts_type, opts, o, err);
 
-	if (r < 0)
-		return r;
-	gmem__opts_copy(o, sizeof(*o), opts);
-	r = gmem__flags_check(o->flags, 0, "gmem_vm_opts.flags", err);
 	if (r < 0)
 		return r;
 	if (o->type && !gmem_name(GMEM_NAME_VM_TYPE, o->type))
@@ -382,11 +375,6 @@ int gmem_vm_destroy(struct gmem_vm *vm, struct gmem_error *err)
 	if (r == 0 && again < 0)
 		r = gmem__fail_call(err, again, "unmapping the VM's page");
 	return r;
-}
-
-void *gmem__vm_priv(const struct gmem_vm *vm, const struct gmem_sys *sys)
-{
-	return vm->ctx.sys == sys ? vm->ctx.priv : NULL;
 }
 
 int gmem_vm_fd(const struct gmem_vm *vm)

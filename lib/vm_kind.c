@@ -4,6 +4,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "call.h"
+#include "error.h"
+#include "uapi.h"
+#include "vm.h"
 #include "vm_kind.h"
 
 static int not_a_vm(const struct gmem_vm *vm, const char *what,

@@ -3,7 +3,9 @@
 #ifndef GMEM_LIB_VM_KIND_H
 #define GMEM_LIB_VM_KIND_H
 
-#include "internal.h"
+#include <stdint.h>
+
+#include <gmem.h>
 
 /* What KVM_CREATE_VM and the bits of KVM_CAP_VM_TYPES call @type. */
 static inline uint32_t gmem__kvm_type(uint32_t type)

@@ -6,7 +6,9 @@
 #ifndef GMEM_LIB_WINDOW_H
 #define GMEM_LIB_WINDOW_H
 
-#include "internal.h"
+#include <stdint.h>
+
+#include "ctx.h"
 
 /* The most that is mapped at once: under mlockall(2) it is all allocated. */
 #define GMEM__WINDOW (64ULL << 20)
@@ -34,20 +36,5 @@ void gmem__window_close(struct gmem *g, struct gmem__window *w);
 int gmem__windows_end(struct gmem *g);
 /* mmap(2) refused a window. */
 int gmem__window_failed(int sys, struct gmem_error *err);
-
-/*
- * How many bytes at @addr MADV_POPULATE_READ or _WRITE takes, found page by
- * page; then *@sys is why it stopped there.
- */
-uint64_t gmem__populate_prefix(const struct gmem__ctx *ctx, void *addr,
-			       uint64_t len, int advice, int *sys);
-/*
- * A system call said EFAULT to touching @len bytes at @at, which is in @w:
- * fills @err and returns what it was, or 0 if all of it can be touched.
- */
-int gmem__why_fault(const struct gmem *g, const struct gmem__window *w,
-		    uint64_t at, uint64_t len, struct gmem_error *err);
-/* The page at @at did not take MADV_POPULATE_*, which said @sys. */
-int gmem__touch_failed(int sys, uint64_t at, struct gmem_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "uapi.h"
 
 #define TYPE_SW_PROTECTED 1
 

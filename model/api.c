@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
 #include "model.h"
 #include "model_sys.h"
+#include "opts.h"
+#include "seam.h"
 
 #define OPTS_V0 40
 #define PROFILE_V0 48

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What KVM_CHECK_EXTENSION answers, on the device and on a VM. */
 #include "model.h"
+#include "uapi.h"
 
 #define TYPE_SW_PROTECTED 1
 #define TYPE_SEV_ES 3

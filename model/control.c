@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "access.h"
+#include "error.h"
 #include "model_sys.h"
+#include "opts.h"
 #include "range.h"
+#include "seam.h"
 
 #define SLOT_V0 56
 

@@ -52,7 +52,7 @@ int model__map_guard(struct kernel *k, const struct mapping *m)
 /* Every mapping of @i as its attributes say, in that range. */
 static int guard_all(struct inode *i, uint64_t offset, uint64_t end)
 {
-	struct node *n = NULL;
+	struct gmem__node *n = NULL;
 	uint64_t pos, stop;
 	int r = 0;
 

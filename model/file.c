@@ -7,7 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "macros.h"
 #include "model.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 /* Conversion as posted with huge pages in 2025: ioctls of type 0xaf. */
 #define RFC2_IOWR(nr) (3UL << 30 | 64UL << 16 | 0xaf00UL | (nr))

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "macros.h"
 #include "model.h"
 
 #define CHUNK (16ULL << 20) /* an interrupted fallocate(2) undoes itself */
@@ -174,7 +175,7 @@ static int allocate(struct inode *i, uint64_t pos, uint64_t end, bool zero)
 			r = store_fallocate(fd, FALLOC_FL_KEEP_SIZE, pos,
 					    stop - pos);
 		if (r == 0)
-			r = model__settle(i, pos, stop - pos);
+			r = model__assign_nodes(i, pos, stop - pos);
 		pos = stop;
 	}
 	return r;

@@ -21,8 +21,8 @@ struct mapping *model__map_meet(const struct kernel *k,
 				const struct mapping *after, uint64_t start,
 				uint64_t end)
 {
-	struct node *n = model__tree_meet(&k->maps, after ? &after->at : NULL,
-					  start, end);
+	struct gmem__node *n = model__tree_meet(
+		&k->maps, after ? &after->at : NULL, start, end);
 
 	return n ? CONTAINER(n, struct mapping, at) : NULL;
 }
@@ -56,8 +56,8 @@ static void place(struct kernel *k, struct mapping *m, uint64_t start,
 
 static void displace(struct kernel *k, struct mapping *m)
 {
-	model__tree_remove(&k->maps, &m->at);
-	model__tree_remove(&m->file->inode->maps, &m->in);
+	gmem__tree_remove(&k->maps, &m->at);
+	gmem__tree_remove(&m->file->inode->maps, &m->in);
 }
 
 static void map_free(struct kernel *k, struct mapping *m)
@@ -268,9 +268,9 @@ static int populate(struct kernel *k, const struct mapping *m, void *addr,
 		return -EHWPOISON;
 	r = gmem__sys_linux.madvise(NULL, addr, n, advice);
 	if (r == 0)
-		r = model__settle(m->file->inode,
-				  m->in.start + ((uintptr_t)addr - m->at.start),
-				  n);
+		r = model__assign_nodes(
+			m->file->inode,
+			m->in.start + ((uintptr_t)addr - m->at.start), n);
 	return r == 0 ? -EHWPOISON : r;
 }
 
@@ -296,9 +296,9 @@ int model__madvise(struct kernel *k, void *addr, size_t len, int advice)
 				 (uintptr_t)addr + whole(k, len));
 	if (r == 0 && m &&
 	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
-		r = model__settle(m->file->inode,
-				  m->in.start + ((uintptr_t)addr - m->at.start),
-				  len);
+		r = model__assign_nodes(
+			m->file->inode,
+			m->in.start + ((uintptr_t)addr - m->at.start), len);
 	return r;
 }
 

@@ -18,7 +18,8 @@
 
 #include <gmem_model.h>
 
-#include "internal.h"
+#include "sys.h"
+#include "tree.h"
 
 #define MODEL_NODES 32 /* a node mask has its place in a range's value */
 #define MODEL_POOLS 12
@@ -40,35 +41,29 @@ uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
 int model__ranges_copy(struct ranges *to, const struct ranges *from);
 void model__ranges_free(struct ranges *m);
 
-/* tree.c: ranges by where they start; they may overlap. */
-struct node {
-	struct node *left, *right;
-	uint64_t start, end; /* set by model__tree_add() */
-	uint64_t reach;	     /* where the last one below it ends */
-	uint32_t rank;
-};
-
-struct tree {
-	struct node *root;
-	uint32_t drawn;
-};
-
+/* Ranges by where they start, which may overlap, in one group of a tree. */
 #define CONTAINER(node, type, member) \
 	((type *)((char *)(node)-offsetof(type, member)))
 
-void model__tree_add(struct tree *t, struct node *n, uint64_t start,
-		     uint64_t end);
-void model__tree_remove(struct tree *t, struct node *n);
+static inline void model__tree_add(struct gmem__tree *t, struct gmem__node *n,
+				   uint64_t start, uint64_t end)
+{
+	n->group = 0;
+	n->start = start;
+	n->end = end;
+	gmem__tree_insert(t, n);
+}
+
 /*
  * The first that has a part of [@start, @end), in order of where they start;
- * behind @after if that is not NULL.
+ * behind @after, which is in the tree, if that is not NULL.
  */
-struct node *model__tree_meet(const struct tree *t, const struct node *after,
-			      uint64_t start, uint64_t end);
-static inline struct node *model__tree_next(const struct tree *t,
-					    const struct node *after)
+static inline struct gmem__node *
+model__tree_meet(const struct gmem__tree *t, const struct gmem__node *after,
+		 uint64_t start, uint64_t end)
 {
-	return model__tree_meet(t, after, 0, UINT64_MAX);
+	return after ? gmem__tree_overlap_next(after, start, end)
+		     : gmem__tree_overlap(t, 0, start, end);
 }
 
 /* profile.c */
@@ -104,7 +99,7 @@ enum object_type {
 
 /* What a descriptor stands for: a memfd is its body, found by inode. */
 struct object {
-	struct node inode;
+	struct gmem__node inode;
 	uint64_t dev;
 	int twin;	      /* of the model's own, to the same memfd */
 	struct fd_entry *fds; /* its descriptors, as far as they were seen */
@@ -113,7 +108,7 @@ struct object {
 };
 
 struct fd_entry {
-	struct node number;
+	struct gmem__node number;
 	struct fd_entry *next, **link;
 	struct object *object;
 };
@@ -138,13 +133,13 @@ struct kernel {
 	uint32_t types;
 	unsigned int nodes;
 	uint64_t page_size;
-	unsigned int holds;  /* descriptors, mappings, allocations, callers */
-	int uffd;	     /* -1: nothing converts in place */
-	struct tree objects; /* by inode */
-	struct tree fds;     /* by number */
+	unsigned int holds; /* descriptors, mappings, allocations, callers */
+	int uffd;	    /* -1: nothing converts in place */
+	struct gmem__tree objects; /* by inode */
+	struct gmem__tree fds;	   /* by number */
 	size_t n_fds;
 	uint64_t reaped;	  /* inodes below this had their turn */
-	struct tree maps;	  /* by address */
+	struct gmem__tree maps;	  /* by address */
 	struct ranges vma_policy; /* by address */
 	unsigned int turn;	  /* the node of the interleaved page before */
 	struct failure *failures; /* as they were asked for */
@@ -206,7 +201,7 @@ struct inode {
 	struct ranges nodes;	  /* node + 1 of each page */
 	struct ranges pins;	  /* how often */
 	struct ranges poison;	  /* 1 = a memory error */
-	struct tree maps;	  /* of it, by offset */
+	struct gmem__tree maps;	  /* of it, by offset */
 	struct pool *pool;
 };
 
@@ -252,8 +247,8 @@ struct file {
 	struct object o; /* first */
 	struct inode *inode;
 	struct vm *vm;
-	struct tree slots; /* by offset */
-	uint64_t flags;	   /* GMEM_CREATE_* */
+	struct gmem__tree slots; /* by offset */
+	uint64_t flags;		 /* GMEM_CREATE_* */
 };
 
 int model__file_create(struct kernel *k, struct vm *vm, const void *arg);
@@ -269,8 +264,8 @@ int model__fstatfs(struct kernel *k, int fd, uint64_t *magic);
 
 /* map.c */
 struct mapping {
-	struct node at; /* addresses */
-	struct node in; /* the file, at these offsets */
+	struct gmem__node at; /* addresses */
+	struct gmem__node in; /* the file, at these offsets */
 	struct file *file;
 };
 
@@ -301,18 +296,21 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 			 unsigned long flags);
 int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode);
+
+/* nodes.c */
 int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
 /* Gives each page in the range that has memory and no node yet one. */
-int model__settle(struct inode *i, uint64_t offset, uint64_t len);
+int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len);
 
 /* vm.c */
 #define MODEL_ADDRESS_SPACES 2
 
 struct slot {
-	struct node number; /* its id, with the address space above 16 bits */
-	struct node at;	    /* guest addresses */
-	struct node in;	    /* its file, at these offsets */
-	struct file *file;  /* NULL: none, or closed under the slot */
+	struct gmem__node
+		number;	      /* its id, with the address space above 16 bits */
+	struct gmem__node at; /* guest addresses */
+	struct gmem__node in; /* its file, at these offsets */
+	struct file *file;    /* NULL: none, or closed under the slot */
 	uint64_t userspace_addr;
 	uint32_t flags;
 };
@@ -322,10 +320,10 @@ struct vm {
 	uint32_t type;	 /* the number of KVM_CREATE_VM; 0 on arm64 */
 	unsigned int ipa_bits;
 	bool dead;
-	struct tree slots;			  /* by number */
-	struct tree spaces[MODEL_ADDRESS_SPACES]; /* by address */
-	uint64_t bytes;				  /* of all slots */
-	struct ranges attributes;		  /* by guest address */
+	struct gmem__tree slots;			/* by number */
+	struct gmem__tree spaces[MODEL_ADDRESS_SPACES]; /* by address */
+	uint64_t bytes;					/* of all slots */
+	struct ranges attributes;			/* by guest address */
 };
 
 void model__vm_free(struct vm *vm);

@@ -101,7 +101,7 @@ int model__body(uint64_t size, bool cloexec, int *twin)
 
 static struct fd_entry *entry_of(const struct kernel *k, int fd)
 {
-	struct node *n = NULL;
+	struct gmem__node *n = NULL;
 
 	if (fd >= 0)
 		n = model__tree_meet(&k->fds, NULL, (uint64_t)fd,
@@ -129,7 +129,7 @@ static int entry_add(struct kernel *k, struct object *o, int fd)
 
 static void entry_free(struct kernel *k, struct fd_entry *e)
 {
-	model__tree_remove(&k->fds, &e->number);
+	gmem__tree_remove(&k->fds, &e->number);
 	*e->link = e->next;
 	if (e->next)
 		e->next->link = e->link;
@@ -172,7 +172,7 @@ static void object_free(struct kernel *k, struct object *o)
 		next = e->next;
 		entry_free(k, e);
 	}
-	model__tree_remove(&k->objects, &o->inode);
+	gmem__tree_remove(&k->objects, &o->inode);
 	switch (o->type) {
 	case OBJECT_FILE:
 		model__file_free(k, (struct file *)o);
@@ -202,7 +202,8 @@ void model__object_put(struct kernel *k, struct object *o)
 /* The first one whose inode is @ino or above. */
 static struct object *from(const struct kernel *k, uint64_t ino)
 {
-	struct node *n = model__tree_meet(&k->objects, NULL, ino, UINT64_MAX);
+	struct gmem__node *n =
+		model__tree_meet(&k->objects, NULL, ino, UINT64_MAX);
 
 	return n ? CONTAINER(n, struct object, inode) : NULL;
 }

@@ -1,38 +1,11 @@
 // SPDX-License-Identifier: MIT
-/*
- * NUMA: nodes that need not exist, and policies that decide on which of them
- * a page is.
- *
- * The host may touch a mapped page without the model seeing it.  Such a page
- * gets its node when something next depends on it: before a policy changes,
- * and when it is asked for.
- */
+/* NUMA policies: what mbind(2) and its like take, keep and tell. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "model.h"
-
-enum {
-	DEFAULT,
-	PREFERRED,
-	BIND,
-	INTERLEAVE,
-	LOCAL,
-	PREFERRED_MANY,
-	WEIGHTED_INTERLEAVE,
-	MODES,
-};
-
-#define F_NUMA_BALANCING (1 << 13)
-#define F_RELATIVE_NODES (1 << 14)
-#define F_STATIC_NODES (1 << 15)
-#define F_ALL (F_NUMA_BALANCING | F_RELATIVE_NODES | F_STATIC_NODES)
-
-#define GET_NODE 1
-#define GET_ADDR 2
-#define GET_MEMS_ALLOWED 4
+#include "macros.h"
+#include "policy.h"
 
 #define MF_STRICT 1
 #define MF_MOVE 2
@@ -41,36 +14,6 @@ enum {
 #define MASK_BITS 1024 /* the most nodes a kernel can be built for */
 #define MASK_LIMIT 32768
 #define WORD (8 * sizeof(unsigned long))
-
-/* A policy as a range's value: 16 bits mode and flags, 32 bits nodes. */
-#define PACKED (1ULL << 63)
-
-static uint64_t pack(int mode, uint64_t nodes)
-{
-	return PACKED | (uint64_t)mode | nodes << 16;
-}
-
-static int mode_of(uint64_t policy)
-{
-	return (int)(policy & 0xffff);
-}
-
-static uint64_t nodes_of(uint64_t policy)
-{
-	return policy >> 16 & UINT32_MAX;
-}
-
-static uint64_t online(const struct kernel *k)
-{
-	return (1ULL << k->nodes) - 1;
-}
-
-static uint64_t task_policy(const struct kernel *k)
-{
-	const uint64_t *p = pthread_getspecific(k->task_policy);
-
-	return p ? *p : 0;
-}
 
 /* A user's mask of @maxnode - 1 bits; *@any: a bit is set, online or not. */
 static int read_nodes(const unsigned long *user, unsigned long maxnode,
@@ -146,132 +89,6 @@ static int new_policy(const struct kernel *k, int mode, uint64_t nodes,
 	return 0;
 }
 
-/* The nodes that a policy means, never none. */
-static uint64_t meant(const struct kernel *k, uint64_t policy)
-{
-	uint64_t nodes = nodes_of(policy), folded = 0;
-
-	if (mode_of(policy) & F_RELATIVE_NODES) {
-		for (unsigned int n = 0; n < MODEL_NODES; n++)
-			if (nodes >> n & 1)
-				folded |= 1ULL << n % k->nodes;
-		nodes = folded;
-	}
-	nodes &= online(k);
-	return nodes ? nodes : 1;
-}
-
-static unsigned int first_node(uint64_t nodes)
-{
-	return (unsigned int)__builtin_ctzll(nodes);
-}
-
-/* After the one whose turn was last: by the order of allocating, not by page.
- */
-static unsigned int turn_after(const struct kernel *k, uint64_t nodes)
-{
-	uint64_t later = nodes & ~((2ULL << k->turn) - 1);
-
-	return first_node(later ? later : nodes);
-}
-
-static bool spreads(uint64_t policy)
-{
-	int m = mode_of(policy) & ~F_ALL;
-
-	return m == INTERLEAVE || m == WEIGHTED_INTERLEAVE;
-}
-
-static uint64_t policy_at(const struct inode *i, uint64_t at, uint64_t *end)
-{
-	uint64_t policy = model__ranges_get(&i->policy, at, end);
-
-	return policy ? policy : task_policy(i->k);
-}
-
-/* All of [@pos, @end) has memory: a node for what has none. */
-static int settle_present(struct inode *i, uint64_t pos, uint64_t end)
-{
-	int r = 0;
-
-	while (r == 0 && pos < end) {
-		uint64_t stop, limit, policy = policy_at(i, pos, &limit), n;
-		uint64_t had = model__ranges_get(&i->nodes, pos, &stop);
-
-		if (stop > limit)
-			stop = limit;
-		if (stop > end)
-			stop = end;
-		n = first_node(meant(i->k, policy));
-		if (!had && spreads(policy)) {
-			stop = pos + i->page_size;
-			n = i->k->turn = turn_after(i->k, meant(i->k, policy));
-		}
-		if (!had)
-			r = model__ranges_set(&i->nodes, pos, stop, n + 1);
-		pos = stop;
-	}
-	return r;
-}
-
-static int settle(struct inode *i, uint64_t pos, uint64_t end)
-{
-	uint64_t pages, middle, page = i->k->page_size;
-	int r = model__inode_resident(i, pos, end - pos, &pages);
-
-	if (r < 0 || pages == 0)
-		return r;
-	if (pages == (end - pos) / page)
-		return settle_present(i, pos, end);
-	middle = pos + (end - pos) / page / 2 * page;
-	r = settle(i, pos, middle);
-	return r < 0 ? r : settle(i, middle, end);
-}
-
-int model__settle(struct inode *i, uint64_t offset, uint64_t len)
-{
-	uint64_t end = offset + len;
-
-	if (i->k->nodes == 1 || offset >= i->size)
-		return 0;
-	if (end > i->size || end < offset)
-		end = i->size;
-	offset -= offset % i->k->page_size;
-	end += (i->k->page_size - end % i->k->page_size) % i->k->page_size;
-	return settle(i, offset, end);
-}
-
-/*
- * Whether a page that is mapped at [@from, @to) of @m is on none of @nodes:
- * the mask as it was given, whatever the policy makes of it.
- */
-static bool misplaced(const struct mapping *m, uint64_t from, uint64_t to,
-		      uint64_t nodes)
-{
-	const struct inode *i = m->file->inode;
-	uint64_t pos = m->in.start + (from - m->at.start);
-	uint64_t end = m->in.start + (to - m->at.start), node;
-
-	if (end > i->size)
-		end = i->size;
-	for (; pos < end; pos += i->k->page_size) {
-		void *page;
-		int status;
-
-		pos = model__inode_data(i, pos);
-		if (pos >= end)
-			break;
-		page = (void *)(uintptr_t)(m->at.start + (pos - m->in.start));
-		if (gmem__sys_linux.move_pages(NULL, 1, &page, &status) < 0 ||
-		    status < 0)
-			continue;
-		node = model__ranges_get(&i->nodes, pos, NULL);
-		if (!(nodes >> (node ? node - 1 : 0) & 1))
-			return true;
-	}
-	return false;
-}
-
 struct wish {
 	uint64_t policy, nodes;
 	unsigned int flags;
@@ -311,13 +128,13 @@ static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
 	bool wrong;
 	int r;
 
-	r = model__settle(m->file->inode, m->in.start + (from - m->at.start),
-			  to - from);
+	r = model__assign_nodes(m->file->inode,
+				m->in.start + (from - m->at.start), to - from);
 	if (r < 0)
 		return r;
 	/* Nothing moves; without asking for that nothing is set either. */
 	wrong = w->policy && (w->flags & MF_STRICT) &&
-		misplaced(m, from, to, w->nodes);
+		model__misplaced(m, from, to, w->nodes);
 	if (wrong && !(w->flags & (MF_MOVE | MF_MOVE_ALL)))
 		return -EIO;
 	r = set_policy(k, m, from, to, w->policy);
@@ -376,30 +193,6 @@ static int write_nodes(const struct kernel *k, unsigned long *user,
 	return model__copy_out(user, words, n * sizeof(*words));
 }
 
-/* The node of a page, which is allocated for it. */
-static int node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
-{
-	uint64_t page = addr - addr % k->page_size;
-	uint64_t offset = m->in.start + (page - m->at.start);
-	int node, r;
-
-	/* The host knows whether it can be there, not where. */
-	r = gmem__sys_linux.get_mempolicy(NULL, &node, NULL, 0,
-					  (void *)(uintptr_t)addr,
-					  GET_NODE | GET_ADDR);
-	if (r == 0)
-		r = model__settle(m->file->inode, offset, k->page_size);
-	if (r < 0 || k->nodes == 1)
-		return r;
-	return (int)model__ranges_get(&m->file->inode->nodes, offset, NULL) - 1;
-}
-
-/* Of the next page that the task allocates; told only where they spread. */
-static int next_node(const struct kernel *k, uint64_t policy)
-{
-	return spreads(policy) ? (int)turn_after(k, meant(k, policy)) : -EINVAL;
-}
-
 static uint64_t policy_of(const struct kernel *k, const struct mapping *m,
 			  uint64_t addr)
 {
@@ -413,7 +206,7 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 			 unsigned long maxnode, void *addr, unsigned long flags)
 {
 	const struct mapping *m = model__map_at(k, (uintptr_t)addr);
-	uint64_t policy = task_policy(k), mask;
+	uint64_t policy = model__task_policy(k), mask;
 	int word, r = 0;
 
 	if ((flags & GET_ADDR) && !m)
@@ -435,8 +228,8 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 	word = mode_of(policy);
 	mask = nodes_of(policy);
 	if (flags & GET_NODE) {
-		word = flags & GET_ADDR ? node_at(k, m, (uintptr_t)addr)
-					: next_node(k, policy);
+		word = flags & GET_ADDR ? model__node_at(k, m, (uintptr_t)addr)
+					: model__next_node(k, policy);
 		if (word < 0)
 			return word;
 	}
@@ -459,8 +252,9 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 		r = new_policy(k, mode, mask, any, &policy);
 	while (r == 0 && (o = model__object_next(k, o)) != NULL)
 		if (o->type == OBJECT_FILE)
-			r = model__settle(((struct file *)o)->inode, 0,
-					  ((struct file *)o)->inode->size);
+			r = model__assign_nodes(
+				((struct file *)o)->inode, 0,
+				((struct file *)o)->inode->size);
 	if (r < 0)
 		return r;
 	if (!task) {
@@ -471,22 +265,7 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 		}
 	}
 	*task = policy;
-	if (spreads(policy))
+	if (model__spreads(policy))
 		k->turn = MODEL_NODES - 1;
 	return 0;
-}
-
-int model__move_pages(struct kernel *k, size_t n, void **pages, int *node)
-{
-	int r = gmem__sys_linux.move_pages(NULL, n, pages, node);
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		uint64_t addr = (uintptr_t)pages[i];
-		const struct mapping *m = model__map_at(k, addr);
-
-		if (!m || node[i] < 0)
-			continue;
-		node[i] = node_at(k, m, addr);
-	}
-	return r;
 }

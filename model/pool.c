@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "error.h"
 #include "model.h"
 
 /* That size's pool; with @make one that is not in use if there is none. */

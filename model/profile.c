@@ -2,6 +2,7 @@
 /* Which kernels there are, as data. */
 #include <string.h>
 
+#include "macros.h"
 #include "model.h"
 
 #define TYPES(last) ((2U << (last)) - 1)

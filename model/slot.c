@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "model.h"
+#include "uapi.h"
 
 /* Of this host's processes, whatever the machine: their addresses are real. */
 #ifdef __aarch64__
@@ -18,8 +19,8 @@
 
 static struct slot *by_number(const struct vm *vm, uint32_t number)
 {
-	struct node *n = model__tree_meet(&vm->slots, NULL, number,
-					  (uint64_t)number + 1);
+	struct gmem__node *n = model__tree_meet(&vm->slots, NULL, number,
+						(uint64_t)number + 1);
 
 	return n ? CONTAINER(n, struct slot, number) : NULL;
 }
@@ -34,13 +35,14 @@ struct slot *model__slot_find(const struct vm *vm, uint32_t id,
 
 struct slot *model__slot_at(const struct vm *vm, uint64_t gpa)
 {
-	struct node *n = model__tree_meet(&vm->spaces[0], NULL, gpa, gpa + 1);
+	struct gmem__node *n =
+		model__tree_meet(&vm->spaces[0], NULL, gpa, gpa + 1);
 
 	return n ? CONTAINER(n, struct slot, at) : NULL;
 }
 
 /* Those of @number's address space. */
-static struct tree *space(struct vm *vm, uint64_t number)
+static struct gmem__tree *space(struct vm *vm, uint64_t number)
 {
 	return &vm->spaces[number >> 16];
 }
@@ -87,10 +89,10 @@ static int check_numbers(const struct kernel *k, const struct vm *vm,
 
 static bool overlaps(struct vm *vm, const struct gmem__region2 *r)
 {
-	const struct tree *t = space(vm, r->region.slot);
+	const struct gmem__tree *t = space(vm, r->region.slot);
 	uint64_t start = r->region.guest_phys_addr;
 	uint64_t end = start + r->region.memory_size;
-	struct node *n = NULL;
+	struct gmem__node *n = NULL;
 
 	while ((n = model__tree_meet(t, n, start, end)) != NULL)
 		if (CONTAINER(n, struct slot, at)->number.start !=
@@ -163,10 +165,10 @@ static int slot_delete(struct vm *vm, struct slot *old)
 {
 	if (!old)
 		return -EINVAL;
-	model__tree_remove(&vm->slots, &old->number);
-	model__tree_remove(space(vm, old->number.start), &old->at);
+	gmem__tree_remove(&vm->slots, &old->number);
+	gmem__tree_remove(space(vm, old->number.start), &old->at);
 	if (old->file)
-		model__tree_remove(&old->file->slots, &old->in);
+		gmem__tree_remove(&old->file->slots, &old->in);
 	vm->bytes -= length(old);
 	free(old);
 	return 0;
@@ -192,7 +194,7 @@ static int slot_change(const struct kernel *k, struct vm *vm, struct slot *old,
 		e = check_machine(k, vm, r, NULL);
 		if (e < 0)
 			return e;
-		model__tree_remove(space(vm, old->number.start), &old->at);
+		gmem__tree_remove(space(vm, old->number.start), &old->at);
 		model__tree_add(space(vm, old->number.start), &old->at, gpa,
 				gpa + len);
 	}
@@ -271,18 +273,18 @@ int model__slot_set(struct kernel *k, struct vm *vm, const void *arg,
 
 void model__slots_lose_file(struct file *f)
 {
-	struct node *n = NULL;
+	struct gmem__node *n = gmem__tree_first(&f->slots);
 
-	while ((n = model__tree_next(&f->slots, n)) != NULL)
+	for (; n; n = gmem__tree_next(n))
 		CONTAINER(n, struct slot, in)->file = NULL;
 }
 
 void model__slots_free(struct vm *vm)
 {
-	struct node *n;
+	struct gmem__node *n;
 
 	while ((n = vm->slots.root) != NULL) {
-		model__tree_remove(&vm->slots, n);
+		gmem__tree_remove(&vm->slots, n);
 		free(CONTAINER(n, struct slot, number));
 	}
 }

@@ -10,6 +10,8 @@
 
 #include "model.h"
 #include "model_sys.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define PHYS_BITS 48
 

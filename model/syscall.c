@@ -9,8 +9,11 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "error.h"
+#include "macros.h"
 #include "model.h"
 #include "model_sys.h"
+#include "seam.h"
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451 /* 6.5, the same number everywhere */

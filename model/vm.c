@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "model.h"
+#include "uapi.h"
 
 #define IPA_BITS_DEFAULT 40
 #define IPA_BITS_MIN 32

@@ -18,6 +18,8 @@
 #include "bench.h"
 #include "other.h"
 
+#include "macros.h"
+
 #define KIB (1ULL << 10)
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)

@@ -17,7 +17,11 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "internal.h"
+
+#include "seam.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
+#include "vm.h"
 
 #define SLOTS 32000U
 #define TURN 500U /* of one side, before the other has its turn */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fault.h"
 
+#include "seam.h"
+
 static const int codes[] = { EINVAL, ENOMEM, EINTR, EAGAIN, EMFILE,
 			     EIO,    ENOTTY, EPERM, EFAULT, EEXIST,
 			     ENOENT, EBADF,  ENODEV };

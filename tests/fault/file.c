@@ -2,6 +2,8 @@
 /* Making, adopting and closing a file, each call failing in turn. */
 #include "fault.h"
 
+#include "adopt.h"
+
 static int create(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o),

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "fault.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
 
 #define FDS 256
 
@@ -218,12 +219,12 @@ void kernel_fail_attributes(struct fault *t, int code)
 struct count kernel_count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
-	struct node *n = NULL;
+	struct gmem__node *n = gmem__tree_first(&t->model->maps);
 
 	for (int fd = 0; fd < FDS; fd++)
 		c.fds += fcntl(fd, F_GETFD) >= 0;
 	c.allocs = t->model->holds - (unsigned int)t->model->n_fds;
-	while ((n = model__tree_next(&t->model->maps, n)) != NULL)
+	for (; n; n = gmem__tree_next(n))
 		c.allocs--;
 	return c;
 }
@@ -268,11 +269,11 @@ static void say_ranges(struct text *x, const char *what, const struct ranges *m)
 
 static void say_vm(struct text *x, const struct vm *vm)
 {
-	struct node *n = NULL;
+	struct gmem__node *n = gmem__tree_first(&vm->slots);
 
 	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
 	    (uintmax_t)vm->o.inode.start, vm->type, vm->dead, vm->bytes);
-	while ((n = model__tree_next(&vm->slots, n)) != NULL) {
+	for (; n; n = gmem__tree_next(n)) {
 		const struct slot *s = CONTAINER(n, struct slot, number);
 
 		say(x,

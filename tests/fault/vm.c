@@ -4,6 +4,9 @@
 
 #include "fault.h"
 
+#include "seam.h"
+#include "vm.h"
+
 static int open_vm(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_vm_opts o = { .sz = sizeof(o),

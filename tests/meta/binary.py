@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the library is made of: no globals, no start-up code, libc alone, and
-the system calls in one file."""
+the system calls in one file, and files that use each other one way."""
+import graphlib
 import re
 
 import meta
@@ -80,6 +81,27 @@ def sys_linux_keeps_to_system_calls():
             yield f"{path.name} uses {name}"
 
 
+def symbols(path, kinds):
+    return {words[-1] for words in map(str.split, meta.output(
+        "nm", path).splitlines()) if words[-2] in kinds}
+
+
+def no_files_use_each_other_in_a_circle():
+    # what was compiled before a file was renamed may still lie there
+    files = [path for path in objects()
+             if (meta.SOURCE / "lib" / path.stem).exists()]
+    owner = {name: path.stem for path in files
+             for name in symbols(path, "TDRBC")}
+    uses = {path.stem: {owner[name] for name in symbols(path, "U")
+                        if name in owner} for path in files}
+    if not any(uses.values()):
+        yield "no file uses another?"
+    try:
+        graphlib.TopologicalSorter(uses).prepare()
+    except graphlib.CycleError as e:
+        yield " uses ".join(reversed(e.args[1]))
+
+
 def no_writable_globals():
     thread_local = set()
     for path in objects():
@@ -121,5 +143,6 @@ def stripped_size_is_within_its_limit():
 
 
 meta.run(only_sys_linux_touches_the_system, sys_linux_keeps_to_system_calls,
-         no_writable_globals, no_start_up_code, needs_libc_alone,
+         no_files_use_each_other_in_a_circle, no_writable_globals,
+         no_start_up_code, needs_libc_alone,
          stripped_size_is_within_its_limit)

@@ -8,6 +8,9 @@
 
 #include "side.h"
 
+#include "seam.h"
+#include "vm.h"
+
 #define PICK(table, b) ((table)[(b) % ARRAY_SIZE(table)])
 
 unsigned int op_count(void)

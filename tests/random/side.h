@@ -13,7 +13,10 @@
 
 #include <gmem_model.h>
 
-#include "internal.h"
+#include "macros.h"
+#include "sys.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define OP_BYTES 10
 #define FILES 6

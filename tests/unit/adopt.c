@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "adopt.h"
+
 static int adopt(struct unit *u, struct gmem_vm *vm, int fd, uint64_t flags,
 		 struct gmem **out, struct gmem_error *err)
 {

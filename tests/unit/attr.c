@@ -2,6 +2,8 @@
 /* Private and shared: by guest address, by file offset, and the record. */
 #include "unit.h"
 
+#include "seam.h"
+
 #define ATTRIBUTES 0x4020aed2
 #define ATTRIBUTES2 0xc080aed2
 

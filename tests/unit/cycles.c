@@ -9,6 +9,8 @@
 #include "unit.h"
 
 #include "slot.h"
+#include "tree.h"
+#include "vm.h"
 
 #define SOME 1000
 

@@ -2,6 +2,11 @@
 /* struct gmem_error: its sizes, what is in it, and the words for it. */
 #include "unit.h"
 
+#include "error.h"
+#include "name.h"
+#include "seam.h"
+#include "vm.h"
+
 #define V0 312 /* the first release's size; frozen */
 
 /* A caller compiled with a later header, to the largest there can be and on. */

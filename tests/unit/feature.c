@@ -2,6 +2,8 @@
 /* What each feature says on each kind of host, and when nothing is known. */
 #include "unit.h"
 
+#include "seam.h"
+
 #define N_FEATURES 29
 
 static const struct {

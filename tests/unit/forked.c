@@ -11,7 +11,11 @@
 
 #include "unit.h"
 
-#include "internal.h"
+#include "file.h"
+#include "map.h"
+#include "ticket.h"
+#include "tree.h"
+#include "vm.h"
 
 enum {
 	DESTROYED = 1,

@@ -5,7 +5,8 @@
 
 #include "unit.h"
 
-#include "internal.h"
+#include "seam.h"
+#include "vm.h"
 
 struct other {
 	struct gmem_vm *vm;

@@ -2,6 +2,9 @@
 /* Huge page sizes and the two unmerged encodings, as literal numbers. */
 #include "unit.h"
 
+#include "feature.h"
+#include "hugetlb.h"
+
 /* The create flags of a private file without MMAP under each encoding. */
 static const struct {
 	uint64_t size, rfc1, rfc2;

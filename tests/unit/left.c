@@ -5,8 +5,9 @@
  */
 #include "unit.h"
 
-#include "internal.h"
+#include "seam.h"
 #include "slot.h"
+#include "vm.h"
 
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 

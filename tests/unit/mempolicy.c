@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "adopt.h"
+
 static void a_policy_is_set_on_the_file_and_shown(void **state)
 {
 	struct unit *u = *state;

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include "t.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
+#include "uapi.h"
 
 #define GPA (1ULL << 30)
 #define SIZE (64ULL << 20)

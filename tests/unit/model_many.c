@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "t.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define SLOTS 32000U
 #define FILES 4000U

@@ -8,6 +8,9 @@
 
 #include "unit.h"
 
+#include "uapi.h"
+#include "uapi_proposed.h"
+
 #define PAGES 16
 
 static int convert(struct unit *m, unsigned int page, unsigned int n,

@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "t.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "hugetlb.h"
+#include "seam.h"
+#include "uapi.h"
 
 #define PAGES 16
 #define GPA (1ULL << 20)

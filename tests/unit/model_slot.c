@@ -6,6 +6,8 @@
 
 #include "unit.h"
 
+#include "uapi.h"
+
 #define SIZE (1 * MiB)
 #define SLOTS 16 /* more than any test makes */
 #define SMM 1	 /* the second address space */

@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include "t.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
 
 /* Pages, in two blocks of the record; what nobody changes lies across them. */
 #define PAGES 1024

@@ -2,6 +2,9 @@
 /* Options and results of older and newer callers. */
 #include "unit.h"
 
+#include "opts.h"
+#include "seam.h"
+
 /* Room for a caller of a later version: the known part and a tail. */
 union any {
 	size_t sz;

@@ -5,6 +5,8 @@
 
 #include "unit.h"
 
+#include "uapi_proposed.h"
+
 #define BAD 5 /* the page that is poisoned */
 #define PAGES 16
 

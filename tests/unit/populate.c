@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "seam.h"
+
 #define KEEP_SIZE 1
 
 static uint64_t allocated(struct unit *u, struct gmem *g)

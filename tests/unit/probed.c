@@ -4,6 +4,9 @@
 
 #include "unit.h"
 
+#include "seam.h"
+#include "vm.h"
+
 #define AT 0x70000000ULL
 
 static int adopt(struct gmem_vm *vm, struct gmem_vm **again,

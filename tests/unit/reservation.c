@@ -9,7 +9,7 @@
 
 #include "unit.h"
 
-#include "internal.h"
+#include "file.h"
 
 static struct gmem_slot slot_of(struct unit *m, uint32_t id)
 {

@@ -2,6 +2,8 @@
 /* Attributes outlive slots: a reset that failed is remembered and retried. */
 #include "unit.h"
 
+#include "vm.h"
+
 #define REGION2 0x40a0ae49
 #define ATTRIBUTES 0x4020aed2
 

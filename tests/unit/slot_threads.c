@@ -8,7 +8,8 @@
 
 #include "unit.h"
 
-#include "internal.h"
+#include "file.h"
+#include "vm.h"
 
 #define ROUNDS 3000
 #define IDS 3

@@ -7,8 +7,12 @@
 
 #include "unit.h"
 
-#include "internal.h"
+#include "left.h"
+#include "seam.h"
 #include "slot.h"
+#include "tree.h"
+#include "uapi.h"
+#include "vm.h"
 
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"

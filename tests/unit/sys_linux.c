@@ -2,6 +2,7 @@
 /* The real system calls, as far as they need neither KVM nor a right. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -10,7 +11,8 @@
 #include <unistd.h>
 
 #include "t.h"
-#include "internal.h"
+
+#include "sys.h"
 
 static const struct gmem_sys *const sys = &gmem__sys_linux;
 

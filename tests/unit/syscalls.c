@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The list for seccomp filters: complete, exact, and without doubles. */
 #include "unit.h"
+
+#include "seam.h"
 #include "syscalls.h"
+#include "vm.h"
 
 /* Evaluates a call that may fail, and holds what it did against the list. */
 #define did(u, name, call)            \

@@ -9,6 +9,8 @@
 
 #include "unit.h"
 
+#include "seam.h"
+
 #define ATTRIBUTES 0x4020aed2
 #define ATTRIBUTES2 0xc080aed2
 #define REGION1 0x4020ae46

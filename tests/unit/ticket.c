@@ -10,6 +10,8 @@
 #include "unit.h"
 
 #include "slot.h"
+#include "ticket.h"
+#include "vm.h"
 
 #define PATIENCE 1000000 /* looks, then it goes on */
 

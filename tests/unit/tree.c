@@ -29,20 +29,20 @@ static bool before(const struct gmem__node *a, const struct gmem__node *b)
 	       (a->group == b->group && a->start < b->start);
 }
 
-/* Where the first one starts that overlaps, by looking at all. */
-static bool overlap(const struct world *w, uint64_t group, uint64_t start,
-		    uint64_t end, uint64_t *at)
+/* How many overlap, and where the first one starts, by looking at all. */
+static unsigned int overlaps(const struct world *w, uint64_t group,
+			     uint64_t start, uint64_t end, uint64_t *at)
 {
-	bool found = false;
+	unsigned int found = 0;
 
 	for (unsigned int i = 0; i < NODES; i++) {
 		const struct gmem__node *n = &w->node[i];
 
 		if (!w->in[i] || n->group != group || n->start >= end ||
-		    start >= n->end || (found && n->start >= *at))
+		    start >= n->end)
 			continue;
-		found = true;
-		*at = n->start;
+		if (!found++ || n->start < *at)
+			*at = n->start;
 	}
 	return found;
 }
@@ -68,16 +68,22 @@ static void change(struct world *w)
 static void look(struct world *w)
 {
 	uint64_t group = any(w, GROUPS + 1), start = any(w, 6000), at = 0;
-	uint64_t end = start + 1 + any(w, 64);
-	const struct gmem__node *n =
-		gmem__tree_overlap(&w->tree, group, start, end);
+	uint64_t end = start + 1 + any(w, any(w, 8) ? 64 : 2048);
+	unsigned int left = overlaps(w, group, start, end, &at);
+	const struct gmem__node *n, *last = NULL;
 
-	assert_int_equal(n != NULL, overlap(w, group, start, end, &at));
-	if (!n)
-		return;
-	assert_int_equal(n->group, group);
-	assert_int_equal(n->start, at);
-	assert_true(n->start < end && start < n->end);
+	for (n = gmem__tree_overlap(&w->tree, group, start, end); n; left--) {
+		assert_int_not_equal(left, 0);
+		assert_int_equal(n->group, group);
+		assert_true(n->start < end && start < n->end);
+		if (!last)
+			assert_int_equal(n->start, at);
+		else
+			assert_false(before(n, last) || n == last);
+		last = n;
+		n = gmem__tree_overlap_next(n, start, end);
+	}
+	assert_int_equal(left, 0);
 }
 
 static void walk(const struct world *w)

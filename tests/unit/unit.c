@@ -366,8 +366,8 @@ unsigned int unit_file_mappings(const struct unit *u)
 {
 	unsigned int n = 0;
 
-	for (const struct node *p = NULL;
-	     (p = model__tree_next(&u->k->maps, p)) != NULL;)
+	for (const struct gmem__node *p = gmem__tree_first(&u->k->maps); p;
+	     p = gmem__tree_next(p))
 		n++;
 	return n;
 }

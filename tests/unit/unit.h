@@ -15,6 +15,9 @@
 
 #include "model.h"
 #include "model_sys.h"
+#include "seam.h"
+#include "uapi.h"
+#include "uapi_proposed.h"
 
 #define KiB (1ULL << 10)
 #define MiB (1ULL << 20)

@@ -6,6 +6,9 @@
 
 #include "unit.h"
 
+#include "seam.h"
+#include "vm.h"
+
 #define GET_API_VERSION 0xae00
 #define CREATE_VM 0xae01
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* A VM is adopted as what it is, not as what it is said to be. */
 #include "t.h"
-
 #include "model.h"
 #include "model_sys.h"
+
+#include "seam.h"
+#include "vm.h"
 
 /* Which types @vm may be taken for: a bit for each enum gmem_vm_type. */
 static uint32_t taken_for(struct gmem_vm *vm)

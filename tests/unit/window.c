@@ -5,6 +5,8 @@
 
 #include "unit.h"
 
+#include "uapi.h"
+
 static void a_copy_maps_only_the_pages_that_it_touches(void **state)
 {
 	struct unit *m = *state;
@@ -169,9 +171,9 @@ static void close_keeps_the_file_until_its_mappings_are_gone(void **state)
 
 static void unmap_rest(const struct unit *m)
 {
-	const struct node *n;
+	const struct gmem__node *n;
 
-	while ((n = model__tree_next(&m->k->maps, NULL)) != NULL)
+	while ((n = gmem__tree_first(&m->k->maps)) != NULL)
 		assert_int_equal(model__sys.munmap(m->k,
 						   (void *)(uintptr_t)n->start,
 						   n->end - n->start),

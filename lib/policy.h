@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* NUMA policies and where pages are. */
-#ifndef GMEM_LIB_MEMPOLICY_H
-#define GMEM_LIB_MEMPOLICY_H
+/* A policy as a caller gives it, and the one that a file has. */
+#ifndef GMEM_LIB_POLICY_H
+#define GMEM_LIB_POLICY_H
 
-#include "internal.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* mempolicy.c */
+#include <gmem.h>
+
+#define GMEM__MEMPOLICY_V0 32 /* bytes of the first release's */
+
 /* A caller's policy into *@p: known mode and flags, nodes as it needs them. */
 int gmem__policy_check(const struct gmem_mempolicy *policy,
 		       struct gmem_mempolicy *p, struct gmem_error *err);
@@ -22,17 +26,10 @@ static inline bool gmem__node_in(const struct gmem_mempolicy *p, uint64_t node)
 
 bool gmem__any_node(const struct gmem_mempolicy *p);
 
-/* placement.c */
-/* Refuses a range with a resident page outside @p, or perhaps outside. */
-int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
-		 const struct gmem_mempolicy *p, struct gmem_error *err);
-
-/* resident.c */
-/*
- * The first run of resident pages in [*@pos, @end): *@run bytes at *@pos, 0
- * if there is none.  Return: 0, or -errno of cachestat.
- */
-int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
-			uint64_t *run);
+/* Only a file that can be mapped takes a policy or tells of one. */
+int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err);
+/* Into @p, which has room for .max_node nodes. */
+int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
+		      struct gmem_error *err);
 
 #endif

@@ -1,58 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Attributes by guest address.  They belong to the VM and outlive the slots,
- * so the next slot at an address would inherit what the last one left: what
- * could not be reset, or was not to be, is kept in mind here.
+ * What could not be reset, or was not to be, is kept in mind by guest address,
+ * in the slots that left it.
  */
-#include <errno.h>
-#include <inttypes.h>
+#include <stddef.h>
 
+#include "attr_gpa.h"
+#include "error.h"
+#include "left.h"
+#include "lock.h"
 #include "slot.h"
-
-int gmem__gpa_attributes(struct gmem_vm *vm, uint64_t gpa, uint64_t len,
-			 uint64_t attributes, uint64_t *done)
-{
-	uint64_t pos = 0;
-	int r = 0;
-
-	while (pos < len) {
-		struct gmem__attributes a = {
-			.address = gpa + pos,
-			.size = len - pos < GMEM__STEP ? len - pos : GMEM__STEP,
-			.attributes = attributes,
-		};
-
-		r = gmem__ioctl(&vm->ctx, vm->fd,
-				GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a);
-		if (r == -EINTR)
-			continue;
-		if (r < 0)
-			break;
-		pos += a.size;
-	}
-	if (done)
-		*done = pos;
-	return r;
-}
-
-int gmem__gpa_reset(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
-{
-	int r = gmem__gpa_attributes(vm, gpa, len, GMEM_ATTRIBUTE_SHARED, NULL);
-
-	return r == -EIO ? 0 : r;
-}
-
-void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
-		       uint64_t at, uint64_t len, enum gmem__state state)
-{
-	struct gmem *g = s->gmem;
-
-	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s) || len == 0)
-		return;
-	(void)pthread_mutex_lock(&g->lock);
-	gmem__record_set(&g->record, s->offset + at, len, state);
-	(void)pthread_mutex_unlock(&g->lock);
-}
+#include "vm.h"
 
 static struct gmem__slot *slot_of(struct gmem__node *n)
 {
@@ -94,8 +52,8 @@ static void left_drop(struct gmem_vm *vm, struct gmem__slot *s)
 }
 
 /* Ranges of a kind that touch become one, so that their number stays small. */
-void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s,
-		    enum gmem__left left)
+static void left_add(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
 {
 	uint64_t start = s->s.gpa, end = start + s->s.len;
 	struct gmem__slot *o;
@@ -112,13 +70,22 @@ void gmem__left_add(struct gmem_vm *vm, struct gmem__slot *s,
 	left_put(vm, s, start, end);
 }
 
+void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
+		     enum gmem__left left)
+{
+	if (left)
+		left_add(vm, s, left);
+	else
+		gmem__free(&vm->ctx, s);
+}
+
 bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
 	bool left;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	left = any_left(vm, gpa, gpa + len) != NULL;
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return left;
 }
 
@@ -153,12 +120,12 @@ static void settle(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
 	}
 }
 
-void gmem__left_settled(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
+void gmem__left_forget(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	settle(vm, GMEM__LEFT_OWED, gpa, gpa + len);
 	settle(vm, GMEM__LEFT_KEPT, gpa, gpa + len);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 }
 
 static void nearer(const struct gmem__node *n, uint64_t *from, uint64_t *stop)
@@ -176,14 +143,14 @@ static uint64_t next_used(struct gmem_vm *vm, uint64_t pos, uint64_t end,
 	uint64_t from = *stop = end;
 	const struct gmem__slot *s;
 
-	(void)pthread_mutex_lock(&vm->lock);
+	gmem__lock(&vm->lock);
 	for (uint32_t as = 0; as < vm->address_spaces; as++) {
 		s = gmem__slot_by_gpa(vm, as, pos, end - pos);
 		nearer(s ? &s->by_gpa : NULL, &from, stop);
 	}
 	s = left_at(vm, GMEM__LEFT_KEPT, pos, end);
 	nearer(s ? &s->by_gpa : NULL, &from, stop);
-	(void)pthread_mutex_unlock(&vm->lock);
+	gmem__unlock(&vm->lock);
 	return from > pos ? from : pos;
 }
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What a VM can do, as it was found out when it was opened. */
+#ifndef GMEM_LIB_FEATURE_H
+#define GMEM_LIB_FEATURE_H
+
+#include <stdint.h>
+
+#include "ctx.h"
+
+struct gmem__feature {
+	uint8_t support;
+	int32_t answer;
+};
+
+#define GMEM__FEATURES_MAX 64 /* room for all that feature.c has */
+
+/* 0, or the -errno of a shortage that kept it from telling how one converts. */
+int gmem__probe(struct gmem_vm *vm);
+/* Whether there is a feature for huge pages of this size. */
+bool gmem__hugetlb_known(uint64_t size);
+int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap);
+
+#endif

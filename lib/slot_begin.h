@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways that a slot comes. */
+#ifndef GMEM_LIB_SLOT_BEGIN_H
+#define GMEM_LIB_SLOT_BEGIN_H
+
+#include <gmem.h>
+
+struct gmem__bind;
+struct gmem__slot;
+
+/* Enters @s, whose .s and @b say the same, unless something is in the way. */
+int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
+		      const struct gmem__bind *b, struct gmem_error *err);
+/*
+ * The same of a slot that the VMM made, for which the kernel must have let go
+ * of what is stuck in its way: that goes with no system call.
+ */
+int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
+		       const struct gmem__bind *b, struct gmem_error *err);
+
+#endif

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/*
+ * On which node a page is.  Nodes need not exist.
+ *
+ * The host may touch a mapped page without the model seeing it.  Such a page
+ * gets its node when something next depends on it: before a policy changes,
+ * and when it is asked for.
+ */
+#include <errno.h>
+
+#include "policy.h"
+
+uint64_t model__task_policy(const struct kernel *k)
+{
+	const uint64_t *p = pthread_getspecific(k->task_policy);
+
+	return p ? *p : 0;
+}
+
+/* The nodes that a policy means, never none. */
+static uint64_t meant(const struct kernel *k, uint64_t policy)
+{
+	uint64_t nodes = nodes_of(policy), folded = 0;
+
+	if (mode_of(policy) & F_RELATIVE_NODES) {
+		for (unsigned int n = 0; n < MODEL_NODES; n++)
+			if (nodes >> n & 1)
+				folded |= 1ULL << n % k->nodes;
+		nodes = folded;
+	}
+	nodes &= online(k);
+	return nodes ? nodes : 1;
+}
+
+static unsigned int first_node(uint64_t nodes)
+{
+	return (unsigned int)__builtin_ctzll(nodes);
+}
+
+/* After the one whose turn was last, in the order of allocating. */
+static unsigned int turn_after(const struct kernel *k, uint64_t nodes)
+{
+	uint64_t later = nodes & ~((2ULL << k->turn) - 1);
+
+	return first_node(later ? later : nodes);
+}
+
+bool model__spreads(uint64_t policy)
+{
+	int m = mode_of(policy) & ~F_ALL;
+
+	return m == INTERLEAVE || m == WEIGHTED_INTERLEAVE;
+}
+
+static uint64_t policy_at(const struct inode *i, uint64_t at, uint64_t *end)
+{
+	uint64_t policy = model__ranges_get(&i->policy, at, end);
+
+	return policy ? policy : model__task_policy(i->k);
+}
+
+/* All of [@pos, @end) has memory: a node for what has none. */
+static int assign_present(struct inode *i, uint64_t pos, uint64_t end)
+{
+	int r = 0;
+
+	while (r == 0 && pos < end) {
+		uint64_t stop, limit, policy = policy_at(i, pos, &limit), n;
+		uint64_t had = model__ranges_get(&i->nodes, pos, &stop);
+
+		if (stop > limit)
+			stop = limit;
+		if (stop > end)
+			stop = end;
+		n = first_node(meant(i->k, policy));
+		if (!had && model__spreads(policy)) {
+			stop = pos + i->page_size;
+			n = i->k->turn = turn_after(i->k, meant(i->k, policy));
+		}
+		if (!had)
+			r = model__ranges_set(&i->nodes, pos, stop, n + 1);
+		pos = stop;
+	}
+	return r;
+}
+
+static int assign(struct inode *i, uint64_t pos, uint64_t end)
+{
+	uint64_t pages, middle, page = i->k->page_size;
+	int r = model__inode_resident(i, pos, end - pos, &pages);
+
+	if (r < 0 || pages == 0)
+		return r;
+	if (pages == (end - pos) / page)
+		return assign_present(i, pos, end);
+	middle = pos + (end - pos) / page / 2 * page;
+	r = assign(i, pos, middle);
+	return r < 0 ? r : assign(i, middle, end);
+}
+
+int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len)
+{
+	uint64_t end = offset + len;
+
+	if (i->k->nodes == 1 || offset >= i->size)
+		return 0;
+	if (end > i->size || end < offset)
+		end = i->size;
+	offset -= offset % i->k->page_size;
+	end += (i->k->page_size - end % i->k->page_size) % i->k->page_size;
+	return assign(i, offset, end);
+}
+
+bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
+		      uint64_t nodes)
+{
+	const struct inode *i = m->file->inode;
+	uint64_t pos = m->in.start + (from - m->at.start);
+	uint64_t end = m->in.start + (to - m->at.start), node;
+
+	if (end > i->size)
+		end = i->size;
+	for (; pos < end; pos += i->k->page_size) {
+		void *page;
+		int status;
+
+		pos = model__inode_data(i, pos);
+		if (pos >= end)
+			break;
+		page = (void *)(uintptr_t)(m->at.start + (pos - m->in.start));
+		if (gmem__sys_linux.move_pages(NULL, 1, &page, &status) < 0 ||
+		    status < 0)
+			continue;
+		node = model__ranges_get(&i->nodes, pos, NULL);
+		if (!(nodes >> (node ? node - 1 : 0) & 1))
+			return true;
+	}
+	return false;
+}
+
+int model__node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
+{
+	uint64_t page = addr - addr % k->page_size;
+	uint64_t offset = m->in.start + (page - m->at.start);
+	int node, r;
+
+	/* The host knows whether it can be there, not where. */
+	r = gmem__sys_linux.get_mempolicy(NULL, &node, NULL, 0,
+					  (void *)(uintptr_t)addr,
+					  GET_NODE | GET_ADDR);
+	if (r == 0)
+		r = model__assign_nodes(m->file->inode, offset, k->page_size);
+	if (r < 0 || k->nodes == 1)
+		return r;
+	return (int)model__ranges_get(&m->file->inode->nodes, offset, NULL) - 1;
+}
+
+int model__next_node(const struct kernel *k, uint64_t policy)
+{
+	return model__spreads(policy) ? (int)turn_after(k, meant(k, policy))
+				      : -EINVAL;
+}
+
+int model__move_pages(struct kernel *k, size_t n, void **pages, int *node)
+{
+	int r = gmem__sys_linux.move_pages(NULL, n, pages, node);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		uint64_t addr = (uintptr_t)pages[i];
+		const struct mapping *m = model__map_at(k, addr);
+
+		if (!m || node[i] < 0)
+			continue;
+		node[i] = model__node_at(k, m, addr);
+	}
+	return r;
+}
