@@ -147,7 +147,7 @@ static void a_size_of_huge_pages_is_held_to_the_file(void **state)
 	t_refused(gmem__adopt_on(&model__sys, m->k, m->vm, 0, &o, &g, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_GUEST_MEMFD, m->err);
 	assert_null(g);
-	assert_int_equal(close(fd), 0);
+	assert_int_equal(unit_sys.close(m, fd), 0);
 }
 
 int main(void)
