@@ -25,11 +25,11 @@ struct gmem__opts_type {
 	{                                                         \
 		.name = #type,                                    \
 		.flags_name = #type ".flags",                     \
-		.min = v0,                                        \
+		.min = (v0),                                      \
 		.known = sizeof(struct type),                     \
 		.flags_at = offsetof(struct type, flags),         \
 		.flags_size = sizeof(((struct type *)0)->flags),  \
-		.flags = known_flags,                             \
+		.flags = (known_flags),                           \
 	}
 /* clang-format on */
 
