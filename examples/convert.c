@@ -97,19 +97,24 @@ static int decode(int r, const struct kvm_run *run, struct request *q)
 }
 
 /* Shared pages are in other memory, or in the same file as private ones. */
-static void print_host_view(struct machine *m, uint64_t gpa)
+static int print_host_view(struct machine *m, uint64_t gpa)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint32_t value;
+	int r = 0;
 
 	if (m->shared)
 		memcpy(&value, m->shared + gpa, sizeof(value));
-	else if (gmem_read(m->ram, gpa, &value, sizeof(value), &err) < 0) {
+	else
+		r = gmem_read(m->ram, gpa, &value, sizeof(value), &err);
+	if (r == 0)
+		printf("the host reads 0x%x\n", value);
+	else if (err.reason == GMEM_REASON_PRIVATE)
 		printf("the host cannot read it: %s\n",
 		       gmem_reason_str(err.reason));
-		return;
-	}
-	printf("the host reads 0x%x\n", value);
+	else
+		return failed("read it as the host", &err);
+	return 0;
 }
 
 static int host_store(struct machine *m, uint64_t gpa, const void *from,
@@ -186,8 +191,7 @@ static int convert(struct machine *m, const struct request *q)
 	if (set_attributes(m, *q) < 0 || give_back(m, q) < 0)
 		return -1;
 	printf("  converted, and ");
-	print_host_view(m, q->gpa);
-	return 0;
+	return print_host_view(m, q->gpa);
 }
 
 /* Runs the guest until @a is done.  Return: as convert(). */
@@ -240,8 +244,7 @@ static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
 		return -1;
 	}
 	printf("  0x%x; ", value);
-	print_host_view(m, gpa);
-	return 0;
+	return print_host_view(m, gpa);
 }
 
 static int play(struct machine *m)
@@ -327,5 +330,9 @@ out:
 		status = -failed("destroy the VM", &err);
 	else if (m.shared) /* it was behind a slot until now */
 		munmap(m.shared, PAGES * m.page);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "convert: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	struct gmem_vm *vm;
 	uint64_t type = GMEM_VM_UNSET;
 	char text[512];
+	int status = 0;
 
 	if (argc > 2 || gmem_value(GMEM_NAME_VM_TYPE, name, &type, &err) < 0) {
 		fprintf(stderr, "features: no VM type \"%s\"\n", name);
@@ -34,5 +35,9 @@ int main(int argc, char **argv)
 		       gmem_name(GMEM_NAME_SUPPORT, info.support),
 		       info.since ? info.since : "-", info.known_by);
 	gmem_vm_destroy(vm, NULL);
-	return 0;
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "features: the output could not be written\n");
+		status = 1;
+	}
+	return status;
 }

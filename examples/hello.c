@@ -65,5 +65,9 @@ out:
 	/* Removes the mapping, the file and the VM, in this order. */
 	if (gmem_vm_destroy(vm, &err) < 0)
 		status = failed("destroy the VM", &err);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "hello: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

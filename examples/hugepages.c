@@ -246,5 +246,9 @@ int main(int argc, char **argv)
 		failed("destroy the VM", &err);
 		status = 1;
 	}
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "hugepages: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

@@ -79,5 +79,9 @@ out:
 		status = failed("destroy the VM", &err);
 	if (fd != STDIN_FILENO)
 		(void)close(fd);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "loader: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

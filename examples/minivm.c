@@ -229,5 +229,9 @@ out:
 		failed("destroy the VM", &err);
 		status = 1;
 	}
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "minivm: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

@@ -88,5 +88,9 @@ out:
 	if (gmem_vm_destroy(vm, &err) < 0)
 		status = failed("destroy the VM", &err);
 	numa_free_nodemask(nodes);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "numa: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }

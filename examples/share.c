@@ -135,6 +135,10 @@ static int owner(int sock, pid_t child)
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)
 		status = failed("destroy the VM", &err);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "share: the output could not be written\n");
+		status = 1;
+	}
 	return status;
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@
 struct args {
 	struct opt_size size;
 	struct opt_size hugetlb;
-	bool shared;
+	bool shared, die_with_parent;
 	const char *vm_type;
 };
 
@@ -42,6 +43,9 @@ static const struct opt opts[] = {
 	  .help = "in huge pages of this size" },
 	{ "shared", NULL, OPT_BOOL, offsetof(struct args, shared),
 	  .help = "CMD may map and touch it (else it is private)" },
+	{ "die-with-parent", NULL, OPT_BOOL,
+	  offsetof(struct args, die_with_parent),
+	  .help = "kill CMD when gmemctl ends, even by SIGKILL" },
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
 	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
 	{ .name = NULL },
@@ -80,6 +84,18 @@ static void signals_give_back(const struct signals *old)
 	sigaction(SIGCHLD, &old->child, NULL);
 	out_give_back();
 	sigprocmask(SIG_SETMASK, &old->mask, NULL);
+}
+
+/* SIGKILL ends gmemctl without a word to the child, unless it asks for one. */
+static void die_with(const struct ctl *ctl, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+		message(ctl, "--die-with-parent: %s", strerror(errno));
+		_exit(CTL_RUN);
+	}
+	/* It may have ended before that. */
+	if (getppid() != parent)
+		_exit(CTL_RUN);
 }
 
 /* In the child: becomes the program, or says why not. */
@@ -124,14 +140,16 @@ static int run_with(struct ctl *ctl, struct gmem *file, char **argv)
 {
 	uint64_t size = gmem_size(file);
 	int fd = gmem_fd(file);
+	pid_t child, parent = getpid();
 	struct signals old;
 	sigset_t signals;
-	pid_t child;
 
 	signals_take(&old, &signals);
 	child = fork();
 	if (child < 0)
 		return system_error(ctl, errno, "fork");
+	if (!child && args.die_with_parent)
+		die_with(ctl, parent);
 	if (!child)
 		become(ctl, &old, fd, size, argv);
 	/* CMD runs already: that gmemctl has too many rights is all to say. */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
+
+#include <numa.h>
 
 #include "report/json.h"
 #include "report/output.h"
@@ -9,6 +12,7 @@
 #include "target/vm.h"
 
 #define LIST "help"
+#define MODEL_NODES_MAX 32
 
 static const struct {
 	const char *word; /* behind the profile; "" = the usual one */
@@ -87,6 +91,31 @@ int model_parse(struct ctl *ctl, const char *value, struct model *out)
 	return 0;
 }
 
+void model_nearest(struct model *out)
+{
+	struct gmem_model_profile p, best = { .name = NULL };
+	unsigned int major = 0, minor = 0;
+	struct utsname host;
+	size_t m = 0;
+
+	if (uname(&host) < 0)
+		*host.release = *host.machine = '\0';
+	(void)sscanf(host.release, "%u.%u", &major, &minor);
+	for (uint32_t i = 0; profile_at(i, &p); i++)
+		if (p.verified &&
+		    (!best.name || (p.version <= 100 * major + minor &&
+				    p.version > best.version)))
+			best = p;
+	for (size_t i = ARRAY_SIZE(machines); i-- > 0;)
+		if (!strcmp(machines[i].uname, host.machine))
+			m = i;
+	*out = (struct model){ .machine = machines[m].machine,
+			       .stands_in = true };
+	(void)snprintf(out->profile, sizeof(out->profile), "%s", best.name);
+	(void)snprintf(out->name, sizeof(out->name), "%s%s%s", best.name,
+		       *machines[m].word ? "," : "", machines[m].word);
+}
+
 /* Which kernels it was held against, if any. */
 #define VERIFIED_TEXT 256
 static const char *verified(const struct gmem_model_profile *p,
@@ -143,6 +172,14 @@ void model_help(struct ctl *ctl)
 			       machines[i].text);
 }
 
+/* As many as this host has and the model can have. */
+static uint32_t host_nodes(void)
+{
+	int n = numa_available() < 0 ? 1 : numa_max_node() + 1;
+
+	return n < MODEL_NODES_MAX ? (uint32_t)n : MODEL_NODES_MAX;
+}
+
 int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 		  struct gmem_vm **out, struct gmem_error *err)
 {
@@ -152,7 +189,7 @@ int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 		.sz = sizeof(opts),
 		.vm = &o,
 		.machine = ctl->kvm->model.machine,
-		.nodes = MODEL_NODES,
+		.nodes = ctl->kvm->model.stands_in ? host_nodes() : MODEL_NODES,
 	};
 	const uint32_t usual =
 		1U << (GMEM_VM_DEFAULT - 1) | 1U << (GMEM_VM_SW_PROTECTED - 1);

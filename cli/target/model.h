@@ -21,12 +21,15 @@ struct model {
 	char profile[MODEL_NAME];
 	uint32_t machine; /* enum gmem_model_machine */
 	bool help;	  /* only list them */
+	bool stands_in;	  /* for this machine's kernel, with its nodes */
 };
 
 /* The @index-th word that --model takes; NULL past the last. */
 const char *model_word(uint32_t index);
 /* Reads "PROFILE[,MACHINE]" or "help".  Return: 0, or the exit status. */
 int model_parse(struct ctl *ctl, const char *value, struct model *out);
+/* The newest release that is not newer than this machine's kernel. */
+void model_nearest(struct model *out);
 /* What --model=help prints. */
 void model_help(struct ctl *ctl);
 int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,

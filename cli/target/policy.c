@@ -9,9 +9,10 @@
 #include <gmem_numa.h>
 
 #include "report/error.h"
+#include "report/output.h"
 #include "report/words.h"
-#include "target/model.h"
 #include "target/policy.h"
+#include "target/vm.h"
 
 #define ALL_MODEL_NODES "0-1"
 
@@ -64,7 +65,7 @@ int policy_make(const struct ctl *ctl, const struct policy_args *a,
 		struct gmem_mempolicy *out, struct bitmask **mask,
 		struct gmem_error *err)
 {
-	bool model = model_name(ctl);
+	bool model = model_name(ctl) && !ctl->kvm->model.stands_in;
 	uint64_t mode = GMEM_MPOL_DEFAULT;
 
 	*mask = NULL;

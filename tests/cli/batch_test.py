@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 """gmemctl batch: good and bad scripts, real and dry."""
 
+import ctypes
 import os
+import platform
+import resource
 import tempfile
 
-from ctl import ACCESS, Case, FAILED, OK, UNSUPPORTED, USAGE
+from ctl import ACCESS, CHECK, Case, FAILED, OK, PAGE, UNSUPPORTED, USAGE
 from ctl import ctl, drop_override, main
 
 GOOD = r"""
@@ -69,6 +72,20 @@ ram: 0x0 policy default
 ram: size 64K, page size 4K, flags mmap init-shared
 """[1:]
 
+# On a kernel that can carry out all of it, whichever this machine has.
+DRY = ("--dry-run", "--model=7.3")
+DRY_TEXT = r"""
+# dry run: nothing is made
+# model 7.3: verified against 7.3.4 on x86-64, also built with private memory, and arm64
+would create ram 4M mmap init-shared
+would bind ram 0 0 0 2M
+would bind ram 1 16M 2M 0x200000 hva
+would write ram 0 "say \"hello\" #1\n"
+would write ram 0x1FFFF8 hex:00112233445566778899AABBccddeeff
+"""[1:]
+MEMORY = "whether there is memory for it"
+INPUT = "the file, which is not opened"
+
 # Lines that are no batch, alone, and what is said of them.
 SYNTAX = (
     ("nosuch", "unknown command 'nosuch'"),
@@ -89,7 +106,7 @@ SYNTAX = (
     ("create x 4K hugetlb=", "'' is not a number"),
     ('create "x" 4K', '"x" may not be quoted'),
     ('create x 4K "mmap"', "unknown word 'mmap'"),
-    ("create x 4K\ncreate x 4K", "'x' exists already"),
+    ("create x 4K shared\ncreate x 4K", "'x' exists already"),
     ("bind y 0 0", "there is no 'y'"),
     ("close y", "there is no 'y'"),
     ("create x 4K shared\nbind x z 0", "slot 'z' is not a number"),
@@ -123,7 +140,7 @@ SYNTAX = (
     (" ".join("x" * 33), "more than 32 words"),
 )
 
-# Batches that a dry run can refuse just as the real one does.
+# What any kernel refuses.
 RULES = (
     ("create x 0 shared", "zero-size"),
     ("create x 1000 shared", "unaligned"),
@@ -155,6 +172,33 @@ RULES = (
     ('write x 0x1fffff "ab"', "outside-file"),
     ("attributes x 0 3M", "outside-file"),
 )
+
+
+CREATE = "create x 2M shared\n"
+# What a kernel that has mmap, and a default VM, refuse.
+KERNEL = (
+    ("create x 2M", FAILED, "never-used"),
+    ("create x 2M init-shared", FAILED, "init-shared-unmappable"),
+    ("create x 2M mmap", FAILED, "guest-only"),
+    ("create x 2M shared hugetlb=2M", UNSUPPORTED, "hugetlb-unsupported"),
+    (CREATE + "bind x 40000 0", FAILED, "slot-limit"),
+    (CREATE + "bind x 0 0 fd dirty-log", UNSUPPORTED, "dirty-log"),
+    (CREATE + "bind x 0 0\nbind x 1 4M", FAILED, "range-bound"),
+    (CREATE + "private x 0 4K", UNSUPPORTED, "no-private-memory"),
+    (CREATE + "populate x policy=bind", FAILED, "policy-nodes"),
+    (CREATE + "populate x policy=bind nodes=999", FAILED, "policy-nodes"),
+    (CREATE + "populate x threads=999", FAILED, "value-unknown"),
+    ("create x 4K unbound\npolicy x", UNSUPPORTED, "policy-unmappable"),
+    ("create x 4K mmap guest-only\nload x 0 /etc/passwd", FAILED, "private"),
+    ("create x 4K mmap guest-only\nread x 0 1", FAILED, "private"),
+    ("create x 4K unbound\nread x 0 1", UNSUPPORTED, "not-mappable"),
+)
+
+
+def call_it_2_6():
+    """Makes the kernel of a program, as preexec_fn, say that it is 2.6."""
+    uname26 = 0x0020000
+    ctypes.CDLL(None).personality(uname26)
 
 
 class Batch(Case):
@@ -205,36 +249,181 @@ class Usage(Batch):
 
 
 class DryRun(Batch):
+    def lines(self, text, *args, **kwargs):
+        """What is said of each line."""
+        r = self.ended(ctl("batch", *args, "-", input=text, **kwargs), OK)
+        head, model, *lines = r.stdout.splitlines()
+        self.assertEqual(head, "# dry run: nothing is made")
+        self.assertTrue(model.startswith("# model "), model)
+        return lines
+
     def test_good(self):
-        self.assertEqual(self.ended(self.batch(GOOD, "--dry-run"), OK).stdout, "")
-        r = self.ended(self.batch(GOOD, "--dry-run", "--json"), OK)
+        text = self.ended(self.batch(GOOD, *DRY), OK).stdout
+        self.assertTrue(text.startswith(DRY_TEXT), text)
+        said = [line for line in text.splitlines() if line[0] != "#"]
+        self.assertEqual(len(said), 33)
+        for line in said:
+            self.assertTrue(line.startswith("would "), line)
+        r = self.ended(self.batch(GOOD, *DRY, "--json"), OK)
         value = self.valid(r.stdout, "batch")
         self.assertTrue(value["dry_run"])
+        self.assertEqual(value["model"], "7.3")
         self.assertEqual(len(value["results"]), 33)
+        keys = {"line", "command", "object", "object_reason", "unchecked"}
+        for result in value["results"]:
+            self.assertLessEqual(set(result), keys)
+
+    def test_takes_no_memory_and_opens_no_input(self):
+        text = "create x 64M shared\npopulate x\npopulate x 0 4K threads=2\n"
+        text += "load x 0 /nonexistent\n"
+        said = self.lines(text, *DRY)
+        self.assertEqual(
+            [line.partition("  # not checked: ")[2] for line in said],
+            ["", MEMORY, MEMORY, INPUT],
+        )
+        r = self.batch(text, *DRY, "--verbose")
+        self.assertIn("KVM_CREATE_GUEST_MEMFD(", r.stderr)
+        self.assertNotIn("fallocate(", r.stderr)
+        value = self.valid(self.batch(text, *DRY, "-j").stdout, "batch")
+        self.assertEqual(
+            [x.get("unchecked") for x in value["results"]],
+            [None, MEMORY, MEMORY, INPUT],
+        )
+
+    def test_checks_what_it_does_not_do(self):
+        create = "create x 2M shared\n"
+        private = "create x 4K mmap guest-only\n"
+        for text, reason in (
+            (create + "populate x threads=999", "value-unknown"),
+            (create + "populate x policy=bind", "policy-nodes"),
+            (create + "load x 2M /dev/null", "outside-file"),
+            (private + "load x 0 /dev/null", "private"),
+        ):
+            with self.subTest(text):
+                error = self.refused(text, FAILED, f"[{reason}]; ", *DRY)
+                self.assertEqual(error["reason"], reason)
+
+    def test_refuses_as_the_kernel_does(self):
+        for text, status, reason in KERNEL:
+            with self.subTest(text):
+                for args in (DRY, DRY[1:]):
+                    error = self.refused(text, status, f"[{reason}]; ", *args)
+                    self.assertEqual(error["reason"], reason)
+
+    def test_the_nearest_kernel(self):
+        release = tuple(map(int, platform.release().split("-")[0].split(".")[:2]))
+        known = [(6, 12), (6, 18), (6, 19), (7, 2), (7, 3)]
+        near = max([v for v in known if v <= release], default=known[0])
+        value = self.valid(self.batch("", "--dry-run", "-j").stdout, "batch")
+        machine = ",arm64" if platform.machine() == "aarch64" else ""
+        self.assertEqual(value["model"], f"{near[0]}.{near[1]}{machine}")
+
+    def test_a_kernel_older_than_all_profiles(self):
+        r = ctl("batch", "--dry-run", "-j", "-", input="", preexec_fn=call_it_2_6)
+        model = self.valid(r.stdout, "batch")["model"]
+        self.assertEqual(model.partition(",")[0], "6.12")
+
+    def test_more_files_than_the_model_has_descriptors_for(self):
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        text = "".join(f"create x{i} 4K shared\n" for i in range(60))
+        text += "bind x59 0 0\nbind x59 0 0\nnote 1 1M 4K file=x59 addr=1M\n"
+        text += "forget 1\nstat x59\nunbind x59 0\nclose x59\nclose x58\n"
+        text += "bind x0 1 0\ncreate x58 4K shared\n"
+        said = self.lines(text, *DRY, preexec_fn=few)
+        self.assertEqual(len(said), 70)
+        self.assertEqual(said[0], "would create x0 4K shared")
+        self.assertIn("# not checked: the model takes up to three", said[59])
+        for line in said[60:68]:
+            self.assertIn("# not checked: the model could not make", line)
+        self.assertEqual(said[68], "would bind x0 1 0")
+        r = ctl("batch", *DRY, "-", input=text + "stat x59\n", preexec_fn=few)
+        self.ended(r, USAGE, ":71: there is no 'x59'")
+        # What can be checked without the file is.
+        text += "create y 1 shared\n"
+        r = ctl("batch", *DRY, "-", input=text, preexec_fn=few)
+        self.ended(r, FAILED, ":71: create: ")
+
+    def test_files_beyond_the_limit(self):
+        def small():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        said = self.lines("create x 1M shared\n", *DRY, preexec_fn=small)
+        self.assertIn("# not checked: RLIMIT_FSIZE", said[0])
 
     def test_without_a_device(self):
-        r = self.batch(GOOD, "--dry-run", "--device", "/nonexistent")
+        r = self.batch("note 0 0 1M", "--dry-run", "--device", "/nonexistent")
         self.ended(r, OK)
 
     def test_standard_input(self):
-        self.ended(ctl("batch", "--dry-run", "-", input=GOOD), OK)
-        r = ctl("batch", "--dry-run", "-", input="\nstat x")
+        self.ended(ctl("batch", *DRY, "-", input=GOOD), OK)
+        r = ctl("batch", *DRY, "-", input="\nstat x")
         self.ended(r, USAGE, "gmemctl: batch: -:2: there is no 'x'")
 
     def test_empty(self):
         for text in ("", "\n", "# only a comment", " \t\n\n"):
             self.ended(self.batch(text, "--dry-run"), OK)
 
-    def test_rules_that_stay_behind_a_close(self):
-        self.refused(
-            "create x 4K shared\nclose x\nstat x", USAGE, "no 'x'", "--dry-run"
+    def test_what_cannot_be_printed(self):
+        said = self.lines(
+            'create x 4K shared\nwrite x 0 "\\t\\\\\x9b\\""\nload x 0 f\x85', *DRY
         )
+        self.assertEqual(said[1], r'would write x 0 "\t\\\xc2\x9b\""')
+        self.assertIn(r"load x 0 f\xc2\x85  #", said[2])
+
+    def test_rules_that_stay_behind_a_close(self):
+        self.refused("create x 4K shared\nclose x\nstat x", USAGE, "no 'x'", *DRY)
         self.refused(
             "create x 1M shared\nbind x 0 0\nunbind x 0\nunbind x 0",
             FAILED,
             "[not-bound]",
-            "--dry-run",
+            *DRY,
         )
+
+
+class Part(Batch):
+    """What a command did before it failed is told."""
+
+    def part(self, text, command, says, done, *args, data=""):
+        with tempfile.NamedTemporaryFile("w", suffix=".batch") as f:
+            f.write(text)
+            f.flush()
+            line = text.count("\n") + 1
+            r = ctl("batch", *args, f.name, input=data)
+            j = ctl("batch", "--json", *args, f.name, input=data)
+            dry = ctl("batch", "--dry-run", *args, f.name, input=data)
+        self.assertEqual((r.returncode, j.returncode), (CHECK, CHECK))
+        first, second = r.stderr.splitlines()
+        at = f"gmemctl: batch: {f.name}:{line}: "
+        self.assertTrue(first.startswith(f"{at}{command}: "), first)
+        self.assertEqual(second, at + says)
+        value = self.valid(j.stdout, "batch")
+        self.assertEqual(value["error"]["done"], done)
+        self.assertEqual(value["error"]["line"], line)
+        return dry
+
+    def test_load(self):
+        text = "create x 8K shared\nload x 8188 /dev/stdin"
+        dry = self.part(text, "load", "loaded 4 of 4", 4, "--model=7.3", data="x" * 9)
+        self.ended(dry, OK)
+
+    def test_write(self):
+        size = 4 * PAGE
+        text = f"create x {size} shared\nbind x 0 0\n"
+        text += f"private x {2 * PAGE} {PAGE}\n"
+        text += f'write x {2 * PAGE - 4} "0123456789"'
+        private = ("--model=inplace", "--vm-type", "sw-protected")
+        dry = self.part(text, "write", "written 4 of 10", 4, *private)
+        # It did nothing, not even a part.
+        self.ended(dry, FAILED, "[private]")
+        self.assertEqual(len(dry.stderr.splitlines()), 1)
+
+    def test_nothing_of_it(self):
+        text = CREATE + "populate x 0 4M"
+        self.assertEqual(self.refused(text, FAILED, "", "--model=7.3")["done"], 0)
+        text = CREATE + "attributes x 0 4M"
+        self.assertNotIn("done", self.refused(text, FAILED, "", "--model=7.3"))
 
 
 class Real(Batch):
@@ -294,28 +483,11 @@ class Real(Batch):
         self.refused(create + "load x 0 /nonexistent", FAILED, "No such file")
 
     def test_what_only_the_kernel_can_say(self):
-        create = "create x 2M shared\n"
-        for text, status, reason in (
-            ("create x 2M", FAILED, "never-used"),
-            ("create x 2M init-shared", FAILED, "init-shared-unmappable"),
-            ("create x 2M mmap", FAILED, "guest-only"),
-            ("create x 2M shared hugetlb=2M", UNSUPPORTED, "hugetlb-unsupported"),
-            (create + "bind x 40000 0", FAILED, "slot-limit"),
-            (create + "bind x 0 0 fd dirty-log", UNSUPPORTED, "dirty-log"),
-            (create + "bind x 0 0\nbind x 1 4M", FAILED, "range-bound"),
-            (create + "private x 0 4K", UNSUPPORTED, "no-private-memory"),
-            (create + "populate x policy=bind", FAILED, "policy-nodes"),
-            (create + "populate x policy=bind nodes=999", FAILED, "policy-nodes"),
-            (create + "populate x threads=999", FAILED, "value-unknown"),
-            ("create x 4K unbound\npolicy x", UNSUPPORTED, "policy-unmappable"),
-            ("create x 4K mmap guest-only\nload x 0 /etc/passwd", FAILED, "private"),
-            ("create x 4K mmap guest-only\nread x 0 1", FAILED, "private"),
-            ("create x 4K unbound\nread x 0 1", UNSUPPORTED, "not-mappable"),
-        ):
+        for text, status, reason in KERNEL:
             with self.subTest(text):
-                error = self.refused(text, status, f"[{reason}]; ")
-                self.assertEqual(error["reason"], reason)
-                self.ended(self.batch(text, "--dry-run"), OK)
+                for args in ((), ("--dry-run",)):
+                    error = self.refused(text, status, f"[{reason}]; ", *args)
+                    self.assertEqual(error["reason"], reason)
 
     def test_nothing_is_left_behind(self):
         """What a failed batch made is released before gmemctl ends."""
@@ -332,14 +504,12 @@ class Syntax(Batch):
     def test_dry(self):
         for text, says in SYNTAX:
             with self.subTest(text):
-                error = self.refused(text, USAGE, says, "--dry-run")
+                error = self.refused(text, USAGE, says, *DRY)
                 self.assertEqual(error["reason"], "usage")
 
     def test_real(self):
         self.require("kvm")
         for text, says in SYNTAX:
-            if text.startswith("create x 4K\n"):
-                text = text.replace("4K\n", "4K shared\n")
             with self.subTest(text):
                 self.refused(text, USAGE, says)
 
@@ -357,7 +527,7 @@ class Rules(Batch):
                 self.assertEqual(error["reason"], reason)
 
     def test_dry(self):
-        self.each("--dry-run")
+        self.each(*DRY)
 
     def test_real(self):
         self.require("kvm")

@@ -401,8 +401,11 @@ class Batch(Case):
         self.assertEqual(states, ["shared", "private", "shared"])
 
     def test_dry_run(self):
-        r = self.ended(batch("inplace", CONVERT, "--dry-run"), OK)
-        self.assertEqual(r.stdout, "")
+        r = self.ended(batch("inplace", CONVERT, *PRIVATE, "--dry-run"), OK)
+        head, model, *lines = r.stdout.splitlines()
+        self.assertEqual(head, "# dry run: nothing is made")
+        self.assertEqual(model, "# model inplace: specification only")
+        self.assertEqual(len(lines), len(CONVERT.splitlines()))
 
     def test_calls_are_told(self):
         r = batch("7.3", "create ram 4K shared\n", "--verbose")

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """gmemctl run: what the program gets, and how it ends."""
 
+import errno
 import os
 import re
 import signal
 import subprocess
 import sys
 
-from ctl import Case, GMEMCTL, PAGE, USAGE, ctl, main
+from ctl import Case, GMEMCTL, PAGE, USAGE, ctl, deny, main
 
 RUN = ["run", "--size", "2M", "--shared"]
 
@@ -18,6 +19,17 @@ trap 'exit 9' TERM
 trap 'exit 8' HUP
 echo ready
 while kill -0 $PPID; do sleep 0.05; done
+"""
+
+
+# Says that it lost its parent.
+ORPHAN = """
+parent=$PPID
+echo ready
+while read -r _ _ _ ppid _ </proc/$$/stat && test "$ppid" = "$parent"; do
+    sleep 0.05
+done
+echo orphan
 """
 
 
@@ -127,9 +139,9 @@ class Run(Case):
         self.assertEqual(re.search(caps, r.stdout)[1], mine)
         self.assertEqual(int(re.search(r"CapPrm:\s*(\w+)", r.stdout)[1], 16), 0)
 
-    def start(self):
+    def start(self, *options, script=WAITING):
         p = subprocess.Popen(
-            [GMEMCTL, *RUN, "sh", "-c", WAITING],
+            [GMEMCTL, *RUN, *options, "sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -145,6 +157,26 @@ class Run(Case):
             p = self.start()
             p.send_signal(sig)
             self.assertEqual(p.wait(60), status)
+
+    def test_a_killed_gmemctl_and_the_program(self):
+        """The program goes on without its VM unless its life is tied."""
+        for options, says in (([], "orphan\n"), (["--die-with-parent"], "")):
+            p = self.start(*options, script=ORPHAN)
+            p.kill()
+            self.assertEqual(p.stdout.read(), says)
+            self.assertEqual(p.wait(60), -signal.SIGKILL)
+
+    def test_a_tied_program_ends_as_others_do(self):
+        r = ctl(*RUN, "--die-with-parent", "sh", "-c", "exit 7")
+        self.ended(r, 7)
+
+    def test_a_life_that_cannot_be_tied(self):
+        """The program does not run with less than was asked for."""
+        prctl = 157 if os.uname().machine == "x86_64" else 167
+        confine = deny(prctl, errno.EPERM, signal.SIGKILL)
+        r = ctl(*RUN, "--die-with-parent", "echo", "ran", preexec_fn=confine)
+        self.ended(r, 125, "gmemctl: run: --die-with-parent: Operation not")
+        self.assertEqual(r.stdout, "")
 
     def test_an_interrupt_is_the_programs(self):
         """The terminal sends it to both; gmemctl waits for the program."""

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The batch command: its lines, and the names and slots it keeps. */
+/* The batch command: its lines, one after the other, for real or as a check. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/batch/batch.h"
 #include "report/error.h"
@@ -25,112 +21,10 @@ static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
 	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
 	{ "dry-run", NULL, OPT_BOOL, offsetof(struct args, dry_run),
-	  .help = "check the lines, names and ranges; make nothing" },
+	  .help = "try the lines on a model of this machine's kernel; make "
+		  "nothing" },
 	{ .name = NULL },
 };
-
-/* ---------------------------------------------------------------- lists -- */
-
-struct object *find_object(const struct batch *b, const char *name)
-{
-	struct object *o = b->objects;
-
-	while (o && strcmp(o->name, name))
-		o = o->next;
-	return o;
-}
-
-struct bound *find_slot(const struct batch *b, uint32_t slot)
-{
-	struct bound *s = b->slots;
-
-	while (s && s->slot != slot)
-		s = s->next;
-	return s;
-}
-
-int keep_object(struct batch *b, const struct op *op)
-{
-	struct object *o = calloc(1, sizeof(*o));
-
-	if (!o)
-		return -ENOMEM;
-	memcpy(o->name, op->name, sizeof(o->name));
-	o->size = op->size;
-	o->page = op->hugetlb ? op->hugetlb : b->page;
-	o->g = op->made;
-	o->next = b->objects;
-	b->objects = o;
-	return 0;
-}
-
-int drop_object(struct batch *b, const struct op *op)
-{
-	struct object **at = &b->objects;
-
-	while (*at != op->object)
-		at = &(*at)->next;
-	*at = op->object->next;
-	free(op->object);
-	return 0;
-}
-
-int keep_slot(struct batch *b, const struct op *op)
-{
-	struct bound *s = calloc(1, sizeof(*s)), **end = &b->slots;
-
-	if (!s)
-		return -ENOMEM;
-	s->object = op->object;
-	s->slot = op->slot;
-	s->gpa = op->gpa;
-	s->offset = op->offset;
-	s->len = op->len;
-	s->mode = op->mode;
-	while (*end)
-		end = &(*end)->next;
-	*end = s;
-	return 0;
-}
-
-int keep_note(struct batch *b, const struct op *op)
-{
-	int r = keep_slot(b, op);
-
-	if (!r)
-		find_slot(b, op->slot)->noted = true;
-	return r;
-}
-
-int drop_slot(struct batch *b, const struct op *op)
-{
-	struct bound **at = &b->slots, *s;
-
-	while (*at && (*at)->slot != op->slot)
-		at = &(*at)->next;
-	s = *at;
-	if (s) {
-		*at = s->next;
-		free(s);
-	}
-	return 0;
-}
-
-static void free_lists(struct batch *b)
-{
-	while (b->slots) {
-		struct bound *s = b->slots;
-
-		b->slots = s->next;
-		free(s);
-	}
-	while (b->objects) {
-		struct object *o = b->objects;
-
-		b->objects = o->next;
-		free(o);
-	}
-}
 
 /* ---------------------------------------------------------------- lines -- */
 
@@ -160,13 +54,23 @@ static void end_syntax(struct batch *b, struct end *end, const char *problem)
 			    "see gmemctl batch --help"));
 }
 
-static void end_refused(struct batch *b, struct end *end, const char *what)
+/* The command may have done a part of its work, which is then told too. */
+static void end_refused(struct batch *b, struct end *end, const struct op *op)
 {
-	char text[1024];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%s: ", what);
+	bool part = op->verb->done && b->err.done && !b->dry;
+	json_object *error = json_error(&b->err);
+	char text[1024], done[SIZE_TEXT], len[SIZE_TEXT];
+	size_t n = (size_t)snprintf(text, sizeof(text),
+				    "%s: ", op->verb->word.name);
 
 	(void)gmem_strerror(&b->err, text + n, sizeof(text) - n);
-	end_at(b, end, exit_of(&b->err), text, json_error(&b->err));
+	if (op->verb->done)
+		json_u64(error, "done", part ? b->err.done : 0);
+	end_at(b, end, part ? CTL_CHECK : exit_of(&b->err), text, error);
+	if (part)
+		message(b->ctl, "%s:%lu: %s %s of %s", b->file, b->line,
+			op->verb->done, size_text(b->err.done, done),
+			size_text(op->len, len));
 }
 
 static int no_memory(struct batch *b)
@@ -176,26 +80,50 @@ static int no_memory(struct batch *b)
 
 static int do_op(struct batch *b, struct op *op)
 {
-	int r = 0;
+	int r;
 
-	if (b->vm)
-		r = op->verb->call(b, op);
-	else if (op->verb->check)
-		r = op->verb->check(b, op);
+	op->unchecked = b->dry ? op->verb->unchecked : NULL;
+	r = dry_without(b, op) ? 0 : op->verb->call(b, op);
 	if (!r && op->verb->commit && op->verb->commit(b, op) < 0)
 		r = no_memory(b);
 	return r;
+}
+
+/* What JSON says of each line; the command adds what it shows. */
+static json_object *result_of(const struct batch *b, const struct op *op)
+{
+	json_object *o = json_object_new_object();
+
+	json_u64(o, "line", b->line);
+	json_text(o, "command", op->verb->word.name, "");
+	json_text(o, "object", *op->name ? op->name : NULL, "acts on a slot");
+	return o;
+}
+
+/* A line that succeeded. */
+static void end_line(const struct batch *b, const struct op *op, char *line,
+		     size_t len, json_object *results, json_object *result)
+{
+	if (!results && b->dry)
+		dry_tell(line, len, op->unchecked);
+	if (!results)
+		return;
+	if (op->unchecked)
+		json_text(result, "unchecked", op->unchecked, "");
+	json_object_array_add(results, result);
 }
 
 static void do_line(struct batch *b, char *line, size_t len,
 		    json_object *results, struct end *end)
 {
 	struct field fields[BATCH_FIELDS];
-	char text[BATCH_PROBLEM];
+	char text[BATCH_PROBLEM], again[BATCH_LINE];
 	const char *problem;
-	struct op op = { .verb = NULL };
+	json_object *result;
+	struct op op;
 	int n, r;
 
+	memcpy(again, line, len < BATCH_LINE ? len : 0);
 	n = batch_split(line, len, fields, &problem);
 	if (n < 0)
 		end_syntax(b, end, problem);
@@ -205,21 +133,19 @@ static void do_line(struct batch *b, char *line, size_t len,
 		end_syntax(b, end, text);
 		return;
 	}
-	if (results) {
-		b->result = json_object_new_object();
-		json_u64(b->result, "line", b->line);
-		json_text(b->result, "command", op.verb->word.name, "");
-		json_text(b->result, "object", *op.name ? op.name : NULL,
-			  "acts on a slot");
-	}
+	result = results ? result_of(b, &op) : NULL;
+	/* What a command shows in a dry run is the model's: it goes away. */
+	b->result = b->dry ? json_object_new_object() : result;
 	r = do_op(b, &op);
-	if (r < 0) {
-		end_refused(b, end, op.verb->word.name);
+	if (b->dry)
 		json_object_put(b->result);
-	} else if (results) {
-		json_object_array_add(results, b->result);
-	}
 	b->result = NULL;
+	if (r < 0) {
+		json_object_put(result);
+		end_refused(b, end, &op);
+	} else {
+		end_line(b, &op, again, len, results, result);
+	}
 }
 
 /* All lines of @f, up to the first error. */
@@ -233,7 +159,9 @@ static int do_lines(struct batch *b, FILE *f)
 	if (b->ctl->json) {
 		o = json_new(b->ctl);
 		results = json_object_new_array();
-	} else if (b->vm) {
+	} else {
+		if (b->dry)
+			puts("# dry run: nothing is made");
 		model_note(b->ctl);
 	}
 	while (!end.status && batch_read_line(f, line, &len)) {
@@ -255,7 +183,7 @@ static int do_lines(struct batch *b, FILE *f)
 			"");
 		model_json(b->ctl, o);
 		json_object_object_add(o, "dry_run",
-				       json_object_new_boolean(!b->vm));
+				       json_object_new_boolean(b->dry));
 		json_object_object_add(o, "results", results);
 		if (end.error)
 			json_object_object_add(o, "error", end.error);
@@ -268,24 +196,25 @@ static int run(struct ctl *ctl)
 {
 	struct batch b = {
 		.ctl = ctl,
-		.page = (uint64_t)sysconf(_SC_PAGESIZE),
+		.dry = args.dry_run,
 		.err = { .sz = sizeof(b.err) },
 	};
 	FILE *f = stdin;
-	int status = 0;
+	int status;
 
 	b.file = ctl->operands[0];
 	if (strcmp(b.file, "-"))
 		f = fopen(b.file, "re");
 	if (!f)
 		return system_error(ctl, errno, "%s", b.file);
-	if (!args.dry_run)
-		status = vm_start(ctl, args.vm_type, &b.vm);
-	if (!status && !args.dry_run)
+	if (b.dry)
+		dry_begin(ctl);
+	status = vm_start(ctl, args.vm_type, &b.vm);
+	if (!status)
 		status = priv_drop(ctl);
 	if (!status)
 		status = do_lines(&b, f);
-	free_lists(&b);
+	free_objects(&b);
 	(void)gmem_vm_destroy(b.vm, NULL);
 	if (f != stdin)
 		(void)fclose(f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The batch: lines become fields (line.c), fields a struct op (parse.c), which
- * is then done (call.c) or only looked at (check.c); batch.c keeps the lists.
+ * is then done (call.c, space.c), in a dry run on a model (dry.c); objects.c
+ * keeps the names and slots.
  */
 #ifndef GMEMCTL_BATCH_H
 #define GMEMCTL_BATCH_H
@@ -25,17 +26,16 @@
 
 /* A named guest_memfd. */
 struct object {
-	struct object *next;
 	char name[NAME_MAX_LEN + 1];
 	uint64_t size;
-	uint64_t page;
-	struct gmem *g; /* NULL in a dry run */
+	struct gmem *g;		    /* NULL: missing, in a dry run */
+	struct bound *slots, **end; /* in the order in which they were made */
 };
 
 /* A slot that was bound or noted. */
 struct bound {
-	struct bound *next;
-	struct object *object; /* NULL: a note without a file */
+	struct bound *next, **link; /* of its object */
+	struct object *object;	    /* NULL: a note without a file */
 	uint32_t slot;
 	bool noted;
 	uint64_t gpa, offset, len;
@@ -54,20 +54,20 @@ struct op {
 	int mode; /* of a bind */
 	uint32_t threads;
 	struct policy_args policy;
-	const char *path; /* of an input */
-	const void *data; /* .len bytes */
+	const char *path;      /* of an input */
+	const void *data;      /* .len bytes */
+	const char *unchecked; /* in a dry run; NULL = nothing */
 };
 
 struct batch {
 	struct ctl *ctl;
 	const char *file;
 	unsigned long line;
-	uint64_t page;
-	struct gmem_vm *vm; /* NULL in a dry run */
-	struct object *objects;
-	struct bound *slots;
-	json_object *result;   /* of this line; NULL without --json */
-	struct gmem_error err; /* why a call or check failed */
+	bool dry;	       /* .vm is a model's, and nothing is shown */
+	struct gmem_vm *vm;    /* on which lines are carried out */
+	void *objects, *slots; /* struct object by name, struct bound by slot */
+	json_object *result;   /* of this line; NULL: it is printed */
+	struct gmem_error err; /* why a call failed */
 };
 
 /* An argument that has its place in the line. */
@@ -94,9 +94,9 @@ struct verb {
 	uint64_t flags; /* which of those */
 	const struct batch_word *words; /* more such words; NULL = none */
 	int (*call)(struct batch *b, struct op *op);
-	/* What a dry run does instead; NULL = nothing to say. */
-	int (*check)(struct batch *b, const struct op *op);
-	/* After either, keeps the lists true; NULL = no change; -ENOMEM. */
+	const char *done; /* to memory, in the past: "loaded"; NULL = nothing */
+	const char *unchecked; /* what a dry run leaves out; NULL = nothing */
+	/* After it, keeps names and slots true; NULL = no change; -ENOMEM. */
 	int (*commit)(struct batch *b, const struct op *op);
 };
 
@@ -108,14 +108,28 @@ const struct cmd_word *batch_word(size_t index);
 int batch_parse(const struct batch *b, const struct field *fields, int n,
 		struct op *op, char problem[BATCH_PROBLEM]);
 
-/* batch.c */
+/* objects.c */
 struct object *find_object(const struct batch *b, const char *name);
 struct bound *find_slot(const struct batch *b, uint32_t slot);
 int keep_object(struct batch *b, const struct op *op);
 int drop_object(struct batch *b, const struct op *op);
 int keep_slot(struct batch *b, const struct op *op);
-int keep_note(struct batch *b, const struct op *op);
 int drop_slot(struct batch *b, const struct op *op);
+void free_objects(struct batch *b);
+
+/* dry.c: makes a model stand in for this machine's kernel. */
+void dry_begin(struct ctl *ctl);
+/* Prints a line that would be carried out, split anew, with what was not
+ * checked of it.
+ */
+void dry_tell(char *line, size_t len, const char *unchecked);
+/*
+ * After a gmem_create() that failed: whether it was for lack of what only the
+ * model takes.  The file is then missing, with .unchecked saying why.
+ */
+bool dry_short_of(const struct gmem_error *err, struct op *op);
+/* Whether the line is about such a file, and cannot be checked either. */
+bool dry_without(const struct batch *b, struct op *op);
 
 /* call.c: 0, or -errno with b->err */
 int call_create(struct batch *b, struct op *op);
@@ -139,15 +153,5 @@ int call_map(struct batch *b, struct op *op);
 int call_load(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
-
-/* check.c: the same, as far as it can be said without a kernel */
-int check_create(struct batch *b, const struct op *op);
-int check_bind(struct batch *b, const struct op *op);
-int check_unbind(struct batch *b, const struct op *op);
-int check_note(struct batch *b, const struct op *op);
-int check_forget(struct batch *b, const struct op *op);
-int check_pages(struct batch *b, const struct op *op);
-int check_bytes(struct batch *b, const struct op *op);
-int check_close(struct batch *b, const struct op *op);
 
 #endif

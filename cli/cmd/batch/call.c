@@ -9,12 +9,16 @@
 
 int call_create(struct batch *b, struct op *op)
 {
-	const struct gmem_create_opts opts = {
+	struct gmem_create_opts opts = {
 		.sz = sizeof(opts),
 		.flags = op->flags,
 		.hugetlb_size = op->hugetlb,
 	};
+	int r = gmem_create(b->vm, op->size, &opts, &op->made, &b->err);
 
+	if (r == 0 || !b->dry || !dry_short_of(&b->err, op))
+		return r;
+	opts.flags |= GMEM_CREATE_CHECK_ONLY;
 	return gmem_create(b->vm, op->size, &opts, &op->made, &b->err);
 }
 
@@ -202,7 +206,7 @@ static const char *slot_mode(const struct bound *s)
 	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
 }
 
-static void stat_text(const struct batch *b, const struct object *o)
+static void stat_text(const struct object *o)
 {
 	uint64_t flags = gmem_flags(o->g);
 	char text[SIZE_TEXT];
@@ -211,12 +215,11 @@ static void stat_text(const struct batch *b, const struct object *o)
 	printf(", page size %s, flags", size_text(gmem_page_size(o->g), text));
 	print_names(GMEM_NAME_CREATE_FLAG, flags & FILE_SHARED);
 	puts(flags & FILE_SHARED ? "" : " none");
-	for (const struct bound *s = b->slots; s; s = s->next)
-		if (s->object == o)
-			printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
-			       ", offset 0x%" PRIx64 ", %s, %s\n",
-			       o->name, s->slot, s->gpa, s->offset,
-			       size_text(s->len, text), slot_mode(s));
+	for (const struct bound *s = o->slots; s; s = s->next)
+		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
+		       ", offset 0x%" PRIx64 ", %s, %s\n",
+		       o->name, s->slot, s->gpa, s->offset,
+		       size_text(s->len, text), slot_mode(s));
 }
 
 static void stat_json(const struct batch *b, const struct object *o)
@@ -225,9 +228,7 @@ static void stat_json(const struct batch *b, const struct object *o)
 
 	json_u64(b->result, "size", gmem_size(o->g));
 	json_u64(b->result, "page_size", gmem_page_size(o->g));
-	for (const struct bound *s = b->slots; s; s = s->next) {
-		if (s->object != o)
-			continue;
+	for (const struct bound *s = o->slots; s; s = s->next) {
 		slot = json_object_new_object();
 		json_u64(slot, "slot", s->slot);
 		json_u64(slot, "gpa", s->gpa);
@@ -247,6 +248,6 @@ int call_stat(struct batch *b, struct op *op)
 	if (b->result)
 		stat_json(b, op->object);
 	else
-		stat_text(b, op->object);
+		stat_text(op->object);
 	return 0;
 }

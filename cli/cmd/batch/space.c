@@ -12,11 +12,29 @@
 #include "report/picture.h"
 #include "target/load.h"
 
+/*
+ * What a dry run gives for .cancel: such a call checks all it is given and
+ * takes no memory.
+ */
+static const int *cancel(const struct batch *b)
+{
+	static const int now = 1;
+
+	return b->dry ? &now : NULL;
+}
+
+/* That a dry run cancelled the call is its success. */
+static int cancelled(const struct batch *b, int r)
+{
+	return b->dry && r == -ECANCELED ? 0 : r;
+}
+
 int call_populate(struct batch *b, struct op *op)
 {
 	struct gmem_populate_opts opts = {
 		.sz = sizeof(opts),
 		.threads = op->threads,
+		.cancel = cancel(b),
 	};
 	struct gmem_mempolicy policy;
 	struct bitmask *mask = NULL;
@@ -30,7 +48,7 @@ int call_populate(struct batch *b, struct op *op)
 		r = gmem_populate(op->object->g, op->offset, op->len, &opts,
 				  &b->err);
 	policy_free(mask);
-	return r < 0 ? r : 0;
+	return cancelled(b, r);
 }
 
 int call_discard(struct batch *b, struct op *op)
@@ -65,9 +83,14 @@ int call_load(struct batch *b, struct op *op)
 	const struct gmem_load_opts opts = {
 		.sz = sizeof(opts),
 		.flags = GMEM_LOAD_UNTIL_EOF,
+		.cancel = cancel(b),
 	};
-	int fd = open(op->path, O_RDONLY | O_CLOEXEC), r;
+	int fd = -1, r;
 
+	if (b->dry)
+		return cancelled(b, gmem_load(op->object->g, op->offset, fd,
+					      op->len, &opts, &b->err));
+	fd = open(op->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		r = -errno;
 		return refuse(&b->err, r, GMEM_REASON_INPUT, "%s: %s", op->path,

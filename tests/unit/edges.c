@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+/* The last value that is still right, and the first that is not. */
+#include <sys/mman.h>
+
+#include "on_model.h"
+
+#include "opts.h"
+
+static void a_struct_has_at_most_4096_bytes(void **state)
+{
+	static union {
+		size_t sz;
+		unsigned char bytes[GMEM__STRUCT_MAX + 1];
+	} o;
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)state;
+	o.sz = GMEM__STRUCT_MAX;
+	t_code(gmem__opts_check(&o, 16, 32, "o", &err), 0);
+	t_code(gmem__out_check(&o, 16, "o", &err), 0);
+	o.sz = GMEM__STRUCT_MAX + 1;
+	t_refused(gmem__opts_check(&o, 16, 32, "o", &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	t_refused(gmem__out_check(&o, 16, "o", &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	o.sz = 16;
+	t_code(gmem__opts_check(&o, 16, 32, "o", &err), 0);
+	t_code(gmem__out_check(&o, 16, "o", &err), 0);
+	o.sz = 15;
+	t_refused(gmem__opts_check(&o, 16, 32, "o", &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+	t_refused(gmem__out_check(&o, 16, "o", &err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, err);
+}
+
+/* The kernel's loff_t; a file of that many bytes is never made here. */
+static void offsets_end_at_2_to_the_63(void **state)
+{
+	struct gmem_create_opts c = {
+		.sz = sizeof(c), .flags = SHARED_FLAGS | GMEM_CREATE_CHECK_ONLY
+	};
+	struct on_model *m = *state;
+	uint64_t last = INT64_MAX - m->page + 1;
+	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+
+	t_ok(gmem_create(m->vm, last, &c, NULL, &m->err), m->err);
+	t_refused(gmem_create(m->vm, last + m->page, &c, NULL, &m->err),
+		  -EINVAL, GMEM_REASON_SIZE_LIMIT, m->err);
+	t_refused(gmem_set_private(g, last, m->page, &m->err), -EINVAL,
+		  GMEM_REASON_OFFSET_OVERFLOW, m->err);
+	t_refused(gmem_set_private(g, last - m->page, m->page, &m->err),
+		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, m->err);
+	t_refused(gmem_set_private(g, -m->page, m->page, &m->err), -EINVAL,
+		  GMEM_REASON_OFFSET_OVERFLOW, m->err);
+}
+
+struct mapped {
+	uint64_t prot, n;
+};
+
+static void note(void *arg, const struct gmem_trace *e)
+{
+	struct mapped *p = arg;
+
+	if (strcmp(e->call, "mmap") != 0)
+		return;
+	p->prot = e->arg[3];
+	p->n++;
+}
+
+static void a_mapping_may_do_what_was_asked_for(void **state)
+{
+	static const struct {
+		uint64_t flags;
+		uint64_t prot; /* 0: refused, since a page is private */
+	} rows[] = {
+		{ 0, 0 },
+		{ GMEM_MMAP_READONLY, 0 },
+		{ GMEM_MMAP_ALLOW_PRIVATE, PROT_READ | PROT_WRITE },
+		{ GMEM_MMAP_ALLOW_PRIVATE | GMEM_MMAP_READONLY, PROT_READ },
+	};
+	struct mapped p = { .n = 0 };
+	struct on_model *m = *state;
+	struct gmem *g;
+
+	m->vm = on_model_vm("inplace", GMEM_VM_SW_PROTECTED, note, &p);
+	g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	for (int private = 1; private >= 0; private --) {
+		if (private)
+			t_ok(gmem_set_private(g, 0, m->page, &m->err), m->err);
+		else
+			t_ok(t_share(g, 0, m->page, &m->err), m->err);
+		for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+			struct gmem_mmap_opts o = { .sz = sizeof(o),
+						    .flags = rows[i].flags };
+			bool readonly = o.flags & GMEM_MMAP_READONLY;
+			void *addr = NULL;
+
+			p.n = 0;
+			if (private && !rows[i].prot) {
+				t_refused(gmem_mmap(g, 0, 64 * KiB, &o, &addr,
+						    &m->err),
+					  -EACCES, GMEM_REASON_PRIVATE, m->err);
+				assert_int_equal(p.n, 0);
+				continue;
+			}
+			t_ok(gmem_mmap(g, 0, 64 * KiB, &o, &addr, &m->err),
+			     m->err);
+			assert_int_equal(p.n, 1);
+			assert_int_equal(p.prot,
+					 readonly ? PROT_READ
+						  : PROT_READ | PROT_WRITE);
+			t_ok(gmem_munmap(g, addr, &m->err), m->err);
+		}
+	}
+}
+
+/* Of the nodes that a caller counts, the last and the one behind it. */
+static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
+{
+	struct on_model *m = *state;
+	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unsigned long second = 2;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .nodes = &second,
+				    .max_node = 64 };
+	uint64_t bytes[3] = { 0 };
+
+	t_ok(gmem_set_mempolicy(g, 0, 1 * MiB, &p, 0, &m->err), m->err);
+	t_ok(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), m->err);
+	for (uint64_t room = 0; room <= 2; room++) {
+		struct gmem_placement where = { .sz = sizeof(where),
+						.node_bytes = bytes,
+						.node_count = room };
+
+		bytes[0] = bytes[1] = bytes[2] = 0;
+		t_ok(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, &m->err),
+		     m->err);
+		assert_int_equal(where.resident, 1 * MiB);
+		assert_int_equal(where.misplaced, 0);
+		assert_int_equal(where.unknown, 0);
+		assert_int_equal(bytes[0], 0);
+		assert_int_equal(bytes[1], room > 1 ? 1 * MiB : 0);
+		assert_int_equal(bytes[2], 0);
+	}
+}
+
+/* Shared or not: without MMAP nobody can look where its pages lie. */
+static void where_an_unmappable_file_lies_is_unknown(void **state)
+{
+	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_LEAVE_SHARED };
+	unsigned long first = 1;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .nodes = &first,
+				    .max_node = 64 };
+	struct on_model *m = *state;
+
+	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem *g = on_model_file(m, 1 * MiB, flags[i]);
+		struct gmem_placement where = { .sz = sizeof(where) };
+
+		t_ok(gmem_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
+		     m->err);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_YES);
+		t_ok(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), m->err);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_UNKNOWN);
+		assert_int_equal(where.unknown, 1 * MiB);
+		t_code(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, NULL),
+		       GMEM_UNKNOWN);
+		assert_int_equal(where.unknown, 1 * MiB);
+		assert_int_equal(where.misplaced, 0);
+	}
+}
+
+struct asked {
+	uint64_t mode, bits, steps, longest;
+};
+
+static void note_policy(void *arg, const struct gmem_trace *e)
+{
+	struct asked *a = arg;
+
+	if (!strcmp(e->call, "set_mempolicy")) {
+		__atomic_store_n(&a->mode, e->arg[0], __ATOMIC_RELAXED);
+		__atomic_store_n(&a->bits, e->arg[1], __ATOMIC_RELAXED);
+	} else if (!strcmp(e->call, "fallocate")) {
+		__atomic_add_fetch(&a->steps, 1, __ATOMIC_RELAXED);
+		if (e->arg[3] > a->longest)
+			a->longest = e->arg[3];
+	}
+}
+
+/* Each thread has four steps, of whole pieces; the policy is taken whole. */
+static void threads_populate_in_steps_under_the_policy(void **state)
+{
+	unsigned long first = 1;
+	struct gmem_mempolicy p = { .sz = sizeof(p),
+				    .mode = GMEM_MPOL_BIND,
+				    .flags = GMEM_MPOL_F_STATIC_NODES,
+				    .nodes = &first,
+				    .max_node = 64 };
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.policy = &p,
+					.threads = 1 };
+	struct asked a = { .steps = 0 };
+	struct on_model *m = *state;
+	struct gmem *g;
+
+	m->vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, note_policy, &a);
+	g = on_model_file(m, 36 * MiB, 0);
+	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL),
+	       GMEM_PLACED_BY_POPULATE);
+	assert_int_equal(a.mode, GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);
+	assert_int_equal(a.bits, 65);
+	assert_int_equal(a.steps, 4);
+	assert_int_equal(a.longest, 8 * MiB);
+	a = (struct asked){ .steps = 0 };
+	o.policy = NULL;
+	o.threads = 2;
+	t_ok(gmem_populate(g, 0, 36 * MiB, &o, &m->err), m->err);
+	assert_int_equal(a.bits, 0);
+	/* 4.5 MiB, and 4 MiB is a multiple of the least piece */
+	assert_int_equal(a.steps, 9);
+	assert_int_equal(a.longest, 4 * MiB);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(fn, setup) \
+	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
+		cmocka_unit_test(a_struct_has_at_most_4096_bytes),
+		TEST(offsets_end_at_2_to_the_63, on_model_default),
+		TEST(a_mapping_may_do_what_was_asked_for, on_model_setup),
+		TEST(where_an_unmappable_file_lies_is_unknown, on_model_73),
+		TEST(threads_populate_in_steps_under_the_policy,
+		     on_model_setup),
+		TEST(pages_are_counted_for_the_nodes_there_is_room_for,
+		     on_model_default),
+	};
+
+	return t_main(tests);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * 0 is a descriptor like any other: each that the library gets is 0 once, as
+ * in a program that closed its standard input.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "on_model.h"
+#include "adopt.h"
+#include "feature.h"
+#include "uapi.h"
+#include "vm.h"
+
+static struct {
+	unsigned int n;	   /* descriptors that calls gave */
+	unsigned int zero; /* this one, from 1 on, is 0 */
+} made;
+
+/* Before a call that gives a descriptor: 0 is free for one only. */
+static void make_room(void)
+{
+	if (++made.n == made.zero)
+		(void)close(0);
+	else if (fcntl(0, F_GETFD) < 0)
+		assert_int_equal(open("/dev/null", O_RDONLY), 0);
+}
+
+static int make(void *priv, int fd, unsigned long request, void *arg)
+{
+	if (request == GMEM__KVM_CREATE_GUEST_MEMFD)
+		make_room();
+	return model__sys.ioctl(priv, fd, request, arg);
+}
+
+static int make_pipe(void *priv, int fd[2])
+{
+	make_room();
+	return model__sys.pipe(priv, fd);
+}
+
+static int64_t missing(void *priv, void *to, const void *from, size_t len)
+{
+	(void)priv;
+	(void)to;
+	(void)from;
+	(void)len;
+	return -ENOSYS;
+}
+
+static struct gmem *file(struct gmem_vm *vm)
+{
+	struct gmem_create_opts c = { .sz = sizeof(c), .flags = SHARED_FLAGS };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	t_ok(gmem_create(vm, 1 * MiB, &c, &g, &err), err);
+	return g;
+}
+
+static void copies(struct gmem *g)
+{
+	struct gmem_error err;
+	char byte = 42;
+
+	t_ok(gmem_write(g, 0, &byte, 1, &err), err);
+	byte = 0;
+	t_ok(gmem_read(g, 0, &byte, 1, &err), err);
+	assert_int_equal(byte, 42);
+}
+
+/* A slot that the VMM notes with descriptor @fd dies with that one's file. */
+static void notes(struct gmem_vm *vm, struct gmem *g, int fd)
+{
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = 3,
+			       .gpa = 8 * GiB,
+			       .len = 64 * KiB,
+			       .userspace_addr = 8 * GiB,
+			       .flags = GMEM_SLOT_FD,
+			       .fd = fd };
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(vm, &s, &err), err);
+	t_refused(gmem_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, err);
+	(void)close(fd);
+	t_refused(gmem_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, err);
+	t_ok(gmem_slot_forget(vm, 3, 0, &err), err);
+}
+
+/* One of a VM's lives, on @sys; gives back what the VM was found to have. */
+static void live(struct on_model *m, const struct gmem_sys *sys, int *found)
+{
+	struct gmem_adopt_opts a = { .sz = sizeof(a),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	struct gmem_vm_opts v = { .sz = sizeof(v) };
+	struct gmem *g, *other, *adopted = NULL;
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+	int fd;
+
+	t_ok(gmem__vm_adopt_on(sys, m->k, gmem_vm_fd(m->vm), &v, &vm, &err),
+	     err);
+	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
+		found[i] = gmem_vm_features(vm, i, NULL, NULL);
+	g = file(vm);
+	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	copies(g);
+	other = file(vm);
+	fd = dup(gmem_fd(other));
+	t_ok(gmem_close(other, &err), err);
+	notes(vm, g, fd);
+	/* its number again: one that the library did not make */
+	other = file(m->vm);
+	fd = gmem_fd(other);
+	if (made.n + 1 == made.zero) {
+		made.n++;
+		assert_int_equal(dup2(fd, 0), 0);
+		fd = 0;
+	} else {
+		fd = dup(fd);
+	}
+	t_ok(gmem__adopt_on(sys, m->k, vm, fd, &a, &adopted, &err), err);
+	assert_int_equal(gmem_fd(adopted), fd);
+	copies(adopted);
+	t_ok(gmem_close(adopted, &err), err);
+	t_ok(gmem_close(other, &err), err);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_close(g, &err), err);
+	t_ok(gmem_vm_close(vm, &err), err);
+}
+
+static void each_descriptor_may_be_0(void **state)
+{
+	struct on_model *m = *state;
+	int usual[GMEM__FEATURES_MAX] = { 0 },
+	    found[GMEM__FEATURES_MAX] = { 0 };
+	struct gmem_sys sys = model__sys;
+	unsigned int all;
+
+	sys.ioctl = make;
+	sys.pipe = make_pipe;
+	sys.vm_read = sys.vm_write = missing;
+	made.n = made.zero = 0;
+	live(m, &sys, usual);
+	all = made.n + 1;
+	assert_true(all > 4);
+	for (unsigned int zero = 1; zero <= all; zero++) {
+		made.n = 0;
+		made.zero = zero;
+		live(m, &sys, found);
+		assert_memory_equal(found, usual, sizeof(usual));
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_descriptor_may_be_0,
+						on_model_default,
+						on_model_teardown),
+		cmocka_unit_test_setup_teardown(each_descriptor_may_be_0,
+						on_model_in_place,
+						on_model_teardown),
+	};
+
+	return t_main(tests);
+}
