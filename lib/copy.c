@@ -105,15 +105,20 @@ static int copy_window(struct copy *c, const struct gmem *g,
 		       const struct gmem__window *w, unsigned char *buf,
 		       uint64_t *done, struct gmem_error *err)
 {
-	uint64_t n = 0, fault = UINT64_MAX;
+	uint64_t n = 0, fault = UINT64_MAX, len, rest;
 	int64_t ret;
 	int r = 0;
 
 	while (r == 0 && n < w->len) {
+		len = w->len - n;
+		/* A pipe moves nothing of what it cannot move whole. */
+		rest = g->page_size - (w->offset + n) % g->page_size;
+		if (n == fault && len > rest)
+			len = rest;
 		if (c->to_guest)
-			ret = piece(c, w->addr + n, buf + n, w->len - n);
+			ret = piece(c, w->addr + n, buf + n, len);
 		else
-			ret = piece(c, buf + n, w->addr + n, w->len - n);
+			ret = piece(c, buf + n, w->addr + n, len);
 		if (ret > 0) {
 			n += (uint64_t)ret;
 		} else if (ret != -EINTR) {

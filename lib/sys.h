@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything the library asks of the system goes through this table: the
- * real kernel is sys_linux.c, tests bring a scripted one, the model a
- * guest_memfd kernel in user space.
+ * real kernel is sys_linux.c, the model a guest_memfd kernel in user space;
+ * tests put a recorder in front of the model.
  *
  * Each call returns >= 0 or -errno and leaves errno alone for the library;
  * nothing above this table reads errno.

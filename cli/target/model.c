@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -91,20 +92,30 @@ int model_parse(struct ctl *ctl, const char *value, struct model *out)
 	return 0;
 }
 
+/* 618 of "6.18.44-generic", as the profiles have it. */
+static uint32_t version_of(const char *release)
+{
+	char *end;
+	unsigned long major = strtoul(release, &end, 10), minor = 0;
+
+	if (*end == '.')
+		minor = strtoul(end + 1, NULL, 10);
+	return (uint32_t)(100 * major + (minor < 100 ? minor : 99));
+}
+
 void model_nearest(struct model *out)
 {
 	struct gmem_model_profile p, best = { .name = NULL };
-	unsigned int major = 0, minor = 0;
 	struct utsname host;
+	uint32_t version;
 	size_t m = 0;
 
 	if (uname(&host) < 0)
 		*host.release = *host.machine = '\0';
-	(void)sscanf(host.release, "%u.%u", &major, &minor);
+	version = version_of(host.release);
 	for (uint32_t i = 0; profile_at(i, &p); i++)
-		if (p.verified &&
-		    (!best.name || (p.version <= 100 * major + minor &&
-				    p.version > best.version)))
+		if (p.verified && (!best.name || (p.version <= version &&
+						  p.version > best.version)))
 			best = p;
 	for (size_t i = ARRAY_SIZE(machines); i-- > 0;)
 		if (!strcmp(machines[i].uname, host.machine))

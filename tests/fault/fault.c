@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
-
 #include "fault.h"
 
 #include "seam.h"
@@ -15,20 +13,15 @@ static const int codes[] = { EINVAL, ENOMEM, EINTR, EAGAIN, EMFILE,
 			complain((shot), #condition, __LINE__); \
 	} while (0)
 
-static const char *kernel_name(const struct fault_kernel *k)
-{
-	return k->profile ? k->profile : "the scripted kernel";
-}
-
 static void complain(const struct shot *shot, const char *what, int line)
 {
 	if (shot->alloc)
 		print_error("%s on %s, allocation %u failing: !(%s)\n",
-			    shot->s->caller, kernel_name(shot->k), shot->alloc,
+			    shot->s->caller, shot->k->profile, shot->alloc,
 			    what);
 	else
 		print_error("%s on %s, call %u%s failing with %s: !(%s)\n",
-			    shot->s->caller, kernel_name(shot->k), shot->call,
+			    shot->s->caller, shot->k->profile, shot->call,
 			    shot->times > 1 ? " and all after it"
 			    : shot->second  ? " and another"
 					    : "",
@@ -49,10 +42,10 @@ static struct fault *set_up(const struct shot *shot)
 	t->fd = -1;
 	t->gpa = GiB;
 	t->k = shot->k;
-	t->k->ops->start(t);
-	t->page = t->k->huge ? t->k->huge : t->sys->page_size(t->priv);
+	kernel_start(t);
+	t->page = t->k->huge ? t->k->huge : unit_sys.page_size(&t->u);
 	if (s->type)
-		t_ok(gmem__vm_open_on(t->sys, t->priv, &o, &t->u.vm, &err),
+		t_ok(gmem__vm_open_on(&unit_sys, &t->u, &o, &t->u.vm, &err),
 		     err);
 	if (s->prepare)
 		s->prepare(t);
@@ -66,22 +59,21 @@ static void tear_down(struct fault *t, const struct shot *shot)
 
 	check(shot, r == 0);
 	if (t->fd >= 0)
-		(void)t->sys->close(t->priv, t->fd);
-	check(shot, t->k->ops->stop(t));
+		(void)unit_sys.close(&t->u, t->fd);
+	check(shot, kernel_stop(t));
 	free(t);
 }
 
 /* The record against the attributes, the slot table against the slots. */
 static void compare(struct fault *t, const struct shot *shot)
 {
-	const struct fault_ops *ops = t->k->ops;
 	struct gmem_slot s = { .sz = sizeof(s) };
 
 	if (!t->u.vm)
 		return;
 	for (uint32_t i = 0; i < 4; i++)
 		check(shot, (gmem_slot_get(t->u.vm, i, 0, &s, NULL) == 0) ==
-				    ops->slot(t, i));
+				    (unit_slot(&t->u, i) != NULL));
 	if (!t->g || shot->s->type != GMEM_VM_SW_PROTECTED)
 		return;
 	for (uint64_t at = 0; at < gmem_size(t->g); at += t->page) {
@@ -90,8 +82,9 @@ static void compare(struct fault *t, const struct shot *shot)
 		check(shot, gmem_get_attributes(t->g, at, t->page, &a, NULL,
 						NULL) == 0);
 		if (a != GMEM_ATTRIBUTE_UNSET)
-			check(shot, (a == GMEM_ATTRIBUTE_PRIVATE) ==
-					    ops->private(t, at));
+			check(shot,
+			      (a == GMEM_ATTRIBUTE_PRIVATE) ==
+				      unit_private(&t->u, t->g, t->gpa, at));
 	}
 }
 
@@ -117,7 +110,7 @@ static void check_error(const struct shot *shot, const struct fault *t, int r,
 static void check_counts(const struct shot *shot, struct fault *t,
 			 const struct count *was)
 {
-	struct count is = t->k->ops->count(t);
+	struct count is = kernel_count(t);
 
 	check(shot, is.fds == was->fds);
 	check(shot, is.maps <= was->maps + shot->s->views);
@@ -149,7 +142,7 @@ struct before {
 static void check_state(const struct shot *shot, struct fault *t,
 			struct before *b)
 {
-	t->k->ops->state(t, b->after, sizeof(b->after));
+	kernel_state(t, b->after, sizeof(b->after));
 	if (strcmp(b->state, b->after) != 0)
 		print_error("before:\n%safter:\n%s", b->state, b->after);
 	check(shot, !strcmp(b->state, b->after));
@@ -159,19 +152,18 @@ static void check_state(const struct shot *shot, struct fault *t,
 static bool shoot(const struct shot *shot)
 {
 	const struct scenario *s = shot->s;
-	const struct fault_ops *ops = shot->k->ops;
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct fault *t = set_up(shot);
 	static struct before was;
 	bool came;
 	int r;
 
-	was.count = ops->count(t);
-	ops->state(t, was.state, sizeof(was.state));
-	ops->arm(t, shot);
+	was.count = kernel_count(t);
+	kernel_state(t, was.state, sizeof(was.state));
+	kernel_arm(t, shot);
 	r = s->run(t, &err);
-	ops->listed(t, s->caller);
-	came = ops->met(t, shot);
+	unit_listed(&t->u, s->caller);
+	came = kernel_met(t, shot);
 	if (r >= 0) {
 		check(shot, err.code == 0 && err.reason == GMEM_REASON_NONE);
 		check(shot, !err.msg[0] && !err.remedy[0]);
@@ -226,7 +218,7 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 		for (shot.call = 1; shoot(&shot); shot.call++)
 			;
 		calls = shot.call - 1;
-		if (codes[i] == EINTR || !k->ops->for_ever)
+		if (codes[i] == EINTR)
 			continue; /* for ever, it is retried for ever */
 		shot.times = UINT32_MAX;
 		for (shot.call = 1; shoot(&shot); shot.call++)
@@ -239,7 +231,7 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 	for (shot.alloc = 1; shoot(&shot); shot.alloc++)
 		;
 	print_message("%s on %s: %u calls, %u allocations\n", s->caller,
-		      kernel_name(k), calls, shot.alloc - 1);
+		      k->profile, calls, shot.alloc - 1);
 	assert_true(calls + shot.alloc > 1);
 }
 
@@ -251,57 +243,29 @@ void fault_run(const struct scenario *s)
 
 /* -------------------------------------------------------------- kernels -- */
 
-static void sw(struct fake *f)
-{
-	fake_init_sw(f, true);
-}
+#define MODEL(...) (&(const struct fault_kernel){ .profile = __VA_ARGS__ })
 
-/* Without process_vm_readv() the copies go through a pipe. */
-static void piped(struct fake *f)
-{
-	fake_init(f);
-	f->no_vm_copy = true;
-}
-
-/* A kernel that keeps policies, with two nodes. */
-static void numa(struct fake *f)
-{
-	fake_init(f);
-	f->policy_obeyed = true;
-	f->own_inode = true;
-	f->nodes = 3;
-}
-
-/* As if mincore() were all there is. */
-static void no_cachestat(struct fake *f)
-{
-	numa(f);
-	f->no_cachestat = true;
-}
-
-#define FAKE(fn) (&(const struct fault_kernel){ &fault_on_fake, .init = (fn) })
-#define MODEL(...)                                      \
-	(&(const struct fault_kernel){ &fault_on_model, \
-				       .profile = __VA_ARGS__ })
-
-const struct fault_kernel *const fault_by_gpa[] = { FAKE(sw), MODEL("6.12"),
-						    MODEL("7.3"), NULL };
+const struct fault_kernel *const fault_by_gpa[] = { MODEL("6.12"), MODEL("7.3"),
+						    NULL };
 const struct fault_kernel *const fault_in_place[] = {
-	FAKE(fake_init_inplace), MODEL("inplace"),
+	MODEL("inplace"),
 #ifndef GMEM_WITHOUT_PROPOSED_UAPI
 	MODEL("hugetlb-rfc2", .encoding = GMEM_HUGETLB_RFC2, .huge = 64 * KiB),
 #endif
 	NULL
 };
-const struct fault_kernel *const fault_default[] = { FAKE(fake_init),
-						     MODEL("6.18"),
+const struct fault_kernel *const fault_default[] = { MODEL("6.18"),
 						     MODEL("7.3"), NULL };
-const struct fault_kernel *const fault_piped[] = { FAKE(piped), NULL };
-const struct fault_kernel *const fault_numa[] = { FAKE(numa),
-						  MODEL("7.3", .nodes = 2),
+/* Without process_vm_readv() the copies go through a pipe. */
+const struct fault_kernel *const fault_piped[] = {
+	MODEL("6.18", .lacks = "process_vm_readv process_vm_writev"), NULL
+};
+const struct fault_kernel *const fault_numa[] = { MODEL("7.3", .nodes = 2),
 						  NULL };
-const struct fault_kernel *const fault_no_cachestat[] = { FAKE(no_cachestat),
-							  NULL };
+/* As if mincore() were all there is. */
+const struct fault_kernel *const fault_no_cachestat[] = {
+	MODEL("7.3", .nodes = 2, .lacks = "cachestat"), NULL
+};
 const struct fault_kernel *const fault_model[] = { MODEL("inplace"), NULL };
 
 /* ---------------------------------------------------------------- files -- */
@@ -347,25 +311,4 @@ void fault_bound(struct fault *t)
 {
 	fault_private(t);
 	fault_bind(t, 0, t->gpa);
-}
-
-int fault_vm_fd(struct fault *t, unsigned long type)
-{
-	int device = t->sys->open(t->priv, "/dev/kvm", O_RDWR | O_CLOEXEC);
-	int fd;
-
-	assert_true(device >= 0);
-	fd = t->sys->ioctl(t->priv, device, GMEM__KVM_CREATE_VM, (void *)type);
-	assert_true(fd >= 0);
-	assert_int_equal(t->sys->close(t->priv, device), 0);
-	return fd;
-}
-
-int fault_file_fd(struct fault *t, int vm, uint64_t flags)
-{
-	struct gmem__create c = { .size = fault_size(t), .flags = flags };
-	int fd = t->sys->ioctl(t->priv, vm, GMEM__KVM_CREATE_GUEST_MEMFD, &c);
-
-	assert_true(fd >= 0);
-	return fd;
 }

@@ -11,25 +11,21 @@
  *   nothing behind;
  * - each system call is listed for seccomp filters.
  *
- * All of that on each kernel that the scenario lists: the scripted one, which
- * can fail for ever and knows every call made, and the model, whose own
- * allocations fail too and whose whole state is compared.
+ * All of that on each kernel of the model that the scenario lists.  The
+ * model's own allocations fail too, and its whole state is compared.
  */
 #ifndef GMEM_TESTS_FAULT_H
 #define GMEM_TESTS_FAULT_H
 
 #include "unit.h"
 
-struct kernel;
 struct shot;
 
 /* What a scenario works on. */
 struct fault {
 	const struct fault_kernel *k;
-	const struct gmem_sys *sys; /* of the kernel */
-	void *priv;
-	struct unit u;		/* .f: the scripted kernel; .vm: in both */
-	struct kernel *model;	/* the other one, and */
+	struct unit u; /* the recorder and the VM */
+	struct kernel *model;
 	struct gmem_vm *keeper; /* a VM by which the test reaches it */
 	unsigned int heap;	/* allocations before all that */
 	struct gmem *g;
@@ -49,37 +45,23 @@ struct count {
 
 #define STATE_LEN 16384
 
-/* How a test sees and steers a kernel. */
-struct fault_ops {
-	void (*start)(struct fault *t);
-	/* Frees it; whether nothing was left in it. */
-	bool (*stop)(struct fault *t);
-	/* Makes the failures due; then whether all came, and none is due. */
-	void (*arm)(struct fault *t, const struct shot *shot);
-	bool (*met)(struct fault *t, const struct shot *shot);
-	/* The next KVM_SET_MEMORY_ATTRIBUTES fails. */
-	void (*fail_attributes)(struct fault *t, int code);
-	/* The calls made since arm() are ones that @caller may make. */
-	void (*listed)(struct fault *t, const char *caller);
-	struct count (*count)(struct fault *t);
-	/* All that no call may change that fails, as text. */
-	void (*state)(struct fault *t, char *buf, size_t len);
-	bool (*slot)(struct fault *t, uint32_t id);
-	bool (*private)(struct fault *t, uint64_t offset);
-	/* Memory in the file as if it had always been there. */
-	void (*allocate)(struct fault *t, uint64_t offset, uint64_t len,
-			 int node);
-	uint64_t (*resident)(struct fault *t);
-	uint64_t (*policy_nodes)(struct fault *t); /* at offset 0 */
-	/* A descriptor with the @len bytes of t->buf to read. */
-	int (*input)(struct fault *t, size_t len);
-	bool for_ever; /* shot.times may be more than 1 */
-};
+/* kernel.c: how a test sees and steers the model. */
+void kernel_start(struct fault *t);
+/* Frees it; whether nothing was left in it. */
+bool kernel_stop(struct fault *t);
+/* Makes the failures due; then whether all came, and none is due. */
+void kernel_arm(struct fault *t, const struct shot *shot);
+bool kernel_met(struct fault *t, const struct shot *shot);
+/* The next KVM_SET_MEMORY_ATTRIBUTES fails. */
+void kernel_fail_attributes(struct fault *t, int code);
+struct count kernel_count(struct fault *t);
+/* All that no call may change that fails, as text. */
+void kernel_state(struct fault *t, char *buf, size_t len);
+uint64_t kernel_policy_nodes(struct fault *t); /* at offset 0 */
 
 struct fault_kernel {
-	const struct fault_ops *ops;
-	void (*init)(struct fake *f); /* the scripted one: its profile */
-	const char *profile;	      /* the model: its profile */
+	const char *profile;
+	const char *lacks; /* as in struct unit */
 	uint32_t nodes;
 	uint32_t encoding;
 	uint64_t huge; /* page size of files; 0 = the host's */
@@ -93,7 +75,6 @@ extern const struct fault_kernel *const fault_piped[];	 /* no vm_read() */
 extern const struct fault_kernel *const fault_numa[];	 /* two nodes */
 extern const struct fault_kernel *const fault_no_cachestat[];
 extern const struct fault_kernel *const fault_model[]; /* the model alone */
-extern const struct fault_ops fault_on_fake, fault_on_model;
 
 /* One failing call or allocation; for the message of a failed check. */
 struct shot {
@@ -144,8 +125,5 @@ void fault_unmappable(struct fault *t);
 /* The private one bound as slot 0 at 1 GiB. */
 void fault_bound(struct fault *t);
 void fault_bind(struct fault *t, uint32_t slot, uint64_t gpa);
-/* Descriptors as another library would make them. */
-int fault_vm_fd(struct fault *t, unsigned long type);
-int fault_file_fd(struct fault *t, int vm, uint64_t flags);
 
 #endif

@@ -50,22 +50,22 @@ static void in_place_create_undoes_what_it_did(void **state)
 
 static void file_fd(struct fault *t)
 {
-	t->fd = fault_file_fd(t, gmem_vm_fd(t->u.vm), 0);
+	t->fd = unit_file_fd(&t->u, gmem_vm_fd(t->u.vm), fault_size(t), 0);
 }
 
 static void file_fd_alone(struct fault *t)
 {
-	int vm = fault_vm_fd(t, 1);
+	int vm = unit_vm_fd(&t->u, 1);
 
-	t->fd = fault_file_fd(t, vm, 0);
-	assert_int_equal(t->sys->close(t->priv, vm), 0);
+	t->fd = unit_file_fd(&t->u, vm, fault_size(t), 0);
+	assert_int_equal(unit_sys.close(&t->u, vm), 0);
 }
 
 /* On failure the descriptor stays the caller's, which closes it. */
 static int adopt(struct fault *t, struct gmem_error *err)
 {
 	struct gmem *sentinel = (struct gmem *)t, *g = sentinel;
-	int r = gmem__adopt_on(t->sys, t->priv, t->u.vm, t->fd, NULL, &g, err);
+	int r = gmem__adopt_on(&unit_sys, &t->u, t->u.vm, t->fd, NULL, &g, err);
 
 	t->touched = r < 0 && g != sentinel;
 	if (r < 0)

@@ -71,7 +71,7 @@ static void pending(struct fault *t)
 	struct gmem_error err;
 
 	fault_bound(t);
-	t->k->ops->fail_attributes(t, ENOMEM);
+	kernel_fail_attributes(t, ENOMEM);
 	t_refused(unbind_it(t, &err), -EIO, GMEM_REASON_RESET_PENDING, err);
 }
 
@@ -80,14 +80,14 @@ static int bind_pending(struct fault *t, struct gmem_error *err)
 	int r = bind_it(t, err);
 
 	if (r >= 0)
-		assert_true(t->k->ops->private(t, 0));
+		assert_true(unit_private(&t->u, t->g, t->gpa, 0));
 	return r;
 }
 
 static void unbind_all(struct fault *t)
 {
 	must_unbind(t);
-	assert_false(t->k->ops->private(t, 0));
+	assert_false(unit_private(&t->u, t->g, t->gpa, 0));
 }
 
 static void a_bind_over_a_pending_reset_loses_nothing(void **state)
@@ -107,7 +107,7 @@ static void a_bind_over_a_pending_reset_loses_nothing(void **state)
 /* Bound or unbound, the next bind works and finds nothing old. */
 static int bind_again(struct fault *t, struct gmem_error *err)
 {
-	if (t->k->ops->slot(t, 0)) {
+	if (unit_slot(&t->u, 0)) {
 		int r = unbind_it(t, err);
 
 		if (r < 0)
@@ -138,7 +138,7 @@ static void an_unbind_that_fails_can_be_finished(void **state)
 
 static void note_fd(struct fault *t)
 {
-	t->fd = fault_file_fd(t, gmem_vm_fd(t->u.vm), 3);
+	t->fd = unit_file_fd(&t->u, gmem_vm_fd(t->u.vm), fault_size(t), 3);
 }
 
 static int note(struct fault *t, struct gmem_error *err)

@@ -6,8 +6,8 @@
 static void two_runs(struct fault *t)
 {
 	fault_shared(t);
-	t->k->ops->allocate(t, 0, 2 * t->page, 1);
-	t->k->ops->allocate(t, 8 * t->page, t->page, 1);
+	unit_allocate(&t->u, gmem_fd(t->g), 0, 2 * t->page, 1);
+	unit_allocate(&t->u, gmem_fd(t->g), 8 * t->page, t->page, 1);
 }
 
 static void run(const struct fault_kernel *const *kernels,
@@ -35,7 +35,7 @@ static int set_strict(struct fault *t, struct gmem_error *err)
 				   GMEM_MEMPOLICY_STRICT, err);
 
 	if (r >= 0)
-		assert_int_equal(t->k->ops->policy_nodes(t), 2);
+		assert_int_equal(kernel_policy_nodes(t), 2);
 	return r;
 }
 
@@ -65,7 +65,7 @@ static int take_back(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_DEFAULT, NULL);
 	int r = gmem_set_mempolicy(t->g, 0, fault_size(t), &p, 0, err);
-	uint64_t nodes = t->k->ops->policy_nodes(t);
+	uint64_t nodes = kernel_policy_nodes(t);
 
 	if (r >= 0)
 		assert_int_equal(nodes, 0);
@@ -114,7 +114,9 @@ static int verify(struct fault *t, struct gmem_error *err)
 		assert_int_equal(out.resident, 3 * t->page);
 		assert_int_equal(r == GMEM_UNKNOWN, out.unknown != 0);
 	}
-	assert_int_equal(t->k->ops->resident(t), 3 * t->page);
+	assert_int_equal(
+		unit_allocated(&t->u, gmem_fd(t->g), 0, gmem_size(t->g), -1),
+		3 * t->page);
 	return r;
 }
 
@@ -134,7 +136,7 @@ static int populate_with(struct fault *t, const struct gmem_mempolicy *policy,
 	int r;
 
 	r = gmem_populate(t->g, 0, fault_size(t), &o, err);
-	there = t->k->ops->resident(t);
+	there = unit_allocated(&t->u, gmem_fd(t->g), 0, gmem_size(t->g), -1);
 	assert_true(err->done <= there);
 	if (r >= 0)
 		assert_int_equal(there, fault_size(t));
@@ -221,7 +223,7 @@ static void a_lower_bound_that_fails_leaves_no_mapping(void **state)
 static void with_input(struct fault *t)
 {
 	fault_shared(t);
-	t->fd = t->k->ops->input(t, sizeof(t->buf));
+	t->fd = unit_input(&t->u, t->buf, sizeof(t->buf), 1500);
 }
 
 static int load(struct fault *t, struct gmem_error *err)

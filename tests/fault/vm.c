@@ -12,7 +12,7 @@ static int open_vm(struct fault *t, struct gmem_error *err)
 	struct gmem_vm_opts o = { .sz = sizeof(o),
 				  .type = GMEM_VM_SW_PROTECTED };
 	struct gmem_vm *sentinel = (struct gmem_vm *)t, *vm = sentinel;
-	int r = gmem__vm_open_on(t->sys, t->priv, &o, &vm, err);
+	int r = gmem__vm_open_on(&unit_sys, &t->u, &o, &vm, err);
 
 	t->touched = r < 0 && vm != sentinel;
 	if (r == 0)
@@ -41,13 +41,13 @@ static void open_undoes_what_it_did(void **state)
 
 static void vm_fd(struct fault *t)
 {
-	t->fd = fault_vm_fd(t, 1);
+	t->fd = unit_vm_fd(&t->u, 1);
 }
 
 static int adopt_vm(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_vm *sentinel = (struct gmem_vm *)t, *vm = sentinel;
-	int r = gmem__vm_adopt_on(t->sys, t->priv, t->fd, NULL, &vm, err);
+	int r = gmem__vm_adopt_on(&unit_sys, &t->u, t->fd, NULL, &vm, err);
 
 	t->touched = r < 0 && vm != sentinel;
 	if (r == 0)
@@ -109,8 +109,8 @@ static int destroy_vm(struct fault *t, struct gmem_error *err)
 	for (uint32_t i = 0; i < 3; i++)
 		if (r < 0 && err->reason == GMEM_REASON_SLOT_STUCK &&
 		    behind[i] && mincore(behind[i], t->page, &there) == 0)
-			(void)t->sys->munmap(t->priv, behind[i],
-					     i ? size : t->page);
+			(void)unit_sys.munmap(&t->u, behind[i],
+					      i ? size : t->page);
 	t->u.vm = NULL;
 	t->g = NULL;
 	return r;

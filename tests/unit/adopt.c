@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Taking over a descriptor: what it must be, and what may be claimed of it. */
+#include <sys/stat.h>
+
 #include "unit.h"
 
 #include "adopt.h"
@@ -9,7 +11,7 @@ static int adopt(struct unit *u, struct gmem_vm *vm, int fd, uint64_t flags,
 {
 	struct gmem_adopt_opts o = { .sz = sizeof(o), .flags = flags };
 
-	return gmem__adopt_on(&fake_sys, &u->f, vm, fd, &o, out, err);
+	return gmem__adopt_on(&unit_sys, u, vm, fd, &o, out, err);
 }
 
 static void adopt_learns_size_and_mappability(void **state)
@@ -19,18 +21,19 @@ static void adopt_learns_size_and_mappability(void **state)
 
 	for (int own = 0; own < 2; own++) {
 		struct gmem *g = NULL;
-		int fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+		int fd;
 
-		u->f.own_inode = own;
+		unit_open(u, own ? "6.19" : "6.18", GMEM_VM_DEFAULT);
+		fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3);
 		t_ok(adopt(u, u->vm, fd, GMEM_ADOPT_INIT_SHARED, &g, &err),
 		     err);
 		assert_int_equal(gmem_fd(g), fd);
 		assert_int_equal(gmem_size(g), 64 * KiB);
 		assert_int_equal(gmem_flags(g), SHARED_FLAGS);
-		assert_true(fake_file(&u->f, fd)->cloexec);
+		assert_true(unit_is_cloexec(fd));
 		t_ok(gmem_close(g, &err), err);
-		assert_null(fake_file(&u->f, fd));
-		fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 0);
+		assert_false(unit_is_open(fd));
+		fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 0);
 		t_ok(adopt(u, u->vm, fd, 0, &g, &err), err);
 		assert_int_equal(gmem_flags(g), 0);
 		t_ok(gmem_close(g, &err), err);
@@ -42,30 +45,29 @@ static void adopt_works_without_a_vm(void **state)
 	struct unit *u = *state;
 	struct gmem_error err;
 	struct gmem *g = NULL;
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3);
 	char in[4] = "abc", out[4] = "";
 
 	t_ok(adopt(u, NULL, fd, GMEM_ADOPT_INIT_SHARED, &g, &err), err);
 	t_ok(gmem_write(g, 5, in, 4, &err), err);
 	t_ok(gmem_read(g, 5, out, 4, &err), err);
 	assert_string_equal(out, "abc");
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_NOT_A_VM, err);
 	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 	t_refused(gmem_set_shared(g, 0, 4096, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 }
 
 static void what_is_no_guest_memfd_stays_the_callers(void **state)
 {
 	struct unit *u = *state;
-	int fds[] = { fake_fd(&u->f, FAKE_FD_OTHER, 4096, 0),
-		      fake_fd(&u->f, FAKE_FD_VM, 0, 0),
-		      fake_fd(&u->f, FAKE_FD_DEVICE, 0, 0) };
+	int fds[] = { unit_input(u, "", 1, 0), unit_vm_fd(u, 0),
+		      unit_device_fd(u) };
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
@@ -73,16 +75,16 @@ static void what_is_no_guest_memfd_stays_the_callers(void **state)
 		t_refused(adopt(u, u->vm, fds[i], 0, &g, &err), -EINVAL,
 			  GMEM_REASON_NOT_GUEST_MEMFD, err);
 		assert_int_equal(err.value, fds[i]);
-		assert_non_null(fake_file(&u->f, fds[i]));
-		assert_false(fake_file(&u->f, fds[i])->cloexec);
-		assert_int_equal(fake_sys.close(&u->f, fds[i]), 0);
+		assert_true(unit_is_open(fds[i]));
+		assert_int_equal(unit_count(u, "fcntl", 0), 0);
+		assert_int_equal(unit_sys.close(u, fds[i]), 0);
 	}
 	t_refused(adopt(u, u->vm, fds[0], 0, &g, &err), -EBADF,
 		  GMEM_REASON_BAD_FD, err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(adopt(u, u->vm, -1, 0, &g, &err), -EBADF, GMEM_REASON_BAD_FD,
 		  err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	assert_null(g);
 }
 
@@ -91,23 +93,27 @@ static void an_anonymous_inode_is_no_guest_memfd_by_its_magic(void **state)
 {
 	static const uint64_t sizes[] = { 0, 1, 5000 };
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 4096, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++) {
-		fake_file(&u->f, fd)->size = sizes[i];
+		const struct gmem__stat s = { .size = sizes[i],
+					      .mode = S_IFREG | 0600 };
+
+		u->stat = &s;
 		t_refused(adopt(u, u->vm, fd, 0, &g, &err), -EINVAL,
 			  GMEM_REASON_NOT_GUEST_MEMFD, err);
 	}
+	u->stat = NULL;
 	assert_null(g);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void a_claim_that_cannot_be_true_is_refused(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 3 * MiB, 0);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 3 * MiB, 0);
 	struct gmem_adopt_opts o = { .sz = sizeof(o) };
 	struct gmem_error err;
 	struct gmem *g = NULL;
@@ -125,14 +131,14 @@ static void a_claim_that_cannot_be_true_is_refused(void **state)
 	t_refused(adopt(u, u->vm, fd, 0, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_null(g);
-	assert_non_null(fake_file(&u->f, fd));
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_true(unit_is_open(fd));
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void the_page_size_is_the_senders_word(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 4 * MiB, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4 * MiB, 3);
 	struct gmem_adopt_opts o = { .sz = sizeof(o), .hugetlb_size = 2 * MiB };
 	struct gmem_error err;
 	struct gmem *g = NULL;
@@ -145,19 +151,18 @@ static void the_page_size_is_the_senders_word(void **state)
 static void an_adopted_file_of_another_vm_is_diagnosed(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	int other = unit_vm_fd(u, 0);
+	int fd = unit_file_fd(u, other, 64 * KiB, 3);
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	fake_file(&u->f, fd)->foreign = true;
+	assert_int_equal(unit_sys.close(u, other), 0);
 	t_ok(adopt(u, u->vm, fd, GMEM_ADOPT_INIT_SHARED, &g, &err), err);
 	t_refused(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, err);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
 	t_ok(gmem_close(g, &err), err);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

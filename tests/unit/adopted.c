@@ -2,10 +2,10 @@
 /* How a file starts that was taken over, and what it is known by. */
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 #include "adopt.h"
 
-static int adopt(struct on_model *m, struct gmem_vm *vm, int fd, uint64_t flags,
+static int adopt(struct unit *m, struct gmem_vm *vm, int fd, uint64_t flags,
 		 struct gmem **out, struct gmem_error *err)
 {
 	struct gmem_adopt_opts o = { .sz = sizeof(o), .flags = flags };
@@ -14,9 +14,9 @@ static int adopt(struct on_model *m, struct gmem_vm *vm, int fd, uint64_t flags,
 }
 
 /* A descriptor of a file that no handle of .vm has. */
-static int stray(struct on_model *m, uint64_t flags)
+static int stray(struct unit *m, uint64_t flags)
 {
-	struct gmem *g = on_model_file(m, 1 * MiB, flags);
+	struct gmem *g = unit_create(m, 1 * MiB, flags);
 	int fd = dup(gmem_fd(g));
 
 	assert_true(fd >= 0);
@@ -42,7 +42,7 @@ static void in_place_it_starts_as_was_claimed_and_converts(void **state)
 		GMEM_ADOPT_FOREIGN,
 		GMEM_ADOPT_FOREIGN | GMEM_ADOPT_INIT_SHARED,
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(claims); i++) {
 		bool shared = claims[i] & GMEM_ADOPT_INIT_SHARED;
@@ -64,7 +64,7 @@ static void in_place_it_starts_as_was_claimed_and_converts(void **state)
 /* Its attributes are those of addresses of the other VM. */
 static void by_address_a_foreign_file_does_not_convert(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = NULL;
 	int fd = stray(m, 0);
 
@@ -81,7 +81,7 @@ static void by_address_a_foreign_file_does_not_convert(void **state)
 
 static void a_claim_of_what_cannot_be_mapped_is_refused(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = NULL;
 	int fd = stray(m, 0);
 
@@ -96,9 +96,9 @@ static void a_claim_of_what_cannot_be_mapped_is_refused(void **state)
 /* By whatever descriptor, and however the handle came by its own. */
 static void a_file_has_one_handle(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *made = on_model_file(m, 1 * MiB, SHARED_FLAGS);
-	struct gmem *last = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *made = unit_create(m, 1 * MiB, SHARED_FLAGS);
+	struct gmem *last = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	struct gmem *taken = NULL, *again = NULL;
 	int own = stray(m, SHARED_FLAGS), other = stray(m, SHARED_FLAGS);
 
@@ -134,7 +134,7 @@ static void a_size_of_huge_pages_is_held_to_the_file(void **state)
 	struct gmem_adopt_opts o = { .sz = sizeof(o),
 				     .flags = GMEM_ADOPT_INIT_SHARED,
 				     .hugetlb_size = 2 * MiB };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = NULL;
 	int fd = stray(m, SHARED_FLAGS);
 
@@ -147,21 +147,18 @@ static void a_size_of_huge_pages_is_held_to_the_file(void **state)
 	t_refused(gmem__adopt_on(&model__sys, m->k, m->vm, 0, &o, &g, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_GUEST_MEMFD, m->err);
 	assert_null(g);
-	assert_int_equal(close(fd), 0);
+	assert_int_equal(unit_sys.close(m, fd), 0);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
 		TEST(in_place_it_starts_as_was_claimed_and_converts,
-		     on_model_in_place),
-		TEST(by_address_a_foreign_file_does_not_convert, on_model_73),
-		TEST(a_claim_of_what_cannot_be_mapped_is_refused, on_model_73),
-		TEST(a_file_has_one_handle, on_model_default),
-		TEST(a_size_of_huge_pages_is_held_to_the_file,
-		     on_model_default),
+		     unit_inplace),
+		TEST(by_address_a_foreign_file_does_not_convert, unit_sw),
+		TEST(a_claim_of_what_cannot_be_mapped_is_refused, unit_sw),
+		TEST(a_file_has_one_handle, unit_default73),
+		TEST(a_size_of_huge_pages_is_held_to_the_file, unit_default73),
 	};
 
 	return t_main(tests);

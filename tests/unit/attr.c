@@ -11,24 +11,6 @@
 #define SHARED GMEM_ATTRIBUTE_SHARED
 #define UNSET GMEM_ATTRIBUTE_UNSET
 
-/* Each page of @g is in the record what the kernel has. */
-static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
-{
-	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
-		bool kernel = u->f.inplace
-				      ? fake_file_private(&u->f, gmem_fd(g), at)
-				      : fake_gpa_private(&u->f, gpa + at);
-		struct gmem_error err;
-		uint64_t a;
-
-		t_ok(gmem_get_attributes(g, at, 4096, &a, NULL, &err), err);
-		if ((a == PRIVATE) != kernel)
-			fail_msg("offset %#llx: record %#llx, kernel %d",
-				 (unsigned long long)at, (unsigned long long)a,
-				 kernel);
-	}
-}
-
 static void run_is(struct gmem *g, uint64_t offset, uint64_t len,
 		   uint64_t attributes, uint64_t want)
 {
@@ -66,13 +48,13 @@ static void a_conversion_is_one_ioctl_through_the_slot(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
-	const struct fake_call *c = u->f.calls;
+	const struct unit_call *c = u->calls;
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 3 * GiB);
 	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 1);
+	assert_int_equal(u->n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES);
 	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
 	assert_int_equal(c->in.attr.address, 3 * GiB + 64 * KiB);
@@ -83,10 +65,10 @@ static void a_conversion_is_one_ioctl_through_the_slot(void **state)
 	run_is(g, 0, 1 * MiB, PRIVATE, 64 * KiB);
 	run_is(g, 64 * KiB, 960 * KiB, SHARED, 8 * KiB);
 	run_is(g, 72 * KiB, 952 * KiB, PRIVATE, 952 * KiB);
-	same_as_kernel(u, g, 3 * GiB);
+	unit_same(u, g, 3 * GiB);
 	t_ok(set(g, 0, 1 * MiB, PRIVATE, NULL, &err), err);
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
-	same_as_kernel(u, g, 3 * GiB);
+	unit_same(u, g, 3 * GiB);
 }
 
 static void a_range_over_two_slots_is_two_ioctls(void **state)
@@ -97,13 +79,13 @@ static void a_range_over_two_slots_is_two_ioctls(void **state)
 
 	t_ok(gmem_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
 	t_ok(gmem_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(t_share(g, 508 * KiB, 8 * KiB, &err), err);
-	assert_int_equal(u->f.n_calls, 2);
-	assert_int_equal(u->f.calls[0].in.attr.address, 8 * GiB + 508 * KiB);
-	assert_int_equal(u->f.calls[0].in.attr.size, 4 * KiB);
-	assert_int_equal(u->f.calls[1].in.attr.address, GiB);
-	assert_int_equal(u->f.calls[1].in.attr.size, 4 * KiB);
+	assert_int_equal(u->n_calls, 2);
+	assert_int_equal(u->calls[0].in.attr.address, 8 * GiB + 508 * KiB);
+	assert_int_equal(u->calls[0].in.attr.size, 4 * KiB);
+	assert_int_equal(u->calls[1].in.attr.address, GiB);
+	assert_int_equal(u->calls[1].in.attr.size, 4 * KiB);
 }
 
 static void vm_ioctls_go_in_steps_of_a_gib(void **state)
@@ -114,11 +96,11 @@ static void vm_ioctls_go_in_steps_of_a_gib(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(t_share(g, GiB / 2, 3 * GiB, &err), err);
-	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(u->n_calls, 3);
 	for (unsigned int i = 0; i < 3; i++) {
-		assert_int_equal(u->f.calls[i].in.attr.address,
+		assert_int_equal(u->calls[i].in.attr.address,
 				 GiB / 2 + i * GiB);
-		assert_int_equal(u->f.calls[i].in.attr.size, GiB);
+		assert_int_equal(u->calls[i].in.attr.size, GiB);
 	}
 	assert_int_equal(err.done, 3 * GiB);
 }
@@ -130,7 +112,7 @@ static void a_failure_says_how_far_it_came(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 3, 1, -ENOMEM);
+	unit_answer(u, "ioctl", ATTRIBUTES, 3, 1, -ENOMEM);
 	t_refused(t_share(g, 4096, 3 * GiB - 4096, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
@@ -147,10 +129,10 @@ static void an_interrupted_step_is_taken_again(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 2, -EINTR);
+	unit_answer(u, "ioctl", ATTRIBUTES, 1, 2, -EINTR);
 	t_ok(t_share(g, 0, 1 * MiB, &err), err);
-	assert_int_equal(u->f.n_calls, 3);
-	same_as_kernel(u, g, 0);
+	assert_int_equal(u->n_calls, 3);
+	unit_same(u, g, 0);
 }
 
 static void what_has_no_slot_has_no_attributes(void **state)
@@ -163,32 +145,30 @@ static void what_has_no_slot_has_no_attributes(void **state)
 		  GMEM_REASON_NOT_BOUND, err);
 	run_is(g, 0, 1 * MiB, UNSET, 1 * MiB);
 	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(t_share(g, 0, 1 * MiB, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
 		  err);
 	assert_int_equal(err.value, 512 * KiB);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	run_is(g, 0, 1 * MiB, PRIVATE, 512 * KiB);
 }
 
 static void an_hva_slot_has_no_attributes(void **state)
 {
 	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	struct gmem_bind_opts hva = { .sz = sizeof(hva),
+				      .flags = GMEM_BIND_HVA };
 	struct gmem_error err;
-	struct gmem *g;
+	struct gmem *g = NULL;
+	int vm = unit_vm_fd(u, 0); /* whose files are shared */
+	int fd = unit_file_fd(u, vm, 1 * MiB, 3);
 
-	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
-	u->f.cap_vm[244] = 3; /* a kernel that has both */
-	u->f.create_flags = 3;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
-	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	t_code(gmem_bind(g, 0, 0, 0, 1 * MiB,
-			 &(struct gmem_bind_opts){
-				 .sz = sizeof(struct gmem_bind_opts),
-				 .flags = GMEM_BIND_HVA },
-			 NULL),
-	       GMEM_BIND_HVA);
+	assert_int_equal(unit_sys.close(u, vm), 0);
+	t_ok(gmem_adopt(u->vm, fd, &o, &g, &err), err);
+	t_code(gmem_bind(g, 0, 0, 0, 1 * MiB, &hva, NULL), GMEM_BIND_HVA);
 	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 }
@@ -200,13 +180,13 @@ static void in_place_needs_no_slot(void **state)
 	static const uint64_t zero[11];
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, GMEM_CREATE_MMAP);
-	const struct fake_call *c = u->f.calls;
+	const struct unit_call *c = u->calls;
 	struct gmem_error err;
 
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
 	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 1);
+	assert_int_equal(u->n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES2);
 	assert_int_equal(c->fd, gmem_fd(g));
 	assert_int_equal(c->in.attr2.offset, 64 * KiB);
@@ -214,10 +194,10 @@ static void in_place_needs_no_slot(void **state)
 	assert_int_equal(c->in.attr2.attributes, 0);
 	assert_int_equal(c->in.attr2.flags, 0);
 	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
-	assert_int_equal(u->f.calls[1].in.attr2.attributes, 8);
-	same_as_kernel(u, g, 0);
+	assert_int_equal(u->calls[1].in.attr2.attributes, 8);
+	unit_same(u, g, 0);
 }
 
 static void in_place_a_shared_file_starts_shared(void **state)
@@ -226,7 +206,35 @@ static void in_place_a_shared_file_starts_shared(void **state)
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 
 	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
+}
+
+/* A page that somebody else uses during so many tries. */
+struct pinned {
+	struct gmem *g;
+	uint64_t offset;
+	unsigned int tries;
+};
+
+static void let_go(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct pinned *p = u->hook_arg;
+
+	(void)arg;
+	if (c->request == ATTRIBUTES2 && p->tries-- == 0)
+		(void)gmem_model_unpin(u->vm, gmem_fd(p->g), p->offset, u->page,
+				       NULL);
+}
+
+static void pin(struct unit *u, struct pinned *p, struct gmem *g,
+		uint64_t offset, unsigned int tries)
+{
+	struct gmem_error err;
+
+	*p = (struct pinned){ g, offset, tries };
+	t_ok(gmem_model_pin(u->vm, gmem_fd(g), offset, u->page, &err), err);
+	u->hook = let_go;
+	u->hook_arg = p;
 }
 
 static void a_passing_reference_is_waited_for(void **state)
@@ -234,15 +242,16 @@ static void a_passing_reference_is_waited_for(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
-	uint64_t last = u->f.clock;
+	struct pinned p;
+	uint64_t last = u->clock;
 
-	u->f.pinned = 512 * KiB;
-	u->f.pinned_for = 4;
+	pin(u, &p, g, 512 * KiB, 4);
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES2), 5);
-	assert_int_equal(fake_count(&u->f, FAKE_SLEEP, 0), 4);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES2), 5);
+	assert_int_equal(unit_count(u, "clock_nanosleep", 0), 4);
 	for (unsigned int i = 0; i < 4; i++) {
-		const struct fake_call *c = fake_nth(&u->f, FAKE_SLEEP, 0, i);
+		const struct unit_call *c =
+			unit_nth(u, "clock_nanosleep", 0, i);
 
 		/* It is told when, not how long; the clock ticks besides. */
 		assert_in_range(c->arg[0] - last, 1000U << i,
@@ -250,7 +259,7 @@ static void a_passing_reference_is_waited_for(void **state)
 		last = c->arg[0];
 	}
 	assert_int_equal(err.done, 1 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
@@ -258,20 +267,20 @@ static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
+	struct pinned p;
 
-	u->f.pinned = 512 * KiB;
-	u->f.pinned_for = UINT32_MAX;
+	pin(u, &p, g, 512 * KiB, UINT32_MAX);
 	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EAGAIN,
 		  GMEM_REASON_PAGE_IN_USE, err);
 	assert_int_equal(err.sys_errno, EAGAIN);
 	assert_int_equal(err.value, 512 * KiB); /* error_offset */
 	assert_int_equal(err.done, 0);		/* base pages: all or nothing */
 	assert_int_equal(err.limit, 16);
-	assert_in_range(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES2), 2, 100);
-	assert_in_range(u->f.clock, 16000000, 16001000);
+	assert_in_range(unit_count(u, "ioctl", ATTRIBUTES2), 2, 100);
+	assert_in_range(u->clock, 16000000, 16001000);
 	run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
-	same_as_kernel(u, g, 0);
-	u->f.pinned = FAKE_NOWHERE;
+	unit_same(u, g, 0);
+	p.tries = 1;
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
 }
 
@@ -285,13 +294,9 @@ static struct gmem *huge_file(struct unit *u, uint64_t size)
 	struct gmem *g = NULL;
 
 	unit_need_encodings();
-	t_ok(gmem_vm_destroy(u->vm, &err), err);
-	u->f.encoding = GMEM_HUGETLB_RFC2;
-	u->f.create_flags = UINT64_MAX;
-	u->f.cap_vm[244] = 0;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, size, &o, &g, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	return g;
 }
 
@@ -300,16 +305,16 @@ static void of_huge_pages_a_prefix_stays_converted(void **state)
 	struct unit *u = *state;
 	struct gmem *g = huge_file(u, 16 * MiB);
 	struct gmem_error err;
+	struct pinned p;
 
-	u->f.pinned = 7 * MiB;
-	u->f.pinned_for = UINT32_MAX;
+	pin(u, &p, g, 7 * MiB, UINT32_MAX);
 	t_refused(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), -EAGAIN,
 		  GMEM_REASON_PAGE_IN_USE, err);
 	assert_int_equal(err.done, 4 * MiB);
 	run_is(g, 0, 16 * MiB, SHARED, 2 * MiB);
 	run_is(g, 2 * MiB, 14 * MiB, PRIVATE, 4 * MiB);
 	run_is(g, 6 * MiB, 10 * MiB, SHARED, 10 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
@@ -317,13 +322,13 @@ static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
 	struct unit *u = *state;
 	struct gmem *g = huge_file(u, 16 * MiB);
 	struct gmem_error err;
+	struct pinned p;
 
-	u->f.pinned = 7 * MiB;
-	u->f.pinned_for = 2;
+	pin(u, &p, g, 7 * MiB, 2);
 	t_ok(gmem_set_private(g, 0, 16 * MiB, &err), err);
 	assert_int_equal(err.done, 16 * MiB);
 	run_is(g, 0, 16 * MiB, PRIVATE, 16 * MiB);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 static void a_huge_page_is_converted_whole(void **state)
@@ -337,16 +342,15 @@ static void a_huge_page_is_converted_whole(void **state)
 	assert_int_equal(err.limit, 2 * MiB);
 	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 /* An error_offset that no kernel should give does not enter the record. */
-static void lie(struct fake *f, int fd, unsigned long request, void *arg)
+static void lie(struct unit *u, const struct unit_call *c, void *arg)
 {
-	(void)fd;
-	if (request == ATTRIBUTES2)
+	if (c->request == ATTRIBUTES2)
 		((struct gmem__attributes2 *)arg)->error_offset =
-			*(const uint64_t *)f->hook_arg;
+			*(const uint64_t *)u->hook_arg;
 }
 
 static void error_offset_is_believed_only_inside_the_range(void **state)
@@ -356,19 +360,19 @@ static void error_offset_is_believed_only_inside_the_range(void **state)
 	struct gmem *g = huge_file(u, 16 * MiB);
 	struct gmem_error err;
 
-	u->f.hook = lie;
+	u->hook = lie;
 	for (size_t i = 0; i < T_ARRAY_SIZE(lies); i++) {
 		uint64_t at = lies[i];
 
-		u->f.hook_arg = &at;
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES2, 1, 1, -ENOMEM);
+		u->hook_arg = &at;
+		unit_reset(u);
+		unit_answer(u, "ioctl", ATTRIBUTES2, 1, 1, -ENOMEM);
 		t_refused(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(err.done, 0);
-		same_as_kernel(u, g, 0);
+		unit_same(u, g, 0);
 	}
-	u->f.hook = NULL;
+	u->hook = NULL;
 }
 
 static void each_errno_of_a_conversion_has_its_reason(void **state)
@@ -391,15 +395,15 @@ static void each_errno_of_a_conversion_has_its_reason(void **state)
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct gmem_error err;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_IOCTL,
-			  u->f.inplace ? ATTRIBUTES2 : ATTRIBUTES, 1, 1,
-			  rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "ioctl",
+			    unit_in_place(u) ? ATTRIBUTES2 : ATTRIBUTES, 1, 1,
+			    rows[i].code);
 		t_refused(t_share(g, 0, 1 * MiB, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_int_equal(err.done, 0);
-		same_as_kernel(u, g, 0);
+		unit_same(u, g, 0);
 	}
 }
 
@@ -418,7 +422,7 @@ static void an_unknown_attribute_is_refused(void **state)
 			  GMEM_REASON_ATTRIBUTE_UNKNOWN, err);
 		assert_int_equal(err.value, bad[i]);
 	}
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void a_vm_without_private_memory_cannot_convert(void **state)
@@ -435,7 +439,7 @@ static void a_vm_without_private_memory_cannot_convert(void **state)
 	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_int_equal(err.done, 1 * MiB);
 	run_is(g, 64 * KiB, 128 * KiB, SHARED, 128 * KiB);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void check_only_converts_nothing(void **state)
@@ -448,7 +452,7 @@ static void check_only_converts_nothing(void **state)
 	t_ok(check(g, 0, 1 * MiB, SHARED, &err), err);
 	t_refused(check(g, 0, 2 * MiB, SHARED, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
 }
 
@@ -463,18 +467,17 @@ static void cancelled_before_the_first_step_changes_nothing(void **state)
 	t_refused(set(g, 0, 1 * MiB, SHARED, &cancel, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
 }
 
 /* Cancels while the second step runs: that one is still finished. */
-static void cancel_it(struct fake *f, int fd, unsigned long request, void *arg)
+static void cancel_it(struct unit *u, const struct unit_call *c, void *arg)
 {
-	(void)fd;
 	(void)arg;
-	if ((request == ATTRIBUTES || request == ATTRIBUTES2) &&
-	    fake_count(f, FAKE_IOCTL, request) == 1)
-		__atomic_store_n((int *)f->hook_arg, 1, __ATOMIC_RELAXED);
+	if ((c->request == ATTRIBUTES || c->request == ATTRIBUTES2) &&
+	    unit_count(u, "ioctl", c->request) == 1)
+		__atomic_store_n((int *)u->hook_arg, 1, __ATOMIC_RELAXED);
 }
 
 static void cancelled_between_steps_the_progress_is_exact(void **state)
@@ -485,12 +488,12 @@ static void cancelled_between_steps_the_progress_is_exact(void **state)
 	int cancel = 0;
 
 	unit_bind(u, g, 0, 0);
-	u->f.hook = cancel_it;
-	u->f.hook_arg = &cancel;
+	u->hook = cancel_it;
+	u->hook_arg = &cancel;
 	t_refused(set(g, 0, 4 * GiB, SHARED, &cancel, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
-	u->f.hook = NULL;
-	assert_int_equal(u->f.n_calls, 2);
+	u->hook = NULL;
+	assert_int_equal(u->n_calls, 2);
 	assert_int_equal(err.done, 2 * GiB);
 	run_is(g, 0, 4 * GiB, SHARED, 2 * GiB);
 	run_is(g, 2 * GiB, 2 * GiB, PRIVATE, 2 * GiB);
@@ -509,18 +512,20 @@ static void cancelled_between_tries_no_more_are_made(void **state)
 	for (int signals = 0; signals < 2; signals++) {
 		int cancel = 0;
 
-		fake_reset(&u->f);
+		unit_reset(u);
 		if (signals)
-			fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES2, 1, UINT32_MAX,
-				  -EINTR);
-		u->f.pinned = 512 * KiB;
-		u->f.pinned_for = signals ? 0 : UINT32_MAX;
-		u->f.hook = cancel_it;
-		u->f.hook_arg = &cancel;
+			unit_answer(u, "ioctl", ATTRIBUTES2, 1, UINT32_MAX,
+				    -EINTR);
+		else
+			t_ok(gmem_model_pin(u->vm, gmem_fd(g), 512 * KiB,
+					    u->page, &err),
+			     err);
+		u->hook = cancel_it;
+		u->hook_arg = &cancel;
 		t_refused(set(g, 0, 1 * MiB, PRIVATE, &cancel, &err),
 			  -ECANCELED, GMEM_REASON_CANCELLED, err);
-		u->f.hook = NULL;
-		assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES2), 2);
+		u->hook = NULL;
+		assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES2), 2);
 		assert_int_equal(err.done, 0);
 		run_is(g, 0, 1 * MiB, SHARED, 1 * MiB);
 	}
@@ -538,8 +543,8 @@ static void lookups_make_no_call(void **state)
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
 	t_refused(gmem_get_attributes(g, 0, 1 * MiB, NULL, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 /* What a callback of a conversion tries. */
@@ -579,7 +584,7 @@ static void a_callback_may_read_and_change_nothing(void **state)
 
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, &err), err);
+	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), err);
 	g = unit_create(u, 1 * MiB, 0);
 	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
 	r.g = g;
@@ -590,16 +595,14 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	t_code(r.bind, -EDEADLK);
 	t_code(r.unbind, -EDEADLK);
 	t_code(r.read, 0);
-	assert_non_null(fake_slot(&u->f, 0));
-	assert_null(fake_slot(&u->f, 1));
-	same_as_kernel(u, g, 0);
+	assert_non_null(unit_slot(u, 0));
+	assert_null(unit_slot(u, 1));
+	unit_same(u, g, 0);
 	/* afterwards nothing is left busy */
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL; /* before @r goes */
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -13,7 +13,7 @@ static struct gmem *striped(struct unit *u, uint64_t gpa)
 	unit_bind(u, g, (uint32_t)(gpa / GiB), gpa);
 	t_ok(t_share(g, 4096, 8192, &err), err);
 	t_ok(t_share(g, 2 * MiB, 1 * MiB, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	return g;
 }
 
@@ -49,18 +49,14 @@ static void import_makes_kernel_and_record_what_was_exported(void **state)
 	size_t len = export(from);
 	struct gmem_error err;
 
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	unit_bind(u, to, 9, 2 * GiB);
 	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
 	     err);
 	same(from, to);
 	for (uint64_t at = 0; at < 4 * MiB; at += 4096)
-		assert_int_equal(
-			u->f.inplace ? fake_file_private(&u->f, gmem_fd(to), at)
-				     : fake_gpa_private(&u->f, 2 * GiB + at),
-			u->f.inplace
-				? fake_file_private(&u->f, gmem_fd(from), at)
-				: fake_gpa_private(&u->f, at));
+		assert_int_equal(unit_private(u, to, 2 * GiB, at),
+				 unit_private(u, from, 0, at));
 }
 
 static void record_only_makes_no_call(void **state)
@@ -76,7 +72,7 @@ static void record_only_makes_no_call(void **state)
 				    &err),
 	     err);
 	same(from, to);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void a_buffer_that_is_too_small_is_left_alone(void **state)
@@ -114,7 +110,7 @@ static void what_is_no_record_changes_nothing(void **state)
 		-EINVAL, GMEM_REASON_RECORD_FORMAT, err);
 	t_refused(gmem_attributes_import(h, NULL, len, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	same(g, h);
 }
 
@@ -132,7 +128,7 @@ static void a_record_of_another_file_is_refused(void **state)
 		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(err.value, 4 * MiB);
 	assert_int_equal(err.limit, 2 * MiB);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void an_import_over_an_unbound_range_changes_nothing(void **state)
@@ -145,11 +141,11 @@ static void an_import_over_an_unbound_range_changes_nothing(void **state)
 	uint64_t a, run;
 
 	t_ok(gmem_bind(half, 9, 2 * GiB, 0, 3 * MiB, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_attributes_import(half, buf, len, GMEM_IMPORT_UNBACKED,
 					 &err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_get_attributes(half, 0, 4 * MiB, &a, &run, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	assert_int_equal(run, 3 * MiB);
@@ -166,7 +162,7 @@ static void an_import_that_fails_says_how_far_it_came(void **state)
 
 	unit_bind(u, to, 9, 2 * GiB);
 	/* the runs: P 4K, S 8K, P up to 2M, S 1M, P 1M */
-	fake_fail(&u->f, FAKE_IOCTL, 0, 4, 1, -ENOMEM);
+	unit_answer(u, "ioctl", 0, 4, 1, -ENOMEM);
 	t_refused(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED,
 					 &err),
 		  -ENOMEM, GMEM_REASON_NO_MEMORY, err);
@@ -193,10 +189,8 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	t_refused(
 		gmem_attributes_import(h, buf, len, GMEM_IMPORT_UNBACKED, &err),
 		-EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* What a bind makes of its options, in the library's table and the kernel's. */
-#include "on_model.h"
+#include "unit.h"
 #include "uapi.h"
 
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 
-static void bind_with(struct on_model *m, uint32_t slot, uint64_t flags)
+static void bind_with(struct unit *m, uint32_t slot, uint64_t flags)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
 
@@ -27,9 +27,9 @@ static void a_slot_has_the_flags_that_were_asked_for(void **state)
 		{ GMEM_BIND_READONLY, GMEM_SLOT_READONLY, GMEM__MEM_READONLY },
 		{ GMEM_BIND_FD, GMEM_SLOT_FD, GMEM__MEM_GUEST_MEMFD },
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
 	for (uint32_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct gmem_model_slot k = { .sz = sizeof(k) };
 		struct gmem_slot s = { .sz = sizeof(s) };
@@ -44,7 +44,7 @@ static void a_slot_has_the_flags_that_were_asked_for(void **state)
 	}
 }
 
-static uint64_t attributes(struct on_model *m)
+static uint64_t attributes(struct unit *m)
 {
 	uint64_t attributes = UINT64_MAX, run;
 
@@ -63,10 +63,10 @@ static void a_file_without_init_shared_starts_private(void **state)
 		GMEM_CREATE_UNBOUND,
 		GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY,
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
-		on_model_file(m, 1 * MiB, flags[i]);
+		unit_create(m, 1 * MiB, flags[i]);
 		bind_with(m, i, 0);
 		assert_int_equal(attributes(m), GMEM_ATTRIBUTE_PRIVATE);
 		t_ok(gmem_unbind(m->g, i, NULL, &m->err), m->err);
@@ -79,9 +79,9 @@ static void a_file_without_init_shared_starts_private(void **state)
 static void an_undone_bind_is_no_stuck_slot(void **state)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	t_ok(gmem_model_fail(m->vm, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
 	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
@@ -94,8 +94,8 @@ static void an_undone_bind_is_no_stuck_slot(void **state)
 /* A file of a VM that cannot convert is as it is: done at once, or not. */
 static void done_is_all_where_nothing_is_to_do(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 
 	t_ok(gmem_set_shared(g, 0, 64 * KiB, &m->err), m->err);
 	assert_int_equal(m->err.done, 64 * KiB);
@@ -103,7 +103,7 @@ static void done_is_all_where_nothing_is_to_do(void **state)
 		  GMEM_REASON_NO_PRIVATE_MEMORY, m->err);
 	assert_int_equal(m->err.done, 0);
 	assert_non_null(strstr(m->err.msg, "is shared for good"));
-	g = on_model_file(m, 1 * MiB, GMEM_CREATE_UNBOUND);
+	g = unit_create(m, 1 * MiB, GMEM_CREATE_UNBOUND);
 	t_refused(gmem_set_shared(g, 0, 64 * KiB, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_PRIVATE_MEMORY, m->err);
 	assert_non_null(strstr(m->err.msg, "is private for good"));
@@ -115,10 +115,10 @@ static void asked_only_nothing_is_done(void **state)
 	struct gmem_attributes_opts o = { .sz = sizeof(o),
 					  .flags = GMEM_ATTRIBUTES_CHECK_ONLY |
 						   GMEM_ATTRIBUTES_UNBACKED };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	t_ok(gmem_set_attributes(m->g, 0, 64 * KiB, GMEM_ATTRIBUTE_SHARED, &o,
 				 &m->err),
 	     m->err);
@@ -129,9 +129,9 @@ static void asked_only_nothing_is_done(void **state)
 /* In place, a slot in HVA mode is named that keeps the memory shared. */
 static void the_slot_that_keeps_memory_shared_is_named(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
 	bind_with(m, 5, GMEM_BIND_HVA);
 	t_refused(gmem_set_private(m->g, 0, 64 * KiB, &m->err), -EBUSY,
 		  GMEM_REASON_HVA_BOUND, m->err);
@@ -142,9 +142,9 @@ static void the_slot_that_keeps_memory_shared_is_named(void **state)
 /* A flag that is no MMAP does not make it mappable. */
 static void what_the_host_cannot_map_has_no_shared_side(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, GMEM_CREATE_UNBOUND);
+	unit_create(m, 1 * MiB, GMEM_CREATE_UNBOUND);
 	t_refused(gmem_set_shared(m->g, 0, 64 * KiB, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_SHARED_SIDE, m->err);
 }
@@ -152,18 +152,13 @@ static void what_the_host_cannot_map_has_no_shared_side(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
-		TEST(a_slot_has_the_flags_that_were_asked_for,
-		     on_model_default),
-		TEST(a_file_without_init_shared_starts_private, on_model_73),
-		TEST(an_undone_bind_is_no_stuck_slot, on_model_73),
-		TEST(done_is_all_where_nothing_is_to_do, on_model_default),
-		TEST(asked_only_nothing_is_done, on_model_73),
-		TEST(the_slot_that_keeps_memory_shared_is_named,
-		     on_model_in_place),
-		TEST(what_the_host_cannot_map_has_no_shared_side,
-		     on_model_in_place),
+		TEST(a_slot_has_the_flags_that_were_asked_for, unit_default73),
+		TEST(a_file_without_init_shared_starts_private, unit_sw),
+		TEST(an_undone_bind_is_no_stuck_slot, unit_sw),
+		TEST(done_is_all_where_nothing_is_to_do, unit_default73),
+		TEST(asked_only_nothing_is_done, unit_sw),
+		TEST(the_slot_that_keeps_memory_shared_is_named, unit_inplace),
+		TEST(what_the_host_cannot_map_has_no_shared_side, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -2,7 +2,7 @@
 /* A callback may look at anything and change nothing, of no VM. */
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 /* Two VMs; a callback of the first tries all calls on the second. */
 struct world {
@@ -88,6 +88,11 @@ static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 static void open_vm(struct world *w, int i, const char *profile,
 		    gmem_trace_fn *fn)
 {
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .trace = fn,
+				  .trace_arg = w };
+	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v, .nodes = 2 };
 	struct gmem_create_opts o = { .sz = sizeof(o) };
 	struct gmem_slot note = { .sz = sizeof(note),
 				  .slot = 1,
@@ -99,7 +104,7 @@ static void open_vm(struct world *w, int i, const char *profile,
 
 	if (!strcmp(profile, "inplace"))
 		o.flags = SHARED_FLAGS;
-	w->vm[i] = on_model_vm(profile, GMEM_VM_SW_PROTECTED, fn, w);
+	t_ok(gmem_model_vm_open(profile, &m, &w->vm[i], &err), err);
 	t_ok(gmem_create(w->vm[i], 1 * MiB, &o, &g, &err), err);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_slot_note(w->vm[i], &note, &err), err);

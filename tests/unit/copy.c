@@ -31,12 +31,12 @@ static void a_copy_of_a_bound_file_is_one_call(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_read(g, 5, b, 4, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.calls[0].kind, FAKE_VM_READ);
+	assert_int_equal(u->n_calls, 1);
+	assert_string_equal(u->calls[0].name, "process_vm_readv");
 	t_ok(gmem_write(g, 5, b, 4, &err), err);
-	assert_int_equal(u->f.n_calls, 2);
-	assert_int_equal(u->f.calls[1].kind, FAKE_VM_WRITE);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 2);
+	assert_string_equal(u->calls[1].name, "process_vm_writev");
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void a_copy_stays_inside_the_file(void **state)
@@ -58,9 +58,9 @@ static void a_copy_stays_inside_the_file(void **state)
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(gmem_read(g, 0, NULL, 8, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_read(g, 64 * KiB, NULL, 0, &err), err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_read(g, 64 * KiB - 8, b, 8, &err), err);
 }
 
@@ -72,11 +72,11 @@ static void what_the_record_calls_private_is_not_touched(void **state)
 	static char b[16384];
 
 	t_ok(gmem_set_private(g, 8192, 4096, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_read(g, 8192, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
 		  err);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 0);
+	assert_int_equal(unit_count(u, "process_vm_readv", 0), 0);
 	t_refused(gmem_write(g, 100, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 8192 - 100);
@@ -94,7 +94,7 @@ static void what_the_kernel_calls_private_ends_the_copy(void **state)
 	struct gmem_error err;
 	static char b[16384];
 
-	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_read(g, 4000, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 8192 - 4000);
@@ -109,9 +109,9 @@ static void an_interrupted_copy_goes_on(void **state)
 	struct gmem_error err;
 	char b[4];
 
-	fake_fail(&u->f, FAKE_VM_READ, 0, 1, 2, -EINTR);
+	unit_answer(u, "process_vm_readv", 0, 1, 2, -EINTR);
 	t_ok(gmem_read(g, 0, b, 4, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 3);
+	assert_int_equal(unit_count(u, "process_vm_readv", 0), 3);
 }
 
 static void each_errno_of_a_copy_has_its_reason(void **state)
@@ -134,9 +134,9 @@ static void each_errno_of_a_copy_has_its_reason(void **state)
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct gmem_error err;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, rows[i].times,
-			  rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "process_vm_writev", 0, 1, rows[i].times,
+			    rows[i].code);
 		t_refused(gmem_write(g, 0, b, 4, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
@@ -157,16 +157,16 @@ static void without_the_call_a_pipe_does_it(void **state)
 		in[i] = (unsigned char)(i * 7 + 1);
 	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
 		memset(out, 0, sizeof(out));
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_VM_READ, 0, 1, UINT32_MAX, codes[i]);
-		fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, UINT32_MAX, codes[i]);
+		unit_reset(u);
+		unit_answer(u, "process_vm_readv", 0, 1, UINT32_MAX, codes[i]);
+		unit_answer(u, "process_vm_writev", 0, 1, UINT32_MAX, codes[i]);
 		t_ok(gmem_write(g, 4093, in, sizeof(in), &err), err);
 		assert_int_equal(err.done, sizeof(in));
 		t_ok(gmem_read(g, 4093, out, sizeof(out), &err), err);
 		assert_int_equal(err.done, sizeof(out));
 		assert_memory_equal(in, out, sizeof(in));
-		assert_int_equal(fake_count(&u->f, FAKE_PIPE, 0), 2);
-		assert_int_equal(fake_count(&u->f, FAKE_CLOSE, 0), 4);
+		assert_int_equal(unit_count(u, "pipe2", 0), 2);
+		assert_int_equal(unit_count(u, "close", 0), 4);
 	}
 }
 
@@ -180,11 +180,11 @@ static void by_pipe_too_private_memory_ends_the_copy(void **state)
 	struct gmem_error err;
 	static char b[16384], was[16384];
 
-	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	memset(b, 0x5a, sizeof(b));
 	memset(was, 0x5a, sizeof(was));
-	fake_fail(&u->f, FAKE_VM_READ, 0, 1, UINT32_MAX, -EPERM);
-	fake_fail(&u->f, FAKE_VM_WRITE, 0, 1, UINT32_MAX, -EPERM);
+	unit_answer(u, "process_vm_readv", 0, 1, UINT32_MAX, -EPERM);
+	unit_answer(u, "process_vm_writev", 0, 1, UINT32_MAX, -EPERM);
 	t_refused(gmem_write(g, 4000, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 8192 - 4000);
@@ -204,13 +204,11 @@ static void without_a_pipe_the_reason_is_the_pipes(void **state)
 	struct gmem_error err;
 	char b[4];
 
-	fake_fail(&u->f, FAKE_VM_READ, 0, 1, 1, -EPERM);
-	fake_fail(&u->f, FAKE_PIPE, 0, 1, 1, -EMFILE);
+	unit_answer(u, "process_vm_readv", 0, 1, 1, -EPERM);
+	unit_answer(u, "pipe2", 0, 1, 1, -EMFILE);
 	t_refused(gmem_read(g, 0, b, 4, &err), -EMFILE, GMEM_REASON_FD_LIMIT,
 		  err);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

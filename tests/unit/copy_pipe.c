@@ -3,7 +3,7 @@
  * Copies through a pipe, where process_vm_readv(2) and its sister are missing:
  * whatever the pipe does, the bytes are right and no descriptor stays open.
  */
-#include "on_model.h"
+#include "unit.h"
 #include "vm.h"
 
 #define LEN (200 * KiB)
@@ -71,7 +71,7 @@ static int64_t write_some(void *priv, int fd, const void *from, size_t len)
 }
 
 struct piped {
-	struct on_model *m;
+	struct unit *m;
 	struct gmem_sys sys;
 	struct gmem_vm *vm;
 	struct gmem *g;
@@ -86,7 +86,7 @@ static int setup(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 	void *m = NULL;
 
-	on_model_default(&m);
+	unit_default73(&m);
 	p->m = m;
 	p->sys = model__sys;
 	p->sys.vm_read = missing;
@@ -118,7 +118,7 @@ static int teardown(void **state)
 	free(p->bytes);
 	free(p->back);
 	free(p);
-	return r < 0 ? r : on_model_teardown(&m);
+	return r < 0 ? r : unit_end(&m);
 }
 
 /* From now on the pipe gives all that it has, @most at a time. */
@@ -212,11 +212,11 @@ static void a_pipe_that_fails_ends_the_copy(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-		TEST(one_pipe_does_for_a_copy),
-		TEST(a_signal_is_no_failure),
-		TEST(a_pipe_that_was_not_emptied_is_not_used_again),
-		TEST(a_pipe_that_fails_ends_the_copy),
+#define pipe_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+		pipe_test(one_pipe_does_for_a_copy),
+		pipe_test(a_signal_is_no_failure),
+		pipe_test(a_pipe_that_was_not_emptied_is_not_used_again),
+		pipe_test(a_pipe_that_fails_ends_the_copy),
 	};
 
 	return t_main(tests);

@@ -19,14 +19,14 @@ static void refused(struct unit *u, uint64_t size, uint64_t flags, int code,
 	struct gmem_error err;
 	struct gmem *out = (struct gmem *)u;
 
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(make(u, size, flags, &out, &err), code, why, err);
 	assert_int_equal(err.value, value);
 	assert_ptr_equal(out, u);
 	t_refused(make(u, size, flags | GMEM_CREATE_CHECK_ONLY, NULL, &err),
 		  code, why, err);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 /* Made, with exactly @kernel for the flags, and close-on-exec. */
@@ -35,23 +35,23 @@ static void made(struct unit *u, uint64_t size, uint64_t flags, uint64_t kernel)
 	static const uint64_t zero[6];
 	struct gmem_error err;
 	struct gmem *g = NULL;
-	const struct fake_call *c;
+	const struct unit_call *c;
 
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(make(u, size, flags | GMEM_CREATE_CHECK_ONLY, &g, &err), err);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(make(u, size, flags, &g, &err), err);
-	c = fake_nth(&u->f, FAKE_IOCTL, CREATE, 0);
+	c = unit_nth(u, "ioctl", CREATE, 0);
 	assert_non_null(c);
 	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
 	assert_int_equal(c->in.create.size, size);
 	assert_int_equal(c->in.create.flags, kernel);
 	assert_memory_equal(c->in.create.reserved, zero, sizeof(zero));
 	assert_int_equal(gmem_fd(g), c->result);
-	assert_true(fake_file(&u->f, gmem_fd(g))->cloexec);
+	assert_true(unit_is_cloexec(gmem_fd(g)));
 	assert_int_equal(gmem_size(g), size);
-	assert_int_equal(gmem_page_size(g), u->f.page_size);
+	assert_int_equal(gmem_page_size(g), u->page);
 	assert_int_equal(gmem_flags(g), flags);
 	t_ok(gmem_close(g, &err), err);
 }
@@ -63,19 +63,19 @@ static void create_is_one_ioctl_one_fcntl_one_allocation(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(make(u, 1 * MiB, SHARED_FLAGS, &g, &err), err);
-	assert_int_equal(u->f.n_calls, 2);
-	assert_int_equal(u->f.calls[0].request, CREATE);
-	assert_int_equal(u->f.calls[1].kind, FAKE_CLOEXEC);
-	assert_int_equal(u->f.n_allocs, 1);
-	fake_reset(&u->f);
+	assert_int_equal(u->n_calls, 2);
+	assert_int_equal(u->calls[0].request, CREATE);
+	assert_string_equal(u->calls[1].name, "fcntl");
+	assert_int_equal(u->n_allocs, 1);
+	unit_reset(u);
 	(void)gmem_fd(g);
 	(void)gmem_size(g);
 	(void)gmem_page_size(g);
 	(void)gmem_flags(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.calls[0].kind, FAKE_CLOSE);
+	assert_int_equal(u->n_calls, 1);
+	assert_string_equal(u->calls[0].name, "close");
 }
 
 static void a_file_that_converts_adds_one_mapping(void **state)
@@ -85,8 +85,8 @@ static void a_file_that_converts_adds_one_mapping(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(gmem_create(u->vm, 1 * MiB, NULL, &g, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 1);
-	assert_int_equal(u->f.n_calls, 3);
+	assert_int_equal(unit_count(u, "mmap", 0), 1);
+	assert_int_equal(u->n_calls, 3);
 	t_ok(gmem_close(g, &err), err);
 }
 
@@ -125,7 +125,7 @@ static void what_can_never_work_is_refused(void **state)
 static void the_size_is_pages_below_two_to_the_63(void **state)
 {
 	struct unit *u = *state;
-	uint64_t page = u->f.page_size;
+	uint64_t page = u->page;
 
 	refused(u, 0, SHARED_FLAGS, -EINVAL, GMEM_REASON_ZERO_SIZE, 0);
 	refused(u, page + 1, SHARED_FLAGS, -EINVAL, GMEM_REASON_UNALIGNED,
@@ -182,9 +182,10 @@ static void a_missing_ioctl_is_no_guest_memfd_on_either_machine(void **state)
 
 	/* the capability could not be asked, so the call is tried */
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
-	u->f.cap_vm[234] = -EIO;
-	u->f.no_guest_memfd = true;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	unit_cap(u, OBJECT_VM, 234, -EIO);
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
+	unit_answer(u, "ioctl", CREATE, 1, UINT32_MAX,
+		    unit_sys.is_arm64(u) ? -EINVAL : -ENOTTY);
 	t_refused(make(u, 64 * KiB, GMEM_CREATE_UNBOUND, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_GUEST_MEMFD, err);
 	assert_null(g);
@@ -196,7 +197,7 @@ static void a_flag_that_only_the_kernel_refuses_is_diagnosed(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	u->f.create_flags = 1;
+	unit_answer(u, "ioctl", CREATE, 1, 1, -EINVAL);
 	t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_FLAG_UNSUPPORTED, err);
 	assert_int_equal(err.sys_errno, EINVAL);
@@ -224,13 +225,13 @@ static void each_errno_of_create_has_its_reason(void **state)
 		struct gmem_error err;
 		struct gmem *g = NULL;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_IOCTL, CREATE, 1, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "ioctl", CREATE, 1, 1, rows[i].code);
 		t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), rows[i].code,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_null(g);
-		assert_int_equal(u->f.live_allocs, 1); /* the VM */
+		assert_int_equal(u->live_allocs, 1); /* the VM */
 	}
 }
 
@@ -240,11 +241,11 @@ static void a_file_that_stays_inheritable_is_not_handed_out(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	fake_fail(&u->f, FAKE_CLOEXEC, 0, 1, 1, -EPERM);
+	unit_answer(u, "fcntl", 0, 1, 1, -EPERM);
 	t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EPERM,
 		  GMEM_REASON_ACCESS_DENIED, err);
 	assert_null(g);
-	assert_int_equal(fake_count(&u->f, FAKE_CLOSE, 0), 1);
+	assert_int_equal(unit_count(u, "close", 0), 1);
 }
 
 static void create_needs_its_pointers(void **state)
@@ -257,10 +258,8 @@ static void create_needs_its_pointers(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_create(NULL, 4096, NULL, &g, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "slot.h"
 #include "tree.h"
@@ -45,14 +45,14 @@ static unsigned int lines(const char *path)
 	return n;
 }
 
-static struct counts count(struct on_model *m)
+static struct counts count(struct unit *m)
 {
 	return (struct counts){ .fds = entries("/proc/self/fd"),
 				.maps = lines("/proc/self/maps"),
 				.holds = m->k->holds };
 }
 
-static void same(struct on_model *m, const struct counts *was)
+static void same(struct unit *m, const struct counts *was)
 {
 	struct counts is = count(m);
 
@@ -63,10 +63,10 @@ static void same(struct on_model *m, const struct counts *was)
 			was->maps + 2);
 }
 
-static void cycle(struct on_model *m)
+static void cycle(struct unit *m)
 {
-	on_model_file(m, 4 * m->page, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 4 * m->page, 0);
+	unit_bind(m, m->g, 0, GiB);
 	t_ok(t_share(m->g, m->page, m->page, &m->err), m->err);
 	t_ok(gmem_set_private(m->g, 0, 4 * m->page, &m->err), m->err);
 	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
@@ -75,7 +75,7 @@ static void cycle(struct on_model *m)
 
 static void a_file_that_comes_and_goes_leaves_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct counts was;
 	unsigned long i;
 
@@ -94,10 +94,10 @@ static void a_slot_that_is_noted_and_forgotten_leaves_nothing(void **state)
 			       .gpa = GiB,
 			       .userspace_addr = 1 * MiB,
 			       .flags = GMEM_SLOT_FD };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct counts was = { 0 };
 
-	on_model_file(m, 64 * KiB, 0);
+	unit_create(m, 64 * KiB, 0);
 	s.gmem = m->g;
 	m->err.sz = sizeof(m->err);
 	s.len = 64 * KiB;
@@ -112,17 +112,13 @@ static void a_slot_that_is_noted_and_forgotten_leaves_nothing(void **state)
 	assert_null(gmem__tree_next(gmem__tree_first(&m->vm->left)));
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_file_that_comes_and_goes_leaves_nothing, on_model_73),
-		TEST(a_file_that_comes_and_goes_leaves_nothing,
-		     on_model_in_place),
+		TEST(a_file_that_comes_and_goes_leaves_nothing, unit_sw),
+		TEST(a_file_that_comes_and_goes_leaves_nothing, unit_inplace),
 		TEST(a_slot_that_is_noted_and_forgotten_leaves_nothing,
-		     on_model_73),
+		     unit_sw),
 	};
 
 	if (argc > 1)

@@ -11,24 +11,23 @@ static void a_discard_is_one_call_whatever_is_there(void **state)
 	} there[] = { { 0, 0 }, { 0, 4 * GiB }, { 3 * GiB, 4 * KiB } };
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
-	const struct fake_call *c = &u->f.calls[0];
+	const struct unit_call *c = &u->calls[0];
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(there); i++) {
-		fake_reset(&u->f);
-		fake_allocate(&u->f, gmem_fd(g), there[i].offset, there[i].len,
-			      0);
+		unit_reset(u);
+		unit_allocate(u, gmem_fd(g), there[i].offset, there[i].len, 0);
 		t_ok(gmem_discard(g, 0, 64 * TiB, NULL, &err), err);
 		assert_int_equal(err.done, 64 * TiB);
-		assert_int_equal(u->f.n_calls, 1);
-		assert_int_equal(c->kind, FAKE_FALLOCATE);
+		assert_int_equal(u->n_calls, 1);
+		assert_string_equal(c->name, "fallocate");
 		assert_int_equal(c->fd, gmem_fd(g));
 		assert_int_equal(c->arg[1], 64 * TiB);
 		assert_int_equal(c->arg[2], PUNCH_HOLE);
 		assert_int_equal(c->arg[3], 0);
-		assert_int_equal(
-			fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1), 0);
-		assert_int_equal(u->f.n_allocs, 0);
+		assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1),
+				 0);
+		assert_int_equal(u->n_allocs, 0);
 	}
 }
 
@@ -38,13 +37,13 @@ static void only_the_range_is_discarded(void **state)
 	struct gmem *g = unit_create(u, 4 * GiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 4 * GiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 4 * GiB, 0);
 	t_ok(gmem_discard(g, 512 * MiB, 2 * GiB, NULL, &err), err);
 	assert_int_equal(err.done, 2 * GiB);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 4 * GiB, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 4 * GiB, -1),
 			 2 * GiB);
-	assert_int_equal(
-		fake_allocated(&u->f, gmem_fd(g), 512 * MiB, 2 * GiB, -1), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 512 * MiB, 2 * GiB, -1),
+			 0);
 }
 
 static void private_memory_is_discarded_as_well(void **state)
@@ -53,9 +52,9 @@ static void private_memory_is_discarded_as_well(void **state)
 	struct gmem *g = unit_create(u, MiB, GMEM_CREATE_UNBOUND);
 	struct gmem_error err;
 
-	fake_allocate(&u->f, gmem_fd(g), 0, MiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, MiB, 0);
 	t_ok(gmem_discard(g, 64 * KiB, 64 * KiB, NULL, &err), err);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, MiB, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, -1),
 			 MiB - 64 * KiB);
 }
 
@@ -65,10 +64,10 @@ static void an_interrupted_discard_goes_on(void **state)
 	struct gmem *g = unit_create(u, 2 * GiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 3, -EINTR);
+	unit_answer(u, "fallocate", 0, 1, 3, -EINTR);
 	t_ok(gmem_discard(g, 0, 2 * GiB, NULL, &err), err);
 	assert_int_equal(err.done, 2 * GiB);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 4);
+	assert_int_equal(unit_count(u, "fallocate", 0), 4);
 }
 
 struct told {
@@ -102,10 +101,9 @@ static struct gmem *sparse(struct unit *u)
 {
 	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
 
-	fake_allocate(&u->f, gmem_fd(g), TiB, GiB, 0);
+	unit_allocate(u, gmem_fd(g), TiB, GiB, 0);
 	for (uint64_t i = 0; i < 512; i++)
-		fake_allocate(&u->f, gmem_fd(g), 2 * TiB + i * 16 * KiB, 4096,
-			      0);
+		unit_allocate(u, gmem_fd(g), 2 * TiB + i * 16 * KiB, 4096, 0);
 	return g;
 }
 
@@ -122,7 +120,7 @@ static void the_steps_of_a_discard_follow_what_is_there(void **state)
 	assert_int_equal(t.done, 64 * TiB);
 	/* four times 256 MiB, and the rest at once */
 	assert_int_equal(t.calls, 5);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1), 0);
 }
 
 static void cancelled_between_steps_done_is_exact(void **state)
@@ -136,15 +134,15 @@ static void cancelled_between_steps_done_is_exact(void **state)
 	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, TiB + 512 * MiB);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, err.done, -1), 0);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 64 * TiB, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, err.done, -1), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1),
 			 512 * MiB + 2 * MiB);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t.cancel = 1;
 	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 /* Also in steps of 1 GiB, where no call tells what is there. */
@@ -161,27 +159,27 @@ static void each_failure_ends_it_with_what_is_done(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 3 * GiB, SHARED_FLAGS);
 
-	u->f.no_cachestat = true;
+	u->lacks = "cachestat";
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct told t = { .total = 3 * GiB };
 		struct gmem_discard_opts o = told_opts(&t);
 		struct gmem_error err;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "fallocate", 0, 1, 1, rows[i].code);
 		t_refused(gmem_discard(g, 0, 3 * GiB, NULL, &err), rows[i].code,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_int_equal(err.done, 0);
-		assert_int_equal(u->f.n_calls, 1);
+		assert_int_equal(u->n_calls, 1);
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "fallocate", 0, 2, 1, rows[i].code);
 		t_refused(gmem_discard(g, 0, 3 * GiB, &o, &err), rows[i].code,
 			  rows[i].why, err);
 		assert_int_equal(err.done, GiB);
 		assert_int_equal(t.done, GiB);
-		assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 2);
+		assert_int_equal(unit_count(u, "fallocate", 0), 2);
 	}
 }
 
@@ -202,7 +200,7 @@ static void its_options_are_checked(void **state)
 	n = unit_newer(&o, sizeof(o), 1);
 	t_refused(gmem_discard(g, 0, MiB, (void *)&n, &err), -E2BIG,
 		  GMEM_REASON_OPTS_NEWER, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 /* The kernel punches beyond the end in silence. */
@@ -224,7 +222,7 @@ static void bad_ranges_are_refused_before_any_call(void **state)
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(gmem_discard(g, 4096, UINT64_MAX - 4095, NULL, &err), -EINVAL,
 		  GMEM_REASON_OFFSET_OVERFLOW, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void huge_pages_are_discarded_whole_or_not(void **state)
@@ -238,15 +236,13 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 
 	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, 8 * MiB, &o, &g, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_discard(g, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.limit, 2 * MiB);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, NULL, &err), err);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

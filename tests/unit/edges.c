@@ -2,7 +2,7 @@
 /* The last value that is still right, and the first that is not. */
 #include <sys/mman.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "opts.h"
 
@@ -39,9 +39,9 @@ static void offsets_end_at_2_to_the_63(void **state)
 	struct gmem_create_opts c = {
 		.sz = sizeof(c), .flags = SHARED_FLAGS | GMEM_CREATE_CHECK_ONLY
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t last = INT64_MAX - m->page + 1;
-	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 
 	t_ok(gmem_create(m->vm, last, &c, NULL, &m->err), m->err);
 	t_refused(gmem_create(m->vm, last + m->page, &c, NULL, &m->err),
@@ -80,11 +80,12 @@ static void a_mapping_may_do_what_was_asked_for(void **state)
 		{ GMEM_MMAP_ALLOW_PRIVATE | GMEM_MMAP_READONLY, PROT_READ },
 	};
 	struct mapped p = { .n = 0 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g;
 
-	m->vm = on_model_vm("inplace", GMEM_VM_SW_PROTECTED, note, &p);
-	g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, note, &p);
+	g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	for (int private = 1; private >= 0; private --) {
 		if (private)
 			t_ok(gmem_set_private(g, 0, m->page, &m->err), m->err);
@@ -118,8 +119,8 @@ static void a_mapping_may_do_what_was_asked_for(void **state)
 /* Of the nodes that a caller counts, the last and the one behind it. */
 static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	unsigned long second = 2;
 	struct gmem_mempolicy p = { .sz = sizeof(p),
 				    .mode = GMEM_MPOL_BIND,
@@ -157,10 +158,10 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 				    .mode = GMEM_MPOL_BIND,
 				    .nodes = &first,
 				    .max_node = 64 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
-		struct gmem *g = on_model_file(m, 1 * MiB, flags[i]);
+		struct gmem *g = unit_create(m, 1 * MiB, flags[i]);
 		struct gmem_placement where = { .sz = sizeof(where) };
 
 		t_ok(gmem_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
@@ -209,11 +210,11 @@ static void threads_populate_in_steps_under_the_policy(void **state)
 					.policy = &p,
 					.threads = 1 };
 	struct asked a = { .steps = 0 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g;
 
-	m->vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, note_policy, &a);
-	g = on_model_file(m, 36 * MiB, 0);
+	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, note_policy, &a);
+	g = unit_create(m, 36 * MiB, 0);
 	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL),
 	       GMEM_PLACED_BY_POPULATE);
 	assert_int_equal(a.mode, GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);
@@ -233,16 +234,13 @@ static void threads_populate_in_steps_under_the_policy(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
 		cmocka_unit_test(a_struct_has_at_most_4096_bytes),
-		TEST(offsets_end_at_2_to_the_63, on_model_default),
-		TEST(a_mapping_may_do_what_was_asked_for, on_model_setup),
-		TEST(where_an_unmappable_file_lies_is_unknown, on_model_73),
-		TEST(threads_populate_in_steps_under_the_policy,
-		     on_model_setup),
+		TEST(offsets_end_at_2_to_the_63, unit_default73),
+		TEST(a_mapping_may_do_what_was_asked_for, unit_inplace),
+		TEST(where_an_unmappable_file_lies_is_unknown, unit_sw),
+		TEST(threads_populate_in_steps_under_the_policy, unit_bare73),
 		TEST(pages_are_counted_for_the_nodes_there_is_room_for,
-		     on_model_default),
+		     unit_default73),
 	};
 
 	return t_main(tests);

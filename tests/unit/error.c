@@ -78,8 +78,8 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	memset(&err, 0x5a, sizeof(err));
 	err.e.sz = sz;
 	was = err;
-	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &vm, &err.e), -EINVAL);
-	t_code(gmem__vm_adopt_on(&fake_sys, &u->f, gmem_vm_fd(u->vm), NULL, &vm,
+	t_code(gmem__vm_open_on(&unit_sys, u, NULL, &vm, &err.e), -EINVAL);
+	t_code(gmem__vm_adopt_on(&unit_sys, u, gmem_vm_fd(u->vm), NULL, &vm,
 				 &err.e),
 	       -EINVAL);
 	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
@@ -120,7 +120,7 @@ static void an_error_without_its_size_is_refused_and_unwritten(void **state)
 	unsized(u, g, V0 - 1);
 	unsized(u, g, 4097);
 	unsized(u, g, SIZE_MAX);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 }
 
@@ -232,22 +232,22 @@ static void the_version_is_that_of_the_header(void **state)
 	assert_string_equal(gmem_version(), GMEM_VERSION);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_default, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(the_first_size_is_frozen),
-		TEST(a_larger_error_is_cleared_to_its_end),
-		TEST(success_clears_what_an_earlier_failure_left),
-		TEST(an_error_without_its_size_is_refused_and_unwritten),
-		TEST(each_errno_of_the_kernel_has_its_reason),
-		TEST(the_message_names_the_call_and_the_errno),
-		TEST(each_reason_has_a_name_of_its_own_and_a_remedy),
-		TEST(strerror_is_message_reason_and_remedy),
-		TEST(strerror_of_no_error_says_so),
-		TEST(a_long_message_is_cut_and_terminated),
-		TEST(the_version_is_that_of_the_header),
+		TEST(the_first_size_is_frozen, unit_default),
+		TEST(a_larger_error_is_cleared_to_its_end, unit_default),
+		TEST(success_clears_what_an_earlier_failure_left, unit_default),
+		TEST(an_error_without_its_size_is_refused_and_unwritten,
+		     unit_default),
+		TEST(each_errno_of_the_kernel_has_its_reason, unit_default),
+		TEST(the_message_names_the_call_and_the_errno, unit_default),
+		TEST(each_reason_has_a_name_of_its_own_and_a_remedy,
+		     unit_default),
+		TEST(strerror_is_message_reason_and_remedy, unit_default),
+		TEST(strerror_of_no_error_says_so, unit_default),
+		TEST(a_long_message_is_cut_and_terminated, unit_default),
+		TEST(the_version_is_that_of_the_header, unit_default),
 	};
 
 	return t_main(tests);

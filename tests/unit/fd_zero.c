@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 #include "adopt.h"
 #include "feature.h"
 #include "uapi.h"
@@ -91,7 +91,7 @@ static void notes(struct gmem_vm *vm, struct gmem *g, int fd)
 }
 
 /* One of a VM's lives, on @sys; gives back what the VM was found to have. */
-static void live(struct on_model *m, const struct gmem_sys *sys, int *found)
+static void live(struct unit *m, const struct gmem_sys *sys, int *found)
 {
 	struct gmem_adopt_opts a = { .sz = sizeof(a),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
@@ -134,7 +134,7 @@ static void live(struct on_model *m, const struct gmem_sys *sys, int *found)
 
 static void each_descriptor_may_be_0(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	int usual[GMEM__FEATURES_MAX] = { 0 },
 	    found[GMEM__FEATURES_MAX] = { 0 };
 	struct gmem_sys sys = model__sys;
@@ -158,12 +158,8 @@ static void each_descriptor_may_be_0(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_descriptor_may_be_0,
-						on_model_default,
-						on_model_teardown),
-		cmocka_unit_test_setup_teardown(each_descriptor_may_be_0,
-						on_model_in_place,
-						on_model_teardown),
+		TEST(each_descriptor_may_be_0, unit_default73),
+		TEST(each_descriptor_may_be_0, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -39,7 +39,7 @@ static void expect(const struct unit *u, const char *want)
 static void reopen(struct unit *u, uint32_t type)
 {
 	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
-	u->vm = fake_vm(&u->f, type);
+	u->vm = unit_vm(u, type, NULL, NULL);
 }
 
 /*
@@ -48,7 +48,7 @@ static void reopen(struct unit *u, uint32_t type)
  */
 static void a_default_vm_of_618(void **state)
 {
-	expect(*state, "yyyynnyynny");
+	expect(*state, "yyyynnyyyny");
 }
 
 static void a_default_vm_of_612_has_no_guest_memfd(void **state)
@@ -88,19 +88,19 @@ static void in_place_conversion_is_tried_not_asked(void **state)
 {
 	static const uint64_t zero[11];
 	struct unit *u = *state;
-	const struct fake_call *c;
+	const struct unit_call *c;
 
 	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
 	u->vm = NULL;
-	fake_reset(&u->f);
-	t_code(gmem__vm_open_on(&fake_sys, &u->f, NULL, &u->vm, NULL), 0);
-	c = fake_nth(&u->f, FAKE_IOCTL, 0xc080aed2, 0);
+	unit_reset(u);
+	t_code(gmem__vm_open_on(&unit_sys, u, NULL, &u->vm, NULL), 0);
+	c = unit_nth(u, "ioctl", 0xc080aed2, 0);
 	assert_non_null(c);
 	assert_int_equal(c->in.attr2.size, 0);
 	assert_int_equal(c->in.attr2.flags, 0);
 	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
 	for (unsigned int i = 0;; i++) {
-		c = fake_nth(&u->f, FAKE_IOCTL, 0xae03, i);
+		c = unit_nth(u, "ioctl", 0xae03, i);
 		if (!c)
 			break;
 		assert_true(c->in.value <= 244);
@@ -112,11 +112,9 @@ static void the_answers_are_the_vm_fds(void **state)
 	struct unit *u = *state;
 
 	/* what the device says of all types together */
-	u->f.cap_sys[233] = 8;
-	u->f.cap_sys[236] = 1;
-	u->f.cap_sys[244] = 7;
-	u->f.cap_vm[244] = 1;
-	u->f.create_flags = 1;
+	unit_cap(u, OBJECT_DEVICE, 244, 7);
+	unit_cap(u, OBJECT_VM, 236, 0);
+	unit_cap(u, OBJECT_VM, 244, 1);
 	reopen(u, GMEM_VM_DEFAULT);
 	expect(u, "yyynnnyynny");
 }
@@ -126,22 +124,19 @@ static void an_obeyed_policy_shows_in_a_second_mapping(void **state)
 	struct unit *u = *state;
 
 	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
-	u->f.policy_obeyed = true;
-	reopen(u, GMEM_VM_DEFAULT);
+	unit_open(u, "6.19", GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_YES);
 }
 
 static void a_kernel_without_numa_obeys_no_policy(void **state)
 {
-	static const enum fake_kind kinds[] = { FAKE_MBIND,
-						FAKE_GET_MEMPOLICY };
+	static const char *const calls[] = { "mbind", "get_mempolicy" };
 	struct unit *u = *state;
 
-	u->f.policy_obeyed = true;
-	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
+	for (size_t i = 0; i < T_ARRAY_SIZE(calls); i++) {
 		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
-		fake_fail(&u->f, kinds[i], 0, 1, 1, -ENOSYS);
-		u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+		unit_answer(u, calls[i], 0, 1, 1, -ENOSYS);
+		u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 		assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
 	}
 }
@@ -150,7 +145,7 @@ static void a_kernel_without_cachestat_has_no_exact_residency(void **state)
 {
 	struct unit *u = *state;
 
-	u->f.no_cachestat = true;
+	u->lacks = "cachestat";
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_RESIDENCY), GMEM_NO);
 }
@@ -179,11 +174,9 @@ static void a_capability_that_cannot_be_asked_is_unknown(void **state)
 	struct unit *u = *state;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		int was = u->f.cap_vm[rows[i].cap];
-
-		u->f.cap_vm[rows[i].cap] = -EPERM;
+		u->n_caps = 0;
+		unit_cap(u, OBJECT_VM, rows[i].cap, -EPERM);
 		reopen(u, GMEM_VM_DEFAULT);
-		u->f.cap_vm[rows[i].cap] = was;
 		if (says(u, rows[i].feature) != GMEM_UNKNOWN)
 			fail_msg("feature %u is %u", rows[i].feature,
 				 says(u, rows[i].feature));
@@ -197,11 +190,11 @@ static bool open_failing(struct unit *u, unsigned int nth, int code)
 				  .type = GMEM_VM_SW_PROTECTED };
 	bool met;
 
-	fake_reset(&u->f);
-	fake_fail(&u->f, FAKE_ANY, 0, nth, 1, code);
-	(void)!gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, NULL);
-	met = fake_count(&u->f, FAKE_ANY, 0) >= nth;
-	fake_reset(&u->f);
+	unit_reset(u);
+	unit_answer(u, NULL, 0, nth, 1, code);
+	(void)!gmem__vm_open_on(&unit_sys, u, &o, &u->vm, NULL);
+	met = unit_count(u, NULL, 0) >= nth;
+	unit_reset(u);
 	return met;
 }
 
@@ -241,7 +234,7 @@ static void unknown_tells_the_errno(void **state)
 	struct unit *u = *state;
 	struct gmem_error err;
 
-	u->f.cap_vm[236] = -EPERM;
+	unit_cap(u, OBJECT_VM, 236, -EPERM);
 	reopen(u, GMEM_VM_DEFAULT);
 	t_ok(gmem_vm_features(u->vm, GMEM_FEATURE_PRE_FAULT, &info, &err), err);
 	assert_int_equal(info.support, GMEM_UNKNOWN);
@@ -252,8 +245,9 @@ static void arm64_says_minus_one_to_what_it_does_not_know(void **state)
 {
 	struct unit *u = *state;
 
-	u->f.cap_vm[233] = u->f.cap_vm[236] = u->f.cap_vm[244] = -EPERM;
-	u->f.create_flags = 0;
+	unit_cap(u, OBJECT_VM, 233, -EPERM);
+	unit_cap(u, OBJECT_VM, 236, -EPERM);
+	unit_cap(u, OBJECT_VM, 244, -EPERM);
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_ATTRIBUTES), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_PRE_FAULT), GMEM_NO);
@@ -271,13 +265,13 @@ static void vm_types_are_the_bits_of_capability_235(void **state)
 	struct unit *u = *state;
 
 	for (size_t bit = 0; bit < T_ARRAY_SIZE(types); bit++) {
-		u->f.cap_vm[235] = 1 | 1 << bit;
+		unit_cap(u, OBJECT_VM, 235, 1 | 1 << bit);
 		reopen(u, GMEM_VM_DEFAULT);
 		for (size_t i = 0; i < T_ARRAY_SIZE(types); i++)
 			assert_int_equal(says(u, types[i]),
 					 !i || i == bit ? GMEM_YES : GMEM_NO);
 	}
-	u->f.cap_vm[235] = 0; /* before 6.8 */
+	unit_cap(u, OBJECT_VM, 235, 0); /* before 6.8 */
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT), GMEM_YES);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_SW_PROTECTED), GMEM_NO);
@@ -294,7 +288,7 @@ static void how_it_is_known_names_the_probe(void **state)
 	assert_string_equal(a.known_by, "KVM_CHECK_EXTENSION(244) & 1");
 	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &a,
 				     NULL) >= 0);
-	u->f.encoding = GMEM_HUGETLB_RFC2;
+	u->encoding = GMEM_HUGETLB_RFC2;
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &b,
 				     NULL) >= 0);
@@ -310,7 +304,8 @@ static void huge_pages_are_no_without_a_named_encoding(void **state)
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
 		assert_int_equal(says(u, huge[i].feature), GMEM_NO);
-	u->f.cap_vm[244] = 7; /* a flag of a kernel yet to come */
+	/* a flag of a kernel yet to come */
+	unit_cap(u, OBJECT_VM, 244, 7);
 	reopen(u, GMEM_VM_DEFAULT);
 	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
 		assert_int_equal(says(u, huge[i].feature), GMEM_UNKNOWN);
@@ -321,22 +316,19 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 	struct unit *u = *state;
 
 	unit_need_encodings();
-	u->f.encoding = GMEM_HUGETLB_RFC2;
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	memset(u->k->pools, 0, sizeof(u->k->pools));
 	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++) {
-		/* its bits of the size alone: others have some beyond */
-		u->f.create_flags = 4 | (uint64_t)huge[i].shift << 58;
+		u->k->pools[0] = (struct pool){ 1ULL << huge[i].shift, 1, 0 };
 		reopen(u, GMEM_VM_SW_PROTECTED);
 		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
 			assert_int_equal(says(u, huge[k].feature),
-					 huge[k].shift & ~huge[i].shift
-						 ? GMEM_NO
-						 : GMEM_YES);
+					 k == i ? GMEM_YES : GMEM_NO);
 	}
-	u->f.create_flags = 4 | 21ULL << 58;
 	/* a size that could not be tried, the third: 1 MiB */
 	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
-	fake_fail(&u->f, FAKE_IOCTL, 0xc040aed4, 4, 1, -EMFILE);
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	unit_answer(u, "ioctl", 0xc040aed4, 4, 1, -EMFILE);
+	u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
 	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_512K), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_1M), GMEM_UNKNOWN);
 }
@@ -344,15 +336,10 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 static void opening_leaves_one_fd_one_page_one_allocation(void **state)
 {
 	struct unit *u = *state;
-	unsigned int fds = 0, maps = 0;
 
-	for (size_t i = 0; i < FAKE_FDS; i++)
-		fds += u->f.fds[i].type != FAKE_FD_FREE;
-	for (size_t i = 0; i < FAKE_MAPS; i++)
-		maps += u->f.maps[i].addr != NULL;
-	assert_int_equal(fds, 1);
-	assert_int_equal(maps, 1);
-	assert_int_equal(u->f.live_allocs, 1);
+	assert_int_equal(u->k->n_fds, 1);
+	assert_int_equal(unit_mappings(u), 1);
+	assert_int_equal(u->live_allocs, 1);
 }
 
 static void asking_makes_no_call(void **state)
@@ -372,8 +359,8 @@ static void asking_makes_no_call(void **state)
 			assert_string_not_equal(o.name, info.name);
 		}
 	}
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void only_unreleased_features_have_no_first_kernel(void **state)
@@ -402,8 +389,6 @@ static void a_feature_past_the_last_is_refused(void **state)
 	t_refused(gmem_vm_features(NULL, 0, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

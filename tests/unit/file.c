@@ -12,12 +12,12 @@ static void close_waits_for_slots_and_mappings(void **state)
 	unit_bind(u, g, 0, 0);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	assert_int_equal(err.value, 1);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_munmap(g, p, &err), err);
 	t_ok(gmem_close(g, &err), err);
 }
@@ -39,7 +39,7 @@ static void range(struct unit *u, struct gmem *g, uint64_t offset, uint64_t len,
 	uint64_t a = 7, run = 7;
 	void *p = NULL;
 
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_bind(g, 0, 0, offset, len, NULL, &err), -EINVAL, why,
 		  err);
 	assert_int_equal(err.value, value);
@@ -52,14 +52,14 @@ static void range(struct unit *u, struct gmem *g, uint64_t offset, uint64_t len,
 	assert_int_equal(a, 7);
 	assert_int_equal(run, 7);
 	assert_null(p);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void a_range_is_pages_inside_the_file(void **state)
 {
 	struct unit *u = *state;
-	uint64_t page = u->f.page_size, most = INT64_MAX - page + 1;
+	uint64_t page = u->page, most = INT64_MAX - page + 1;
 	struct gmem *g = unit_create(u, 4 * page, SHARED_FLAGS);
 	struct gmem_error err;
 
@@ -104,10 +104,8 @@ static void the_file_calls_need_a_file(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_write(NULL, 0, &b, 1, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "file.h"
 #include "map.h"
@@ -24,7 +24,7 @@ enum {
 };
 
 /* In a child that is killed if it hangs: which of the above. */
-static int destroy_in_child(struct on_model *m)
+static int destroy_in_child(struct unit *m)
 {
 	int vm = gmem_vm_fd(m->vm), file = gmem_fd(m->g), status = 0;
 	pid_t pid = fork();
@@ -45,7 +45,7 @@ static int destroy_in_child(struct on_model *m)
 /* ------------------------------------------- while another one changes -- */
 
 struct holder {
-	struct on_model *m;
+	struct unit *m;
 	sem_t *at, *go;
 	bool file; /* the file's lock, or the VM's */
 };
@@ -87,14 +87,14 @@ static void *hold(void *arg)
 
 static void what_is_half_changed_is_left_alone(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct holder h = { .m = m };
 	pthread_t thread;
 	void *p = NULL;
 	sem_t at, go;
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
+	unit_bind(m, m->g, 0, GiB);
 	t_ok(gmem_mmap(m->g, 0, 1 * MiB, NULL, &p, &m->err), m->err);
 	assert_int_equal(sem_init(&at, 0, 0) | sem_init(&go, 0, 0), 0);
 	h.at = &at;
@@ -155,15 +155,15 @@ static bool waits(struct gmem_vm *vm)
 
 static void nobody_s_turn_is_waited_for(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct turns t = { .stops = false };
 	pthread_t first, second;
 	int r;
 
 	assert_int_equal(sem_init(&t.at, 0, 0) | sem_init(&t.go, 0, 0), 0);
-	m->vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, stop, &t);
-	t.g = on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, stop, &t);
+	t.g = unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	t.stops = true;
 	assert_int_equal(pthread_create(&first, NULL, convert, &t), 0);
 	(void)sem_wait(&t.at);
@@ -183,10 +183,8 @@ static void nobody_s_turn_is_waited_for(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			what_is_half_changed_is_left_alone, on_model_default,
-			on_model_teardown),
-		model_test(nobody_s_turn_is_waited_for),
+		TEST(what_is_half_changed_is_left_alone, unit_default73),
+		TEST(nobody_s_turn_is_waited_for, unit_bare73),
 	};
 
 	return t_main(tests);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <linux/falloc.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "seam.h"
 #include "vm.h"
@@ -29,15 +29,15 @@ static void trace(void *arg, const struct gmem_trace *e)
 		0);
 }
 
-static void start(struct on_model *m, struct other *o)
+static void start(struct unit *m, struct other *o)
 {
-	m->vm = o->vm = on_model_vm("7.3", GMEM_VM_DEFAULT, trace, o);
-	on_model_file(m, 8 * MiB, SHARED_FLAGS);
+	m->vm = o->vm = unit_vm(m, GMEM_VM_DEFAULT, trace, o);
+	unit_create(m, 8 * MiB, SHARED_FLAGS);
 	o->fd = gmem_fd(m->g);
 	o->page = m->page;
 }
 
-static void end(struct on_model *m)
+static void end(struct unit *m)
 {
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	m->vm = NULL; /* before its trace_arg goes */
@@ -45,7 +45,7 @@ static void end(struct on_model *m)
 
 static void what_comes_after_is_still_looked_at(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct other o = { .frees = false };
 	unsigned long first = 1, second = 2;
 	struct gmem_mempolicy p = { .sz = sizeof(p),
@@ -79,15 +79,15 @@ static void count(void *arg, uint64_t done, uint64_t total)
 /* One call of the kernel's for all of it could not be cancelled. */
 static void a_discard_still_goes_in_steps(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct other o = { .frees = false };
 	unsigned int steps = 0;
 	struct gmem_discard_opts d = { .sz = sizeof(d),
 				       .progress = count,
 				       .progress_arg = &steps };
 
-	m->vm = o.vm = on_model_vm("7.3", GMEM_VM_DEFAULT, trace, &o);
-	on_model_file(m, 1 * GiB, SHARED_FLAGS);
+	m->vm = o.vm = unit_vm(m, GMEM_VM_DEFAULT, trace, &o);
+	unit_create(m, 1 * GiB, SHARED_FLAGS);
 	o.fd = gmem_fd(m->g);
 	o.page = m->page;
 	for (uint64_t at = 0; at < 1 * GiB; at += 256 * MiB)
@@ -96,7 +96,7 @@ static void a_discard_still_goes_in_steps(void **state)
 	t_ok(gmem_discard(m->g, 0, 1 * GiB, &d, &m->err), m->err);
 	assert_false(o.frees);
 	assert_true(steps > 1);
-	assert_int_equal(on_model_resident(m->g, 0, 1 * GiB), 0);
+	assert_int_equal(unit_allocated(m, gmem_fd(m->g), 0, 1 * GiB, -1), 0);
 	end(m);
 }
 
@@ -105,7 +105,7 @@ static unsigned int moving;
 /* As the kernel answers for a page that it is moving. */
 static int move_pages(void *priv, size_t n, void **pages, int *node)
 {
-	int r = model__sys.move_pages(priv, n, pages, node);
+	int r = unit_sys.move_pages(priv, n, pages, node);
 
 	if (r == 0 && moving && moving--)
 		node[n / 2] = -ENOENT;
@@ -114,17 +114,17 @@ static int move_pages(void *priv, size_t n, void **pages, int *node)
 
 static void a_page_that_moves_is_asked_for_again(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned long nodes = 3;
 	struct gmem_mempolicy p = { .sz = sizeof(p),
 				    .mode = GMEM_MPOL_BIND,
 				    .nodes = &nodes,
 				    .max_node = 8 };
 	struct gmem_placement got = { .sz = sizeof(got) };
-	struct gmem_sys sys = model__sys;
+	struct gmem_sys sys = unit_sys;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unit_open(m, "7.3", GMEM_VM_DEFAULT);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
 	t_ok(gmem_populate(m->g, 0, 1 * MiB, NULL, &m->err), m->err);
 	sys.move_pages = move_pages;
 	m->vm->ctx.sys = &sys;
@@ -138,15 +138,15 @@ static void a_page_that_moves_is_asked_for_again(void **state)
 		assert_int_equal(moving, 0);
 		moving = times;
 	}
-	m->vm->ctx.sys = &model__sys;
+	m->vm->ctx.sys = &unit_sys;
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		model_test(what_comes_after_is_still_looked_at),
-		model_test(a_discard_still_goes_in_steps),
-		model_test(a_page_that_moves_is_asked_for_again),
+		TEST(what_comes_after_is_still_looked_at, unit_bare73),
+		TEST(a_discard_still_goes_in_steps, unit_bare73),
+		TEST(a_page_that_moves_is_asked_for_again, unit_bare73),
 	};
 
 	return t_main(tests);

@@ -39,11 +39,12 @@ static void makes(struct unit *u, uint64_t huge, uint64_t flags, uint64_t want)
 	static const uint64_t zero[6];
 	struct gmem_error err;
 	struct gmem *g = NULL;
-	const struct fake_call *c;
+	const struct unit_call *c;
 
-	fake_reset(&u->f);
+	unit_reset(u);
+	u->k->pools[0] = (struct pool){ huge, 2, 0 };
 	t_ok(make(u, 2 * huge, huge, flags, &g, &err), err);
-	c = fake_nth(&u->f, FAKE_IOCTL, 0xc040aed4, 0);
+	c = unit_nth(u, "ioctl", 0xc040aed4, 0);
 	assert_non_null(c);
 	assert_int_equal(c->in.create.size, 2 * huge);
 	assert_int_equal(c->in.create.flags, want);
@@ -100,7 +101,7 @@ static void rfc1_has_no_mappable_files(void **state)
 	t_refused(make(u, 2 * MiB, 2 * MiB, SHARED_FLAGS, &g, &err),
 		  -EOPNOTSUPP, GMEM_REASON_FLAG_UNSUPPORTED, err);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void huge_pages_do_not_excuse_useless_flags(void **state)
@@ -109,13 +110,15 @@ static void huge_pages_do_not_excuse_useless_flags(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_need_encodings();
+	u->encoding = GMEM_HUGETLB_RFC2;
+	unit_open(u, "6.12", GMEM_VM_SW_PROTECTED); /* converts nothing */
 	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_MMAP, &g, &err),
 		  -EINVAL, GMEM_REASON_GUEST_ONLY, err);
 	t_refused(make(u, 2 * MiB, 2 * MiB, GMEM_CREATE_INIT_SHARED, &g, &err),
 		  -EINVAL, GMEM_REASON_INIT_SHARED_UNMAPPABLE, err);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void a_size_outside_the_list_is_refused(void **state)
@@ -136,7 +139,7 @@ static void a_size_outside_the_list_is_refused(void **state)
 		assert_false(gmem__hugetlb_known(bad[i]));
 	}
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void the_size_is_a_multiple_of_the_huge_page(void **state)
@@ -151,7 +154,7 @@ static void the_size_is_a_multiple_of_the_huge_page(void **state)
 	assert_int_equal(err.value, 3 * MiB);
 	assert_int_equal(err.limit, 2 * MiB);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void without_a_named_encoding_there_are_no_huge_pages(void **state)
@@ -165,7 +168,7 @@ static void without_a_named_encoding_there_are_no_huge_pages(void **state)
 		t_refused(make(u, sizes[i].size, sizes[i].size, 0, &g, &err),
 			  -EOPNOTSUPP, GMEM_REASON_HUGETLB_UNSUPPORTED, err);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void an_encoding_that_the_flag_mask_denies_is_not_used(void **state)
@@ -205,15 +208,13 @@ static void built_without_them_create_says_so(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, false);
-	u->f.encoding = GMEM_HUGETLB_RFC1;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	u->encoding = GMEM_HUGETLB_RFC1;
+	unit_open(u, "6.12", GMEM_VM_SW_PROTECTED);
 	t_refused(make(u, 2 * MiB, 2 * MiB, 0, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_HUGETLB_UNSUPPORTED, err);
 	assert_non_null(strstr(err.msg, "left out of this build"));
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 #endif
 
@@ -224,14 +225,12 @@ static void create_refuses_a_contradicted_encoding(void **state)
 	struct gmem *g = NULL;
 
 	unit_need_encodings();
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, true);
-	u->f.encoding = GMEM_HUGETLB_RFC1;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
+	u->encoding = GMEM_HUGETLB_RFC1;
+	unit_open(u, "7.3", GMEM_VM_SW_PROTECTED);
 	t_refused(make(u, 2 * MiB, 2 * MiB, 0, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_ENCODING_CONTRADICTED, err);
 	assert_null(g);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void a_kernel_without_the_series_is_found_out(void **state)
@@ -240,8 +239,10 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
-	u->f.create_flags = 0; /* a plain 6.12 has the same capabilities */
+	unit_need_encodings();
+	u->encoding = GMEM_HUGETLB_RFC2;
+	/* a plain 6.12 has the same capabilities */
+	unit_open(u, "6.12", GMEM_VM_SW_PROTECTED);
 	t_refused(make(u, 2 * MiB, 2 * MiB, 0, &g, &err), -EOPNOTSUPP,
 		  GMEM_REASON_HUGETLB_UNSUPPORTED, err);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
@@ -249,27 +250,27 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 	assert_null(g);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_bare, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
-		TEST(built_without_them_every_encoding_is_denied),
-		TEST(built_without_them_create_says_so),
+		TEST(built_without_them_every_encoding_is_denied, unit_bare),
+		TEST(built_without_them_create_says_so, unit_bare),
 #endif
-		TEST(every_size_has_its_number_in_rfc1),
-		TEST(every_size_has_its_number_in_rfc2),
-		TEST(a_mappable_rfc2_file_is_told_to_start_private),
-		TEST(a_shared_rfc2_file_has_no_init_private),
-		TEST(rfc1_has_no_mappable_files),
-		TEST(huge_pages_do_not_excuse_useless_flags),
-		TEST(a_size_outside_the_list_is_refused),
-		TEST(the_size_is_a_multiple_of_the_huge_page),
-		TEST(without_a_named_encoding_there_are_no_huge_pages),
-		TEST(an_encoding_that_the_flag_mask_denies_is_not_used),
-		TEST(create_refuses_a_contradicted_encoding),
-		TEST(a_kernel_without_the_series_is_found_out),
+		TEST(every_size_has_its_number_in_rfc1, unit_bare),
+		TEST(every_size_has_its_number_in_rfc2, unit_bare),
+		TEST(a_mappable_rfc2_file_is_told_to_start_private, unit_bare),
+		TEST(a_shared_rfc2_file_has_no_init_private, unit_bare),
+		TEST(rfc1_has_no_mappable_files, unit_bare),
+		TEST(huge_pages_do_not_excuse_useless_flags, unit_bare),
+		TEST(a_size_outside_the_list_is_refused, unit_bare),
+		TEST(the_size_is_a_multiple_of_the_huge_page, unit_bare),
+		TEST(without_a_named_encoding_there_are_no_huge_pages,
+		     unit_bare),
+		TEST(an_encoding_that_the_flag_mask_denies_is_not_used,
+		     unit_bare),
+		TEST(create_refuses_a_contradicted_encoding, unit_bare),
+		TEST(a_kernel_without_the_series_is_found_out, unit_bare),
 	};
 
 	return t_main(tests);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* How much an import of attributes says it did, and what it is held to. */
-#include "on_model.h"
+#include "unit.h"
 
 #define SIZE (1 * MiB)
 
 /* The record of a file: @m's own, in a buffer of the test's. */
-static void *record_of(struct on_model *m, struct gmem *g, size_t *len)
+static void *record_of(struct unit *m, struct gmem *g, size_t *len)
 {
 	void *buf;
 
@@ -20,8 +20,8 @@ static void *record_of(struct on_model *m, struct gmem *g, size_t *len)
 
 static void too_little_room_is_told_in_bytes(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, SIZE, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, SIZE, SHARED_FLAGS);
 	size_t len, need;
 	void *buf = record_of(m, g, &need);
 
@@ -35,9 +35,9 @@ static void too_little_room_is_told_in_bytes(void **state)
 /* A file that cannot convert is as it is: all is done, or nothing. */
 static void of_a_fixed_file_all_is_done_or_nothing(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *shared = on_model_file(m, SIZE, SHARED_FLAGS);
-	struct gmem *private = on_model_file(m, SIZE, GMEM_CREATE_UNBOUND);
+	struct unit *m = *state;
+	struct gmem *shared = unit_create(m, SIZE, SHARED_FLAGS);
+	struct gmem *private = unit_create(m, SIZE, GMEM_CREATE_UNBOUND);
 	size_t len;
 	void *buf = record_of(m, shared, &len);
 
@@ -52,9 +52,9 @@ static void of_a_fixed_file_all_is_done_or_nothing(void **state)
 /* Where a run fails, all before it is done, and of it what was. */
 static void what_is_done_ends_where_it_failed(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *from = on_model_file(m, SIZE, SHARED_FLAGS);
-	struct gmem *to = on_model_file(m, SIZE, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *from = unit_create(m, SIZE, SHARED_FLAGS);
+	struct gmem *to = unit_create(m, SIZE, SHARED_FLAGS);
 	size_t len;
 	void *buf;
 
@@ -85,11 +85,9 @@ static void what_is_done_ends_where_it_failed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
-		TEST(too_little_room_is_told_in_bytes, on_model_in_place),
-		TEST(of_a_fixed_file_all_is_done_or_nothing, on_model_default),
-		TEST(what_is_done_ends_where_it_failed, on_model_in_place),
+		TEST(too_little_room_is_told_in_bytes, unit_inplace),
+		TEST(of_a_fixed_file_all_is_done_or_nothing, unit_default73),
+		TEST(what_is_done_ends_where_it_failed, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -5,7 +5,7 @@
  */
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 #include "adopt.h"
 #include "uapi.h"
 #include "vm.h"
@@ -167,7 +167,7 @@ static void slots_and_mappings(struct gmem_vm *vm, struct gmem *g)
 
 static void a_life_leaves_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_sys sys = counting();
 	struct gmem_vm_opts v = { .sz = sizeof(v) };
 	const struct held none = { 0 };
@@ -197,9 +197,9 @@ static void a_file_without_a_vm_leaves_nothing(void **state)
 {
 	struct gmem_adopt_opts a = { .sz = sizeof(a),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_sys sys = counting();
-	struct gmem *of = on_model_file(m, 1 * MiB, SHARED_FLAGS), *g = NULL;
+	struct gmem *of = unit_create(m, 1 * MiB, SHARED_FLAGS), *g = NULL;
 	const struct held none = { 0 };
 	struct gmem_error err;
 	int fds[2];
@@ -220,11 +220,9 @@ static void a_file_without_a_vm_leaves_nothing(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
-		TEST(a_life_leaves_nothing, on_model_default),
-		TEST(a_life_leaves_nothing, on_model_in_place),
-		TEST(a_file_without_a_vm_leaves_nothing, on_model_default),
+		TEST(a_life_leaves_nothing, unit_default73),
+		TEST(a_life_leaves_nothing, unit_inplace),
+		TEST(a_file_without_a_vm_leaves_nothing, unit_default73),
 	};
 
 	return t_main(tests);

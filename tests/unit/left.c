@@ -3,7 +3,7 @@
  * An adopted VM goes back to its owner without the attributes that slots left
  * when their reset failed, and with all that is its owner's.
  */
-#include "on_model.h"
+#include "unit.h"
 
 #include "seam.h"
 #include "slot.h"
@@ -31,30 +31,29 @@ static void note(void *arg, const struct gmem_trace *e)
 }
 
 /* .vm is adopted from .owner; .g is a private file of 4 MiB. */
-static void adopt(struct on_model *m, struct seen *s)
+static void adopt(struct unit *m, struct seen *s)
 {
 	struct gmem_vm_opts o = { .sz = sizeof(o),
 				  .type = GMEM_VM_SW_PROTECTED,
 				  .trace = note,
 				  .trace_arg = s };
 
-	s->owner = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, NULL, NULL);
-	m->k = gmem__vm_priv(s->owner, &model__sys);
-	t_ok(gmem__vm_adopt_on(&model__sys, m->k, gmem_vm_fd(s->owner), &o,
-			       &m->vm, &m->err),
+	s->owner = unit_vm(m, GMEM_VM_SW_PROTECTED, NULL, NULL);
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(s->owner), &o, &m->vm,
+			       &m->err),
 	     m->err);
-	s->g = on_model_file(m, 4 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	s->g = unit_create(m, 4 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 }
 
-static void unbind_owing(struct on_model *m, const struct seen *s)
+static void unbind_owing(struct unit *m, const struct seen *s)
 {
 	t_ok(gmem_model_fail(s->owner, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
 	t_refused(gmem_unbind(s->g, 0, NULL, &m->err), -EIO,
 		  GMEM_REASON_RESET_PENDING, m->err);
 }
 
-static void end(struct on_model *m, struct seen *s)
+static void end(struct unit *m, struct seen *s)
 {
 	m->vm = NULL;
 	t_ok(gmem_vm_destroy(s->owner, &m->err), m->err);
@@ -70,7 +69,7 @@ static void was_reset(const struct seen *s, unsigned int i, uint64_t gpa,
 
 static void destroy_resets_what_is_owed(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
@@ -84,7 +83,7 @@ static void destroy_resets_what_is_owed(void **state)
 
 static void destroy_tells_what_it_could_not_reset(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
@@ -97,7 +96,7 @@ static void destroy_tells_what_it_could_not_reset(void **state)
 
 static void close_resets_it_too_or_stays_open(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
@@ -115,7 +114,7 @@ static void close_resets_it_too_or_stays_open(void **state)
 /* What was to be kept, and what others have there now, is not ours. */
 static void what_is_the_owners_stays(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
 					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 	struct gmem_slot n = { .sz = sizeof(n),
@@ -140,7 +139,7 @@ static void what_is_the_owners_stays(void **state)
 /* A slot in the middle settles its own part, and that alone. */
 static void the_middle_is_not_owed_twice(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
@@ -159,7 +158,7 @@ static void the_middle_is_not_owed_twice(void **state)
 /* Then the whole range stays owed, but for what was to be kept. */
 static void without_memory_it_is_owed_still(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
 					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 	struct seen s = { .n = 0 };
@@ -181,12 +180,12 @@ static void without_memory_it_is_owed_still(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		model_test(destroy_resets_what_is_owed),
-		model_test(destroy_tells_what_it_could_not_reset),
-		model_test(close_resets_it_too_or_stays_open),
-		model_test(what_is_the_owners_stays),
-		model_test(the_middle_is_not_owed_twice),
-		model_test(without_memory_it_is_owed_still),
+		TEST(destroy_resets_what_is_owed, unit_bare73),
+		TEST(destroy_tells_what_it_could_not_reset, unit_bare73),
+		TEST(close_resets_it_too_or_stays_open, unit_bare73),
+		TEST(what_is_the_owners_stays, unit_bare73),
+		TEST(the_middle_is_not_owed_twice, unit_bare73),
+		TEST(without_memory_it_is_owed_still, unit_bare73),
 	};
 
 	return t_main(tests);

@@ -27,17 +27,17 @@ static void short_reads_add_up_byte_for_byte(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
 	char b;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 7001);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 7001);
 
 	t_ok(gmem_load(g, 123, fd, sizeof(image), NULL, &err), err);
 	assert_int_equal(err.done, sizeof(image));
-	assert_int_equal(fake_count(&u->f, FAKE_READ, 0), 43);
+	assert_int_equal(unit_count(u, "read", 0), 43);
 	holds(g, 123, sizeof(image));
 	t_ok(gmem_read(g, 122, &b, 1, &err), err);
 	assert_int_equal(b, 0);
 	t_ok(gmem_read(g, 123 + sizeof(image), &b, 1, &err), err);
 	assert_int_equal(b, 0);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void one_read_fills_the_mapping_without_a_copy(void **state)
@@ -45,17 +45,17 @@ static void one_read_fills_the_mapping_without_a_copy(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 0);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 0);
 
 	unit_bind(u, g, 0, 0); /* makes the view */
 	t_ok(gmem_load(g, 0, fd, sizeof(image), NULL, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.calls[0].kind, FAKE_READ);
-	assert_int_equal(u->f.calls[0].fd, fd);
-	assert_int_equal(u->f.calls[0].arg[1], sizeof(image));
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 1);
+	assert_string_equal(u->calls[0].name, "read");
+	assert_int_equal(u->calls[0].fd, fd);
+	assert_int_equal(u->calls[0].arg[1], sizeof(image));
+	assert_int_equal(u->n_allocs, 0);
 	holds(g, 0, sizeof(image));
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void no_read_asks_for_more_than_256_mib(void **state)
@@ -65,13 +65,13 @@ static void no_read_asks_for_more_than_256_mib(void **state)
 	struct gmem_load_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_LOAD_UNTIL_EOF };
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), 100, 0);
+	int fd = unit_input(u, fresh_image(), 100, 0);
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_load(g, 0, fd, GiB, &o, &err), err);
 	assert_int_equal(err.done, 100);
-	assert_int_equal(fake_nth(&u->f, FAKE_READ, 0, 0)->arg[1], 256 * MiB);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_nth(u, "read", 0, 0)->arg[1], 256 * MiB);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void an_interrupted_read_loses_no_byte(void **state)
@@ -79,15 +79,15 @@ static void an_interrupted_read_loses_no_byte(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 100000);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 100000);
 
-	fake_fail(&u->f, FAKE_READ, 0, 1, 2, -EINTR);
-	fake_fail(&u->f, FAKE_READ, 0, 4, 3, -EINTR);
+	unit_answer(u, "read", 0, 1, 2, -EINTR);
+	unit_answer(u, "read", 0, 4, 3, -EINTR);
 	t_ok(gmem_load(g, 0, fd, sizeof(image), NULL, &err), err);
 	assert_int_equal(err.done, sizeof(image));
-	assert_int_equal(fake_count(&u->f, FAKE_READ, 0), 3 + 5);
+	assert_int_equal(unit_count(u, "read", 0), 3 + 5);
 	holds(g, 0, sizeof(image));
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void an_input_that_ends_early_is_an_error_unless_asked(void **state)
@@ -98,7 +98,7 @@ static void an_input_that_ends_early_is_an_error_unless_asked(void **state)
 	struct gmem_error err;
 
 	for (o.flags = 0; o.flags <= GMEM_LOAD_UNTIL_EOF; o.flags++) {
-		int fd = fake_input(&u->f, fresh_image(), 5000, 4000);
+		int fd = unit_input(u, fresh_image(), 5000, 4000);
 
 		if (o.flags) {
 			t_ok(gmem_load(g, 0, fd, 5001, &o, &err), err);
@@ -111,7 +111,7 @@ static void an_input_that_ends_early_is_an_error_unless_asked(void **state)
 		assert_int_equal(err.done, 5000);
 		holds(g, 0, 5000);
 		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
-		assert_int_equal(fake_sys.close(&u->f, fd), 0);
+		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
 }
 
@@ -121,16 +121,16 @@ static void no_more_is_read_than_asked_for(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
 	char b;
-	int fd = fake_input(&u->f, fresh_image(), 5000, 0);
+	int fd = unit_input(u, fresh_image(), 5000, 0);
 
 	t_ok(gmem_load(g, 0, fd, 4000, NULL, &err), err);
 	assert_int_equal(err.done, 4000);
-	assert_int_equal(fake_sys.read(&u->f, fd, &b, 1), 1);
+	assert_int_equal(unit_sys.read(u, fd, &b, 1), 1);
 	assert_int_equal((unsigned char)b, image[4000]);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_load(g, 0, fd, 0, NULL, &err), err);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void each_errno_of_a_read_has_its_reason(void **state)
@@ -150,18 +150,18 @@ static void each_errno_of_a_read_has_its_reason(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		int fd = fake_input(&u->f, fresh_image(), sizeof(image), 1000);
+		int fd = unit_input(u, fresh_image(), sizeof(image), 1000);
 		struct gmem_error err;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_READ, 0, 3, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "read", 0, 3, 1, rows[i].code);
 		t_refused(gmem_load(g, 50, fd, sizeof(image), NULL, &err),
 			  rows[i].want, rows[i].why, err);
 		assert_int_equal(err.done, 2000);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_int_equal(err.value, fd);
 		holds(g, 50, 2000);
-		assert_int_equal(fake_sys.close(&u->f, fd), 0);
+		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
 }
 
@@ -170,17 +170,17 @@ static void private_memory_is_refused_before_any_read(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 0);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 0);
 
 	t_ok(gmem_set_private(g, 64 * KiB, 4096, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_load(g, 100, fd, sizeof(image), NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.value, 64 * KiB);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_load(g, 100, fd, 64 * KiB - 100, NULL, &err), err);
 	holds(g, 100, 64 * KiB - 100);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 /* Another holder of the fd converts behind the library's back. */
@@ -192,14 +192,14 @@ static void what_turned_private_meanwhile_ends_it(void **state)
 				       .size = 4096,
 				       .attributes = 8 };
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 0);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 0);
 
-	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_load(g, 100, fd, sizeof(image), NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.value, 64 * KiB);
 	assert_int_equal(err.done, 64 * KiB - 100);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void a_file_the_host_can_not_touch_takes_no_image(void **state)
@@ -213,7 +213,7 @@ static void a_file_the_host_can_not_touch_takes_no_image(void **state)
 	g = unit_create(u, MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 	t_refused(gmem_load(g, 0, 0, 1, NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 struct told {
@@ -244,13 +244,13 @@ static void cancel_ends_it_with_done_exact(void **state)
 		.cancel = &t.cancel,
 	};
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), sizeof(image), 1000);
+	int fd = unit_input(u, fresh_image(), sizeof(image), 1000);
 
 	t_refused(gmem_load(g, 0, fd, 10000, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 3000);
 	assert_int_equal(t.done, 3000);
-	assert_int_equal(fake_count(&u->f, FAKE_READ, 0), 3);
+	assert_int_equal(unit_count(u, "read", 0), 3);
 	holds(g, 0, 3000);
 	/* and goes on from there */
 	t.total = 7000;
@@ -259,7 +259,7 @@ static void cancel_ends_it_with_done_exact(void **state)
 	t_ok(gmem_load(g, 3000, fd, 7000, &o, &err), err);
 	holds(g, 0, 10000);
 	assert_int_equal(t.done, 7000);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void bad_arguments_are_refused_before_any_call(void **state)
@@ -267,6 +267,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_load_opts o = { .sz = sizeof(o), .flags = 2 };
+	int closed = unit_input(u, "", 0, 0);
 	struct gmem_error err;
 
 	t_refused(gmem_load(NULL, 0, 0, 1, NULL, &err), -EINVAL,
@@ -277,10 +278,11 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_OFFSET_OVERFLOW, err);
 	t_refused(gmem_load(g, 0, 0, 1, &o, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	assert_int_equal(u->f.n_calls, 0);
-	t_refused(gmem_load(g, 0, 7, 1, NULL, &err), -EBADF, GMEM_REASON_BAD_FD,
-		  err);
-	assert_int_equal(err.value, 7);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(unit_sys.close(u, closed), 0);
+	t_refused(gmem_load(g, 0, closed, 1, NULL, &err), -EBADF,
+		  GMEM_REASON_BAD_FD, err);
+	assert_int_equal(err.value, closed);
 }
 
 static void older_and_newer_opts_are_told_apart(void **state)
@@ -290,7 +292,7 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	struct gmem_load_opts o = { .sz = sizeof(o) };
 	union unit_newer n = unit_newer(&o, sizeof(o), 1);
 	struct gmem_error err;
-	int fd = fake_input(&u->f, fresh_image(), 100, 0);
+	int fd = unit_input(u, fresh_image(), 100, 0);
 
 	t_refused(gmem_load(g, 0, fd, 100, (void *)&n, &err), -E2BIG,
 		  GMEM_REASON_OPTS_NEWER, err);
@@ -300,10 +302,8 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	t_refused(gmem_load(g, 0, fd, 100, &o, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
 	assert_int_equal(err.limit, 40);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

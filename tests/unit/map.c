@@ -16,18 +16,18 @@ static void a_mapping_shows_the_files_bytes(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 	void *p = NULL;
 	char b[4];
 
 	t_ok(gmem_mmap(g, 64 * KiB, 8 * KiB, NULL, &p, &err), err);
-	c = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	c = unit_nth(u, "mmap", 0, 0);
 	assert_int_equal(c->fd, gmem_fd(g));
 	assert_int_equal(c->arg[1], 8 * KiB);
 	assert_int_equal(c->arg[2], MAP_SHARED);
 	assert_int_equal(c->arg[3], 64 * KiB);
-	assert_int_equal(u->f.n_allocs, 1);
+	assert_int_equal(u->n_allocs, 1);
 	memcpy(p, "abc", 4);
 	t_ok(gmem_read(g, 64 * KiB, b, 4, &err), err);
 	assert_string_equal(b, "abc");
@@ -42,11 +42,9 @@ static void each_mapping_stays_out_of_children_and_core_dumps(void **state)
 	void *p = NULL;
 
 	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_MADVISE, 0), 2);
-	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 0)->arg[2],
-			 MADV_DONTFORK);
-	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 1)->arg[2],
-			 MADV_DONTDUMP);
+	assert_int_equal(unit_count(u, "madvise", 0), 2);
+	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[2], MADV_DONTFORK);
+	assert_int_equal(unit_nth(u, "madvise", 0, 1)->arg[2], MADV_DONTDUMP);
 	t_ok(gmem_munmap(g, p, &err), err);
 }
 
@@ -59,16 +57,16 @@ static void munmap_takes_only_what_mmap_gave(void **state)
 	void *p = NULL;
 
 	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_munmap(g, (char *)p + 4096, &err), -EINVAL,
 		  GMEM_REASON_NOT_MAPPED, err);
 	t_refused(gmem_munmap(other, p, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
 		  err);
 	t_refused(gmem_munmap(g, NULL, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
 		  err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_munmap(g, p, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
+	assert_int_equal(u->n_calls, 1);
 	t_refused(gmem_munmap(g, p, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
 		  err);
 }
@@ -81,7 +79,7 @@ static void a_failed_munmap_keeps_the_mapping(void **state)
 	void *p = NULL;
 
 	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
-	fake_fail(&u->f, FAKE_MUNMAP, 0, 1, 1, -ENOMEM);
+	unit_answer(u, "munmap", 0, 1, 1, -ENOMEM);
 	t_refused(gmem_munmap(g, p, &err), -ENOMEM, GMEM_REASON_NO_MEMORY, err);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
 	t_ok(gmem_munmap(g, p, &err), err);
@@ -106,7 +104,7 @@ static void a_file_without_mmap_is_not_mapped(void **state)
 		  GMEM_REASON_NOT_MAPPABLE, err);
 	assert_null(p);
 	assert_string_equal(b, "abc");
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void private_memory_is_mapped_only_by_name(void **state)
@@ -117,7 +115,7 @@ static void private_memory_is_mapped_only_by_name(void **state)
 	void *p = NULL;
 
 	t_ok(gmem_set_private(g, 64 * KiB, 4 * KiB, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_mmap(g, 0, 1 * MiB, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.value, 64 * KiB);
@@ -126,8 +124,8 @@ static void private_memory_is_mapped_only_by_name(void **state)
 	t_refused(gmem_mmap(g, 60 * KiB, 8 * KiB, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_null(p);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 	t_ok(map_as(g, 0, 1 * MiB, GMEM_MMAP_ALLOW_PRIVATE, &p, &err), err);
 	t_ok(gmem_munmap(g, p, &err), err);
 	t_ok(gmem_mmap(g, 68 * KiB, 64 * KiB, NULL, &p, &err), err);
@@ -147,7 +145,7 @@ static void a_guest_only_file_is_private_to_the_host(void **state)
 		  GMEM_REASON_PRIVATE, err);
 	t_refused(gmem_read(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
 		  err);
-	assert_int_equal(fake_count(&u->f, FAKE_VM_READ, 0), 0);
+	assert_int_equal(unit_count(u, "process_vm_readv", 0), 0);
 }
 
 /*
@@ -216,17 +214,15 @@ static void each_errno_of_mmap_has_its_reason(void **state)
 		struct gmem_error err;
 		void *p = NULL;
 
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "mmap", 0, 1, 1, rows[i].code);
 		t_refused(gmem_mmap(g, 0, 4096, NULL, &p, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_null(p);
-		assert_int_equal(u->f.live_allocs, 2); /* VM and file */
+		assert_int_equal(u->live_allocs, 2); /* VM and file */
 	}
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

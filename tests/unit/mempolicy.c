@@ -13,20 +13,20 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	unsigned long mask = 2, got = 0;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask),
 			      out = unit_policy(GMEM_MPOL_LOCAL, &got);
-	unsigned int maps = fake_mappings(&u->f);
+	unsigned int maps = unit_mappings(u);
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	p.flags = GMEM_MPOL_F_STATIC_NODES;
 	err = (struct gmem_error){ .sz = sizeof(err) };
 	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err),
 	       GMEM_PLACED_BY_FILE);
-	assert_int_equal(u->f.n_calls, 4);
-	assert_int_equal(fake_nth(&u->f, FAKE_MADVISE, 0, 0)->arg[2], 10);
-	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[1], 64 * KiB);
-	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 0)->arg[3], 64 * KiB);
-	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[1], 64 * KiB);
-	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[2], 0x8002);
-	assert_int_equal(fake_nth(&u->f, FAKE_MBIND, 0, 0)->arg[3], 0);
+	assert_int_equal(u->n_calls, 4);
+	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[2], 10);
+	assert_int_equal(unit_nth(u, "mmap", 0, 0)->arg[1], 64 * KiB);
+	assert_int_equal(unit_nth(u, "mmap", 0, 0)->arg[3], 64 * KiB);
+	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[1], 64 * KiB);
+	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[2], 0x8002);
+	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[3], 0);
 	t_ok(gmem_get_mempolicy(g, 124 * KiB, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_BIND);
 	assert_int_equal(out.flags, GMEM_MPOL_F_STATIC_NODES);
@@ -35,8 +35,8 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	assert_int_equal(out.mode, GMEM_MPOL_DEFAULT);
 	assert_int_equal(out.flags, 0);
 	assert_int_equal(got, 0);
-	assert_int_equal(fake_mappings(&u->f), maps);
-	assert_int_equal(u->f.live_allocs, 2); /* VM and file */
+	assert_int_equal(unit_mappings(u), maps);
+	assert_int_equal(u->live_allocs, 2); /* VM and file */
 }
 
 static void the_default_policy_takes_a_policy_back(void **state)
@@ -51,13 +51,13 @@ static void the_default_policy_takes_a_policy_back(void **state)
 
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
 	/* What the kernel refuses leaves the policy as it was. */
-	fake_fail(&u->f, FAKE_MBIND, 0, 1, 1, -EINVAL);
+	unit_answer(u, "mbind", 0, 1, 1, -EINVAL);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
 	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_BIND);
 	assert_int_equal(got, 2);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_code(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err),
 	       GMEM_PLACED_BY_FILE);
 	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
@@ -65,7 +65,7 @@ static void the_default_policy_takes_a_policy_back(void **state)
 	assert_int_equal(got, 0);
 	/* Between the two it is the local one. */
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
-	fake_fail(&u->f, FAKE_MBIND, 0, 3, 1, -ENOMEM);
+	unit_answer(u, "mbind", 0, 3, 1, -ENOMEM);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
@@ -82,7 +82,7 @@ static void a_kernel_that_would_ignore_it_is_named(void **state)
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_IGNORED, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 /* Nobody probed for it: its file system tells. */
@@ -95,21 +95,21 @@ static void a_file_without_a_vm_tells_by_its_magic(void **state)
 	struct gmem *g = NULL;
 
 	for (int own = 0; own < 2; own++) {
-		int fd = fake_fd(&u->f, FAKE_FD_GMEM, MiB, 3);
+		int fd;
 
-		u->f.own_inode = own;
-		u->f.policy_obeyed = own;
-		t_ok(gmem__adopt_on(&fake_sys, &u->f, NULL, fd, NULL, &g, &err),
+		unit_open(u, own ? "6.19" : "6.18", GMEM_VM_DEFAULT);
+		fd = unit_file_fd(u, gmem_vm_fd(u->vm), MiB, 3);
+		t_ok(gmem__adopt_on(&unit_sys, u, NULL, fd, NULL, &g, &err),
 		     err);
-		fake_reset(&u->f);
+		unit_reset(u);
 		if (own)
 			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
 			       GMEM_PLACED_BY_FILE);
 		else
 			t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
 				  -EOPNOTSUPP, GMEM_REASON_POLICY_IGNORED, err);
-		assert_int_equal(fake_count(&u->f, FAKE_FSTATFS, 0), 1);
-		fake_fail(&u->f, FAKE_FSTATFS, 0, 1, 1, -ENOMEM);
+		assert_int_equal(unit_count(u, "fstatfs", 0), 1);
+		unit_answer(u, "fstatfs", 0, 1, 1, -ENOMEM);
 		t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
 		t_ok(gmem_close(g, &err), err);
@@ -132,7 +132,7 @@ static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
 	assert_int_equal(mask, 1);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void a_kernel_without_numa_is_named(void **state)
@@ -143,8 +143,8 @@ static void a_kernel_without_numa_is_named(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem *g;
 
-	u->f.no_numa = true;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	u->lacks = "mbind get_mempolicy set_mempolicy move_pages";
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	g = unit_create(u, MiB, SHARED_FLAGS);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NUMA_UNSUPPORTED, err);
@@ -195,7 +195,7 @@ static void each_mode_takes_the_nodes_it_needs_and_no_others(void **state)
 		struct gmem_mempolicy p = unit_policy(rows[i].mode, &mask);
 
 		p.flags = rows[i].flags;
-		fake_reset(&u->f);
+		unit_reset(u);
 		if (!rows[i].why) {
 			err = (struct gmem_error){ .sz = sizeof(err) };
 			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
@@ -204,7 +204,7 @@ static void each_mode_takes_the_nodes_it_needs_and_no_others(void **state)
 		}
 		t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 			  rows[i].why, err);
-		assert_int_equal(u->f.n_calls, 0);
+		assert_int_equal(u->n_calls, 0);
 	}
 }
 
@@ -219,7 +219,7 @@ static void bits_beyond_max_node_do_not_count(void **state)
 	p.max_node = 40;
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
@@ -228,7 +228,7 @@ static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	unsigned long mask = 1UL << 40;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	unsigned int maps = fake_mappings(&u->f);
+	unsigned int maps = unit_mappings(u);
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
@@ -236,7 +236,7 @@ static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
 	assert_int_equal(err.sys_errno, EINVAL);
 	assert_int_equal(err.flags & GMEM_ERROR_DIAGNOSED,
 			 GMEM_ERROR_DIAGNOSED);
-	assert_int_equal(fake_mappings(&u->f), maps);
+	assert_int_equal(unit_mappings(u), maps);
 }
 
 static void more_nodes_than_the_kernel_reads_are_refused(void **state)
@@ -257,7 +257,7 @@ static void more_nodes_than_the_kernel_reads_are_refused(void **state)
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_int_equal(err.value, 32769);
 	assert_int_equal(err.limit, 32768);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	p.max_node = 32768;
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
 	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
@@ -271,7 +271,7 @@ static void room_for_too_few_nodes_is_refused(void **state)
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	u->f.nodes = 1UL << 40 | 1;
+	u->k->nodes = 32;
 	p.max_node = 8;
 	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
@@ -309,7 +309,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(gmem_get_mempolicy(g, MiB, &p, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void older_and_newer_policies_are_told_apart(void **state)
@@ -349,13 +349,13 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
-	fake_allocate(&u->f, gmem_fd(g), 128 * KiB, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
+	unit_allocate(u, gmem_fd(g), 128 * KiB, 8 * KiB, 0);
 	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EIO,
 		  GMEM_REASON_MISPLACED, err);
 	assert_int_equal(err.value, 8 * KiB);
 	assert_int_equal(err.limit, 72 * KiB);
-	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+	assert_int_equal(unit_count(u, "mbind", 0), 0);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 3, &err), GMEM_PLACED_BY_FILE);
 	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), GMEM_PLACED_BY_FILE);
 	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err),
@@ -370,21 +370,19 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
-	fake_fail(&u->f, FAKE_MOVE_PAGES, 0, 1, 1, -EPERM);
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
+	unit_answer(u, "move_pages", 0, 1, 1, -EPERM);
 	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EOPNOTSUPP,
 		  GMEM_REASON_PLACEMENT_UNKNOWN, err);
 	assert_int_equal(err.value, 64 * KiB);
 	assert_int_equal(err.limit, 64 * KiB);
-	fake_reset(&u->f);
-	u->f.no_cachestat = true;
+	unit_reset(u);
+	u->lacks = "cachestat";
 	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EOPNOTSUPP,
 		  GMEM_REASON_RESIDENCY_UNKNOWN, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
-	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+	assert_int_equal(unit_count(u, "mbind", 0), 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

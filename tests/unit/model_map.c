@@ -6,18 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "uapi.h"
 #include "uapi_proposed.h"
 
 #define PAGES 16
 
-#define map_test(fn)                                           \
-	cmocka_unit_test_setup_teardown(fn, on_model_in_place, \
-					on_model_teardown)
-
-static int convert(struct on_model *m, unsigned int page, unsigned int n,
+static int convert(struct unit *m, unsigned int page, unsigned int n,
 		   uint64_t attributes)
 {
 	struct gmem__attributes2 a = { .offset = page * m->page,
@@ -28,7 +24,7 @@ static int convert(struct on_model *m, unsigned int page, unsigned int n,
 				GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
 }
 
-static unsigned char *map(struct on_model *m, unsigned int page, unsigned int n)
+static unsigned char *map(struct unit *m, unsigned int page, unsigned int n)
 {
 	void *p;
 
@@ -38,13 +34,13 @@ static unsigned char *map(struct on_model *m, unsigned int page, unsigned int n)
 	return p;
 }
 
-static void unmap(struct on_model *m, unsigned char *p, unsigned int n)
+static void unmap(struct unit *m, unsigned char *p, unsigned int n)
 {
 	t_code(model__sys.munmap(m->k, p, n * m->page), 0);
 }
 
 /* The first byte at @p as the host sees it, or -errno. */
-static int seen(struct on_model *m, const unsigned char *p)
+static int seen(struct unit *m, const unsigned char *p)
 {
 	unsigned char byte;
 	int64_t n = model__sys.vm_read(m->k, &byte, p, 1);
@@ -55,11 +51,11 @@ static int seen(struct on_model *m, const unsigned char *p)
 }
 
 /* Page i holds i + 1. */
-static void numbered(struct on_model *m)
+static void numbered(struct unit *m)
 {
 	unsigned char *p;
 
-	on_model_file(m, PAGES * m->page, SHARED_FLAGS);
+	unit_create(m, PAGES * m->page, SHARED_FLAGS);
 	p = map(m, 0, PAGES);
 	for (unsigned int i = 0; i < PAGES; i++)
 		p[i * m->page] = (unsigned char)(i + 1);
@@ -69,13 +65,13 @@ static void numbered(struct on_model *m)
 /* What is left on both sides of a hole shows what it did. */
 static void a_hole_moves_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p;
 
 	numbered(m);
 	p = map(m, 2, 8); /* pages 2 to 9 */
 	unmap(m, p + 3 * m->page, 2);
-	assert_int_equal(on_model_mappings(m), 2);
+	assert_int_equal(unit_file_mappings(m), 2);
 	t_code(convert(m, 8, 1, GMEM__ATTRIBUTE_PRIVATE), 0);
 	assert_int_equal(seen(m, p + 2 * m->page), 5);
 	assert_int_equal(seen(m, p + 3 * m->page), -EFAULT);
@@ -89,20 +85,20 @@ static void a_hole_moves_nothing(void **state)
 	assert_int_equal(seen(m, p + 1 * m->page), 4);
 	assert_int_equal(seen(m, p + 6 * m->page), 9);
 	unmap(m, p, 8);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
 }
 
 /* As does what is left when its head or its tail goes. */
 static void a_trimmed_mapping_moves_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p;
 
 	numbered(m);
 	p = map(m, 2, 8);
 	unmap(m, p, 2);
 	unmap(m, p + 6 * m->page, 2);
-	assert_int_equal(on_model_mappings(m), 1);
+	assert_int_equal(unit_file_mappings(m), 1);
 	t_code(convert(m, 4, 1, GMEM__ATTRIBUTE_PRIVATE), 0);
 	t_code(convert(m, 7, 1, GMEM__ATTRIBUTE_PRIVATE), 0);
 	assert_int_equal(seen(m, p + 2 * m->page), -EFAULT);
@@ -114,7 +110,7 @@ static void a_trimmed_mapping_moves_nothing(void **state)
 /* Both see the same page, whichever was made first. */
 static void each_mapping_of_a_page_is_guarded(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *a, *b, *c;
 
 	numbered(m);
@@ -146,7 +142,7 @@ static void limit(uint64_t bytes)
 }
 
 /* Half way through: the pages below the limit have moved already. */
-static int convert_half(struct on_model *m, uint64_t attributes)
+static int convert_half(struct unit *m, uint64_t attributes)
 {
 	int r;
 
@@ -167,7 +163,7 @@ static int number(unsigned int page)
 static void a_conversion_that_fails_is_taken_back(void **state)
 {
 	int punch = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p, *end;
 
 	numbered(m);
@@ -199,14 +195,14 @@ static void a_conversion_that_fails_is_taken_back(void **state)
 /* Policies of memory that is no file's are the host's business. */
 static void other_memory_is_the_hosts(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	int mode = -1, host = -1, r;
 	void *p;
 
 	t_code(model__sys.mmap(m->k, &p, m->page, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 	       0);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
 	r = gmem__sys_linux.mbind(NULL, p, m->page, 0, NULL, 0, 0);
 	t_code(model__sys.mbind(m->k, p, m->page, 0, NULL, 0, 0), r);
 	r = gmem__sys_linux.get_mempolicy(NULL, &host, NULL, 0, p, 2);
@@ -218,11 +214,11 @@ static void other_memory_is_the_hosts(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		map_test(a_hole_moves_nothing),
-		map_test(a_trimmed_mapping_moves_nothing),
-		map_test(each_mapping_of_a_page_is_guarded),
-		map_test(a_conversion_that_fails_is_taken_back),
-		map_test(other_memory_is_the_hosts),
+		TEST(a_hole_moves_nothing, unit_inplace),
+		TEST(a_trimmed_mapping_moves_nothing, unit_inplace),
+		TEST(each_mapping_of_a_page_is_guarded, unit_inplace),
+		TEST(a_conversion_that_fails_is_taken_back, unit_inplace),
+		TEST(other_memory_is_the_hosts, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "uapi.h"
 
@@ -12,16 +12,13 @@
 #define SLOTS 16 /* more than any test makes */
 #define SMM 1	 /* the second address space */
 
-#define slot_test(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
-
-static int set(struct on_model *m, unsigned long request, void *r)
+static int set(struct unit *m, unsigned long request, void *r)
 {
 	return model__sys.ioctl(m->k, gmem_vm_fd(m->vm), request, r);
 }
 
 /* A slot of the file's, past the library. */
-static int bind_raw(struct on_model *m, uint32_t number, uint64_t gpa,
+static int bind_raw(struct unit *m, uint32_t number, uint64_t gpa,
 		    uint64_t offset)
 {
 	struct gmem__region2 r = {
@@ -37,7 +34,7 @@ static int bind_raw(struct on_model *m, uint32_t number, uint64_t gpa,
 	return set(m, GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
 }
 
-static struct gmem_model_slot get(struct on_model *m, uint32_t id, uint32_t as)
+static struct gmem_model_slot get(struct unit *m, uint32_t id, uint32_t as)
 {
 	struct gmem_model_slot s = { .sz = sizeof(s) };
 
@@ -45,7 +42,7 @@ static struct gmem_model_slot get(struct on_model *m, uint32_t id, uint32_t as)
 	return s;
 }
 
-static void none(struct on_model *m, uint32_t id, uint32_t as)
+static void none(struct unit *m, uint32_t id, uint32_t as)
 {
 	struct gmem_model_slot s = { .sz = sizeof(s), .gpa = 4711 };
 
@@ -63,7 +60,7 @@ static uint64_t ino_of(const struct gmem *g)
 }
 
 /* The library's table and the kernel's say the same of each number. */
-static void assert_same_slots(struct on_model *m)
+static void assert_same_slots(struct unit *m)
 {
 	struct gmem_slot ours = { .sz = sizeof(ours) };
 	struct gmem_model_slot s = { .sz = sizeof(s) };
@@ -88,10 +85,10 @@ static void assert_same_slots(struct on_model *m)
 
 static void it_tells_all_of_a_slot(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_model_slot s;
 
-	on_model_file(m, SIZE, 0);
+	unit_create(m, SIZE, 0);
 	t_code(bind_raw(m, 3, GiB, 2 * m->page), 0);
 	s = get(m, 3, 0);
 	assert_int_equal(s.gpa, GiB);
@@ -111,19 +108,19 @@ static void it_tells_all_of_a_slot(void **state)
 /* With a mappable one it has a mark of the model's own: not to be seen. */
 static void its_flags_are_the_kernels(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, SIZE, SHARED_FLAGS);
+	unit_create(m, SIZE, SHARED_FLAGS);
 	t_code(bind_raw(m, 0, GiB, 0), 0);
 	assert_int_equal(get(m, 0, 0).flags, GMEM__MEM_GUEST_MEMFD);
 }
 
 static void a_file_that_was_closed_is_none(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	int fd;
 
-	on_model_file(m, SIZE, 0);
+	unit_create(m, SIZE, 0);
 	t_code(bind_raw(m, 0, GiB, 0), 0);
 	fd = dup(gmem_fd(m->g));
 	t_ok(gmem_close(m->g, &m->err), m->err);
@@ -136,7 +133,7 @@ static void a_file_that_was_closed_is_none(void **state)
 static void out_has_a_size(void **state)
 {
 	struct gmem_model_slot s = { .sz = 8 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	t_refused(gmem_model_get_slot(m->vm, 0, 0, &s, &m->err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, m->err);
@@ -148,13 +145,13 @@ static void out_has_a_size(void **state)
 static void a_deletion_that_fails_leaves_the_slot(void **state)
 {
 	static const int codes[] = { ENOMEM, EPERM };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, SIZE, 0);
+	unit_create(m, SIZE, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
 		struct gmem_model_slot before, after;
 
-		on_model_bind(m, 0, GiB);
+		unit_bind(m, m->g, 0, GiB);
 		before = get(m, 0, 0);
 		t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION", 1,
 				     codes[i], &m->err),
@@ -173,11 +170,11 @@ static void a_deletion_that_fails_leaves_the_slot(void **state)
 
 static void the_library_says_what_the_kernel_has(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (uint32_t i = 0; i < SLOTS; i++) {
-		on_model_file(m, SIZE, 0);
-		on_model_bind(m, i, (i + 1) * GiB);
+		unit_create(m, SIZE, 0);
+		unit_bind(m, m->g, i, (i + 1) * GiB);
 	}
 	assert_same_slots(m);
 	for (uint32_t i = 0; i < SLOTS; i += 2) {
@@ -192,9 +189,9 @@ static void the_library_says_what_the_kernel_has(void **state)
 /* The same guest address is free in the other one; the file's is not. */
 static void address_spaces_have_guest_addresses_of_their_own(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, SIZE, SHARED_FLAGS);
+	unit_create(m, SIZE, SHARED_FLAGS);
 	t_code(bind_raw(m, 0, GiB, 0), 0);
 	t_code(bind_raw(m, 1, GiB, m->page), -EEXIST);
 	t_code(bind_raw(m, SMM << 16, GiB, 0), -EEXIST);
@@ -206,7 +203,7 @@ static void address_spaces_have_guest_addresses_of_their_own(void **state)
 
 static void an_ordinary_slot_moves(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__region2 r = {
 		.region = { .guest_phys_addr = GiB,
 			    .memory_size = m->page,
@@ -230,15 +227,15 @@ static void an_ordinary_slot_moves(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		slot_test(it_tells_all_of_a_slot, on_model_73),
-		slot_test(its_flags_are_the_kernels, on_model_default),
-		slot_test(a_file_that_was_closed_is_none, on_model_73),
-		slot_test(out_has_a_size, on_model_73),
-		slot_test(a_deletion_that_fails_leaves_the_slot, on_model_73),
-		slot_test(the_library_says_what_the_kernel_has, on_model_73),
-		slot_test(address_spaces_have_guest_addresses_of_their_own,
-			  on_model_default),
-		slot_test(an_ordinary_slot_moves, on_model_default),
+		TEST(it_tells_all_of_a_slot, unit_sw),
+		TEST(its_flags_are_the_kernels, unit_default73),
+		TEST(a_file_that_was_closed_is_none, unit_sw),
+		TEST(out_has_a_size, unit_sw),
+		TEST(a_deletion_that_fails_leaves_the_slot, unit_sw),
+		TEST(the_library_says_what_the_kernel_has, unit_sw),
+		TEST(address_spaces_have_guest_addresses_of_their_own,
+		     unit_default73),
+		TEST(an_ordinary_slot_moves, unit_default73),
 	};
 
 	return t_main(tests);

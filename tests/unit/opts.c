@@ -23,7 +23,7 @@ static int run_open(struct unit *u, struct gmem *g, void *o,
 		    struct gmem_error *err)
 {
 	struct gmem_vm *vm = NULL;
-	int r = gmem__vm_open_on(&fake_sys, &u->f, o, &vm, err);
+	int r = gmem__vm_open_on(&unit_sys, u, o, &vm, err);
 
 	(void)g;
 	assert_true(r == 0 || !vm);
@@ -43,15 +43,15 @@ static int run_create(struct unit *u, struct gmem *g, void *o,
 static int run_adopt(struct unit *u, struct gmem *g, void *o,
 		     struct gmem_error *err)
 {
-	int fd = fake_fd(&u->f, FAKE_FD_GMEM, 4096, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
 	struct gmem *out = NULL;
 	int r = gmem_adopt(u->vm, fd, o, &out, err);
 
 	(void)g;
 	assert_true(r == 0 || !out);
 	if (r)
-		assert_int_equal(fake_sys.close(&u->f, fd), 0);
-	fake_reset(&u->f);
+		assert_int_equal(unit_sys.close(u, fd), 0);
+	unit_reset(u);
 	return r ? r : gmem_close(out, err);
 }
 
@@ -75,9 +75,9 @@ static int run_unbind(struct unit *u, struct gmem *g, void *o,
 	unit_bind(u, g, 9, 0);
 	r = gmem_unbind(g, 9, o, err);
 	if (r) {
-		assert_int_equal(fake_count(&u->f, FAKE_ANY, 0), 0);
+		assert_int_equal(unit_count(u, NULL, 0), 0);
 		assert_int_equal(gmem_unbind(g, 9, NULL, NULL), 0);
-		fake_reset(&u->f);
+		unit_reset(u);
 	}
 	return r;
 }
@@ -131,7 +131,7 @@ static int with(struct unit *u, struct gmem *g, const struct call *c, size_t sz,
 
 	if (tail >= 0)
 		o.b[tail] = 1;
-	fake_reset(&u->f);
+	unit_reset(u);
 	return c->run(u, g, &o, err);
 }
 
@@ -164,7 +164,7 @@ static void opts_without_their_size_are_refused(void **state)
 		}
 		t_refused(with(u, g, c, c->v0 - 1, -1, &err), -EINVAL,
 			  GMEM_REASON_OPTS_SIZE, err);
-		assert_int_equal(u->f.n_calls, 0);
+		assert_int_equal(u->n_calls, 0);
 	}
 }
 
@@ -193,7 +193,7 @@ static void newer_opts_that_ask_for_more_are_e2big(void **state)
 		t_refused(with(u, g, c, 256, 255, &err), -E2BIG,
 			  GMEM_REASON_OPTS_NEWER, err);
 		assert_int_equal(err.value, 255);
-		assert_int_equal(u->f.n_calls, 0);
+		assert_int_equal(u->n_calls, 0);
 		/* beyond .sz the caller's memory is none of our business */
 		t_ok(with(u, g, c, 128, 128, &err), err);
 	}
@@ -215,7 +215,7 @@ static void unknown_flags_are_refused_by_every_call(void **state)
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	t_refused(gmem_attributes_import(g, b, sizeof(b), 4, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 /* An older caller of a library that learnt more since. */
@@ -271,19 +271,18 @@ static void results_without_their_size_are_refused(void **state)
 	assert_null(s.name);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_default, unit_end)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(opts_of_the_first_release_are_enough),
-		TEST(opts_without_their_size_are_refused),
-		TEST(newer_opts_that_ask_for_nothing_new_are_taken),
-		TEST(newer_opts_that_ask_for_more_are_e2big),
-		TEST(unknown_flags_are_refused_by_every_call),
-		TEST(what_an_older_caller_does_not_know_is_zero),
-		TEST(results_are_written_as_far_as_both_know),
-		TEST(results_without_their_size_are_refused),
+		TEST(opts_of_the_first_release_are_enough, unit_default),
+		TEST(opts_without_their_size_are_refused, unit_default),
+		TEST(newer_opts_that_ask_for_nothing_new_are_taken,
+		     unit_default),
+		TEST(newer_opts_that_ask_for_more_are_e2big, unit_default),
+		TEST(unknown_flags_are_refused_by_every_call, unit_default),
+		TEST(what_an_older_caller_does_not_know_is_zero, unit_default),
+		TEST(results_are_written_as_far_as_both_know, unit_default),
+		TEST(results_without_their_size_are_refused, unit_default),
 	};
 
 	return t_main(tests);

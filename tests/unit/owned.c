@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
-static void refused(struct on_model *m, int fd)
+static void refused(struct unit *m, int fd)
 {
 	struct gmem *again = NULL;
 
@@ -18,12 +18,12 @@ static void refused(struct on_model *m, int fd)
 
 static void a_file_is_not_adopted_beside_its_own_handle(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *other;
 	int copy;
 
-	other = on_model_file(m, 64 * KiB, SHARED_FLAGS);
-	on_model_file(m, 64 * KiB, SHARED_FLAGS);
+	other = unit_create(m, 64 * KiB, SHARED_FLAGS);
+	unit_create(m, 64 * KiB, SHARED_FLAGS);
 	refused(m, gmem_fd(other));
 	refused(m, gmem_fd(m->g));
 	/* another number for the same file */
@@ -37,16 +37,12 @@ static void a_file_is_not_adopted_beside_its_own_handle(void **state)
 	assert_int_equal(gmem_fd(other), copy);
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_file_is_not_adopted_beside_its_own_handle,
-		     on_model_default),
-		TEST(a_file_is_not_adopted_beside_its_own_handle,
-		     on_model_in_place),
+		     unit_default73),
+		TEST(a_file_is_not_adopted_beside_its_own_handle, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -45,8 +45,8 @@ static void pages_are_counted_on_their_nodes(void **state)
 	uint64_t bytes[2] = { 5, 5 };
 	struct gmem_placement out = { .node_bytes = bytes, .node_count = 2 };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 4 * MiB, 0);
-	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 64 * KiB, 1);
+	unit_allocate(u, gmem_fd(g), 0, 4 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 8 * MiB, 64 * KiB, 1);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
 	assert_int_equal(out.resident, 4 * MiB + 64 * KiB);
 	assert_int_equal(out.misplaced, 0);
@@ -68,13 +68,13 @@ static void misplaced_runs_are_told_in_order(void **state)
 	struct runs runs = { .n = 0 };
 	struct gmem_placement out = { .misplaced_run = note_run, .arg = &runs };
 
-	u->f.nodes = 15;
-	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 1);
-	fake_allocate(&u->f, gmem_fd(g), 64 * KiB, 3 * MiB, 2);
-	fake_allocate(&u->f, gmem_fd(g), 64 * KiB + 3 * MiB, 8 * KiB, 3);
-	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 4 * KiB, 3);
-	fake_allocate(&u->f, gmem_fd(g), 8 * MiB + 4 * KiB, 4 * KiB, 1);
-	fake_allocate(&u->f, gmem_fd(g), 16 * MiB - 4 * KiB, 4 * KiB, 0);
+	u->k->nodes = 4;
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, 3 * MiB, 2);
+	unit_allocate(u, gmem_fd(g), 64 * KiB + 3 * MiB, 8 * KiB, 3);
+	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 3);
+	unit_allocate(u, gmem_fd(g), 8 * MiB + 4 * KiB, 4 * KiB, 1);
+	unit_allocate(u, gmem_fd(g), 16 * MiB - 4 * KiB, 4 * KiB, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
 	assert_int_equal(out.misplaced, 3 * MiB + 16 * KiB);
 	assert_int_equal(out.resident, 3 * MiB + 84 * KiB);
@@ -95,27 +95,27 @@ static void looking_allocates_nothing_and_leaves_no_mapping(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
-	unsigned int maps = fake_mappings(&u->f), n = 0;
+	unsigned int maps = unit_mappings(u), n = 0;
 	struct gmem_placement out = { .sz = sizeof(out) };
-	const struct fake_call *c;
+	const struct unit_call *c;
 
-	fake_allocate(&u->f, gmem_fd(g), 64 * KiB, 64 * KiB, 0);
-	fake_allocate(&u->f, gmem_fd(g), 8 * MiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, 64 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, 16 * MiB, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 16 * MiB, -1),
 			 68 * KiB);
-	assert_int_equal(fake_mappings(&u->f), maps);
-	for (; (c = fake_nth(&u->f, FAKE_MMAP, 0, n)); n++) {
+	assert_int_equal(unit_mappings(u), maps);
+	for (; (c = unit_nth(u, "mmap", 0, n)); n++) {
 		assert_int_equal(c->arg[3], n ? 8 * MiB : 64 * KiB);
 		assert_int_equal(c->arg[1], n ? 4 * KiB : 64 * KiB);
 	}
 	assert_int_equal(n, 2);
-	assert_int_equal(fake_count(&u->f, FAKE_MUNMAP, 0), 2);
-	for (n = 0; (c = fake_nth(&u->f, FAKE_MADVISE, 0, n)); n++)
+	assert_int_equal(unit_count(u, "munmap", 0), 2);
+	for (n = 0; (c = unit_nth(u, "madvise", 0, n)); n++)
 		assert_true(c->arg[2] == MADV_POPULATE_READ ||
 			    c->arg[2] == MADV_DONTFORK ||
 			    c->arg[2] == MADV_DONTDUMP);
-	assert_int_equal(u->f.live_allocs, 2); /* VM and file */
+	assert_int_equal(u->live_allocs, 2); /* VM and file */
 }
 
 static void pages_are_asked_for_in_batches(void **state)
@@ -124,11 +124,11 @@ static void pages_are_asked_for_in_batches(void **state)
 	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
 	struct gmem_placement out = { .sz = sizeof(out) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 16 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 16 * MiB, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 1);
-	assert_int_equal(fake_count(&u->f, FAKE_MOVE_PAGES, 0), 8);
-	assert_int_equal(fake_nth(&u->f, FAKE_MOVE_PAGES, 0, 7)->arg[1], 512);
+	assert_int_equal(unit_count(u, "mmap", 0), 1);
+	assert_int_equal(unit_count(u, "move_pages", 0), 8);
+	assert_int_equal(unit_nth(u, "move_pages", 0, 7)->arg[1], 512);
 }
 
 static const struct {
@@ -159,13 +159,13 @@ static void each_policy_has_its_verdict(void **state)
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		fake_reset(&u->f);
+		unit_reset(u);
 		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
 			      &out),
 		       rows[i].nothing);
 		assert_int_equal(out.resident, 0);
-		fake_allocate(&u->f, gmem_fd(g), 0, 4096, 1);
+		unit_allocate(u, gmem_fd(g), 0, 4096, 1);
 		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
 			      &out),
 		       rows[i].here);
@@ -184,7 +184,7 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 	struct gmem_placement out = { .sz = sizeof(out) };
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 4096, 0);
+	unit_allocate(u, gmem_fd(g), 0, 4096, 0);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_NO);
@@ -203,14 +203,14 @@ static void what_can_not_be_mapped_is_unknown(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
-	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 0);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
 	       GMEM_UNKNOWN);
 	assert_int_equal(out.resident, 64 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
 	assert_int_equal(out.unknown, 64 * KiB);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 0);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }
 
 static void private_pages_are_unknown_and_not_looked_at(void **state)
@@ -221,15 +221,15 @@ static void private_pages_are_unknown_and_not_looked_at(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
-	fake_allocate(&u->f, gmem_fd(g), 0, 256 * KiB, 0);
-	fake_reset(&u->f);
+	unit_allocate(u, gmem_fd(g), 0, 256 * KiB, 0);
+	unit_reset(u);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
 	assert_int_equal(out.resident, 256 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 2);
-	assert_int_equal(fake_nth(&u->f, FAKE_MMAP, 0, 1)->arg[3], 128 * KiB);
+	assert_int_equal(unit_count(u, "mmap", 0), 2);
+	assert_int_equal(unit_nth(u, "mmap", 0, 1)->arg[3], 128 * KiB);
 	/* a misplaced page is one, whatever is unknown besides */
-	u->f.nodes = 3;
+	u->k->nodes = 2;
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
 	assert_int_equal(out.misplaced, 192 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
@@ -238,30 +238,30 @@ static void private_pages_are_unknown_and_not_looked_at(void **state)
 static void what_the_kernel_does_not_tell_is_unknown(void **state)
 {
 	static const struct {
-		enum fake_kind kind;
+		const char *call;
 		int code;
 		unsigned int nth;
 		uint64_t unknown;
 	} faults[] = {
-		{ FAKE_MOVE_PAGES, -EPERM, 2, 2 * MiB },
-		{ FAKE_MOVE_PAGES, -ENOSYS, 2, 2 * MiB },
+		{ "move_pages", -EPERM, 2, 2 * MiB },
+		{ "move_pages", -ENOSYS, 2, 2 * MiB },
 		/* after the two of the mapping; private meanwhile */
-		{ FAKE_MADVISE, -EFAULT, 4, 2 * MiB },
+		{ "madvise", -EFAULT, 4, 2 * MiB },
 	};
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
-	unsigned int maps = fake_mappings(&u->f);
+	unsigned int maps = unit_mappings(u);
 	struct gmem_placement out = { .sz = sizeof(out) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 4 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 4 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(faults); i++) {
-		fake_reset(&u->f);
-		fake_fail(&u->f, faults[i].kind, 0, faults[i].nth, 1,
-			  faults[i].code);
+		unit_reset(u);
+		unit_answer(u, faults[i].call, 0, faults[i].nth, 1,
+			    faults[i].code);
 		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
 		assert_int_equal(out.resident, 4 * MiB);
 		assert_int_equal(out.unknown, faults[i].unknown);
-		assert_int_equal(fake_mappings(&u->f), maps);
+		assert_int_equal(unit_mappings(u), maps);
 	}
 }
 
@@ -272,7 +272,7 @@ static void without_cachestat_nothing_is_said_nor_changed(void **state)
 	struct gmem_placement out = { .sz = sizeof(out), .resident = 7 };
 	struct gmem_error err;
 
-	u->f.no_cachestat = true;
+	u->lacks = "cachestat";
 	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
 		  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
@@ -304,7 +304,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
 	assert_int_equal(err.limit, 88);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void what_a_newer_caller_has_beyond_is_zero(void **state)
@@ -315,7 +315,7 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	union unit_newer n = unit_newer(&out, sizeof(out), 1);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
 	t_code(gmem_verify_placement(g, 0, MiB, NULL, (void *)&n, &err),
 	       GMEM_YES);
 	assert_int_equal(n.b[sizeof(out)], 0);
@@ -323,8 +323,6 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	assert_int_equal(out.sz, sizeof(out) + 8);
 	assert_int_equal(out.resident, 8 * KiB);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

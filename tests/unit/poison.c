@@ -3,27 +3,26 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "uapi_proposed.h"
 
 #define BAD 5 /* the page that is poisoned */
 #define PAGES 16
 
-static struct gmem *poisoned(struct on_model *m, const char *profile,
-			     uint32_t type)
+static struct gmem *poisoned(struct unit *m, const char *profile, uint32_t type)
 {
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, profile, type);
-	g = on_model_file(m, PAGES * m->page, SHARED_FLAGS);
+	unit_open(m, profile, type);
+	g = unit_create(m, PAGES * m->page, SHARED_FLAGS);
 	t_ok(gmem_model_poison(m->vm, gmem_fd(g), BAD * m->page, m->page, &err),
 	     err);
 	return g;
 }
 
-static void told(struct on_model *m, int r, const struct gmem_error *err,
+static void told(struct unit *m, int r, const struct gmem_error *err,
 		 uint64_t done)
 {
 	t_code(r, -EHWPOISON);
@@ -32,7 +31,7 @@ static void told(struct on_model *m, int r, const struct gmem_error *err,
 	assert_int_equal(err->sys_errno, EHWPOISON);
 	assert_int_equal(err->value, BAD * m->page);
 	assert_int_equal(err->done, done);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
 }
 
 static int input(uint64_t len)
@@ -44,7 +43,7 @@ static int input(uint64_t len)
 }
 
 /* Each call that touches, from page 2 on; then from the bad page itself. */
-static void touch(struct on_model *m, struct gmem *g)
+static void touch(struct unit *m, struct gmem *g)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t from = 2 * m->page + 1, len = (PAGES - 3) * m->page;
@@ -72,14 +71,14 @@ static void touch(struct on_model *m, struct gmem *g)
 
 static void each_call_that_touches_it_says_so(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	touch(m, poisoned(m, "7.3", GMEM_VM_DEFAULT));
 }
 
 static void also_by_pipe(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t from = 2 * m->page + 1;
@@ -96,7 +95,7 @@ static void also_by_pipe(void **state)
 
 static void private_pages_are_still_called_private(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "inplace", GMEM_VM_SW_PROTECTED);
 	struct gmem__attributes2 a = { .offset = 3 * m->page,
 				       .size = m->page,
@@ -121,7 +120,7 @@ static void private_pages_are_still_called_private(void **state)
 /* Neither the page nor whether it is shared is to blame. */
 static void a_buffer_that_is_none_is_called_that(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	unsigned char *buf = mmap(NULL, 2 * m->page, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -142,7 +141,7 @@ static void a_buffer_that_is_none_is_called_that(void **state)
 static void without_an_answer_it_is_taken_for_private(void **state)
 {
 	static const int codes[] = { EPERM, ENOSYS, EINVAL };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	struct gmem_error err;
 	char b;
@@ -161,7 +160,7 @@ static void without_an_answer_it_is_taken_for_private(void **state)
 
 static void where_it_lies_is_unknown_and_no_other_page(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	struct gmem_placement where = { .sz = sizeof(where) };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -182,7 +181,7 @@ static void where_it_lies_is_unknown_and_no_other_page(void **state)
 
 static void discarded_it_is_a_new_page(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	struct gmem_error err;
 	char b = 1;
@@ -194,7 +193,7 @@ static void discarded_it_is_a_new_page(void **state)
 
 static void the_guests_access_is_a_fault_of_that_kind(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
 	struct gmem_error err = { .sz = sizeof(err) };
 	unsigned char run[256] = { 0 };
@@ -212,14 +211,14 @@ static void the_guests_access_is_a_fault_of_that_kind(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		model_test(each_call_that_touches_it_says_so),
-		model_test(also_by_pipe),
-		model_test(private_pages_are_still_called_private),
-		model_test(a_buffer_that_is_none_is_called_that),
-		model_test(without_an_answer_it_is_taken_for_private),
-		model_test(where_it_lies_is_unknown_and_no_other_page),
-		model_test(discarded_it_is_a_new_page),
-		model_test(the_guests_access_is_a_fault_of_that_kind),
+		TEST(each_call_that_touches_it_says_so, unit_bare73),
+		TEST(also_by_pipe, unit_bare73),
+		TEST(private_pages_are_still_called_private, unit_bare73),
+		TEST(a_buffer_that_is_none_is_called_that, unit_bare73),
+		TEST(without_an_answer_it_is_taken_for_private, unit_bare73),
+		TEST(where_it_lies_is_unknown_and_no_other_page, unit_bare73),
+		TEST(discarded_it_is_a_new_page, unit_bare73),
+		TEST(the_guests_access_is_a_fault_of_that_kind, unit_bare73),
 	};
 
 	return t_main(tests);

@@ -10,15 +10,15 @@
 
 static uint64_t allocated(struct unit *u, struct gmem *g)
 {
-	return fake_allocated(&u->f, gmem_fd(g), 0, gmem_size(g), -1);
+	return unit_allocated(u, gmem_fd(g), 0, gmem_size(g), -1);
 }
 
-static unsigned int writes(const struct fake *f)
+static unsigned int writes(const struct unit *u)
 {
 	unsigned int n = 0;
-	const struct fake_call *c;
+	const struct unit_call *c;
 
-	for (unsigned int i = 0; (c = fake_nth(f, FAKE_MADVISE, 0, i)); i++)
+	for (unsigned int i = 0; (c = unit_nth(u, "madvise", 0, i)); i++)
 		n += c->arg[2] == MADV_POPULATE_WRITE;
 	return n;
 }
@@ -30,25 +30,25 @@ static void a_gib_is_four_steps_of_two_calls(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0); /* makes the view */
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_populate(g, 512 * MiB, GiB, NULL, &err), err);
 	assert_int_equal(err.done, GiB);
-	assert_int_equal(u->f.n_calls, 8);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 8);
+	assert_int_equal(u->n_allocs, 0);
 	for (unsigned int i = 0; i < 4; i++) {
-		const struct fake_call *a = &u->f.calls[2 * i], *t = a + 1;
+		const struct unit_call *a = &u->calls[2 * i], *t = a + 1;
 
-		assert_int_equal(a->kind, FAKE_FALLOCATE);
+		assert_string_equal(a->name, "fallocate");
 		assert_int_equal(a->fd, gmem_fd(g));
 		assert_int_equal(a->arg[1], 256 * MiB);
 		assert_int_equal(a->arg[2], KEEP_SIZE);
 		assert_int_equal(a->arg[3], 512 * MiB + i * 256 * MiB);
-		assert_int_equal(t->kind, FAKE_MADVISE);
+		assert_string_equal(t->name, "madvise");
 		assert_int_equal(t->arg[1], 256 * MiB);
 		assert_int_equal(t->arg[2], MADV_POPULATE_WRITE);
 	}
 	assert_int_equal(allocated(u, g), GiB);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 512 * MiB, GiB, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 512 * MiB, GiB, -1),
 			 GiB);
 }
 
@@ -65,8 +65,8 @@ static void what_the_host_may_not_touch_is_only_allocated(void **state)
 		struct gmem *g = unit_create(u, MiB, flags[i]);
 
 		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
-		assert_int_equal(u->f.n_calls, 1);
-		assert_int_equal(u->f.calls[0].kind, FAKE_FALLOCATE);
+		assert_int_equal(u->n_calls, 1);
+		assert_string_equal(u->calls[0].name, "fallocate");
 		assert_int_equal(allocated(u, g), MiB);
 	}
 }
@@ -78,10 +78,10 @@ static void private_pages_between_shared_ones_are_only_allocated(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
 	assert_int_equal(err.done, MiB);
-	assert_int_equal(writes(&u->f), 2);
+	assert_int_equal(writes(u), 2);
 	assert_int_equal(allocated(u, g), MiB);
 }
 
@@ -92,13 +92,13 @@ static void shared_pages_behind_private_ones_are_touched_too(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_set_private(g, 0, 64 * KiB, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_populate(g, 0, 128 * KiB, NULL, &err), err);
-	assert_int_equal(writes(&u->f), 1);
-	fake_reset(&u->f);
+	assert_int_equal(writes(u), 1);
+	unit_reset(u);
 	t_ok(gmem_populate(g, 0, 64 * KiB, NULL, &err), err);
-	assert_int_equal(writes(&u->f), 0);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 1);
+	assert_int_equal(writes(u), 0);
+	assert_int_equal(unit_count(u, "fallocate", 0), 1);
 }
 
 /* Another holder of the fd converts behind the library's back. */
@@ -111,7 +111,7 @@ static void what_turned_private_meanwhile_is_named(void **state)
 				       .attributes = 8 };
 	struct gmem_error err;
 
-	assert_int_equal(fake_sys.ioctl(&u->f, gmem_fd(g), 0xc080aed2, &a), 0);
+	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_populate(g, 0, 512 * MiB, NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 256 * MiB);
@@ -119,42 +119,50 @@ static void what_turned_private_meanwhile_is_named(void **state)
 	assert_int_equal(err.sys_errno, EFAULT);
 }
 
+/* A signal after so many bytes of each fallocate(). */
+static void storm(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)arg;
+	if (!strcmp(c->name, "fallocate"))
+		(void)gmem_model_interrupt(
+			u->vm, *(const uint64_t *)u->hook_arg, NULL);
+}
+
 static void under_signals_the_pieces_shrink_until_one_fits(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 512 * MiB, GMEM_CREATE_UNBOUND);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 	uint64_t last = 256 * MiB;
 
-	u->f.storm = 8 * MiB;
+	u->hook = storm;
+	u->hook_arg = &(uint64_t){ 8 * MiB };
 	t_ok(gmem_populate(g, 0, 256 * MiB, NULL, &err), err);
 	assert_int_equal(err.done, 256 * MiB);
 	assert_int_equal(allocated(u, g), 256 * MiB);
-	for (unsigned int i = 0; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
-	     i++) {
+	for (unsigned int i = 0; (c = unit_nth(u, "fallocate", 0, i)); i++) {
 		assert_true(c->arg[1] <= last);
 		last = c->arg[1];
 	}
 	assert_int_equal(last, 8 * MiB);
 	/* 256, 128, 64, 32 and 16 MiB in vain, then 32 of 8 MiB */
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 37);
+	assert_int_equal(unit_count(u, "fallocate", 0), 37);
 }
 
 static void no_piece_is_smaller_than_2_mib(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 32 * MiB, GMEM_CREATE_UNBOUND);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 20, -EINTR);
+	unit_answer(u, "fallocate", 0, 1, 20, -EINTR);
 	t_ok(gmem_populate(g, 0, 32 * MiB, NULL, &err), err);
 	assert_int_equal(allocated(u, g), 32 * MiB);
-	for (unsigned int i = 5; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
-	     i++)
+	for (unsigned int i = 5; (c = unit_nth(u, "fallocate", 0, i)); i++)
 		assert_int_equal(c->arg[1], 2 * MiB);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 20 + 16);
+	assert_int_equal(unit_count(u, "fallocate", 0), 20 + 16);
 }
 
 static void a_piece_is_never_less_than_a_huge_page(void **state)
@@ -163,17 +171,16 @@ static void a_piece_is_never_less_than_a_huge_page(void **state)
 	struct gmem_create_opts o = { .sz = sizeof(o),
 				      .flags = GMEM_CREATE_UNBOUND,
 				      .hugetlb_size = GiB };
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
 	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	t_ok(gmem_create(u->vm, 4 * GiB, &o, &g, &err), err);
-	fake_reset(&u->f);
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 4, -EINTR);
+	unit_reset(u);
+	unit_answer(u, "fallocate", 0, 1, 4, -EINTR);
 	t_ok(gmem_populate(g, 0, 4 * GiB, NULL, &err), err);
-	for (unsigned int i = 0; (c = fake_nth(&u->f, FAKE_FALLOCATE, 0, i));
-	     i++)
+	for (unsigned int i = 0; (c = unit_nth(u, "fallocate", 0, i)); i++)
 		assert_int_equal(c->arg[1], GiB);
 	assert_int_equal(allocated(u, g), 4 * GiB);
 }
@@ -184,8 +191,8 @@ static void again_is_tried_again(void **state)
 	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 1, 1, -EAGAIN);
-	fake_fail(&u->f, FAKE_MADVISE, 0, 3, 1, -EAGAIN);
+	unit_answer(u, "fallocate", 0, 1, 1, -EAGAIN);
+	unit_answer(u, "madvise", 0, 3, 1, -EAGAIN);
 	t_ok(gmem_populate(g, 0, 4 * MiB, NULL, &err), err);
 	assert_int_equal(err.done, 4 * MiB);
 	assert_int_equal(allocated(u, g), 4 * MiB);
@@ -194,14 +201,14 @@ static void again_is_tried_again(void **state)
 static void each_failure_ends_it_with_what_is_done(void **state)
 {
 	static const struct {
-		enum fake_kind kind;
+		const char *call;
 		int code;
 		uint32_t why;
 	} rows[] = {
-		{ FAKE_FALLOCATE, -ENOMEM, GMEM_REASON_NO_MEMORY },
-		{ FAKE_FALLOCATE, -ENOSPC, GMEM_REASON_KERNEL },
-		{ FAKE_MADVISE, -ENOMEM, GMEM_REASON_NO_MEMORY },
-		{ FAKE_MADVISE, -EINVAL, GMEM_REASON_KERNEL },
+		{ "fallocate", -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ "fallocate", -ENOSPC, GMEM_REASON_KERNEL },
+		{ "madvise", -ENOMEM, GMEM_REASON_NO_MEMORY },
+		{ "madvise", -EINVAL, GMEM_REASON_KERNEL },
 	};
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
@@ -209,13 +216,13 @@ static void each_failure_ends_it_with_what_is_done(void **state)
 
 	unit_bind(u, g, 0, 0); /* makes the view */
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		fake_reset(&u->f);
-		fake_fail(&u->f, rows[i].kind, 0, 3, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, rows[i].call, 0, 3, 1, rows[i].code);
 		t_refused(gmem_populate(g, 0, GiB, NULL, &err), rows[i].code,
 			  rows[i].why, err);
 		assert_int_equal(err.done, 512 * MiB);
 		assert_int_equal(err.sys_errno, -rows[i].code);
-		assert_int_equal(fake_count(&u->f, rows[i].kind, 0), 3);
+		assert_int_equal(unit_count(u, rows[i].call, 0), 3);
 	}
 }
 
@@ -264,11 +271,11 @@ static void cancel_ends_it_with_done_exact(void **state)
 	assert_int_equal(err.done, 512 * MiB);
 	assert_int_equal(t.calls, 2);
 	assert_int_equal(allocated(u, g), 512 * MiB);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 }
 
 static void cancel_after_calls(void *arg, const struct gmem_trace *event)
@@ -291,14 +298,15 @@ static void cancel_ends_what_a_storm_would_make_endless(void **state)
 	struct gmem_error err;
 	struct gmem *g;
 
-	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &v, &u->vm, &err), err);
+	t_ok(gmem__vm_open_on(&unit_sys, u, &v, &u->vm, &err), err);
 	g = unit_create(u, GiB, SHARED_FLAGS);
-	u->f.storm = 4096;
+	u->hook = storm;
+	u->hook_arg = &u->page;
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
 	assert_int_equal(t.calls, 100);
-	u->f.storm = 0;
+	u->hook = NULL;
 	/* before @t, which the trace writes to, goes */
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
@@ -314,15 +322,15 @@ static void progress_comes_in_the_callers_thread_up_to_all(void **state)
 		struct told t = { .total = GiB };
 		struct gmem_populate_opts o = watched(&t, threads);
 
-		fake_reset(&u->f);
+		unit_reset(u);
 		t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 		t_ok(gmem_populate(g, 0, GiB, &o, &err), err);
 		assert_int_equal(err.done, GiB);
 		assert_int_equal(t.done, GiB);
 		assert_int_equal(allocated(u, g), GiB);
-		assert_int_equal(fake_count(&u->f, FAKE_THREAD, 0),
+		assert_int_equal(unit_count(u, "clone3", 0),
 				 threads > 1 ? threads : 0);
-		assert_int_equal(u->f.live_threads, 0);
+		assert_int_equal(u->live_threads, 0);
 	}
 }
 
@@ -337,9 +345,9 @@ static void cancel_stops_the_workers_with_done_exact(void **state)
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	assert_int_equal(t.calls, 0);
-	assert_int_equal(u->f.live_threads, 0);
+	assert_int_equal(u->live_threads, 0);
 }
 
 static void the_first_failure_of_a_worker_stops_all(void **state)
@@ -349,16 +357,15 @@ static void the_first_failure_of_a_worker_stops_all(void **state)
 	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 3 };
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_FALLOCATE, 0, 2, UINT32_MAX, -ENOMEM);
+	unit_answer(u, "fallocate", 0, 2, UINT32_MAX, -ENOMEM);
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	/* Of the steps that were made, those with none missing before. */
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, err.done, -1),
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, err.done, -1),
 			 err.done);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), err.done, 4096, -1),
-			 0);
-	assert_true(fake_count(&u->f, FAKE_FALLOCATE, 0) <= 4);
-	assert_int_equal(u->f.live_threads, 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), err.done, 4096, -1), 0);
+	assert_true(unit_count(u, "fallocate", 0) <= 4);
+	assert_int_equal(u->live_threads, 0);
 }
 
 static void fewer_threads_than_asked_do_it_too(void **state)
@@ -368,7 +375,7 @@ static void fewer_threads_than_asked_do_it_too(void **state)
 	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 3 };
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_THREAD, 0, 2, UINT32_MAX, -EAGAIN);
+	unit_answer(u, "clone3", 0, 2, UINT32_MAX, -EAGAIN);
 	t_ok(gmem_populate(g, 0, GiB, &o, &err), err);
 	assert_int_equal(err.done, GiB);
 	assert_int_equal(allocated(u, g), GiB);
@@ -383,7 +390,7 @@ static void without_any_thread_nothing_is_done(void **state)
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_THREAD, 0, 1, UINT32_MAX, -EAGAIN);
+	unit_answer(u, "clone3", 0, 1, UINT32_MAX, -EAGAIN);
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -EAGAIN,
 		  GMEM_REASON_THREADS, err);
 	assert_int_equal(err.value, 2);
@@ -394,7 +401,7 @@ static void without_any_thread_nothing_is_done(void **state)
 		  GMEM_REASON_THREADS, err);
 	assert_int_equal(err.value, 1);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(fake_count(&u->f, FAKE_FALLOCATE, 0), 0);
+	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	assert_int_equal(allocated(u, g), 0);
 }
 
@@ -405,23 +412,22 @@ static void a_policy_is_the_workers_and_never_the_callers(void **state)
 	struct gmem_populate_opts o = { .sz = sizeof(o) };
 	unsigned long mask = 2;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 
-	u->f.nodes = 3;
+	u->k->nodes = 2;
 	o.policy = &p;
 	for (o.threads = 0; o.threads <= 3; o.threads++) {
-		fake_reset(&u->f);
+		unit_reset(u);
 		t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 		t_code(gmem_populate(g, 0, GiB, &o, &err),
 		       GMEM_PLACED_BY_POPULATE);
 		assert_int_equal(err.done, GiB);
-		assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, GiB, 1),
-				 GiB);
-		assert_int_equal(fake_count(&u->f, FAKE_SET_MEMPOLICY, 0),
+		assert_int_equal(unit_allocated(u, gmem_fd(g), 0, GiB, 1), GiB);
+		assert_int_equal(unit_count(u, "set_mempolicy", 0),
 				 o.threads ? o.threads : 1);
 		for (unsigned int i = 0;
-		     (c = fake_nth(&u->f, FAKE_SET_MEMPOLICY, 0, i)); i++) {
+		     (c = unit_nth(u, "set_mempolicy", 0, i)); i++) {
 			assert_int_equal(c->arg[2], GMEM_MPOL_BIND);
 			assert_false(pthread_equal(c->thread, pthread_self()));
 		}
@@ -429,8 +435,8 @@ static void a_policy_is_the_workers_and_never_the_callers(void **state)
 	/* and this thread's allocations go where they went before */
 	t_ok(gmem_discard(g, 0, GiB, NULL, &err), err);
 	t_ok(gmem_populate(g, 0, GiB, NULL, &err), err);
-	assert_int_equal(fake_allocated(&u->f, gmem_fd(g), 0, GiB, 0), GiB);
-	assert_int_equal(fake_count(&u->f, FAKE_MBIND, 0), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, GiB, 0), GiB);
+	assert_int_equal(unit_count(u, "mbind", 0), 0);
 }
 
 static void a_policy_that_no_worker_can_take_is_reported(void **state)
@@ -452,9 +458,8 @@ static void a_policy_that_no_worker_can_take_is_reported(void **state)
 
 	o.policy = &p;
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_SET_MEMPOLICY, 0, 1, UINT32_MAX,
-			  rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "set_mempolicy", 0, 1, UINT32_MAX, rows[i].code);
 		t_refused(gmem_populate(g, 0, GiB, &o, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
@@ -462,10 +467,10 @@ static void a_policy_that_no_worker_can_take_is_reported(void **state)
 		assert_int_equal(allocated(u, g), 0);
 	}
 	mask = 0;
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_populate(g, 0, GiB, &o, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void bad_arguments_are_refused_before_any_call(void **state)
@@ -496,7 +501,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_VALUE_UNKNOWN, err);
 	assert_int_equal(err.value, 257);
 	assert_int_equal(err.limit, 256);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	o.threads = 256;
 	t_ok(gmem_populate(g, 0, MiB, &o, &err), err);
 }
@@ -518,8 +523,6 @@ static void older_and_newer_opts_are_told_apart(void **state)
 		  GMEM_REASON_OPTS_SIZE, err);
 	assert_int_equal(err.limit, 56);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -2,7 +2,7 @@
 /* What could not be found out of a VM is not taken for "no". */
 #include <errno.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "seam.h"
 #include "vm.h"
@@ -23,7 +23,7 @@ static int adopt(struct gmem_vm *vm, struct gmem_vm **again,
 static void a_vm_is_not_adopted_while_something_is_short(void **state)
 {
 	static const int shortages[] = { EMFILE, ENFILE, ENOMEM };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned int holds = m->k->holds;
 	struct gmem_vm *again;
 	struct gmem_error err;
@@ -76,7 +76,7 @@ static void refused(struct gmem_vm *vm, int sys)
 
 static void what_is_unknown_is_not_bound(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_vm *again;
 	struct gmem_error err;
 	unsigned int unknown = 0;
@@ -110,14 +110,10 @@ static void what_is_unknown_is_not_bound(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			a_vm_is_not_adopted_while_something_is_short,
-			on_model_in_place, on_model_teardown),
-		cmocka_unit_test_setup_teardown(what_is_unknown_is_not_bound,
-						on_model_in_place,
-						on_model_teardown),
-		cmocka_unit_test_setup_teardown(what_is_unknown_is_not_bound,
-						on_model_73, on_model_teardown),
+		TEST(a_vm_is_not_adopted_while_something_is_short,
+		     unit_inplace),
+		TEST(what_is_unknown_is_not_bound, unit_inplace),
+		TEST(what_is_unknown_is_not_bound, unit_sw),
 	};
 
 	return t_main(tests);

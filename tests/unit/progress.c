@@ -2,7 +2,7 @@
 /* What long calls tell while they run, and that they end when they are told. */
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #define SIZE (256 * MiB)
 
@@ -89,8 +89,8 @@ static void stops(int (*call)(struct gmem *, struct heard *,
 
 static void a_range_is_told_to_its_end(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, SIZE, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, SIZE, SHARED_FLAGS);
 
 	/* nothing is there: no more than the end */
 	tells(verify, g, 1);
@@ -111,10 +111,10 @@ static void the_call_that_failed_is_named(void **state)
 		{ "fallocate", 1, "fallocate" },
 		{ "mmap", 1, "mapping the guest_memfd" },
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+		struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 
 		t_ok(gmem_model_fail(m->vm, rows[i].call, rows[i].nth, ENOMEM,
 				     &m->err),
@@ -130,12 +130,8 @@ static void the_call_that_failed_is_named(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_call_that_failed_is_named,
-						on_model_default,
-						on_model_teardown),
-		cmocka_unit_test_setup_teardown(a_range_is_told_to_its_end,
-						on_model_default,
-						on_model_teardown),
+		TEST(the_call_that_failed_is_named, unit_default73),
+		TEST(a_range_is_told_to_its_end, unit_default73),
 	};
 
 	return t_main(tests);

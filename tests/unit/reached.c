@@ -5,7 +5,7 @@
  */
 #include <sys/mman.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 static bool mapped(const void *p, uint64_t len)
 {
@@ -15,7 +15,7 @@ static bool mapped(const void *p, uint64_t len)
 	return mincore((void *)(uintptr_t)p, len, there) == 0;
 }
 
-static void *map(struct on_model *m, struct gmem *g, uint64_t len)
+static void *map(struct unit *m, struct gmem *g, uint64_t len)
 {
 	struct gmem_mmap_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_MMAP_ALLOW_PRIVATE };
@@ -26,8 +26,7 @@ static void *map(struct on_model *m, struct gmem *g, uint64_t len)
 }
 
 /* Of a program that has an HVA slot on the mapping: it names no handle. */
-static void note(struct on_model *m, uint32_t slot, const void *addr,
-		 uint64_t len)
+static void note(struct unit *m, uint32_t slot, const void *addr, uint64_t len)
 {
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = slot,
@@ -46,8 +45,8 @@ static void note(struct on_model *m, uint32_t slot, const void *addr,
 
 static void what_a_noted_slot_leads_to_is_not_unmapped(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	unsigned char *p = map(m, g, 1 * MiB);
 
 	note(m, 3, p + 1 * MiB - m->page, m->page);
@@ -60,23 +59,23 @@ static void what_a_noted_slot_leads_to_is_not_unmapped(void **state)
 }
 
 /* Private memory of one file, its shared side in the mapping of another. */
-static struct gmem *two_files(struct on_model *m, unsigned char **p)
+static struct gmem *two_files(struct unit *m, unsigned char **p)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR };
-	struct gmem *g = on_model_file(
-		m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	struct gmem *g = unit_create(m, 1 * MiB,
+				     GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 
 	*p = map(m, g, 1 * MiB);
 	o.userspace_addr = (uintptr_t)*p;
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	t_ok(gmem_bind(m->g, 5, GiB, 0, 1 * MiB, &o, &m->err), m->err);
 	return g;
 }
 
 static void nor_what_a_bound_one_leads_to(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p;
 	struct gmem *g = two_files(m, &p);
 
@@ -88,7 +87,7 @@ static void nor_what_a_bound_one_leads_to(void **state)
 
 static void nor_what_one_that_stays_leads_to(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p;
 
 	(void)two_files(m, &p);
@@ -100,16 +99,16 @@ static void nor_what_one_that_stays_leads_to(void **state)
 	m->vm = NULL;
 	assert_int_equal(m->err.value, 5);
 	assert_true(mapped(p, 1 * MiB));
-	assert_int_equal(model__sys.munmap(m->k, p, 1 * MiB), 0);
+	assert_int_equal(unit_sys.munmap(m, p, 1 * MiB), 0);
 }
 
 /* The second half of a reservation is a slot of the program's own making. */
-static unsigned char *in_reservation(struct on_model *m)
+static unsigned char *in_reservation(struct unit *m)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
 	unsigned char *p;
 
-	on_model_file(m, 2 * MiB, 0);
+	unit_create(m, 2 * MiB, 0);
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
 	p = (unsigned char *)(uintptr_t)s.userspace_addr;
@@ -119,7 +118,7 @@ static unsigned char *in_reservation(struct on_model *m)
 
 static void a_reservation_waits_for_a_noted_slot(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p = in_reservation(m);
 
 	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
@@ -127,7 +126,7 @@ static void a_reservation_waits_for_a_noted_slot(void **state)
 	STILL_BOUND(m, gmem_close(m->g, &m->err), 1);
 	assert_true(mapped(p, 2 * MiB));
 	/* the next slot takes the same one */
-	on_model_bind(m, 0, GiB);
+	unit_bind(m, m->g, 0, GiB);
 	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
 	t_ok(gmem_slot_forget(m->vm, 1, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
@@ -136,7 +135,7 @@ static void a_reservation_waits_for_a_noted_slot(void **state)
 
 static void destroy_tells_of_one_that_was_not_forgotten(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char *p = in_reservation(m);
 
 	t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
@@ -145,13 +144,13 @@ static void destroy_tells_of_one_that_was_not_forgotten(void **state)
 	assert_int_equal(m->err.value, 1);
 	assert_int_equal(m->err.limit, (uintptr_t)p + 1 * MiB);
 	assert_true(mapped(p, 2 * MiB));
-	assert_int_equal(munmap(p, 2 * MiB), 0);
+	assert_int_equal(unit_sys.munmap(m, p, 2 * MiB), 0);
 }
 
 static void nor_on_a_mapping_without_the_handle(void **state)
 {
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	void *p = map(m, g, 1 * MiB);
 
 	note(m, 1, p, 1 * MiB);
@@ -159,7 +158,7 @@ static void nor_on_a_mapping_without_the_handle(void **state)
 		  GMEM_REASON_SLOT_STUCK, m->err);
 	m->vm = NULL;
 	assert_true(mapped(p, 1 * MiB));
-	assert_int_equal(model__sys.munmap(m->k, p, 1 * MiB), 0);
+	assert_int_equal(unit_sys.munmap(m, p, 1 * MiB), 0);
 }
 
 struct again {
@@ -181,31 +180,28 @@ static void unmap_again(void *arg, const struct gmem_trace *e)
 
 static void a_callback_unmaps_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct again a = { .code = 0 };
 
-	m->vm = on_model_vm("7.3", GMEM_VM_DEFAULT, unmap_again, &a);
-	a.g = on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	m->vm = unit_vm(m, GMEM_VM_DEFAULT, unmap_again, &a);
+	a.g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	a.addr = map(m, a.g, 1 * MiB);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	m->vm = NULL;
 	assert_int_equal(a.code, -EDEADLK);
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(what_a_noted_slot_leads_to_is_not_unmapped,
-		     on_model_default),
-		TEST(nor_what_a_bound_one_leads_to, on_model_73),
-		TEST(nor_what_one_that_stays_leads_to, on_model_73),
-		TEST(a_reservation_waits_for_a_noted_slot, on_model_73),
-		TEST(destroy_tells_of_one_that_was_not_forgotten, on_model_73),
-		TEST(nor_on_a_mapping_without_the_handle, on_model_default),
-		model_test(a_callback_unmaps_nothing),
+		     unit_default73),
+		TEST(nor_what_a_bound_one_leads_to, unit_sw),
+		TEST(nor_what_one_that_stays_leads_to, unit_sw),
+		TEST(a_reservation_waits_for_a_noted_slot, unit_sw),
+		TEST(destroy_tells_of_one_that_was_not_forgotten, unit_sw),
+		TEST(nor_on_a_mapping_without_the_handle, unit_default73),
+		TEST(a_callback_unmaps_nothing, unit_bare73),
 	};
 
 	return t_main(tests);

@@ -7,11 +7,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "file.h"
 
-static struct gmem_slot slot_of(struct on_model *m, uint32_t id)
+static struct gmem_slot slot_of(struct unit *m, uint32_t id)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
 
@@ -19,7 +19,7 @@ static struct gmem_slot slot_of(struct on_model *m, uint32_t id)
 	return s;
 }
 
-static bool mapped(struct on_model *m, uint64_t addr)
+static bool mapped(struct unit *m, uint64_t addr)
 {
 	unsigned char there;
 
@@ -35,7 +35,7 @@ static bool touchable(uint64_t addr)
 	       0;
 }
 
-static void bind(struct on_model *m, uint32_t id, uint64_t offset, uint64_t len)
+static void bind(struct unit *m, uint32_t id, uint64_t offset, uint64_t len)
 {
 	t_ok(gmem_bind(m->g, id, GiB + offset, offset, len, NULL, &m->err),
 	     m->err);
@@ -43,11 +43,11 @@ static void bind(struct on_model *m, uint32_t id, uint64_t offset, uint64_t len)
 
 static void nobody_can_touch_what_is_behind_a_private_file(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_slot s;
 
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	s = slot_of(m, 0);
 	assert_true(s.userspace_addr >= 64 * KiB);
 	for (uint64_t at = 0; at < s.len; at += m->page) {
@@ -58,11 +58,11 @@ static void nobody_can_touch_what_is_behind_a_private_file(void **state)
 
 static void one_reservation_lasts_from_the_first_slot_to_the_last(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_slot a, b;
 	uint64_t base;
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	bind(m, 0, 256 * KiB, 256 * KiB);
 	a = slot_of(m, 0);
 	base = a.userspace_addr - 256 * KiB;
@@ -84,9 +84,9 @@ static void one_reservation_lasts_from_the_first_slot_to_the_last(void **state)
 
 static void a_bind_that_fails_leaves_none(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION2", 1, ENOMEM,
 			     &m->err),
 	     m->err);
@@ -98,10 +98,10 @@ static void a_bind_that_fails_leaves_none(void **state)
 
 static void a_file_that_the_host_maps_has_none(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
+	unit_bind(m, m->g, 0, GiB);
 	assert_null(m->g->reservation);
 	assert_true(touchable(slot_of(m, 0).userspace_addr));
 }
@@ -116,9 +116,9 @@ static void no_room_for_it_has_a_reason(void **state)
 		{ EAGAIN, GMEM_REASON_LOCK_LIMIT },
 	};
 	struct gmem_slot s = { .sz = sizeof(s) };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		t_ok(gmem_model_fail(m->vm, "mmap", 1, rows[i].code, &m->err),
 		     m->err);
@@ -134,11 +134,11 @@ static void no_room_for_it_has_a_reason(void **state)
 /* The real limit, of this process. */
 static void rlimit_as_refuses_it(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct rlimit old, low;
 	int r;
 
-	on_model_file(m, 1ULL << 40, 0);
+	unit_create(m, 1ULL << 40, 0);
 	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
 	low = old;
 	low.rlim_cur = 1ULL << 39;
@@ -156,15 +156,15 @@ static void rlimit_as_refuses_it(void **state)
 
 static void sharing_what_nothing_is_behind_is_refused(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_attributes_opts check = {
 		.sz = sizeof(check),
 		.flags = GMEM_ATTRIBUTES_CHECK_ONLY,
 	};
 	uint64_t a;
 
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	t_refused(gmem_set_shared(m->g, m->page, m->page, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_SHARED_SIDE, m->err);
 	assert_int_equal(m->err.value, m->page);
@@ -183,7 +183,7 @@ static void sharing_what_nothing_is_behind_is_refused(void **state)
 /* Of a range over two slots nothing changes if one has nothing behind it. */
 static void all_of_a_range_is_looked_at_first(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR };
 	uint64_t a, run;
@@ -191,7 +191,7 @@ static void all_of_a_range_is_looked_at_first(void **state)
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(p, MAP_FAILED);
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	o.userspace_addr = (uintptr_t)p;
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 512 * KiB, &o, &m->err), m->err);
 	bind(m, 1, 512 * KiB, 512 * KiB);
@@ -208,13 +208,13 @@ static void all_of_a_range_is_looked_at_first(void **state)
 
 static void an_import_shares_no_more_than_a_conversion(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	static unsigned char record[4096];
 	size_t len = sizeof(record);
 	uint64_t a;
 
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	t_ok(t_share(m->g, 0, m->page, &m->err), m->err);
 	t_ok(gmem_attributes_export(m->g, record, &len, &m->err), m->err);
 	t_ok(gmem_set_private(m->g, 0, m->page, &m->err), m->err);
@@ -234,12 +234,12 @@ static void an_address_that_is_none_is_refused(void **state)
 	static const uint64_t bad[] = { 64 * KiB + 1, 68 * KiB + 1,
 					1ULL << 63,   0xffff800000000000,
 					-4096ULL,     1ULL << 60 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR };
 	struct gmem_slot s = { .sz = sizeof(s) };
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
 		o.userspace_addr = bad[i];
 		t_refused(gmem_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err),
@@ -256,12 +256,12 @@ static void an_address_that_is_none_is_refused(void **state)
 /* KVM uses the address where the guest uses the file alone. */
 static void a_file_that_is_mapped_has_no_second_backing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR,
 				    .userspace_addr = 1 * MiB };
 
-	on_model_file(m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	unit_create(m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_TWO_BACKINGS, m->err);
 	assert_int_equal(m->err.value, 1 * MiB);
@@ -270,7 +270,7 @@ static void a_file_that_is_mapped_has_no_second_backing(void **state)
 
 static void a_low_address_is_never_guest_memory(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR };
 	struct gmem_slot note = { .sz = sizeof(note),
@@ -279,7 +279,7 @@ static void a_low_address_is_never_guest_memory(void **state)
 				  .len = 64 * KiB,
 				  .flags = GMEM_SLOT_FD };
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	note.gmem = m->g;
 	for (uint64_t low = 0; low < 64 * KiB; low += m->page) {
 		o.userspace_addr = note.userspace_addr = low;
@@ -297,14 +297,14 @@ static void an_address_beyond_the_process_is_no_unknown_slot(void **state)
 {
 	static const uint64_t bad[] = { 1ULL << 47, 1ULL << 52, 1ULL << 56,
 					1ULL << 63, UINT64_MAX - 65535 };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR };
 	struct gmem_slot note = {
 		.sz = sizeof(note), .slot = 1, .gpa = 4 * GiB, .len = 64 * KiB
 	};
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	/* more addresses than 47 bits: what is beyond them is refused */
 	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
 		if (gmem__sys_linux.addressable(NULL, bad[i], 64 * KiB))
@@ -323,14 +323,14 @@ static void an_address_beyond_the_process_is_no_unknown_slot(void **state)
 
 static void in_place_a_second_backing_is_refused(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR,
 				    .userspace_addr = 1 * MiB };
 	static const uint64_t flags[] = { 0, GMEM_CREATE_MMAP, SHARED_FLAGS };
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
-		on_model_file(m, 1 * MiB, flags[i]);
+		unit_create(m, 1 * MiB, flags[i]);
 		t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err),
 			  -EOPNOTSUPP, GMEM_REASON_TWO_BACKINGS, m->err);
 		assert_int_equal(m->err.value, 1 * MiB);
@@ -338,7 +338,7 @@ static void in_place_a_second_backing_is_refused(void **state)
 	}
 }
 
-static void set_private(struct on_model *m, int r, uint64_t offset)
+static void set_private(struct unit *m, int r, uint64_t offset)
 {
 	if (r == 0)
 		t_ok(gmem_set_private(m->g, offset, m->page, &m->err), m->err);
@@ -349,10 +349,10 @@ static void set_private(struct on_model *m, int r, uint64_t offset)
 
 static void what_an_hva_slot_has_stays_shared(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
 	t_ok(gmem_bind(m->g, 0, GiB, 64 * KiB, 64 * KiB, &o, &m->err), m->err);
 	set_private(m, -EBUSY, 64 * KiB);
 	set_private(m, -EBUSY, 128 * KiB - m->page);
@@ -372,13 +372,13 @@ static void what_an_hva_slot_has_stays_shared(void **state)
 	set_private(m, 0, 64 * KiB);
 }
 
-static void leave_shared(struct on_model *m, uint64_t flags)
+static void leave_shared(struct unit *m, uint64_t flags)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_LEAVE_SHARED };
 	uint64_t a, run;
 
-	on_model_file(m, 1 * MiB, flags);
+	unit_create(m, 1 * MiB, flags);
 	t_ok(t_share(m->g, 128 * KiB, m->page, &m->err), m->err);
 	t_ok(gmem_bind(m->g, 0, GiB, 64 * KiB, 512 * KiB, &o, &m->err), m->err);
 	t_ok(gmem_get_attributes(m->g, 64 * KiB, 1 * MiB - 64 * KiB, &a, &run,
@@ -401,13 +401,13 @@ static void in_place_leave_shared_is_done_by_the_file(void **state)
 /* All or nothing: what was shared before and what was private stay so. */
 static void leave_shared_that_fails_changes_nothing(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_LEAVE_SHARED };
 	struct gmem_slot s = { .sz = sizeof(s) };
 	uint64_t a, want;
 
-	on_model_file(m, 1 * MiB, GMEM_CREATE_MMAP);
+	unit_create(m, 1 * MiB, GMEM_CREATE_MMAP);
 	t_ok(t_share(m->g, 2 * m->page, m->page, &m->err), m->err);
 	t_ok(t_share(m->g, 5 * m->page, m->page, &m->err), m->err);
 	for (uint64_t nth = 1; nth <= 3; nth++) {
@@ -433,12 +433,12 @@ static void leave_shared_that_fails_changes_nothing(void **state)
 /* Nor can the undo be done: the record says what the kernel has. */
 static void leave_shared_that_stays_is_recorded(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_LEAVE_SHARED };
 	uint64_t a, run;
 
-	on_model_file(m, 3 * GiB, GMEM_CREATE_MMAP);
+	unit_create(m, 3 * GiB, GMEM_CREATE_MMAP);
 	t_ok(gmem_model_fail_from(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", 2,
 				  ENOMEM, &m->err),
 	     m->err);
@@ -450,49 +450,41 @@ static void leave_shared_that_stays_is_recorded(void **state)
 	assert_int_equal(run, 1 * GiB);
 	t_ok(gmem_set_private(m->g, 0, 3 * GiB, &m->err), m->err);
 	/* and of what is larger than one call, a step each */
-	on_model_count(m, "KVM_SET_MEMORY_ATTRIBUTES2");
+	unit_reset(m);
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), m->err);
-	assert_int_equal(m->calls, 3);
+	assert_int_equal(
+		unit_count(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES2), 3);
 }
-
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(nobody_can_touch_what_is_behind_a_private_file, unit_sw),
 		TEST(nobody_can_touch_what_is_behind_a_private_file,
-		     on_model_73),
-		TEST(nobody_can_touch_what_is_behind_a_private_file,
-		     on_model_in_place),
+		     unit_inplace),
 		TEST(one_reservation_lasts_from_the_first_slot_to_the_last,
-		     on_model_73),
+		     unit_sw),
 		TEST(one_reservation_lasts_from_the_first_slot_to_the_last,
-		     on_model_in_place),
-		TEST(a_bind_that_fails_leaves_none, on_model_73),
-		TEST(a_file_that_the_host_maps_has_none, on_model_default),
-		TEST(a_file_that_the_host_maps_has_none, on_model_in_place),
-		TEST(no_room_for_it_has_a_reason, on_model_73),
-		TEST(rlimit_as_refuses_it, on_model_73),
-		TEST(sharing_what_nothing_is_behind_is_refused, on_model_73),
-		TEST(sharing_what_nothing_is_behind_is_refused,
-		     on_model_in_place),
-		TEST(all_of_a_range_is_looked_at_first, on_model_73),
-		TEST(an_import_shares_no_more_than_a_conversion, on_model_73),
-		TEST(an_import_shares_no_more_than_a_conversion,
-		     on_model_in_place),
-		TEST(an_address_that_is_none_is_refused, on_model_73),
-		TEST(a_file_that_is_mapped_has_no_second_backing, on_model_73),
-		TEST(a_low_address_is_never_guest_memory, on_model_73),
-		TEST(an_address_beyond_the_process_is_no_unknown_slot,
-		     on_model_73),
-		TEST(in_place_a_second_backing_is_refused, on_model_in_place),
-		TEST(what_an_hva_slot_has_stays_shared, on_model_in_place),
-		TEST(in_place_leave_shared_is_done_by_the_file,
-		     on_model_in_place),
-		TEST(leave_shared_that_stays_is_recorded, on_model_in_place),
-		TEST(leave_shared_that_fails_changes_nothing,
-		     on_model_in_place),
+		     unit_inplace),
+		TEST(a_bind_that_fails_leaves_none, unit_sw),
+		TEST(a_file_that_the_host_maps_has_none, unit_default73),
+		TEST(a_file_that_the_host_maps_has_none, unit_inplace),
+		TEST(no_room_for_it_has_a_reason, unit_sw),
+		TEST(rlimit_as_refuses_it, unit_sw),
+		TEST(sharing_what_nothing_is_behind_is_refused, unit_sw),
+		TEST(sharing_what_nothing_is_behind_is_refused, unit_inplace),
+		TEST(all_of_a_range_is_looked_at_first, unit_sw),
+		TEST(an_import_shares_no_more_than_a_conversion, unit_sw),
+		TEST(an_import_shares_no_more_than_a_conversion, unit_inplace),
+		TEST(an_address_that_is_none_is_refused, unit_sw),
+		TEST(a_file_that_is_mapped_has_no_second_backing, unit_sw),
+		TEST(a_low_address_is_never_guest_memory, unit_sw),
+		TEST(an_address_beyond_the_process_is_no_unknown_slot, unit_sw),
+		TEST(in_place_a_second_backing_is_refused, unit_inplace),
+		TEST(what_an_hva_slot_has_stays_shared, unit_inplace),
+		TEST(in_place_leave_shared_is_done_by_the_file, unit_inplace),
+		TEST(leave_shared_that_stays_is_recorded, unit_inplace),
+		TEST(leave_shared_that_fails_changes_nothing, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -23,16 +23,16 @@ static struct gmem *failed_reset(struct unit *u, uint64_t gpa)
 	uint64_t a;
 
 	unit_bind(u, g, 0, gpa);
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
 	t_refused(gmem_unbind(g, 0, NULL, &err), -EIO,
 		  GMEM_REASON_RESET_PENDING, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
 	assert_int_equal(err.value, gpa);
-	assert_null(fake_slot(&u->f, 0));
-	assert_true(fake_gpa_private(&u->f, gpa));
+	assert_null(unit_slot(u, 0));
+	assert_true(unit_gpa_private(u, gpa));
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
-	fake_reset(&u->f);
+	unit_reset(u);
 	return g;
 }
 
@@ -43,23 +43,23 @@ static void the_next_bind_over_the_range_sets_all_of_it(void **state)
 	struct gmem *g = failed_reset(u, GiB);
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_LEAVE_SHARED };
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 2);
-	assert_non_null(fake_nth(&u->f, FAKE_IOCTL, 0, 0));
-	assert_int_equal(fake_nth(&u->f, FAKE_IOCTL, 0, 0)->request, REGION2);
-	c = fake_nth(&u->f, FAKE_IOCTL, 0, 1);
+	assert_int_equal(unit_count(u, "ioctl", 0), 2);
+	assert_non_null(unit_nth(u, "ioctl", 0, 0));
+	assert_int_equal(unit_nth(u, "ioctl", 0, 0)->request, REGION2);
+	c = unit_nth(u, "ioctl", 0, 1);
 	assert_int_equal(c->request, ATTRIBUTES);
 	assert_int_equal(c->in.attr.address, GiB);
 	assert_int_equal(c->in.attr.size, 1 * MiB);
 	assert_int_equal(c->in.attr.attributes, 0);
 	/* done once, not again */
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
+	assert_int_equal(unit_count(u, "ioctl", 0), 1);
 }
 
 /* The other half may be somebody else's slot by now. */
@@ -72,15 +72,14 @@ static void only_the_range_of_the_new_slot_is_reset(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, &o, &err), err);
-	assert_int_equal(
-		fake_nth(&u->f, FAKE_IOCTL, ATTRIBUTES, 0)->in.attr.address,
-		GiB + 512 * KiB);
-	assert_false(fake_gpa_private(&u->f, GiB + 512 * KiB));
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_int_equal(unit_nth(u, "ioctl", ATTRIBUTES, 0)->in.attr.address,
+			 GiB + 512 * KiB);
+	assert_false(unit_gpa_private(u, GiB + 512 * KiB));
+	assert_true(unit_gpa_private(u, GiB));
 	/* which is not forgotten */
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_bind(g, 0, GiB, 0, 512 * KiB, &o, &err), err);
-	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_false(unit_gpa_private(u, GiB));
 }
 
 static void a_noted_slot_over_the_range_keeps_its_attributes(void **state)
@@ -100,7 +99,7 @@ static void a_noted_slot_over_the_range_keeps_its_attributes(void **state)
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_ok(gmem_set_private(vmms, 0, 512 * KiB, &err), err);
 	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, NULL, &err), err);
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_true(unit_gpa_private(u, GiB));
 }
 
 static void a_bind_elsewhere_leaves_it_alone(void **state)
@@ -110,8 +109,8 @@ static void a_bind_elsewhere_leaves_it_alone(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 0, GiB + 1 * MiB, 0, 1 * MiB, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 1);
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 1);
+	assert_true(unit_gpa_private(u, GiB));
 }
 
 static void as_long_as_it_fails_nothing_is_bound_there(void **state)
@@ -122,13 +121,13 @@ static void as_long_as_it_fails_nothing_is_bound_there(void **state)
 	struct gmem_error err;
 
 	for (int i = 0; i < 3; i++) {
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 2, -ENOMEM);
+		unit_reset(u);
+		unit_answer(u, "ioctl", ATTRIBUTES, 1, 2, -ENOMEM);
 		t_refused(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(err.sys_errno, ENOMEM);
-		assert_null(fake_slot(&u->f, 0));
-		assert_true(fake_gpa_private(&u->f, GiB));
+		assert_null(unit_slot(u, 0));
+		assert_true(unit_gpa_private(u, GiB));
 		t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
 			  GMEM_REASON_NOT_BOUND, err);
 	}
@@ -145,10 +144,10 @@ static void kept_attributes_do_not_leak_into_the_next_slot(void **state)
 
 	unit_bind(u, g, 0, GiB);
 	t_ok(unbind_keeping(g, 0, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_int_equal(unit_count(u, "ioctl", 0), 1);
+	assert_true(unit_gpa_private(u, GiB));
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
-	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_false(unit_gpa_private(u, GiB));
 }
 
 static void a_file_may_go_before_its_reset_is_done(void **state)
@@ -160,9 +159,9 @@ static void a_file_may_go_before_its_reset_is_done(void **state)
 	t_ok(gmem_close(g, &err), err);
 	g = unit_create(u, 1 * MiB, 0);
 	t_ok(gmem_bind(g, 7, GiB, 0, 1 * MiB, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 1);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 1);
 	t_ok(gmem_unbind(g, 7, NULL, &err), err);
-	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_false(unit_gpa_private(u, GiB));
 }
 
 static void an_interrupted_reset_is_taken_again(void **state)
@@ -172,69 +171,65 @@ static void an_interrupted_reset_is_taken_again(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, GiB);
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 3, -EINTR);
+	unit_answer(u, "ioctl", ATTRIBUTES, 1, 3, -EINTR);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_false(unit_gpa_private(u, GiB));
 }
 
 static void an_adopted_vm_is_left_as_it_was_found(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 1);
 	struct gmem_error err;
 	struct gmem *g;
 
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, &err), err);
+	t_ok(gmem__vm_adopt_on(&unit_sys, u, fd, NULL, &u->vm, &err), err);
 	g = unit_create(u, 1 * MiB, 0);
 	unit_bind(u, g, 0, GiB);
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_true(unit_gpa_private(u, GiB));
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	assert_null(fake_slot(&u->f, 0));
-	assert_false(fake_gpa_private(&u->f, GiB));
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_null(unit_slot(u, 0));
+	assert_false(unit_gpa_private(u, GiB));
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void an_adopted_vm_without_attributes_is_told_none(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 0);
 	struct gmem_error err;
 	struct gmem *g;
 
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	u->f.cap_vm[233] = 0; /* a default VM on the same host */
-	u->f.cap_vm[244] = 3;
-	u->f.create_flags = 3;
-	t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, &err), err);
+	t_ok(gmem__vm_adopt_on(&unit_sys, u, fd, NULL, &u->vm, &err), err);
 	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	unit_bind(u, g, 0, GiB);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 1);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void a_reset_that_fails_in_destroy_is_reported(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 1);
 	struct gmem_error err;
 	struct gmem *g;
 
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
 	for (int dead = 0; dead < 2; dead++) {
-		t_ok(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm,
-				       &err),
+		t_ok(gmem__vm_adopt_on(&unit_sys, u, fd, NULL, &u->vm, &err),
 		     err);
 		g = unit_create(u, 1 * MiB, 0);
 		unit_bind(u, g, 0, GiB);
-		fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1,
-			  dead ? -EIO : -ENOMEM);
+		unit_answer(u, "ioctl", ATTRIBUTES, 1, 1,
+			    dead ? -EIO : -ENOMEM);
 		if (dead)
 			t_ok(gmem_vm_destroy(u->vm, &err), err);
 		else
@@ -242,25 +237,23 @@ static void a_reset_that_fails_in_destroy_is_reported(void **state)
 				  GMEM_REASON_NO_MEMORY, err);
 		u->vm = NULL;
 	}
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, unit_sw, unit_end)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(the_next_bind_over_the_range_sets_all_of_it),
-		TEST(only_the_range_of_the_new_slot_is_reset),
-		TEST(a_noted_slot_over_the_range_keeps_its_attributes),
-		TEST(a_bind_elsewhere_leaves_it_alone),
-		TEST(as_long_as_it_fails_nothing_is_bound_there),
-		TEST(kept_attributes_do_not_leak_into_the_next_slot),
-		TEST(a_file_may_go_before_its_reset_is_done),
-		TEST(an_interrupted_reset_is_taken_again),
-		TEST(an_adopted_vm_is_left_as_it_was_found),
-		TEST(an_adopted_vm_without_attributes_is_told_none),
-		TEST(a_reset_that_fails_in_destroy_is_reported),
+		TEST(the_next_bind_over_the_range_sets_all_of_it, unit_sw),
+		TEST(only_the_range_of_the_new_slot_is_reset, unit_sw),
+		TEST(a_noted_slot_over_the_range_keeps_its_attributes, unit_sw),
+		TEST(a_bind_elsewhere_leaves_it_alone, unit_sw),
+		TEST(as_long_as_it_fails_nothing_is_bound_there, unit_sw),
+		TEST(kept_attributes_do_not_leak_into_the_next_slot, unit_sw),
+		TEST(a_file_may_go_before_its_reset_is_done, unit_sw),
+		TEST(an_interrupted_reset_is_taken_again, unit_sw),
+		TEST(an_adopted_vm_is_left_as_it_was_found, unit_sw),
+		TEST(an_adopted_vm_without_attributes_is_told_none, unit_sw),
+		TEST(a_reset_that_fails_in_destroy_is_reported, unit_sw),
 	};
 
 	return t_main(tests);

@@ -22,30 +22,30 @@ static void what_is_allocated_is_counted_exactly(void **state)
 	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
 	uint32_t flags;
 
-	fake_allocate(&u->f, gmem_fd(g), 4 * KiB, 4 * KiB, 0);
-	fake_allocate(&u->f, gmem_fd(g), 64 * KiB, 128 * KiB, 0);
-	fake_allocate(&u->f, gmem_fd(g), 300 * MiB, 300 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 4 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, 128 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 300 * MiB, 300 * MiB, 0);
 	assert_int_equal(resident(g, 0, GiB, &flags), 300 * MiB + 132 * KiB);
 	assert_int_equal(flags, 0);
 	assert_int_equal(resident(g, 4 * KiB, 64 * KiB, &flags), 8 * KiB);
 	assert_int_equal(resident(g, GiB - 4096, 4096, &flags), 0);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 0);
-	assert_int_equal(fake_count(&u->f, FAKE_FSTAT, 0), 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
+	assert_int_equal(unit_count(u, "fstat", 0), 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void full_memory_is_counted_256_mib_at_a_time(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4 * GiB, GMEM_CREATE_UNBOUND);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	uint64_t at = 0;
 	uint32_t flags;
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 4 * GiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 4 * GiB, 0);
 	assert_int_equal(resident(g, 0, 4 * GiB, &flags), 4 * GiB);
-	assert_int_equal(fake_count(&u->f, FAKE_CACHESTAT, 0), 16);
-	for (unsigned int i = 0; (c = fake_nth(&u->f, FAKE_CACHESTAT, 0, i));
+	assert_int_equal(unit_count(u, "cachestat", 0), 16);
+	for (unsigned int i = 0; (c = unit_nth(u, "cachestat", 0, i));
 	     i++, at += 256 * MiB) {
 		assert_int_equal(c->arg[1], 256 * MiB);
 		assert_int_equal(c->arg[3], at);
@@ -59,9 +59,9 @@ static void a_huge_hole_takes_few_calls(void **state)
 				     GMEM_CREATE_UNBOUND);
 	uint32_t flags;
 
-	fake_allocate(&u->f, gmem_fd(g), gmem_size(g) - 4096, 4096, 0);
+	unit_allocate(u, gmem_fd(g), gmem_size(g) - 4096, 4096, 0);
 	assert_int_equal(resident(g, 0, gmem_size(g), &flags), 4096);
-	assert_true(fake_count(&u->f, FAKE_CACHESTAT, 0) <= 40);
+	assert_true(unit_count(u, "cachestat", 0) <= 40);
 }
 
 static void an_interrupted_count_is_made_again(void **state)
@@ -70,11 +70,11 @@ static void an_interrupted_count_is_made_again(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	uint32_t flags;
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 8 * KiB, 0);
-	fake_fail(&u->f, FAKE_CACHESTAT, 0, 1, 3, -EINTR);
+	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_answer(u, "cachestat", 0, 1, 3, -EINTR);
 	assert_int_equal(resident(g, 0, MiB, &flags), 8 * KiB);
 	assert_int_equal(flags, 0);
-	assert_int_equal(fake_count(&u->f, FAKE_CACHESTAT, 0), 4);
+	assert_int_equal(unit_count(u, "cachestat", 0), 4);
 }
 
 static void without_cachestat_mincore_gives_a_lower_bound(void **state)
@@ -86,18 +86,18 @@ static void without_cachestat_mincore_gives_a_lower_bound(void **state)
 	uint32_t flags;
 
 	t_ok(gmem_populate(g, 20 * MiB, 64 * KiB, NULL, &err), err);
-	fake_allocate(&u->f, gmem_fd(g), 0, 64 * KiB, 0); /* not touched */
-	maps = fake_mappings(&u->f);
-	fake_reset(&u->f);
-	u->f.no_cachestat = true;
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 0); /* not touched */
+	maps = unit_mappings(u);
+	unit_reset(u);
+	u->lacks = "cachestat";
 	assert_int_equal(resident(g, 0, 32 * MiB, &flags), 64 * KiB);
 	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
 	assert_int_equal(resident(g, 20 * MiB + 4096, 4096, &flags), 4096);
 	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
-	assert_int_equal(fake_mappings(&u->f), maps);
+	assert_int_equal(unit_mappings(u), maps);
 	/* 8192 pages, 4096 at a time, and one page */
-	assert_int_equal(fake_count(&u->f, FAKE_MINCORE, 0), 3);
-	assert_int_equal(fake_count(&u->f, FAKE_CACHESTAT, 0), 2);
+	assert_int_equal(unit_count(u, "mincore", 0), 3);
+	assert_int_equal(unit_count(u, "cachestat", 0), 2);
 }
 
 static void no_answer(struct gmem *g, int sys)
@@ -119,17 +119,17 @@ static void mincore_is_not_trusted_on_another_users_file(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	uint32_t flags;
 
-	u->f.no_cachestat = true;
-	u->f.euid = 1000;
+	u->lacks = "cachestat";
+	u->euid++;
 	no_answer(g, ENOSYS);
-	assert_int_equal(fake_count(&u->f, FAKE_MINCORE, 0), 0);
-	fake_file(&u->f, gmem_fd(g))->uid = 1000;
+	assert_int_equal(unit_count(u, "mincore", 0), 0);
+	u->euid--;
 	assert_int_equal(resident(g, 0, MiB, &flags), 0);
 	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
-	fake_reset(&u->f);
-	fake_fail(&u->f, FAKE_FSTAT, 0, 1, 1, -EPERM);
+	unit_reset(u);
+	unit_answer(u, "fstat", 0, 1, 1, -EPERM);
 	no_answer(g, ENOSYS);
-	assert_int_equal(fake_count(&u->f, FAKE_MINCORE, 0), 0);
+	assert_int_equal(unit_count(u, "mincore", 0), 0);
 }
 
 static void without_a_mapping_there_is_only_cachestat(void **state)
@@ -137,26 +137,26 @@ static void without_a_mapping_there_is_only_cachestat(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, GMEM_CREATE_UNBOUND);
 
-	u->f.no_cachestat = true;
+	u->lacks = "cachestat";
 	no_answer(g, ENOSYS);
-	u->f.no_cachestat = false;
-	fake_fail(&u->f, FAKE_CACHESTAT, 0, 1, 1, -EPERM);
+	u->lacks = NULL;
+	unit_answer(u, "cachestat", 0, 1, 1, -EPERM);
 	no_answer(g, EPERM);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 0);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }
 
 static void where_neither_works_nothing_is_told(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	unsigned int maps = fake_mappings(&u->f);
+	unsigned int maps = unit_mappings(u);
 
-	u->f.no_cachestat = true;
-	fake_fail(&u->f, FAKE_MINCORE, 0, 1, 1, -EPERM);
+	u->lacks = "cachestat";
+	unit_answer(u, "mincore", 0, 1, 1, -EPERM);
 	no_answer(g, EPERM);
-	assert_int_equal(fake_mappings(&u->f), maps);
-	fake_reset(&u->f);
-	fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, -ENOMEM);
+	assert_int_equal(unit_mappings(u), maps);
+	unit_reset(u);
+	unit_answer(u, "mmap", 0, 1, 1, -ENOMEM);
 	no_answer(g, ENOMEM);
 }
 
@@ -181,7 +181,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 	t_refused(gmem_resident(g, 0, MiB, &r, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
 	assert_int_equal(err.limit, 24);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void what_a_newer_caller_has_beyond_is_zero(void **state)
@@ -192,15 +192,13 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	union unit_newer n = unit_newer(&r, sizeof(r), 1);
 	struct gmem_error err;
 
-	fake_allocate(&u->f, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
 	t_ok(gmem_resident(g, 0, MiB, (void *)&n, &err), err);
 	assert_int_equal(n.b[sizeof(r)], 0);
 	memcpy(&r, &n, sizeof(r));
 	assert_int_equal(r.sz, sizeof(r) + 8);
 	assert_int_equal(r.bytes, 8 * KiB);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The cost of a look follows what is there; done is what none is missing of. */
-#include "on_model.h"
+#include "unit.h"
 
 static void make(struct gmem *g, uint64_t offset, uint64_t len)
 {
@@ -26,46 +26,45 @@ static int verify(struct gmem *g, struct gmem_placement *out,
 /* Every other page, as a balloon leaves memory. */
 static void a_look_at_fragments_costs_as_many_pages_as_there_are(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_placement out = { 0 };
 	struct gmem_error err;
 	const uint64_t n = 512;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, 2 * n * m->page, SHARED_FLAGS);
+	g = unit_create(m, 2 * n * m->page, SHARED_FLAGS);
 	for (uint64_t i = 0; i < n; i++)
 		make(g, 2 * i * m->page, m->page);
-	on_model_count(m, "cachestat");
+	unit_reset(m);
 	t_code(verify(g, &out, &err), GMEM_YES);
 	assert_int_equal(out.resident, n * m->page);
-	assert_true(m->calls <= 10 * n);
-	assert_true(m->sum <= 20 * n * m->page);
+	assert_true(unit_count(m, "cachestat", 0) <= 10 * n);
+	assert_true(unit_sum(m, "cachestat") <= 20 * n * m->page);
 }
 
 /* Not the holes, of which there are 64 TiB. */
 static void a_look_at_a_sparse_file_costs_nothing_for_its_size(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_placement out = { 0 };
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, 64 * TiB, SHARED_FLAGS);
+	g = unit_create(m, 64 * TiB, SHARED_FLAGS);
 	make(g, 3 * TiB, 4 * MiB);
 	make(g, 40 * TiB + m->page, m->page);
-	on_model_count(m, "cachestat");
+	unit_reset(m);
 	t_code(verify(g, &out, &err), GMEM_YES);
 	assert_int_equal(out.resident, 4 * MiB + m->page);
-	assert_true(m->calls < 500);
-	on_model_count(m, "cachestat");
-	assert_int_equal(on_model_resident(g, 0, 64 * TiB), out.resident);
-	assert_true(m->calls < 100);
-	on_model_count(m, "fallocate");
+	assert_true(unit_count(m, "cachestat", 0) < 500);
+	unit_reset(m);
+	assert_int_equal(unit_allocated(m, gmem_fd(g), 0, 64 * TiB, -1),
+			 out.resident);
+	assert_true(unit_count(m, "cachestat", 0) < 100);
+	unit_reset(m);
 	t_ok(gmem_discard(g, 0, 64 * TiB, NULL, &err), err);
-	assert_int_equal(m->calls, 1);
-	assert_int_equal(on_model_resident(g, 0, 64 * TiB), 0);
+	assert_int_equal(unit_count(m, "fallocate", 0), 1);
+	assert_int_equal(unit_allocated(m, gmem_fd(g), 0, 64 * TiB, -1), 0);
 }
 
 struct told {
@@ -87,7 +86,7 @@ static void tell(void *arg, uint64_t done, uint64_t total)
 
 static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct told t = { .total = 256 * MiB };
 	struct gmem_placement out = { .progress = tell,
 				      .progress_arg = &t,
@@ -95,8 +94,7 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, t.total, SHARED_FLAGS);
+	g = unit_create(m, t.total, SHARED_FLAGS);
 	make(g, 0, 160 * MiB);
 	t_code(verify(g, &out, &err), GMEM_YES);
 	assert_int_equal(t.done, t.total);
@@ -109,12 +107,12 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 	assert_int_equal(err.done, 64 * MiB);
 	assert_int_equal(t.done, err.done);
 	assert_int_equal(out.resident, 77);
-	assert_int_equal(on_model_mappings(m), 0);
-	on_model_count(m, "cachestat");
+	assert_int_equal(unit_file_mappings(m), 0);
+	unit_reset(m);
 	t.cancel = 1;
 	t_code(verify(g, &out, &err), -ECANCELED);
 	assert_int_equal(err.done, 0);
-	assert_int_equal(m->calls, 0);
+	assert_int_equal(unit_count(m, "cachestat", 0), 0);
 	/* done is done */
 	t = (struct told){ .total = t.total, .cancel_at = 3 };
 	t_code(verify(g, &out, &err), GMEM_YES);
@@ -123,19 +121,19 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 /* Whichever step of whichever worker fails: none before done is missing. */
 static void done_is_what_none_is_missing_of(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t size = 64 * MiB;
 	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 4 };
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, size, SHARED_FLAGS);
+	g = unit_create(m, size, SHARED_FLAGS);
 	for (unsigned int n = 1; n <= 16; n++) {
 		t_ok(gmem_model_fail(m->vm, "fallocate", n, ENOMEM, &err), err);
 		t_refused(gmem_populate(g, 0, size, &o, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
-		assert_int_equal(on_model_resident(g, 0, err.done), err.done);
+		assert_int_equal(unit_allocated(m, gmem_fd(g), 0, err.done, -1),
+				 err.done);
 		assert_true(err.done < size);
 		t_ok(gmem_discard(g, 0, size, NULL, &err), err);
 	}
@@ -146,14 +144,13 @@ static void done_is_what_none_is_missing_of(void **state)
 /* The last of four steps is the first to fail, and the first the last. */
 static void a_later_step_that_is_complete_is_not_counted(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t size = 64 * MiB;
 	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, size, SHARED_FLAGS);
+	g = unit_create(m, size, SHARED_FLAGS);
 	t_ok(gmem_model_poison(m->vm, gmem_fd(g), m->page, m->page, &err), err);
 	t_refused(gmem_populate(g, 0, size, &o, &err), -EHWPOISON,
 		  GMEM_REASON_POISONED, err);
@@ -164,12 +161,15 @@ static void a_later_step_that_is_complete_is_not_counted(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		model_test(
-			a_look_at_fragments_costs_as_many_pages_as_there_are),
-		model_test(a_look_at_a_sparse_file_costs_nothing_for_its_size),
-		model_test(a_look_tells_how_far_it_is_and_can_be_cancelled),
-		model_test(done_is_what_none_is_missing_of),
-		model_test(a_later_step_that_is_complete_is_not_counted),
+		TEST(a_look_at_fragments_costs_as_many_pages_as_there_are,
+		     unit_default73),
+		TEST(a_look_at_a_sparse_file_costs_nothing_for_its_size,
+		     unit_default73),
+		TEST(a_look_tells_how_far_it_is_and_can_be_cancelled,
+		     unit_default73),
+		TEST(done_is_what_none_is_missing_of, unit_default73),
+		TEST(a_later_step_that_is_complete_is_not_counted,
+		     unit_default73),
 	};
 
 	return t_main(tests);

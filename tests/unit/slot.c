@@ -19,14 +19,14 @@ static void fd_mode_tells_the_kernel_everything_once(void **state)
 	static const uint64_t zero[14];
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	const struct fake_call *c, *m;
+	const struct unit_call *c, *m;
 	struct gmem_error err;
 
 	t_code(gmem_bind(g, 5, 4 * GiB, 64 * KiB, 128 * KiB, NULL, NULL),
 	       GMEM_BIND_FD);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
-	c = fake_nth(&u->f, FAKE_IOCTL, REGION2, 0);
-	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 1);
+	c = unit_nth(u, "ioctl", REGION2, 0);
+	m = unit_nth(u, "mmap", 0, 0);
 	assert_non_null(c);
 	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
 	assert_int_equal(c->in.region.region.slot, 5);
@@ -54,21 +54,21 @@ static void a_file_is_mapped_once_for_all_its_slots(void **state)
 		t_ok(gmem_bind(g, i, i * MiB, i * 64 * KiB, 64 * KiB, NULL,
 			       &err),
 		     err);
-	assert_int_equal(fake_count(&u->f, FAKE_MMAP, 0), 1);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, REGION2), 16);
-	assert_int_equal(u->f.live_allocs, 2 + 16); /* VM and file */
+	assert_int_equal(unit_count(u, "mmap", 0), 1);
+	assert_int_equal(unit_count(u, "ioctl", REGION2), 16);
+	assert_int_equal(u->live_allocs, 2 + 16); /* VM and file */
 }
 
 static void the_mapping_is_not_inherited(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	const struct fake_call *m, *a;
+	const struct unit_call *m, *a;
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
-	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
-	a = fake_nth(&u->f, FAKE_MADVISE, 0, 0);
+	m = unit_nth(u, "mmap", 0, 0);
+	a = unit_nth(u, "madvise", 0, 0);
 	assert_non_null(a);
 	assert_int_equal(a->arg[0], m->arg[0]);
 	assert_int_equal(a->arg[1], m->arg[1]);
@@ -81,27 +81,27 @@ static void without_its_mapping_nothing_is_bound(void **state)
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_MMAP, 0, 1, 1, -ENOMEM);
+	unit_answer(u, "mmap", 0, 1, 1, -ENOMEM);
 	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
-	assert_int_equal(u->f.live_allocs, 2); /* VM and file */
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
+	assert_int_equal(u->live_allocs, 2); /* VM and file */
 }
 
 static void a_private_file_is_bound_private(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
-	const struct fake_call *c;
+	const struct unit_call *c;
 	struct gmem_error err;
 	uint64_t a, run;
 
 	t_code(gmem_bind(g, 0, GiB, 256 * KiB, 512 * KiB, NULL, NULL),
 	       GMEM_BIND_FD);
 	/* after the reservation's mmap() and madvise() */
-	assert_int_equal(u->f.n_calls, 4);
-	assert_int_equal(u->f.calls[2].request, REGION2);
-	c = &u->f.calls[3];
+	assert_int_equal(u->n_calls, 4);
+	assert_int_equal(u->calls[2].request, REGION2);
+	c = &u->calls[3];
 	assert_int_equal(c->request, ATTRIBUTES);
 	assert_int_equal(c->in.attr.address, GiB);
 	assert_int_equal(c->in.attr.size, 512 * KiB);
@@ -124,7 +124,7 @@ static void leave_shared_sets_no_attributes(void **state)
 	uint64_t a;
 
 	t_ok(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_BIND_LEAVE_SHARED, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 0);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 0);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
 }
@@ -137,17 +137,17 @@ static void a_failed_private_start_takes_the_slot_back(void **state)
 	struct gmem_error err;
 	uint64_t a;
 
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
 	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
-	assert_null(fake_slot(&u->f, 0));
+	assert_null(unit_slot(u, 0));
 	t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
-	assert_true(fake_gpa_private(&u->f, 0));
+	assert_true(unit_gpa_private(u, 0));
 }
 
 static void private_starts_go_in_steps_of_a_gib(void **state)
@@ -157,10 +157,9 @@ static void private_starts_go_in_steps_of_a_gib(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 0, 0, 0, 5 * GiB / 2, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 3);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 3);
 	for (unsigned int i = 0; i < 3; i++) {
-		const struct fake_call *c =
-			fake_nth(&u->f, FAKE_IOCTL, ATTRIBUTES, i);
+		const struct unit_call *c = unit_nth(u, "ioctl", ATTRIBUTES, i);
 
 		assert_int_equal(c->in.attr.address, i * GiB);
 		assert_int_equal(c->in.attr.size, i < 2 ? GiB : GiB / 2);
@@ -175,10 +174,10 @@ static void in_place_binding_leaves_the_attributes_alone(void **state)
 	uint64_t a;
 
 	t_ok(t_share(g, 0, 64 * KiB, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 2);
+	assert_int_equal(unit_count(u, "ioctl", 0), 2);
 	t_ok(gmem_get_attributes(g, 0, 64 * KiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
 }
@@ -191,18 +190,18 @@ static void unbind_deletes_then_resets(void **state)
 	uint64_t a;
 
 	unit_bind(u, g, 3, GiB);
-	assert_true(fake_gpa_private(&u->f, GiB));
+	assert_true(unit_gpa_private(u, GiB));
 	t_ok(gmem_unbind(g, 3, NULL, &err), err);
 	/* and then the reservation is unmapped */
-	assert_int_equal(u->f.n_calls, 3);
-	assert_int_equal(u->f.calls[2].kind, FAKE_MUNMAP);
-	assert_int_equal(u->f.calls[0].in.region.region.slot, 3);
-	assert_int_equal(u->f.calls[0].in.region.region.memory_size, 0);
-	assert_int_equal(u->f.calls[1].request, ATTRIBUTES);
-	assert_int_equal(u->f.calls[1].in.attr.address, GiB);
-	assert_int_equal(u->f.calls[1].in.attr.size, 1 * MiB);
-	assert_int_equal(u->f.calls[1].in.attr.attributes, 0);
-	assert_false(fake_gpa_private(&u->f, GiB));
+	assert_int_equal(u->n_calls, 3);
+	assert_string_equal(u->calls[2].name, "munmap");
+	assert_int_equal(u->calls[0].in.region.region.slot, 3);
+	assert_int_equal(u->calls[0].in.region.region.memory_size, 0);
+	assert_int_equal(u->calls[1].request, ATTRIBUTES);
+	assert_int_equal(u->calls[1].in.attr.address, GiB);
+	assert_int_equal(u->calls[1].in.attr.size, 1 * MiB);
+	assert_int_equal(u->calls[1].in.attr.attributes, 0);
+	assert_false(unit_gpa_private(u, GiB));
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 	t_ok(gmem_bind(g, 3, GiB, 0, 1 * MiB, NULL, &err), err);
@@ -216,8 +215,8 @@ static void on_a_vm_without_attributes_unbind_is_one_ioctl(void **state)
 
 	unit_bind(u, g, 3, GiB);
 	t_ok(gmem_unbind(g, 3, NULL, &err), err);
-	assert_int_equal(u->f.n_calls, 1);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 1);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
@@ -229,16 +228,16 @@ static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
 	uint64_t a;
 
 	unit_bind(u, g, 0, 0);
-	fake_fail(&u->f, FAKE_IOCTL, REGION1, 1, 1, -EPERM);
+	unit_answer(u, "ioctl", REGION1, 1, 1, -EPERM);
 	t_refused(gmem_unbind(g, 0, NULL, &err), -EPERM,
 		  GMEM_REASON_ACCESS_DENIED, err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, ATTRIBUTES), 0);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 0);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_slot_get(u->vm, 0, 0, &s, &err), err);
 	assert_int_equal(s.flags, GMEM_SLOT_FD | GMEM_SLOT_STUCK);
 	/* tried again by what comes next */
-	fake_fail(&u->f, FAKE_IOCTL, REGION1, 1, 1, -EPERM);
+	unit_answer(u, "ioctl", REGION1, 1, 1, -EPERM);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_close(g, &err), err);
@@ -263,22 +262,22 @@ static void unbind_wants_a_slot_of_this_file(void **state)
 	o = (struct gmem_unbind_opts){ .sz = sizeof(o), .flags = 2 };
 	t_refused(gmem_unbind(g, 0, &o, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void hva_mode_is_an_ordinary_slot_on_the_mapping(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	const struct fake_call *c, *m;
+	const struct unit_call *c, *m;
 	struct gmem_error err;
 
 	t_code(bind_as(g, 2, GiB, 64 * KiB, 64 * KiB,
 		       GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY, NULL),
 	       GMEM_BIND_HVA);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 1);
-	c = fake_nth(&u->f, FAKE_IOCTL, 0, 0);
-	m = fake_nth(&u->f, FAKE_MMAP, 0, 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 1);
+	c = unit_nth(u, "ioctl", 0, 0);
+	m = unit_nth(u, "mmap", 0, 0);
 	assert_int_equal(c->in.region.region.slot, 2);
 	assert_int_equal(c->in.region.region.flags, 3);
 	assert_int_equal(c->in.region.region.guest_phys_addr, GiB);
@@ -291,27 +290,23 @@ static void hva_mode_is_an_ordinary_slot_on_the_mapping(void **state)
 static void the_smm_address_space_is_in_the_upper_half_of_the_id(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = 1 };
 	struct gmem_unbind_opts un = { .sz = sizeof(un), .address_space = 1 };
 	struct gmem_slot s = { .sz = sizeof(s) };
 	struct gmem_error err;
 
-	t_ok(gmem_vm_destroy(u->vm, &err), err);
-	u->f.cap_vm[118] = 2;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
-	g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	t_ok(gmem_bind(g, 7, 0, 0, 64 * KiB, NULL, &err), err);
 	/* the same gpa and slot id, another space, another range */
 	t_ok(gmem_bind(g, 7, 0, 64 * KiB, 64 * KiB, &o, &err), err);
-	assert_non_null(fake_slot(&u->f, 7));
-	assert_non_null(fake_slot(&u->f, 0x10007));
+	assert_non_null(unit_slot(u, 7));
+	assert_non_null(unit_slot(u, 0x10007));
 	t_ok(gmem_slot_get(u->vm, 7, 1, &s, &err), err);
 	assert_int_equal(s.offset, 64 * KiB);
 	assert_int_equal(s.address_space, 1);
 	t_ok(gmem_unbind(g, 7, &un, &err), err);
-	assert_non_null(fake_slot(&u->f, 7));
-	assert_null(fake_slot(&u->f, 0x10007));
+	assert_non_null(unit_slot(u, 7));
+	assert_null(unit_slot(u, 0x10007));
 }
 
 static void check_only_says_the_mode_and_makes_nothing(void **state)
@@ -325,13 +320,13 @@ static void check_only_says_the_mode_and_makes_nothing(void **state)
 	t_code(bind_as(g, 0, 0, 0, 1 * MiB,
 		       GMEM_BIND_CHECK_ONLY | GMEM_BIND_DIRTY_LOG, NULL),
 	       GMEM_BIND_HVA);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(bind_as(g, 0, GiB, 0, 1 * MiB, GMEM_BIND_CHECK_ONLY, &err),
 		  -EEXIST, GMEM_REASON_SLOT_IN_USE, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void slot_get_tells_what_bind_did(void **state)
@@ -342,7 +337,7 @@ static void slot_get_tells_what_bind_did(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, 9, GiB, 64 * KiB, 128 * KiB, NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_slot_get(u->vm, 9, 0, &s, &err), err);
 	assert_int_equal(s.slot, 9);
 	assert_int_equal(s.gpa, GiB);
@@ -351,10 +346,9 @@ static void slot_get_tells_what_bind_did(void **state)
 	assert_ptr_equal(s.gmem, g);
 	assert_int_equal(s.flags, GMEM_SLOT_FD);
 	assert_int_equal(s.fd, gmem_fd(g));
-	assert_int_equal(s.userspace_addr,
-			 fake_slot(&u->f, 9)->r.region.userspace_addr);
-	assert_int_equal(u->f.n_calls, 0);
-	assert_int_equal(u->f.n_allocs, 0);
+	assert_int_equal(s.userspace_addr, unit_slot(u, 9)->userspace_addr);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
 }
 
 static void a_dead_vms_slots_count_as_deleted(void **state)
@@ -364,14 +358,12 @@ static void a_dead_vms_slots_count_as_deleted(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	u->f.dead = true;
+	t_ok(gmem_model_kill(u->vm, &err), err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -27,9 +27,8 @@ static struct gmem_slot bind_raw(struct unit *u, struct gmem *g, uint32_t slot,
 		.guest_memfd = (uint32_t)gmem_fd(g),
 	};
 
-	assert_int_equal(fake_sys.ioctl(&u->f, gmem_vm_fd(u->vm), REGION2, &r),
-			 0);
-	fake_reset(&u->f);
+	assert_int_equal(unit_sys.ioctl(u, gmem_vm_fd(u->vm), REGION2, &r), 0);
+	unit_reset(u);
 	s.flags = GMEM_SLOT_FD;
 	s.gmem = g;
 	return s;
@@ -43,12 +42,12 @@ static void a_note_makes_no_kvm_call_and_is_checked_against(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
 	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
 	t_ok(gmem_bind(g, 3, GiB, 0, 64 * KiB, NULL, &err), err);
 }
@@ -77,7 +76,7 @@ static void a_noted_slot_is_the_vmms_to_delete(void **state)
 	t_refused(gmem_unbind(g, 3, NULL, &err), -EINVAL,
 		  GMEM_REASON_NOTED_SLOT, err);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
 	t_ok(gmem_close(g, &err), err);
 }
@@ -92,7 +91,7 @@ static void destroy_leaves_noted_slots_alone(void **state)
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 }
 
 static void a_noted_range_of_a_file_is_bound(void **state)
@@ -105,7 +104,7 @@ static void a_noted_range_of_a_file_is_bound(void **state)
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_refused(gmem_bind(g, 4, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_RANGE_BOUND, err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 }
 
 static void attributes_are_set_through_a_noted_slot(void **state)
@@ -117,9 +116,9 @@ static void attributes_are_set_through_a_noted_slot(void **state)
 	uint64_t a;
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_set_private(g, 4096, 4096, &err), err);
-	assert_true(fake_gpa_private(&u->f, GiB + 4096));
+	assert_true(unit_gpa_private(u, GiB + 4096));
 	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
@@ -137,23 +136,23 @@ static void a_slot_whose_file_was_closed_is_called_dead(void **state)
 	struct gmem_error err;
 
 	s.flags = GMEM_SLOT_FD;
-	s.fd = fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3);
+	s.fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3);
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
 	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, err);
-	assert_int_equal(fake_sys.close(&u->f, s.fd), 0);
+	assert_int_equal(unit_sys.close(u, s.fd), 0);
 	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
 	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
 	/* another file under the same number is not the same file */
-	assert_int_equal(fake_fd(&u->f, FAKE_FD_GMEM, 64 * KiB, 3), s.fd);
+	assert_int_equal(unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3), s.fd);
 	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
-	assert_int_equal(fake_sys.close(&u->f, s.fd), 0);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), 0);
+	assert_int_equal(unit_sys.close(u, s.fd), 0);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 }
 
 /* A note that no kernel could have made is refused, and nothing is noted. */
@@ -163,12 +162,12 @@ static void note_refused(struct unit *u, struct gmem_slot s, int code,
 	struct gmem_slot out = { .sz = sizeof(out) };
 	struct gmem_error err;
 
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(gmem_slot_note(u->vm, &s, &err), code, why, err);
 	t_refused(gmem_slot_get(u->vm, s.slot, s.address_space, &out, &err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, err);
 	assert_int_equal(out.len, 0);
-	assert_int_equal(u->f.live_allocs, 1 + (s.gmem != NULL));
+	assert_int_equal(u->live_allocs, 1 + (s.gmem != NULL));
 }
 
 static void a_note_follows_the_rules_of_a_bind(void **state)
@@ -179,7 +178,7 @@ static void a_note_follows_the_rules_of_a_bind(void **state)
 	s.slot = 32764;
 	note_refused(u, s, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	s = at(3, GiB, 1 * MiB);
-	s.address_space = 1;
+	s.address_space = model__address_spaces(u->k, NULL);
 	note_refused(u, s, -EINVAL, GMEM_REASON_ADDRESS_SPACE);
 	note_refused(u, at(3, GiB, 0), -EINVAL, GMEM_REASON_ZERO_SIZE);
 	note_refused(u, at(3, GiB, 5000), -EINVAL, GMEM_REASON_UNALIGNED);
@@ -216,7 +215,7 @@ static void a_noted_file_is_of_this_vm_and_holds_the_range(void **state)
 	s.gmem = g;
 	s.offset = 4096;
 	note_refused(u, s, -EINVAL, GMEM_REASON_OUTSIDE_FILE);
-	other = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	other = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	s.offset = 0;
 	t_refused(gmem_slot_note(other, &s, &err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, err);
@@ -256,10 +255,8 @@ static void forget_wants_a_note(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_slot_note(u->vm, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -2,7 +2,7 @@
 /* Why a bind is refused where two rules meet: at the edge of each of them. */
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 #include "adopt.h"
 
 #define SMM 1 /* the second address space */
@@ -15,9 +15,9 @@ static int bind_at(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 }
 
 /* Slot 0 is at 1 GiB with [0, 64 KiB) of the file. */
-static void with_a_slot(struct on_model *m)
+static void with_a_slot(struct unit *m)
 {
-	on_model_file(m, 128 * KiB, SHARED_FLAGS);
+	unit_create(m, 128 * KiB, SHARED_FLAGS);
 	t_ok(bind_at(m->g, 0, GiB, 0, NULL, &m->err), m->err);
 }
 
@@ -25,7 +25,7 @@ static void with_a_slot(struct on_model *m)
 static void beside_a_slot_it_is_the_range_that_is_taken(void **state)
 {
 	static const uint64_t beside[] = { GiB - 64 * KiB, GiB + 64 * KiB };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	with_a_slot(m);
 	for (size_t i = 0; i < T_ARRAY_SIZE(beside); i++) {
@@ -43,7 +43,7 @@ static void beside_a_slot_it_is_the_range_that_is_taken(void **state)
 static void a_slot_of_the_other_address_space_is_another(void **state)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = SMM };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	with_a_slot(m);
 	t_refused(bind_at(m->g, 0, GiB, 0, &o, &m->err), -EEXIST,
@@ -60,10 +60,10 @@ static void a_slot_of_the_other_address_space_is_another(void **state)
 /* Up to 52 bits it is the kernel that refuses, with its own errno. */
 static void beyond_52_bits_no_kernel_is_asked(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t limit = 1ULL << 52;
 
-	on_model_file(m, 128 * KiB, SHARED_FLAGS);
+	unit_create(m, 128 * KiB, SHARED_FLAGS);
 	t_refused(bind_at(m->g, 0, limit - 64 * KiB, 0, NULL, &m->err), -EINVAL,
 		  GMEM_REASON_GPA_LIMIT, m->err);
 	assert_int_equal(m->err.sys_errno, EINVAL);
@@ -80,9 +80,9 @@ static void beyond_52_bits_no_kernel_is_asked(void **state)
 static void in_place_the_page_is_private_not_the_file(void **state)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 128 * KiB, GMEM_CREATE_MMAP);
+	unit_create(m, 128 * KiB, GMEM_CREATE_MMAP);
 	t_refused(bind_at(m->g, 0, GiB, 0, &o, &m->err), -EACCES,
 		  GMEM_REASON_PRIVATE, m->err);
 	t_ok(t_share(m->g, 0, 64 * KiB, &m->err), m->err);
@@ -93,14 +93,14 @@ static void in_place_the_page_is_private_not_the_file(void **state)
 static void without_read_only_slots_others_are_bound(void **state)
 {
 	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_vm_opts v = { .sz = sizeof(v), .type = GMEM_VM_TDX };
 	struct gmem_model_opts how = { .sz = sizeof(how),
 				       .vm = &v,
 				       .vm_types = 1U | 1U << 5 };
 
 	t_ok(gmem_model_vm_open("inplace", &how, &m->vm, &m->err), m->err);
-	on_model_file(m, 128 * KiB, GMEM_CREATE_MMAP);
+	unit_create(m, 128 * KiB, GMEM_CREATE_MMAP);
 	t_ok(t_share(m->g, 0, 128 * KiB, &m->err), m->err);
 	t_code(bind_at(m->g, 0, GiB, 0, &o, &m->err), GMEM_BIND_HVA);
 	o.flags |= GMEM_BIND_READONLY;
@@ -114,15 +114,15 @@ static void what_cannot_be_mapped_may_have_another_address(void **state)
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_USERSPACE_ADDR,
 				    .userspace_addr = AT };
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 128 * KiB, GMEM_CREATE_UNBOUND);
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 128 * KiB, GMEM_CREATE_UNBOUND);
 
 	t_ok(bind_at(g, 0, GiB, 0, &o, &m->err), m->err);
 }
 
 /* ------------------------------------------- what the kernel's errno means */
 
-static void refuse(struct on_model *m, int error)
+static void refuse(struct unit *m, int error)
 {
 	t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION2", 1, error,
 			     &m->err),
@@ -131,11 +131,11 @@ static void refuse(struct on_model *m, int error)
 
 static void einval_is_the_address_where_it_is_too_high(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned int bits = model__sys.phys_bits(m->k);
 	uint64_t end = 1ULL << bits;
 
-	on_model_file(m, 128 * KiB, SHARED_FLAGS);
+	unit_create(m, 128 * KiB, SHARED_FLAGS);
 	/* the last that fits is not too high */
 	refuse(m, EINVAL);
 	t_refused(bind_at(m->g, 0, end - 64 * KiB, 0, NULL, &m->err), -EINVAL,
@@ -158,8 +158,8 @@ static void einval_of_an_adopted_file_is_of_fd_mode(void **state)
 	struct gmem_adopt_opts a = { .sz = sizeof(a),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
 	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
-	struct on_model *m = *state;
-	struct gmem *g = on_model_file(m, 128 * KiB, SHARED_FLAGS), *own = NULL;
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 128 * KiB, SHARED_FLAGS), *own = NULL;
 	int fd = dup(gmem_fd(g));
 
 	t_ok(gmem_close(g, &m->err), m->err);
@@ -181,21 +181,17 @@ static void einval_of_an_adopted_file_is_of_fd_mode(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(fn, setup) \
-	cmocka_unit_test_setup_teardown(fn, setup, on_model_teardown)
 		TEST(beside_a_slot_it_is_the_range_that_is_taken,
-		     on_model_default),
+		     unit_default73),
 		TEST(a_slot_of_the_other_address_space_is_another,
-		     on_model_default),
-		TEST(beyond_52_bits_no_kernel_is_asked, on_model_default),
-		TEST(in_place_the_page_is_private_not_the_file,
-		     on_model_in_place),
-		TEST(without_read_only_slots_others_are_bound, on_model_setup),
-		TEST(what_cannot_be_mapped_may_have_another_address,
-		     on_model_73),
+		     unit_default73),
+		TEST(beyond_52_bits_no_kernel_is_asked, unit_default73),
+		TEST(in_place_the_page_is_private_not_the_file, unit_inplace),
+		TEST(without_read_only_slots_others_are_bound, unit_bare73),
+		TEST(what_cannot_be_mapped_may_have_another_address, unit_sw),
 		TEST(einval_is_the_address_where_it_is_too_high,
-		     on_model_default),
-		TEST(einval_of_an_adopted_file_is_of_fd_mode, on_model_default),
+		     unit_default73),
+		TEST(einval_of_an_adopted_file_is_of_fd_mode, unit_default73),
 	};
 
 	return t_main(tests);

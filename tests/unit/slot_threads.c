@@ -6,7 +6,7 @@
  */
 #include <pthread.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "file.h"
 #include "vm.h"
@@ -15,7 +15,7 @@
 #define IDS 3
 
 struct worker {
-	struct on_model *m;
+	struct unit *m;
 	unsigned int seed;
 	int line; /* of the first check that failed, or 0 */
 	pthread_t thread;
@@ -128,10 +128,10 @@ static void slots_are_never_half_changed(void **state)
 	static void *(*const jobs[])(void *) = {
 		forget, forget, note, note, bind, bind, convert, look
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct worker w[T_ARRAY_SIZE(jobs)];
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(jobs); i++) {
 		w[i] = (struct worker){ .m = m, .seed = (unsigned int)i };
 		assert_int_equal(
@@ -154,14 +154,11 @@ static void slots_are_never_half_changed(void **state)
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(slots_are_never_half_changed, on_model_73),
-		TEST(slots_are_never_half_changed, on_model_in_place),
+		TEST(slots_are_never_half_changed, unit_sw),
+		TEST(slots_are_never_half_changed, unit_inplace),
 	};
 
 	return t_main(tests);

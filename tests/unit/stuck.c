@@ -5,7 +5,7 @@
  */
 #include <sys/mman.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "left.h"
 #include "seam.h"
@@ -17,12 +17,12 @@
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 
-static void will_fail(struct on_model *m, const char *call, int code)
+static void will_fail(struct unit *m, const char *call, int code)
 {
 	t_ok(gmem_model_fail(m->vm, call, 1, code, &m->err), m->err);
 }
 
-static uint32_t slot_flags(struct on_model *m, uint32_t id)
+static uint32_t slot_flags(struct unit *m, uint32_t id)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
 
@@ -30,7 +30,7 @@ static uint32_t slot_flags(struct on_model *m, uint32_t id)
 	return s.flags;
 }
 
-static void no_slot(struct on_model *m, uint32_t id)
+static void no_slot(struct unit *m, uint32_t id)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
 
@@ -39,17 +39,17 @@ static void no_slot(struct on_model *m, uint32_t id)
 }
 
 /* Slot 0 of .g at 1 GiB, which the kernel would not delete. */
-static void stuck(struct on_model *m)
+static void stuck(struct unit *m)
 {
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 	will_fail(m, DELETE, ENOMEM);
 	t_refused(gmem_unbind(m->g, 0, NULL, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
 }
 
-static bool guest_has(struct on_model *m, uint64_t gpa)
+static bool guest_has(struct unit *m, uint64_t gpa)
 {
 	unsigned char run[256] = { 0 };
 	uint32_t reason;
@@ -64,7 +64,7 @@ static bool guest_has(struct on_model *m, uint64_t gpa)
 
 static void a_stuck_slot_is_as_good_as_live(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t a;
 
 	stuck(m);
@@ -87,7 +87,7 @@ static void a_bind_in_its_place_deletes_it(void **state)
 		{ 1, GiB + 512 * KiB, 512 * KiB },
 		{ 1, 4 * GiB, 512 * KiB }, /* its range of the file */
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		stuck(m);
@@ -105,7 +105,7 @@ static void a_bind_in_its_place_deletes_it(void **state)
 
 static void as_long_as_it_stays_it_is_in_the_way(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
 	stuck(m);
 	will_fail(m, DELETE, EPERM);
@@ -123,13 +123,13 @@ static void as_long_as_it_stays_it_is_in_the_way(void **state)
 /* One elsewhere is left for whoever wants its place. */
 static void a_bind_elsewhere_leaves_it(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *g;
 
 	stuck(m);
 	g = m->g;
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 1, 4 * GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 1, 4 * GiB);
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
 	t_ok(gmem_unbind(m->g, 1, NULL, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
@@ -155,12 +155,12 @@ static void trace(void *arg, const struct gmem_trace *e)
 
 static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct chain c = { .after = ATTRIBUTES, .then = DELETE };
 
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
-	m->vm = c.vm = on_model_vm("7.3", GMEM_VM_SW_PROTECTED, trace, &c);
-	on_model_file(m, 1 * MiB, 0);
+	m->vm = c.vm = unit_vm(m, GMEM_VM_SW_PROTECTED, trace, &c);
+	unit_create(m, 1 * MiB, 0);
 	will_fail(m, ATTRIBUTES, EFAULT);
 	/* the first error, and that there was another */
 	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -EFAULT,
@@ -183,20 +183,18 @@ static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 {
 	static const uint64_t flags[] = { 0, SHARED_FLAGS };
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	unsigned char there;
 
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
 		struct gmem_slot s = { .sz = sizeof(s) };
-		void *p, *k;
+		void *p;
 
-		m->vm = on_model_vm("7.3",
-				    i ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED,
-				    NULL, NULL);
-		k = gmem__vm_priv(m->vm, &model__sys);
-		on_model_file(m, 1 * MiB, flags[i]);
-		on_model_bind(m, 0, GiB);
+		m->vm = unit_vm(m, i ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED,
+				NULL, NULL);
+		unit_create(m, 1 * MiB, flags[i]);
+		unit_bind(m, m->g, 0, GiB);
 		t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
 		will_fail(m, DELETE, EPERM);
 		t_refused(gmem_vm_destroy(m->vm, &m->err), -EBUSY,
@@ -208,22 +206,19 @@ static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 		for (uint64_t at = 0; at < 1 * MiB; at += m->page)
 			assert_int_equal(
 				mincore((char *)p + at, m->page, &there), 0);
-		/* the model keeps a kernel for its files' mappings only */
-		assert_int_equal(i ? model__sys.munmap(k, p, 1 * MiB)
-				   : munmap(p, 1 * MiB),
-				 0);
+		assert_int_equal(unit_sys.munmap(m, p, 1 * MiB), 0);
 	}
 }
 
 /* Nor what a slot has that the VMM made on it and never took back. */
 static void destroy_unmaps_nothing_under_a_noted_slot(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_slot s = { .sz = sizeof(s), .slot = 7, .gpa = GiB };
 	unsigned char there;
 	void *p[2];
 
-	on_model_file(m, 1 * MiB, SHARED_FLAGS);
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
 	for (int i = 0; i < 2; i++)
 		t_ok(gmem_mmap(m->g, 0, 64 * KiB, NULL, &p[i], &m->err),
 		     m->err);
@@ -236,13 +231,12 @@ static void destroy_unmaps_nothing_under_a_noted_slot(void **state)
 	m->vm = NULL;
 	assert_int_equal(m->err.value, 7);
 	assert_int_equal(mincore(p[1], m->page, &there), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(model__sys.munmap(m->k, p[i], 64 * KiB), 0);
+	assert_int_equal(unit_sys.munmap(m, p[1], 64 * KiB), 0);
 }
 
 /* ------------------------------------------------------ what slots leave -- */
 
-static int raw_slot(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
+static int raw_slot(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)
 {
 	struct gmem__region2 r = {
 		.region = { .slot = id,
@@ -257,7 +251,7 @@ static int raw_slot(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
 				GMEM__KVM_SET_USER_MEMORY_REGION2, &r);
 }
 
-static void note(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
+static void note(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)
 {
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = id,
@@ -273,12 +267,12 @@ static void note(struct on_model *m, uint32_t id, uint64_t gpa, uint64_t len)
 /* The VMM made a slot again without a word; its page is private. */
 static void a_refused_bind_touches_no_attributes(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_bind_opts shared = { .sz = sizeof(shared),
 					 .flags = GMEM_BIND_LEAVE_SHARED };
 	char c = 'x';
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	assert_int_equal(raw_slot(m, 5, 0, 1 * MiB), 0);
 	note(m, 5, 0, 1 * MiB);
 	t_ok(gmem_set_private(m->g, 0, 1 * MiB, &m->err), m->err);
@@ -288,7 +282,7 @@ static void a_refused_bind_touches_no_attributes(void **state)
 	t_ok(gmem_model_access(m->vm, 0, &c, 1, GMEM_MODEL_WRITE, NULL, 0,
 			       &m->err),
 	     m->err);
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	for (int i = 0; i < 2; i++) {
 		t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, i ? NULL : &shared,
 				    &m->err),
@@ -301,7 +295,7 @@ static void a_refused_bind_touches_no_attributes(void **state)
 	}
 }
 
-static bool kernel_has(struct on_model *m, uint32_t id)
+static bool kernel_has(struct unit *m, uint32_t id)
 {
 	struct gmem_model_slot s = { .sz = sizeof(s) };
 
@@ -311,17 +305,18 @@ static bool kernel_has(struct on_model *m, uint32_t id)
 /* The program deleted what was stuck, and made its own slot of that number. */
 static void a_note_lets_go_of_what_is_stuck_without_a_call(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem *was;
 
 	stuck(m);
 	was = m->g;
 	assert_int_equal(raw_slot(m, 0, 0, 0), 0);
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	assert_int_equal(raw_slot(m, 0, 2 * GiB, 1 * MiB), 0);
-	on_model_count(m, DELETE);
+	unit_reset(m);
 	note(m, 0, 2 * GiB, 1 * MiB);
-	assert_int_equal(m->calls, 0);
+	assert_int_equal(
+		unit_count(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION), 0);
 	assert_true(kernel_has(m, 0));
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_NOTED);
 	/* nor is the other file's any more; what its slot left is reset */
@@ -333,7 +328,7 @@ static void a_note_lets_go_of_what_is_stuck_without_a_call(void **state)
 /* Nothing is let go of if the note is refused for another slot's sake. */
 static void a_refused_note_keeps_what_is_stuck(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .gpa = 2 * GiB,
 			       .len = 1 * MiB,
@@ -342,8 +337,8 @@ static void a_refused_note_keeps_what_is_stuck(void **state)
 
 	stuck(m);
 	was = m->g;
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 1, 2 * GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 1, 2 * GiB);
 	t_refused(gmem_slot_note(m->vm, &s, &m->err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, m->err);
 	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
@@ -355,7 +350,7 @@ static void a_refused_note_keeps_what_is_stuck(void **state)
 /* Of a slot without a handle, too, nobody knows what was set through it. */
 static void what_a_forgotten_slot_left_is_overwritten(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .gpa = GiB,
 			       .len = 1 * MiB,
@@ -364,18 +359,19 @@ static void what_a_forgotten_slot_left_is_overwritten(void **state)
 	struct gmem_bind_opts shared = { .sz = sizeof(shared),
 					 .flags = GMEM_BIND_LEAVE_SHARED };
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	assert_int_equal(raw_slot(m, 0, GiB, 1 * MiB), 0);
 	s.fd = gmem_fd(m->g);
 	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
 	assert_int_equal(raw_slot(m, 0, 0, 0), 0);
 	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
-	on_model_count(m, ATTRIBUTES);
+	unit_reset(m);
 	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &shared, &m->err), m->err);
-	assert_int_equal(m->calls, 1);
+	assert_int_equal(
+		unit_count(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES), 1);
 }
 
-static unsigned int left(struct on_model *m)
+static unsigned int left(struct unit *m)
 {
 	const struct gmem__node *n;
 	unsigned int count = 0;
@@ -387,9 +383,9 @@ static unsigned int left(struct on_model *m)
 
 static void noting_and_forgetting_leaves_one_range(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 
-	on_model_file(m, 1 * MiB, 0);
+	unit_create(m, 1 * MiB, 0);
 	for (unsigned int i = 0; i < 1000; i++) {
 		note(m, 3, (i % 4) * 256 * KiB, 256 * KiB);
 		t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
@@ -416,12 +412,12 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 		{ 400 * KiB, 64 * KiB, 2 },  /* its middle, */
 		{ 256 * KiB, 512 * KiB, 0 }, /* and all the rest */
 	};
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
 					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, 0);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, 0);
 	t_ok(gmem_unbind(m->g, 0, &keep, &m->err), m->err);
 	assert_int_equal(left(m), 1);
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
@@ -434,28 +430,22 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 	}
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_stuck_slot_is_as_good_as_live, on_model_73),
-		TEST(a_bind_in_its_place_deletes_it, on_model_73),
-		TEST(as_long_as_it_stays_it_is_in_the_way, on_model_73),
-		TEST(a_bind_elsewhere_leaves_it, on_model_73),
-		TEST(the_undo_of_a_bind_that_fails_is_told_of, on_model_73),
-		TEST(destroy_unmaps_nothing_that_kvm_still_reaches,
-		     on_model_73),
-		TEST(destroy_unmaps_nothing_under_a_noted_slot,
-		     on_model_default),
-		TEST(a_refused_bind_touches_no_attributes, on_model_73),
-		TEST(a_note_lets_go_of_what_is_stuck_without_a_call,
-		     on_model_73),
-		TEST(a_refused_note_keeps_what_is_stuck, on_model_73),
-		TEST(what_a_forgotten_slot_left_is_overwritten, on_model_73),
-		TEST(noting_and_forgetting_leaves_one_range, on_model_73),
-		TEST(what_is_left_of_a_range_stays_in_mind, on_model_73),
+		TEST(a_stuck_slot_is_as_good_as_live, unit_sw),
+		TEST(a_bind_in_its_place_deletes_it, unit_sw),
+		TEST(as_long_as_it_stays_it_is_in_the_way, unit_sw),
+		TEST(a_bind_elsewhere_leaves_it, unit_sw),
+		TEST(the_undo_of_a_bind_that_fails_is_told_of, unit_sw),
+		TEST(destroy_unmaps_nothing_that_kvm_still_reaches, unit_sw),
+		TEST(destroy_unmaps_nothing_under_a_noted_slot, unit_default73),
+		TEST(a_refused_bind_touches_no_attributes, unit_sw),
+		TEST(a_note_lets_go_of_what_is_stuck_without_a_call, unit_sw),
+		TEST(a_refused_note_keeps_what_is_stuck, unit_sw),
+		TEST(what_a_forgotten_slot_left_is_overwritten, unit_sw),
+		TEST(noting_and_forgetting_leaves_one_range, unit_sw),
+		TEST(what_is_left_of_a_range_stays_in_mind, unit_sw),
 	};
 
 	return t_main(tests);

@@ -83,30 +83,15 @@ static void run(struct job *jobs, unsigned int n, void *(*fn)(void *))
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 }
 
-static void same_as_kernel(struct unit *u, struct gmem *g, uint64_t gpa)
-{
-	for (uint64_t at = 0; at < gmem_size(g); at += 4096) {
-		uint64_t a = 0;
-
-		assert_int_equal(
-			gmem_get_attributes(g, at, 4096, &a, NULL, NULL), 0);
-		assert_int_equal(
-			a == GMEM_ATTRIBUTE_PRIVATE,
-			u->f.inplace ? fake_file_private(&u->f, gmem_fd(g), at)
-				     : fake_gpa_private(&u->f, gpa + at));
-	}
-}
-
 /* ------------------------------------------------------------- disjoint -- */
 
 /* Each conversion waits in the kernel until there is a second one. */
-static void gather(struct fake *f, int fd, unsigned long request, void *arg)
+static void gather(struct unit *u, const struct unit_call *c, void *arg)
 {
-	struct meet *m = f->hook_arg;
+	struct meet *m = u->hook_arg;
 
-	(void)fd;
 	(void)arg;
-	if (request != ATTRIBUTES && request != ATTRIBUTES2)
+	if (c->request != ATTRIBUTES && c->request != ATTRIBUTES2)
 		return;
 	(void)pthread_mutex_lock(&m->lock);
 	if (++m->inside > m->most)
@@ -135,26 +120,25 @@ static void disjoint_conversions_are_in_the_kernel_at_once(void **state)
 
 	meet_init(&m);
 	unit_bind(u, g, 0, 0);
-	u->f.hook = gather;
-	u->f.hook_arg = &m;
+	u->hook = gather;
+	u->hook_arg = &m;
 	run(jobs, 2, share);
-	u->f.hook = NULL;
+	u->hook = NULL;
 	assert_int_equal(m.most, 2);
 	assert_int_equal(jobs[0].result, 0);
 	assert_int_equal(jobs[1].result, 0);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 }
 
 /* ---------------------------------------------------------- overlapping -- */
 
-static void enter(struct fake *f, int fd, unsigned long request, void *arg)
+static void enter(struct unit *u, const struct unit_call *c, void *arg)
 {
-	struct meet *m = f->hook_arg;
+	struct meet *m = u->hook_arg;
 	const struct gmem__attributes *a = arg;
 	size_t i = 0;
 
-	(void)fd;
-	if (request != ATTRIBUTES && request != ATTRIBUTES2)
+	if (c->request != ATTRIBUTES && c->request != ATTRIBUTES2)
 		return;
 	(void)pthread_mutex_lock(&m->lock);
 	for (size_t k = 0; k < T_ARRAY_SIZE(m->now); k++)
@@ -251,19 +235,19 @@ overlapping_conversions_are_never_in_the_kernel_at_once(void **state)
 	meet_init(&m);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	t_ok(gmem__vm_open_on(&fake_sys, &u->f, &o, &u->vm, &err), err);
-	g = unit_create(u, 256 * KiB, u->f.inplace ? GMEM_CREATE_MMAP : 0);
+	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), err);
+	g = unit_create(u, 256 * KiB, unit_in_place(u) ? GMEM_CREATE_MMAP : 0);
 	unit_bind(u, g, 0, 0);
-	u->f.hook = enter;
-	u->f.hook_arg = &m;
+	u->hook = enter;
+	u->hook_arg = &m;
 	for (unsigned int i = 0; i < THREADS; i++)
 		jobs[i] = (struct job){ .u = u, .g = g, .seed = i };
 	run(jobs, THREADS, mixed);
-	u->f.hook = NULL;
+	u->hook = NULL;
 	assert_false(m.overlapped);
 	for (unsigned int i = 0; i < THREADS; i++)
 		assert_int_equal(jobs[i].result, 0);
-	same_as_kernel(u, g, 0);
+	unit_same(u, g, 0);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL; /* before @m goes */
 }
@@ -279,18 +263,17 @@ static void *unbind(void *arg)
 }
 
 /* Starts an unbind from within a conversion; the deletion must come after. */
-static void unbind_meanwhile(struct fake *f, int fd, unsigned long request,
+static void unbind_meanwhile(struct unit *u, const struct unit_call *c,
 			     void *arg)
 {
-	struct meet *m = f->hook_arg;
+	struct meet *m = u->hook_arg;
 	static struct job j;
 
-	(void)fd;
 	(void)arg;
 	(void)pthread_mutex_lock(&m->lock);
-	if (request == REGION1) {
+	if (c->request == REGION1) {
 		m->overlapped |= m->inside;
-	} else if (request == ATTRIBUTES && !m->most) {
+	} else if (c->request == ATTRIBUTES && !m->most) {
 		m->most = 1;
 		m->inside = 1;
 		j = (struct job){ .g = m->g };
@@ -315,14 +298,14 @@ static void unbind_waits_for_conversions_in_its_slot(void **state)
 	meet_init(&m);
 	m.g = g;
 	unit_bind(u, g, 0, 0);
-	u->f.hook = unbind_meanwhile;
-	u->f.hook_arg = &m;
+	u->hook = unbind_meanwhile;
+	u->hook_arg = &m;
 	t_ok(t_share(g, 0, 1 * MiB, &err), err);
 	assert_true(m.done);
 	assert_int_equal(pthread_join(m.helper, NULL), 0);
-	u->f.hook = NULL;
+	u->hook = NULL;
 	assert_false(m.overlapped);
-	assert_null(fake_slot(&u->f, 0));
+	assert_null(unit_slot(u, 0));
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 }
@@ -360,18 +343,16 @@ static void phase(struct meet *m, unsigned int now)
  * The first conversion starts an unbind, which has to wait for it.  No slot
  * may go during the second one, which gives that unbind time.
  */
-static void unbind_between(struct fake *f, int fd, unsigned long request,
-			   void *arg)
+static void unbind_between(struct unit *u, const struct unit_call *c, void *arg)
 {
-	struct meet *m = f->hook_arg;
+	struct meet *m = u->hook_arg;
 	bool mine = pthread_equal(m->now[0].who, pthread_self());
 
-	(void)fd;
 	(void)arg;
 	(void)pthread_mutex_lock(&m->lock);
-	if (request == REGION1) {
+	if (c->request == REGION1) {
 		m->overlapped |= m->inside;
-	} else if (request == ATTRIBUTES && mine && m->most != MOVES) {
+	} else if (c->request == ATTRIBUTES && mine && m->most != MOVES) {
 		m->inside = m->most == CONVERTS_AGAIN;
 		if (!m->inside)
 			(void)pthread_create(&m->helper, NULL, unbind_late, m);
@@ -400,8 +381,8 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 		m.now[0].who = pthread_self();
 		late = (struct job){ .g = g };
 		t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
-		u->f.hook = unbind_between;
-		u->f.hook_arg = &m;
+		u->hook = unbind_between;
+		u->hook_arg = &m;
 		t_ok(t_share(g, 0, 1 * MiB, &err), err);
 		phase(&m, MOVES);
 		r = gmem_unbind(g, 0, NULL, NULL);
@@ -410,7 +391,7 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 		phase(&m, CONVERTS_AGAIN);
 		t_ok(t_share(g, 1 * MiB, 1 * MiB, &err), err);
 		assert_int_equal(pthread_join(m.helper, NULL), 0);
-		u->f.hook = NULL;
+		u->hook = NULL;
 		assert_false(m.overlapped);
 		/* it is still there unless its own unbind came late */
 		assert_int_equal(gmem_unbind(g, 0, NULL, NULL),
@@ -421,14 +402,13 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 static struct job rivals[2];
 
 /* Starts two unbinds of one slot from within a conversion there. */
-static void two_unbinds_meanwhile(struct fake *f, int fd, unsigned long request,
+static void two_unbinds_meanwhile(struct unit *u, const struct unit_call *c,
 				  void *arg)
 {
-	pthread_t *t = f->hook_arg;
+	pthread_t *t = u->hook_arg;
 
-	(void)fd;
 	(void)arg;
-	if (request != ATTRIBUTES || rivals[0].seed)
+	if (c->request != ATTRIBUTES || rivals[0].seed)
 		return;
 	rivals[0].seed = 1;
 	for (int i = 0; i < 2; i++)
@@ -446,12 +426,12 @@ static void of_two_unbinds_of_one_slot_one_wins(void **state)
 
 	unit_bind(u, g, 0, 0);
 	rivals[0] = rivals[1] = (struct job){ .g = g };
-	u->f.hook = two_unbinds_meanwhile;
-	u->f.hook_arg = t;
+	u->hook = two_unbinds_meanwhile;
+	u->hook_arg = t;
 	t_ok(t_share(g, 0, 4096, &err), err);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
-	u->f.hook = NULL;
+	u->hook = NULL;
 	assert_int_equal(rivals[0].result + rivals[1].result, -EINVAL);
 	assert_int_equal(rivals[0].result * rivals[1].result, 0);
 	/* the loser left nothing busy */
@@ -507,15 +487,13 @@ static void *bind_second(void *arg)
 }
 
 /* In the middle of the retried reset another thread binds below it. */
-static void bind_meanwhile(struct fake *f, int fd, unsigned long request,
-			   void *arg)
+static void bind_meanwhile(struct unit *u, const struct unit_call *c, void *arg)
 {
-	struct meet *m = f->hook_arg;
+	struct meet *m = u->hook_arg;
 
-	(void)fd;
 	(void)arg;
 	(void)pthread_mutex_lock(&m->lock);
-	if (request == ATTRIBUTES && !m->most) {
+	if (c->request == ATTRIBUTES && !m->most) {
 		m->most = 1;
 		(void)pthread_create(&m->helper, NULL, bind_second, m);
 		wait_for(m, 1, is_done); /* right when it does not come */
@@ -534,21 +512,21 @@ static void a_retried_reset_does_not_undo_another_bind(void **state)
 
 	meet_init(&m);
 	unit_bind(u, old, 0, 0);
-	fake_fail(&u->f, FAKE_IOCTL, ATTRIBUTES, 1, 1, -ENOMEM);
+	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
 	t_refused(gmem_unbind(old, 0, NULL, &err), -EIO,
 		  GMEM_REASON_RESET_PENDING, err);
 	second = (struct job){
 		.g = b, .slot = 2, .gpa = 1 * MiB, .len = 1 * MiB
 	};
-	u->f.hook = bind_meanwhile;
-	u->f.hook_arg = &m;
+	u->hook = bind_meanwhile;
+	u->hook_arg = &m;
 	t_ok(gmem_bind(a, 1, 0, 0, 1 * MiB, NULL, &err), err);
 	assert_int_equal(m.most, 1);
 	assert_int_equal(pthread_join(m.helper, NULL), 0);
-	u->f.hook = NULL;
+	u->hook = NULL;
 	assert_int_equal(second.result, GMEM_BIND_FD);
-	same_as_kernel(u, a, 0);
-	same_as_kernel(u, b, 1 * MiB);
+	unit_same(u, a, 0);
+	unit_same(u, b, 1 * MiB);
 }
 
 /* ----------------------------------------------------------- the rest -- */
@@ -577,9 +555,8 @@ static void first_copies_in_two_threads_leave_no_mapping(void **state)
 		run(jobs, THREADS, read_first);
 		for (unsigned int k = 0; k < THREADS; k++)
 			assert_int_equal(jobs[k].result, 0);
-		for (unsigned int k = 0; k < FAKE_MAPS; k++)
-			maps += u->f.maps[k].addr &&
-				u->f.maps[k].fd == gmem_fd(g);
+		for (unsigned int k = 0; k < UNIT_MAPS; k++)
+			maps += u->maps[k].addr && u->maps[k].fd == gmem_fd(g);
 		assert_int_equal(maps, 0);
 		t_ok(gmem_close(g, &err), err);
 	}
@@ -623,8 +600,6 @@ static void files_come_and_go_in_all_threads(void **state)
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "slot.h"
 #include "ticket.h"
@@ -66,7 +66,7 @@ static void *convert(void *arg)
 	return NULL;
 }
 
-static void start(struct on_model *m, struct call *c, void *(*fn)(void *),
+static void start(struct unit *m, struct call *c, void *(*fn)(void *),
 		  uint64_t offset, uint64_t len)
 {
 	c->g = m->g;
@@ -88,24 +88,24 @@ static bool done(const struct call *c)
 	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE);
 }
 
-static void take(struct on_model *m, struct gmem__ticket *t,
-		 struct gmem__range *r, uint64_t offset, uint64_t len)
+static void take(struct unit *m, struct gmem__ticket *t, struct gmem__range *r,
+		 uint64_t offset, uint64_t len)
 {
 	*r = (struct gmem__range){ m->g, offset, offset + len };
 	assert_int_equal(gmem__ticket_take(m->vm, t, r, 1, false, NULL, NULL),
 			 0);
 }
 
-static void bound(struct on_model *m)
+static void bound(struct unit *m)
 {
-	on_model_file(m, 1 * MiB, 0);
-	on_model_bind(m, 0, GiB);
+	unit_create(m, 1 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
 }
 
 /* What came after the unbind finds no slot any more. */
 static void no_change_passes_one_that_waits(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__ticket first;
 	struct gmem__range r;
 	struct call u = { 0 }, late[4] = { 0 };
@@ -132,7 +132,7 @@ static void no_change_passes_one_that_waits(void **state)
 /* As if it had been unbound, and another bound, by those that came before. */
 static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__ticket first;
 	struct gmem__range r;
 	struct call u = { 0 };
@@ -152,7 +152,7 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 
 static void what_overlaps_nothing_does_not_wait(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__ticket first;
 	struct gmem__range r;
 
@@ -166,7 +166,7 @@ static void what_overlaps_nothing_does_not_wait(void **state)
 /* All ranges of a call count, and none is had before all are. */
 static void one_ticket_has_all_ranges_of_a_call(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__range two[2];
 	struct gmem__ticket t;
 
@@ -194,7 +194,7 @@ static void one_ticket_has_all_ranges_of_a_call(void **state)
 
 static void nowait_passes_no_waiting_change_either(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_attributes_opts o = { .sz = sizeof(o),
 					  .flags = GMEM_ATTRIBUTES_NOWAIT };
 	struct gmem__ticket first;
@@ -216,7 +216,7 @@ static void nowait_passes_no_waiting_change_either(void **state)
 /* And those behind it go on without it. */
 static void a_change_can_be_cancelled_while_it_waits(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__ticket first;
 	struct gmem__range r;
 	struct call c = { 0 }, behind = { 0 };
@@ -238,22 +238,18 @@ static void a_change_can_be_cancelled_while_it_waits(void **state)
 	gmem__ticket_return(m->vm, &first);
 }
 
-#define TEST(name, how) \
-	cmocka_unit_test_setup_teardown(name, how, on_model_teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(no_change_passes_one_that_waits, on_model_73),
-		TEST(an_unbind_takes_no_slot_that_came_meanwhile, on_model_73),
-		TEST(what_overlaps_nothing_does_not_wait, on_model_73),
-		TEST(what_overlaps_nothing_does_not_wait, on_model_in_place),
-		TEST(one_ticket_has_all_ranges_of_a_call, on_model_73),
-		TEST(one_ticket_has_all_ranges_of_a_call, on_model_in_place),
-		TEST(nowait_passes_no_waiting_change_either, on_model_73),
-		TEST(a_change_can_be_cancelled_while_it_waits, on_model_73),
-		TEST(a_change_can_be_cancelled_while_it_waits,
-		     on_model_in_place),
+		TEST(no_change_passes_one_that_waits, unit_sw),
+		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),
+		TEST(what_overlaps_nothing_does_not_wait, unit_sw),
+		TEST(what_overlaps_nothing_does_not_wait, unit_inplace),
+		TEST(one_ticket_has_all_ranges_of_a_call, unit_sw),
+		TEST(one_ticket_has_all_ranges_of_a_call, unit_inplace),
+		TEST(nowait_passes_no_waiting_change_either, unit_sw),
+		TEST(a_change_can_be_cancelled_while_it_waits, unit_sw),
+		TEST(a_change_can_be_cancelled_while_it_waits, unit_inplace),
 	};
 
 	return t_main(tests);

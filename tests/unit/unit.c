@@ -1,98 +1,147 @@
 // SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "unit.h"
 
-static struct unit *new_unit(void **state)
+static unsigned int open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+/* ------------------------------------------------------------- fixture -- */
+
+void unit_attach(struct unit *u, struct kernel *k)
+{
+	/* one more for those that are too many */
+	u->calls = malloc((UNIT_CALLS + 1) * sizeof(*u->calls));
+	assert_non_null(u->calls);
+	assert_int_equal(pthread_mutex_init(&u->lock, NULL), 0);
+	u->k = k;
+	u->page = k->page_size;
+	u->euid = geteuid();
+	u->fds = open_fds();
+}
+
+void unit_detach(struct unit *u)
+{
+	(void)pthread_mutex_destroy(&u->lock);
+	free(u->calls);
+}
+
+static void start(struct unit *u, const char *profile, uint32_t machine)
+{
+	const struct gmem_model_opts o = { .sz = sizeof(o),
+					   .machine = machine,
+					   .nodes = 2 };
+	const struct profile *p = model__profile_find(profile);
+
+	assert_non_null(p);
+	assert_int_equal(model__kernel_new(p, &o, &u->k), 0);
+	unit_attach(u, u->k);
+}
+
+static void stop(struct unit *u)
+{
+	unit_detach(u);
+	model__lock(u->k);
+	u->k->holds--;
+	model__unlock(u->k);
+	u->k = NULL;
+}
+
+bool unit_balanced(struct unit *u)
+{
+	unsigned int maps = unit_mappings(u), fds = open_fds() - u->fds;
+
+	if (!fds && !maps && !u->live_allocs && !u->live_threads)
+		return true;
+	print_error("left behind: %u fds, %u mappings, %u allocations, "
+		    "%u threads\n",
+		    fds, maps, u->live_allocs, u->live_threads);
+	return false;
+}
+
+static struct unit *setup(void **state, const char *profile, uint32_t machine)
 {
 	struct unit *u = calloc(1, sizeof(*u));
 
+	assert_non_null(u);
+	start(u, profile, machine);
 	*state = u;
 	return u;
 }
 
+static int with_vm(void **state, const char *profile, uint32_t type)
+{
+	struct unit *u = setup(state, profile, GMEM_MODEL_X86);
+
+	u->vm = unit_vm(u, type, NULL, NULL);
+	return 0;
+}
+
 int unit_bare(void **state)
 {
-	struct unit *u = new_unit(state);
+	return setup(state, "6.18", GMEM_MODEL_X86) ? 0 : -1;
+}
 
-	if (!u)
-		return -1;
-	fake_init(&u->f);
-	return 0;
+int unit_bare73(void **state)
+{
+	return setup(state, "7.3", GMEM_MODEL_X86) ? 0 : -1;
 }
 
 int unit_default(void **state)
 {
-	if (unit_bare(state))
-		return -1;
-	((struct unit *)*state)->vm =
-		fake_vm(&((struct unit *)*state)->f, GMEM_VM_DEFAULT);
-	return 0;
+	return with_vm(state, "6.18", GMEM_VM_DEFAULT);
+}
+
+int unit_default73(void **state)
+{
+	return with_vm(state, "7.3", GMEM_VM_DEFAULT);
 }
 
 int unit_612(void **state)
 {
-	struct unit *u = new_unit(state);
-
-	if (!u)
-		return -1;
-	fake_init_612(&u->f);
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
-	return 0;
-}
-
-static int sw(void **state, bool v73)
-{
-	struct unit *u = new_unit(state);
-
-	if (!u)
-		return -1;
-	fake_init_sw(&u->f, v73);
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
-	return 0;
+	return with_vm(state, "6.12", GMEM_VM_DEFAULT);
 }
 
 int unit_sw612(void **state)
 {
-	return sw(state, false);
+	return with_vm(state, "6.12", GMEM_VM_SW_PROTECTED);
 }
 
 int unit_sw(void **state)
 {
-	return sw(state, true);
+	return with_vm(state, "7.3", GMEM_VM_SW_PROTECTED);
 }
 
 int unit_inplace(void **state)
 {
-	struct unit *u = new_unit(state);
-
-	if (!u)
-		return -1;
-	fake_init_inplace(&u->f);
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
-	return 0;
+	return with_vm(state, "inplace", GMEM_VM_SW_PROTECTED);
 }
 
 int unit_arm64(void **state)
 {
-	struct unit *u = new_unit(state);
+	struct unit *u = setup(state, "6.18", GMEM_MODEL_ARM64);
 
-	if (!u)
-		return -1;
-	fake_init_arm64(&u->f);
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	return 0;
 }
 
 int unit_obeyed(void **state)
 {
-	struct unit *u = new_unit(state);
+	struct unit *u = setup(state, "6.19", GMEM_MODEL_X86);
 
-	if (!u)
-		return -1;
-	fake_init(&u->f);
-	u->f.policy_obeyed = true;
-	u->f.own_inode = true;
-	u->f.nodes = 3;
-	u->vm = fake_vm(&u->f, GMEM_VM_DEFAULT);
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	return 0;
 }
 
@@ -100,22 +149,62 @@ int unit_end(void **state)
 {
 	struct unit *u = *state;
 	int r = gmem_vm_destroy(u->vm, NULL);
-	bool clean = fake_balanced(&u->f);
+	bool clean = unit_balanced(u);
 
-	fake_fini(&u->f);
+	stop(u);
 	free(u);
 	return r || !clean ? -1 : 0;
+}
+
+void unit_open(struct unit *u, const char *profile, uint32_t type)
+{
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->vm = NULL;
+	assert_true(unit_balanced(u));
+	stop(u);
+	start(u, profile, GMEM_MODEL_X86);
+	u->vm = unit_vm(u, type, NULL, NULL);
+}
+
+void unit_open_encoding(struct unit *u, uint32_t encoding)
+{
+	static const char *const profiles[] = {
+		[GMEM_HUGETLB_MERGED] = "6.12",
+		[GMEM_HUGETLB_RFC1] = "hugetlb-rfc1",
+		[GMEM_HUGETLB_RFC2] = "hugetlb-rfc2",
+	};
+
+	if (encoding != GMEM_HUGETLB_MERGED)
+		unit_need_encodings();
+	u->encoding = encoding;
+	unit_open(u, profiles[encoding], GMEM_VM_SW_PROTECTED);
+}
+
+struct gmem_vm *unit_vm(struct unit *u, uint32_t type, gmem_trace_fn *trace,
+			void *arg)
+{
+	const struct gmem_vm_opts o = { .sz = sizeof(o),
+					.type = type,
+					.hugetlb_encoding = u->encoding,
+					.trace = trace,
+					.trace_arg = arg };
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &vm, &err), err);
+	unit_reset(u);
+	return vm;
 }
 
 struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o), .flags = flags };
 	struct gmem_error err;
-	struct gmem *g = NULL;
 
-	t_ok(gmem_create(u->vm, size, &o, &g, &err), err);
-	fake_reset(&u->f);
-	return g;
+	u->g = NULL;
+	t_ok(gmem_create(u->vm, size, &o, &u->g, &err), err);
+	unit_reset(u);
+	return u->g;
 }
 
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
@@ -123,8 +212,167 @@ void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
 	struct gmem_error err;
 
 	t_ok(gmem_bind(g, slot, gpa, 0, gmem_size(g), NULL, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 }
+
+/* --------------------------------------------------------- descriptors -- */
+
+int unit_device_fd(struct unit *u)
+{
+	int fd = model__sys.open(u->k, "/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+int unit_vm_fd(struct unit *u, unsigned long type)
+{
+	int device = unit_device_fd(u);
+	int fd = model__sys.ioctl(u->k, device, GMEM__KVM_CREATE_VM,
+				  (void *)type);
+
+	assert_true(fd >= 0);
+	assert_int_equal(model__sys.close(u->k, device), 0);
+	return fd;
+}
+
+int unit_file_fd(struct unit *u, int vm, uint64_t size, uint64_t flags)
+{
+	struct gmem__create c = { .size = size, .flags = flags };
+	int fd = model__sys.ioctl(u->k, vm, GMEM__KVM_CREATE_GUEST_MEMFD, &c);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+int unit_input(struct unit *u, const void *data, size_t len, size_t piece)
+{
+	int fd = memfd_create("input", 0);
+
+	u->piece = piece;
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, data, len, 0), len);
+	return fd;
+}
+
+bool unit_is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+bool unit_is_cloexec(int fd)
+{
+	return fcntl(fd, F_GETFD) > 0;
+}
+
+/* ---------------------------------------------------------- the kernel -- */
+
+static struct inode *inode(struct unit *u, int fd)
+{
+	const struct file *f = (struct file *)model__object(u->k, fd);
+
+	assert_true(f && f->o.type == OBJECT_FILE);
+	return f->inode;
+}
+
+/* That of u->vm, or, where the library has none, the first; or NULL. */
+static struct vm *vm(struct unit *u)
+{
+	struct object *o = NULL;
+
+	if (u->vm)
+		return (struct vm *)model__object(u->k, gmem_vm_fd(u->vm));
+	while ((o = model__object_next(u->k, o)) != NULL)
+		if (o->type == OBJECT_VM)
+			break;
+	return (struct vm *)o;
+}
+
+bool unit_in_place(const struct unit *u)
+{
+	return model__has(u->k, MODEL_IN_PLACE);
+}
+
+const struct slot *unit_slot(struct unit *u, uint32_t id)
+{
+	const struct vm *v = vm(u);
+
+	return v ? model__slot_find(v, id & 0xffff, id >> 16) : NULL;
+}
+
+bool unit_gpa_private(struct unit *u, uint64_t gpa)
+{
+	return model__ranges_get(&vm(u)->attributes, gpa, NULL);
+}
+
+bool unit_private(struct unit *u, struct gmem *g, uint64_t gpa, uint64_t offset)
+{
+	uint64_t end;
+
+	if (!unit_in_place(u))
+		return unit_gpa_private(u, gpa + offset);
+	return model__inode_private(inode(u, gmem_fd(g)), offset, &end);
+}
+
+void unit_same(struct unit *u, struct gmem *g, uint64_t gpa)
+{
+	for (uint64_t at = 0; at < gmem_size(g); at += u->page) {
+		bool kernel = unit_private(u, g, gpa, at);
+		struct gmem_error err;
+		uint64_t a;
+
+		t_ok(gmem_get_attributes(g, at, u->page, &a, NULL, &err), err);
+		if ((a == GMEM_ATTRIBUTE_PRIVATE) != kernel)
+			fail_msg("offset %#llx: record %#llx, kernel %d",
+				 (unsigned long long)at, (unsigned long long)a,
+				 kernel);
+	}
+}
+
+void unit_allocate(struct unit *u, int fd, uint64_t offset, uint64_t len,
+		   int node)
+{
+	struct inode *i = inode(u, fd);
+
+	if (!len)
+		return;
+	assert_int_equal(model__inode_allocate(i, offset, len), 0);
+	assert_int_equal(model__ranges_set(&i->nodes, offset, offset + len,
+					   (uint64_t)node + 1),
+			 0);
+}
+
+uint64_t unit_allocated(struct unit *u, int fd, uint64_t offset, uint64_t len,
+			int node)
+{
+	struct inode *i = inode(u, fd);
+	uint64_t pages, sum = 0, next;
+
+	for (uint64_t at = offset; at < offset + len; at = next) {
+		uint64_t on = model__ranges_get(&i->nodes, at, &next);
+
+		if (next > offset + len)
+			next = offset + len;
+		if (node >= 0 && on != (uint64_t)node + 1)
+			continue;
+		assert_int_equal(
+			model__inode_resident(i, at, next - at, &pages), 0);
+		sum += pages * u->page;
+	}
+	return sum;
+}
+
+unsigned int unit_file_mappings(const struct unit *u)
+{
+	unsigned int n = 0;
+
+	for (const struct gmem__node *p = gmem__tree_first(&u->k->maps); p;
+	     p = gmem__tree_next(p))
+		n++;
+	return n;
+}
+
+/* ------------------------------------------------------------ the rest -- */
 
 struct gmem_mempolicy unit_policy(uint32_t mode, unsigned long *mask)
 {
@@ -150,72 +398,4 @@ void unit_need_encodings(void)
 	t_not_applicable("hugetlb-encodings",
 			 "built with GMEM_PROPOSED_UAPI=OFF");
 #endif
-}
-
-void unit_open_encoding(struct unit *u, uint32_t encoding)
-{
-	if (encoding != GMEM_HUGETLB_MERGED)
-		unit_need_encodings();
-	fake_fini(&u->f);
-	fake_init_sw(&u->f, false);
-	u->f.encoding = encoding;
-	u->f.create_flags = UINT64_MAX;
-	u->vm = fake_vm(&u->f, GMEM_VM_SW_PROTECTED);
-}
-
-static const char *const names[FAKE_KINDS] = {
-	[FAKE_OPEN] = "openat",
-	[FAKE_CLOSE] = "close",
-	[FAKE_CLOEXEC] = "fcntl",
-	[FAKE_IOCTL] = "ioctl",
-	[FAKE_FSTAT] = "fstat",
-	[FAKE_FSTATFS] = "fstatfs",
-	[FAKE_MMAP] = "mmap",
-	[FAKE_MUNMAP] = "munmap",
-	[FAKE_MADVISE] = "madvise",
-	[FAKE_MBIND] = "mbind",
-	[FAKE_GET_MEMPOLICY] = "get_mempolicy",
-	[FAKE_SET_MEMPOLICY] = "set_mempolicy",
-	[FAKE_MOVE_PAGES] = "move_pages",
-	[FAKE_MINCORE] = "mincore",
-	[FAKE_FALLOCATE] = "fallocate",
-	[FAKE_CACHESTAT] = "cachestat",
-	[FAKE_PIPE] = "pipe2",
-	[FAKE_READ] = "read",
-	[FAKE_WRITE] = "write",
-	[FAKE_VM_READ] = "process_vm_readv",
-	[FAKE_VM_WRITE] = "process_vm_writev",
-	[FAKE_THREAD] = "clone3",
-	[FAKE_SLEEP] = "clock_nanosleep",
-};
-
-/* Whether the words of @list, parted by single spaces, have @word. */
-static bool has_word(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = list; (p = strstr(p, word)) != NULL; p += n)
-		if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
-			return true;
-	return false;
-}
-
-static bool listed(const struct fake_call *c, const char *caller)
-{
-	struct gmem_syscall s = { .sz = sizeof(s) };
-
-	for (uint32_t i = 0; gmem_syscall_info(i, &s, NULL) == 0; i++)
-		if (!strcmp(s.name, names[c->kind]) && s.number == c->request &&
-		    has_word(s.callers, caller))
-			return true;
-	return false;
-}
-
-void unit_listed(const struct fake *f, const char *caller)
-{
-	for (unsigned int i = 0; i < f->n_calls && i < FAKE_CALLS; i++)
-		if (!listed(&f->calls[i], caller))
-			fail_msg("%s makes %s (%#lx), which is not listed",
-				 caller, names[f->calls[i].kind],
-				 f->calls[i].request);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Opening, adopting, closing and destroying a VM. */
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 static int open_vm(struct unit *u, const struct gmem_vm_opts *o,
 		   struct gmem_error *err)
 {
-	return gmem__vm_open_on(&fake_sys, &u->f, o, &u->vm, err);
+	return gmem__vm_open_on(&unit_sys, u, o, &u->vm, err);
 }
 
 /* Opening fails so and leaves nothing behind. */
@@ -25,21 +26,21 @@ static void open_fails(struct unit *u, const struct gmem_vm_opts *o, int code,
 
 	t_refused(open_vm(u, o, &err), code, why, err);
 	assert_null(u->vm);
-	assert_true(fake_balanced(&u->f));
+	assert_true(unit_balanced(u));
 }
 
 static void open_makes_a_vm_of_the_default_type(void **state)
 {
 	struct unit *u = *state;
 	struct gmem_error err;
-	const struct fake_call *c;
+	const struct unit_call *c;
 
 	t_ok(open_vm(u, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 1);
-	c = fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 1);
+	c = unit_nth(u, "ioctl", CREATE_VM, 0);
 	assert_int_equal(c->in.value, 0);
 	assert_int_equal(gmem_vm_fd(u->vm), c->result);
-	assert_int_equal(fake_count(&u->f, FAKE_OPEN, 0), 1);
+	assert_int_equal(unit_count(u, "openat", 0), 1);
 }
 
 static void open_passes_the_number_of_each_type(void **state)
@@ -48,14 +49,13 @@ static void open_passes_the_number_of_each_type(void **state)
 	struct gmem_vm_opts o = { .sz = sizeof(o) };
 	struct gmem_error err;
 
-	u->f.cap_sys[235] = u->f.cap_vm[235] = 0x3f;
+	u->k->types = 0x3f;
 	for (uint32_t type = 1; type <= 6; type++) {
 		o.type = type;
-		fake_reset(&u->f);
+		unit_reset(u);
 		t_ok(open_vm(u, &o, &err), err);
-		assert_int_equal(
-			fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0)->in.value,
-			type - 1);
+		assert_int_equal(unit_nth(u, "ioctl", CREATE_VM, 0)->in.value,
+				 type - 1);
 		t_ok(gmem_vm_close(u->vm, &err), err);
 		u->vm = NULL;
 	}
@@ -72,9 +72,9 @@ static void open_refuses_what_it_does_not_know(void **state)
 	open_fails(u, &o, -EINVAL, GMEM_REASON_VALUE_UNKNOWN);
 	o = (struct gmem_vm_opts){ .sz = sizeof(o), .flags = 1 };
 	open_fails(u, &o, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
-	t_refused(gmem__vm_open_on(&fake_sys, &u->f, NULL, NULL, &err), -EINVAL,
+	t_refused(gmem__vm_open_on(&unit_sys, u, NULL, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void open_refuses_a_type_that_the_host_lacks(void **state)
@@ -83,9 +83,9 @@ static void open_refuses_a_type_that_the_host_lacks(void **state)
 	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
 
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
 	/* and where the mask cannot be had, the kernel's EINVAL says it */
-	u->f.cap_sys[235] = -EPERM;
+	unit_cap(u, OBJECT_DEVICE, 235, -EPERM);
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
 }
 
@@ -95,7 +95,7 @@ static void a_refused_type_is_told_what_there_is(void **state)
 	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
 	struct gmem_error err;
 
-	u->f.cap_sys[235] = 0x2b;
+	u->k->types = 0x2b;
 	t_refused(open_vm(u, &o, &err), -EOPNOTSUPP,
 		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
 	assert_non_null(strstr(err.msg, " snp"));
@@ -111,7 +111,7 @@ static void before_6_8_there_is_the_default_type_alone(void **state)
 				  .type = GMEM_VM_SW_PROTECTED };
 	struct gmem_error err;
 
-	u->f.cap_sys[235] = 0;
+	unit_cap(u, OBJECT_DEVICE, 235, 0);
 	t_refused(open_vm(u, &o, &err), -EOPNOTSUPP,
 		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
 	assert_int_equal(err.limit, 1);
@@ -126,15 +126,15 @@ static void open_tells_what_is_wrong_with_the_device(void **state)
 	open_fails(u, &o, -ENOENT, GMEM_REASON_NO_DEVICE);
 	o.device = "/dev/null";
 	open_fails(u, &o, -EINVAL, GMEM_REASON_NOT_KVM);
-	fake_fail(&u->f, FAKE_IOCTL, GET_API_VERSION, 1, 1, -EPERM);
+	unit_answer(u, "ioctl", GET_API_VERSION, 1, 1, -EPERM);
 	open_fails(u, NULL, -EPERM, GMEM_REASON_ACCESS_DENIED);
-	fake_fail(&u->f, FAKE_IOCTL, GET_API_VERSION, 1, 1, -ENOMEM);
+	unit_answer(u, "ioctl", GET_API_VERSION, 1, 1, -ENOMEM);
 	open_fails(u, NULL, -ENOMEM, GMEM_REASON_NO_MEMORY);
-	fake_fail(&u->f, FAKE_OPEN, 0, 1, 1, -EACCES);
+	unit_answer(u, "openat", 0, 1, 1, -EACCES);
 	open_fails(u, NULL, -EACCES, GMEM_REASON_DEVICE_ACCESS);
-	fake_fail(&u->f, FAKE_OPEN, 0, 1, 1, -EMFILE);
+	unit_answer(u, "openat", 0, 1, 1, -EMFILE);
 	open_fails(u, NULL, -EMFILE, GMEM_REASON_FD_LIMIT);
-	u->f.api_version = 11;
+	unit_answer(u, "ioctl", GET_API_VERSION, 1, 1, 11);
 	open_fails(u, NULL, -EINVAL, GMEM_REASON_NOT_KVM);
 }
 
@@ -143,9 +143,9 @@ static void an_interrupted_creation_is_tried_again(void **state)
 	struct unit *u = *state;
 	struct gmem_error err;
 
-	fake_fail(&u->f, FAKE_IOCTL, CREATE_VM, 1, 3, -EINTR);
+	unit_answer(u, "ioctl", CREATE_VM, 1, 3, -EINTR);
 	t_ok(open_vm(u, NULL, &err), err);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 4);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 4);
 }
 
 static void a_refused_creation_has_its_reason(void **state)
@@ -163,8 +163,8 @@ static void a_refused_creation_has_its_reason(void **state)
 	struct unit *u = *state;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		fake_reset(&u->f);
-		fake_fail(&u->f, FAKE_IOCTL, CREATE_VM, 1, 1, rows[i].code);
+		unit_reset(u);
+		unit_answer(u, "ioctl", CREATE_VM, 1, 1, rows[i].code);
 		open_fails(u, NULL, rows[i].code, rows[i].why);
 	}
 }
@@ -173,9 +173,9 @@ static void without_memory_open_gives_enomem(void **state)
 {
 	struct unit *u = *state;
 
-	u->f.fail_alloc = 1;
+	u->fail_alloc = 1;
 	open_fails(u, NULL, -ENOMEM, GMEM_REASON_NO_MEMORY);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void ipa_bits_are_for_arm64(void **state)
@@ -184,7 +184,7 @@ static void ipa_bits_are_for_arm64(void **state)
 	struct gmem_vm_opts o = { .sz = sizeof(o), .ipa_bits = 40 };
 
 	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
 }
 
 static void arm64_is_made_with_its_ipa_bits(void **state)
@@ -197,102 +197,103 @@ static void arm64_is_made_with_its_ipa_bits(void **state)
 	u->vm = NULL;
 	o.ipa_bits = 256;
 	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
 	o.ipa_bits = 20;
 	open_fails(u, &o, -EINVAL, GMEM_REASON_IPA_BITS);
 	o = (struct gmem_vm_opts){ .sz = sizeof(o), .type = GMEM_VM_SNP };
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
-	fake_reset(&u->f);
+	unit_reset(u);
 	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 48 };
 	t_ok(open_vm(u, &o, &err), err);
-	assert_int_equal(fake_nth(&u->f, FAKE_IOCTL, CREATE_VM, 0)->in.value,
-			 48);
+	assert_int_equal(unit_nth(u, "ioctl", CREATE_VM, 0)->in.value, 48);
 }
 
 static int adopt(struct unit *u, int fd, struct gmem_error *err)
 {
-	return gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, &u->vm, err);
+	return gmem__vm_adopt_on(&unit_sys, u, fd, NULL, &u->vm, err);
 }
 
 static void an_adopted_vm_stays_the_callers(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 0);
 	struct gmem_error err;
 
 	t_ok(adopt(u, fd, &err), err);
 	assert_int_equal(gmem_vm_fd(u->vm), fd);
-	assert_int_equal(fake_count(&u->f, FAKE_IOCTL, CREATE_VM), 0);
+	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
 	t_code(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, NULL, NULL),
 	       GMEM_YES);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
-	assert_non_null(fake_file(&u->f, fd));
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_true(unit_is_open(fd));
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void adopt_refuses_what_is_no_vm(void **state)
 {
 	struct unit *u = *state;
-	int fds[] = { fake_fd(&u->f, FAKE_FD_DEVICE, 0, 0),
-		      fake_fd(&u->f, FAKE_FD_GMEM, 4096, 0),
-		      fake_fd(&u->f, FAKE_FD_GMEM, 4096, 3),
-		      fake_fd(&u->f, FAKE_FD_VCPU, 0, 0),
-		      fake_fd(&u->f, FAKE_FD_OTHER, 0, 0) };
-	unsigned int maps = fake_mappings(&u->f);
+	int vm = unit_vm_fd(u, 0);
+	int fds[] = { unit_device_fd(u), unit_file_fd(u, vm, u->page, 0),
+		      unit_file_fd(u, vm, u->page, 3), eventfd(0, 0),
+		      unit_input(u, "", 1, 0) };
+	unsigned int maps = unit_mappings(u);
 	struct gmem_error err;
 
+	u->vcpu = fds[3];
+	assert_int_equal(unit_sys.close(u, vm), 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(fds); i++) {
-		fake_reset(&u->f);
+		unit_reset(u);
 		t_refused(adopt(u, fds[i], &err), -EINVAL, GMEM_REASON_NOT_A_VM,
 			  err);
 		assert_int_equal(err.value, fds[i]);
-		assert_non_null(fake_file(&u->f, fds[i]));
+		assert_true(unit_is_open(fds[i]));
 		/* what might hang is not asked */
-		assert_int_equal(fake_count(&u->f, FAKE_IOCTL, 0), i == 1);
-		assert_int_equal(fake_mappings(&u->f), maps);
-		assert_int_equal(fake_sys.close(&u->f, fds[i]), 0);
+		assert_int_equal(unit_count(u, "ioctl", 0), i == 1);
+		assert_int_equal(unit_mappings(u), maps);
+		assert_int_equal(unit_sys.close(u, fds[i]), 0);
 	}
 	t_refused(adopt(u, fds[0], &err), -EBADF, GMEM_REASON_BAD_FD, err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_refused(adopt(u, -1, &err), -EBADF, GMEM_REASON_BAD_FD, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	assert_null(u->vm);
 }
 
 static void adopt_refuses_what_only_open_can_do(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 0);
 	struct gmem_vm_opts o = { .sz = sizeof(o), .type = 7 };
 	struct gmem_error err;
 
-	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+	t_refused(gmem__vm_adopt_on(&unit_sys, u, fd, &o, &u->vm, &err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
 	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 40 };
-	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+	t_refused(gmem__vm_adopt_on(&unit_sys, u, fd, &o, &u->vm, &err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
 	o = (struct gmem_vm_opts){ .sz = sizeof(o), .device = "/dev/kvm" };
-	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, &o, &u->vm, &err),
+	t_refused(gmem__vm_adopt_on(&unit_sys, u, fd, &o, &u->vm, &err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
-	t_refused(gmem__vm_adopt_on(&fake_sys, &u->f, fd, NULL, NULL, &err),
+	t_refused(gmem__vm_adopt_on(&unit_sys, u, fd, NULL, NULL, &err),
 		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	assert_null(u->vm);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void adopt_in_another_process_is_not_called_unsupported(void **state)
 {
 	struct unit *u = *state;
-	int fd = fake_fd(&u->f, FAKE_FD_VM, 0, 0);
+	int fd = unit_vm_fd(u, 0);
 	struct gmem_error err;
 
-	u->f.dead = true; /* the kernel's answer is the same */
+	/* the kernel's answer is that of a dead VM */
+	((struct vm *)model__object(u->k, fd))->dead = true;
 	t_refused(adopt(u, fd, &err), -EIO, GMEM_REASON_WRONG_PROCESS, err);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
 	assert_null(u->vm);
-	assert_int_equal(fake_sys.close(&u->f, fd), 0);
+	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
 static void close_waits_for_the_files(void **state)
@@ -303,7 +304,7 @@ static void close_waits_for_the_files(void **state)
 
 	t_refused(gmem_vm_close(u->vm, &err), -EBUSY, GMEM_REASON_HAS_FILES,
 		  err);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
@@ -330,14 +331,14 @@ static void destroy_takes_the_slots_before_the_mappings(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
-	assert_null(fake_slot(&u->f, 0));
-	for (unsigned int i = 0; i < u->f.n_calls; i++) {
-		if (u->f.calls[i].kind == FAKE_IOCTL)
+	assert_null(unit_slot(u, 0));
+	for (unsigned int i = 0; i < u->n_calls; i++) {
+		if (!strcmp(u->calls[i].name, "ioctl"))
 			last_slot = i;
-		if (u->f.calls[i].kind == FAKE_MUNMAP && first_unmap > i)
+		if (!strcmp(u->calls[i].name, "munmap") && first_unmap > i)
 			first_unmap = i;
 	}
 	assert_true(last_slot < first_unmap);
@@ -349,7 +350,7 @@ static void closing_works_after_the_vm_died(void **state)
 	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
 	struct gmem_error err;
 
-	u->f.dead = true;
+	t_ok(gmem_model_kill(u->vm, &err), err);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
@@ -361,7 +362,7 @@ static void calls_on_a_dead_vm_say_so(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	u->f.dead = true;
+	t_ok(gmem_model_kill(u->vm, &err), err);
 	t_refused(gmem_create(u->vm, 4096, NULL, &g, &err), -EINVAL,
 		  GMEM_REASON_NEVER_USED, err);
 	t_refused(gmem_create(u->vm, 4096,
@@ -380,7 +381,8 @@ static void calls_on_a_dead_vm_say_so(void **state)
  * Every call in a forked child; 0 if all said so without a system call.  Not
  * one after a call that works: without its parent's mappings it may hang.
  */
-static int in_child(struct unit *u, struct gmem *g, void *mapped)
+static int in_child(struct unit *u, struct gmem *g, void *mapped,
+		    const int fds[2])
 {
 	struct gmem_slot s = { .sz = sizeof(s), .fd = -1, .len = 4096 };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -415,21 +417,23 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped)
 
 	if (!refused)
 		return 10;
-	fake_forked(&u->f);
+	unit_forked(u);
 	if (err.reason != GMEM_REASON_WRONG_PROCESS || out || p)
 		return 1;
-	if (u->f.n_calls || u->f.n_allocs)
+	if (u->n_calls || u->n_allocs)
 		return 2;
 	/* releases what was inherited and leaves the parent's slot alone */
-	if (gmem_vm_destroy(u->vm, &err) || !fake_balanced(&u->f))
+	if (gmem_vm_destroy(u->vm, &err) || unit_mappings(u) ||
+	    u->live_allocs || unit_is_open(fds[0]) || unit_is_open(fds[1]))
 		return 3;
-	return fake_count(&u->f, FAKE_IOCTL, 0) ? 4 : 0;
+	return unit_count(u, "ioctl", 0) ? 4 : 0;
 }
 
 static void a_forked_child_is_refused_without_a_system_call(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	const int fds[] = { gmem_vm_fd(u->vm), gmem_fd(g) };
 	struct gmem_error err;
 	void *p = NULL;
 	int status = 0;
@@ -437,10 +441,10 @@ static void a_forked_child_is_refused_without_a_system_call(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	pid = fork();
 	if (!pid)
-		_exit(in_child(u, g, p));
+		_exit(in_child(u, g, p, fds));
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -472,9 +476,9 @@ static void the_trace_tells_of_each_call(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(open_vm(u, &o, &err), err);
-	assert_int_equal(seen->n, u->f.n_calls);
+	assert_int_equal(seen->n, u->n_calls);
 	memset(seen, 0, sizeof(*seen));
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_ok(gmem_create(u->vm, 8192, &c, &g, &err), err);
 	assert_int_equal(seen->n, 2);
 	assert_int_equal(seen->ev[0].sz, sizeof(seen->ev[0]));
@@ -556,7 +560,7 @@ static void traced_life(struct unit *u, struct seen *seen)
 	t_ok(t_share(g, 4096, 4096, &err), err);
 	t_ok(gmem_set_private(g, 4096, 8192, &err), err);
 	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 8192);
-	if (u->f.inplace)
+	if (unit_in_place(u))
 		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES2",
 			 (uint64_t)gmem_fd(g), 4096, 4096, 0);
 	else
@@ -592,16 +596,14 @@ static void closing_with_a_bad_error_changes_nothing(void **state)
 	struct gmem_error bad = { .sz = 1 };
 	struct gmem_error err;
 
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_code(gmem_close(g, &bad), -EINVAL);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
-	fake_reset(&u->f);
+	unit_reset(u);
 	t_code(gmem_vm_close(u->vm, &bad), -EINVAL);
-	assert_int_equal(u->f.n_calls, 0);
+	assert_int_equal(u->n_calls, 0);
 }
-
-#define TEST(name, how) cmocka_unit_test_setup_teardown(name, how, unit_end)
 
 int main(void)
 {

@@ -3,55 +3,54 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "on_model.h"
+#include "unit.h"
 
 #include "uapi.h"
 
 static void a_copy_maps_only_the_pages_that_it_touches(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t at = 5 * GiB + 3;
 	struct gmem_error err;
 	struct gmem *g;
 	char b[2] = "ab";
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, 64 * GiB, SHARED_FLAGS);
-	on_model_count(m, "mmap");
+	g = unit_create(m, 64 * GiB, SHARED_FLAGS);
+	unit_reset(m);
 	t_ok(gmem_write(g, at, b, 1, &err), err);
-	assert_int_equal(m->calls, 1);
-	assert_int_equal(m->sum, m->page);
+	assert_int_equal(unit_count(m, "mmap", 0), 1);
+	assert_int_equal(unit_sum(m, "mmap"), m->page);
 	t_ok(gmem_read(g, at, b + 1, 1, &err), err);
 	assert_int_equal(b[1], 'a');
-	assert_int_equal(m->sum, 2 * m->page);
+	assert_int_equal(unit_sum(m, "mmap"), 2 * m->page);
 	/* a byte on each side of a page's end */
 	t_ok(gmem_read(g, m->page - 1, b, 2, &err), err);
-	assert_int_equal(m->sum, 4 * m->page);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_sum(m, "mmap"), 4 * m->page);
+	assert_int_equal(unit_file_mappings(m), 0);
 	/* What was read and never written is allocated by that. */
-	assert_int_equal(on_model_resident(g, 0, 64 * GiB), 3 * m->page);
+	assert_int_equal(unit_allocated(m, gmem_fd(g), 0, 64 * GiB, -1),
+			 3 * m->page);
 }
 
 static void a_file_beyond_the_address_space_can_be_copied(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t size = 1ULL << 48;
 	char in[6] = "hello", out[6];
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, size, SHARED_FLAGS);
+	g = unit_create(m, size, SHARED_FLAGS);
 	t_ok(gmem_write(g, size - sizeof(in), in, sizeof(in), &err), err);
 	t_ok(gmem_read(g, size - sizeof(in), out, sizeof(out), &err), err);
 	assert_string_equal(out, "hello");
 	t_ok(gmem_populate(g, size - m->page, m->page, NULL, &err), err);
-	assert_int_equal(on_model_resident(g, 0, size), m->page);
+	assert_int_equal(unit_allocated(m, gmem_fd(g), 0, size, -1), m->page);
 }
 
 static void no_call_maps_more_than_64_mib_at_once(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	uint64_t size = 160 * MiB, at = 5;
 	struct gmem_placement where = { .sz = sizeof(where) };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -60,15 +59,14 @@ static void no_call_maps_more_than_64_mib_at_once(void **state)
 	struct gmem *g;
 
 	assert_non_null(buf);
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, size, SHARED_FLAGS);
+	g = unit_create(m, size, SHARED_FLAGS);
 	for (uint64_t i = 0; i < size; i += m->page / 2)
 		buf[i] = (unsigned char)(i / 777);
-	on_model_count(m, "mmap");
+	unit_reset(m);
 	t_ok(gmem_write(g, at, buf, size - at, &err), err);
 	assert_int_equal(err.done, size - at);
-	assert_int_equal(m->longest, 64 * MiB);
-	assert_int_equal(m->calls, 3);
+	assert_int_equal(unit_longest(m, "mmap"), 64 * MiB);
+	assert_int_equal(unit_count(m, "mmap", 0), 3);
 	assert_int_equal(write(fd, buf, size), size);
 	memset(buf, 0, size);
 	t_ok(gmem_read(g, at, buf, size - at, &err), err);
@@ -80,58 +78,56 @@ static void no_call_maps_more_than_64_mib_at_once(void **state)
 	t_ok(gmem_populate(g, 0, size, NULL, &err), err);
 	assert_true(gmem_verify_placement(g, 0, size, NULL, &where, &err) >= 0);
 	assert_int_equal(where.resident, size);
-	assert_int_equal(m->longest, 64 * MiB);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_longest(m, "mmap"), 64 * MiB);
+	assert_int_equal(unit_file_mappings(m), 0);
 	assert_int_equal(close(fd), 0);
 	free(buf);
 }
 
 static void a_bound_file_is_not_mapped_again(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_error err;
 	struct gmem *g;
 	char b[4] = "abc";
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, 4 * MiB, SHARED_FLAGS);
+	g = unit_create(m, 4 * MiB, SHARED_FLAGS);
 	err = (struct gmem_error){ .sz = sizeof(err) };
 	assert_true(gmem_bind(g, 0, 0, 0, 4 * MiB, NULL, &err) >= 0);
-	on_model_count(m, "mmap");
+	unit_reset(m);
 	t_ok(gmem_write(g, 100, b, 4, &err), err);
 	t_ok(gmem_read(g, 100, b, 4, &err), err);
 	t_ok(gmem_populate(g, 0, 4 * MiB, NULL, &err), err);
-	assert_int_equal(m->calls, 0);
+	assert_int_equal(unit_count(m, "mmap", 0), 0);
 }
 
 static void what_cannot_be_unmapped_is_tried_again(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_error err;
 	struct gmem *g;
 	char b[4];
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
-	g = on_model_file(m, 4 * MiB, SHARED_FLAGS);
+	g = unit_create(m, 4 * MiB, SHARED_FLAGS);
 	t_ok(gmem_model_fail(m->vm, "munmap", 1, ENOMEM, &err), err);
 	t_ok(gmem_read(g, 0, b, 4, &err), err);
-	assert_int_equal(on_model_mappings(m), 1);
+	assert_int_equal(unit_file_mappings(m), 1);
 	/* and again it cannot, but the next one is not in its way */
 	t_ok(gmem_model_fail(m->vm, "munmap", 1, ENOMEM, &err), err);
 	t_ok(gmem_read(g, 0, b, 4, &err), err);
-	assert_int_equal(on_model_mappings(m), 1);
+	assert_int_equal(unit_file_mappings(m), 1);
 	t_ok(gmem_read(g, 0, b, 4, &err), err);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
 }
 
 /* Mapped are a window that was left, the view, and the record. */
-static struct gmem *with_mappings(struct on_model *m)
+static struct gmem *with_mappings(struct unit *m)
 {
 	struct gmem_error err;
 	struct gmem *g;
 	char b[4];
 
-	g = on_model_file(m, 4 * MiB, SHARED_FLAGS);
+	g = unit_create(m, 4 * MiB, SHARED_FLAGS);
 	t_ok(gmem_model_fail(m->vm, "munmap", 1, ENOMEM, &err), err);
 	t_ok(gmem_read(g, 0, b, 4, &err), err);
 	err = (struct gmem_error){ .sz = sizeof(err) };
@@ -144,12 +140,12 @@ static struct gmem *with_mappings(struct on_model *m)
 
 static void close_keeps_the_file_until_its_mappings_are_gone(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_error err;
 	char b[4] = "abc";
 	unsigned int n;
 
-	on_model_open(m, "inplace", GMEM_VM_SW_PROTECTED);
+	unit_open(m, "inplace", GMEM_VM_SW_PROTECTED);
 	for (n = 1;; n++) {
 		struct gmem *g = with_mappings(m);
 		uint64_t a;
@@ -167,13 +163,13 @@ static void close_keeps_the_file_until_its_mappings_are_gone(void **state)
 		assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 		t_ok(gmem_write(g, m->page, b, 4, &err), err);
 		t_ok(gmem_close(g, &err), err);
-		assert_int_equal(on_model_mappings(m), 0);
+		assert_int_equal(unit_file_mappings(m), 0);
 	}
 	assert_int_equal(n, 4); /* there were three */
 	t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &err), err);
 }
 
-static void unmap_rest(const struct on_model *m)
+static void unmap_rest(const struct unit *m)
 {
 	const struct gmem__node *n;
 
@@ -186,11 +182,10 @@ static void unmap_rest(const struct on_model *m)
 
 static void destroy_tells_of_a_mapping_that_stays(void **state)
 {
-	struct on_model *m = *state, keep = { .page = m->page };
+	struct unit *m = *state, keep = { .page = m->page };
 	struct gmem_model_opts o = { .sz = sizeof(o) };
 	struct gmem_error err;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
 	for (unsigned int n = 1; n <= 3; n++) {
 		int r;
 
@@ -204,22 +199,21 @@ static void destroy_tells_of_a_mapping_that_stays(void **state)
 		t_code(r, -EPERM);
 		t_reason(&err, GMEM_REASON_ACCESS_DENIED);
 		/* The first is a file's, the last the VM's own page. */
-		assert_int_equal(on_model_mappings(m), n < 3);
+		assert_int_equal(unit_file_mappings(m), n < 3);
 		unmap_rest(m);
 	}
 }
 
 static void a_vm_is_closed_when_its_page_is_gone(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem_error err;
 	struct gmem *g;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
 	t_ok(gmem_model_fail(m->vm, "munmap", 1, EPERM, &err), err);
 	t_refused(gmem_vm_close(m->vm, &err), -EPERM, GMEM_REASON_ACCESS_DENIED,
 		  err);
-	g = on_model_file(m, 4 * MiB, SHARED_FLAGS);
+	g = unit_create(m, 4 * MiB, SHARED_FLAGS);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(m->vm, &err), err);
 	m->vm = NULL;
@@ -227,35 +221,37 @@ static void a_vm_is_closed_when_its_page_is_gone(void **state)
 
 static void a_page_that_adopt_tried_has_an_owner(void **state)
 {
-	struct on_model *m = *state;
+	struct unit *m = *state;
 	struct gmem__create how = { .size = 4 * MiB, .flags = SHARED_FLAGS };
 	struct gmem *g = NULL;
 	struct gmem_error err;
 	int fd;
 
-	on_model_open(m, "7.3", GMEM_VM_DEFAULT);
 	fd = model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
 			      GMEM__KVM_CREATE_GUEST_MEMFD, &how);
 	assert_true(fd >= 0);
 	t_ok(gmem_model_fail(m->vm, "munmap", 1, EPERM, &err), err);
 	t_ok(gmem_adopt(m->vm, fd, NULL, &g, &err), err);
-	assert_int_equal(on_model_mappings(m), 1);
+	assert_int_equal(unit_file_mappings(m), 1);
 	t_ok(gmem_close(g, &err), err);
-	assert_int_equal(on_model_mappings(m), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		model_test(a_copy_maps_only_the_pages_that_it_touches),
-		model_test(a_file_beyond_the_address_space_can_be_copied),
-		model_test(no_call_maps_more_than_64_mib_at_once),
-		model_test(a_bound_file_is_not_mapped_again),
-		model_test(what_cannot_be_unmapped_is_tried_again),
-		model_test(close_keeps_the_file_until_its_mappings_are_gone),
-		model_test(destroy_tells_of_a_mapping_that_stays),
-		model_test(a_vm_is_closed_when_its_page_is_gone),
-		model_test(a_page_that_adopt_tried_has_an_owner),
+		TEST(a_copy_maps_only_the_pages_that_it_touches,
+		     unit_default73),
+		TEST(a_file_beyond_the_address_space_can_be_copied,
+		     unit_default73),
+		TEST(no_call_maps_more_than_64_mib_at_once, unit_default73),
+		TEST(a_bound_file_is_not_mapped_again, unit_default73),
+		TEST(what_cannot_be_unmapped_is_tried_again, unit_default73),
+		TEST(close_keeps_the_file_until_its_mappings_are_gone,
+		     unit_bare73),
+		TEST(destroy_tells_of_a_mapping_that_stays, unit_default73),
+		TEST(a_vm_is_closed_when_its_page_is_gone, unit_default73),
+		TEST(a_page_that_adopt_tried_has_an_owner, unit_default73),
 	};
 
 	return t_main(tests);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The model under a scenario.  Allocations are counted and made to fail below
- * everything, at the C library, so that the model's own fail as well; the
- * linker leads them here (--wrap).
+ * The model under a scenario, with the recorder on top.  Allocations are
+ * counted and made to fail below everything, at the C library, so that the
+ * model's own fail as well; the linker leads them here (--wrap).
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -94,8 +94,8 @@ int __wrap_munmap(void *p, size_t len)
 }
 
 /*
- * As in the scripted kernel: an unmapping that fails leaves a caller nothing
- * to do.  Allocations have their own turn.
+ * An unmapping that fails leaves a caller nothing to do.  Allocations have
+ * their own turn.
  */
 int __wrap_model__due(struct kernel *k, const char *call)
 {
@@ -104,7 +104,7 @@ int __wrap_model__due(struct kernel *k, const char *call)
 	return __real_model__due(k, call);
 }
 
-static void start(struct fault *t)
+void kernel_start(struct fault *t)
 {
 	struct gmem_model_opts o = { .sz = sizeof(o), .nodes = t->k->nodes };
 	struct gmem_error err;
@@ -114,12 +114,12 @@ static void start(struct fault *t)
 	if (t->k->huge)
 		t_ok(gmem_model_set_pool(t->keeper, t->k->huge, 64, &err), err);
 	t->model = gmem__vm_priv(t->keeper, &model__sys);
-	t->sys = &model__sys;
-	t->priv = t->model;
+	unit_attach(&t->u, t->model);
+	t->u.lacks = t->k->lacks;
 }
 
 /* What the scenario had is gone: there is the keeper, and its allocation. */
-static bool stop(struct fault *t)
+bool kernel_stop(struct fault *t)
 {
 	const struct kernel *k = t->model;
 	const struct object *o = model__object_next(k, NULL);
@@ -131,6 +131,7 @@ static bool stop(struct fault *t)
 	if (left_over)
 		print_error("left in the model: %zu fds, %u holds\n", k->n_fds,
 			    k->holds);
+	unit_detach(&t->u);
 	if (gmem_vm_destroy(t->keeper, NULL) < 0)
 		return false;
 	if (blocks != t->heap)
@@ -169,11 +170,12 @@ static unsigned int times(const struct shot *shot)
 									   : 1;
 }
 
-static void arm(struct fault *t, const struct shot *shot)
+void kernel_arm(struct fault *t, const struct shot *shot)
 {
 	unsigned int n = times(shot);
 	struct gmem_error err;
 
+	unit_reset(&t->u);
 	tighten(t->model);
 	for (unsigned int i = 0; i < n; i++)
 		t_ok(shot->times > 1 && n == 1
@@ -189,7 +191,7 @@ static void arm(struct fault *t, const struct shot *shot)
 	left = shot->alloc;
 }
 
-static bool met(struct fault *t, const struct shot *shot)
+bool kernel_met(struct fault *t, const struct shot *shot)
 {
 	unsigned int due = 0;
 	struct gmem_error err;
@@ -205,7 +207,7 @@ static bool met(struct fault *t, const struct shot *shot)
 	return came;
 }
 
-static void fail_attributes(struct fault *t, int code)
+void kernel_fail_attributes(struct fault *t, int code)
 {
 	struct gmem_error err;
 
@@ -214,14 +216,7 @@ static void fail_attributes(struct fault *t, int code)
 	     err);
 }
 
-/* The model does not keep the calls: the scripted kernel does. */
-static void listed(struct fault *t, const char *caller)
-{
-	(void)t;
-	(void)caller;
-}
-
-static struct count count(struct fault *t)
+struct count kernel_count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
 	struct gmem__node *n = gmem__tree_first(&t->model->maps);
@@ -239,47 +234,8 @@ static struct file *file_of(struct fault *t)
 	return (struct file *)model__object(t->model, gmem_fd(t->g));
 }
 
-static bool slot(struct fault *t, uint32_t id)
-{
-	const struct vm *vm =
-		(const struct vm *)model__object(t->model, gmem_vm_fd(t->u.vm));
-
-	return model__slot_find(vm, id, 0) != NULL;
-}
-
-static bool private(struct fault *t, uint64_t offset)
-{
-	const struct file *f = file_of(t);
-	uint64_t end;
-
-	return model__has(t->model, MODEL_IN_PLACE)
-		       ? model__inode_private(f->inode, offset, &end)
-		       : model__ranges_get(&f->vm->attributes, t->gpa + offset,
-					   &end);
-}
-
-static void allocate(struct fault *t, uint64_t offset, uint64_t len, int node)
-{
-	struct inode *i = file_of(t)->inode;
-
-	assert_int_equal(model__inode_allocate(i, offset, len), 0);
-	assert_int_equal(model__ranges_set(&i->nodes, offset, offset + len,
-					   (uint64_t)node + 1),
-			 0);
-}
-
-static uint64_t resident(struct fault *t)
-{
-	uint64_t pages;
-
-	assert_int_equal(model__inode_resident(file_of(t)->inode, 0,
-					       gmem_size(t->g), &pages),
-			 0);
-	return pages * t->model->page_size;
-}
-
 /* A policy is 16 bits mode and flags, 32 bits nodes. */
-static uint64_t policy_nodes(struct fault *t)
+uint64_t kernel_policy_nodes(struct fault *t)
 {
 	return model__ranges_get(&file_of(t)->inode->policy, 0, NULL) >> 16 &
 	       UINT32_MAX;
@@ -347,7 +303,7 @@ static void say_file(struct text *x, const struct file *f)
 	say_ranges(x, "poison", &i->poison);
 }
 
-static void state(struct fault *t, char *buf, size_t len)
+void kernel_state(struct fault *t, char *buf, size_t len)
 {
 	const struct kernel *k = t->model;
 	struct text x = { buf, buf + len };
@@ -369,30 +325,3 @@ static void state(struct fault *t, char *buf, size_t len)
 	say(&x, "task %d, interrupt %d\n",
 	    pthread_getspecific(k->task_policy) != NULL, k->interrupt);
 }
-
-static int input(struct fault *t, size_t len)
-{
-	int fd = memfd_create("input", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, t->buf, len, 0), len);
-	return fd;
-}
-
-const struct fault_ops fault_on_model = {
-	.start = start,
-	.stop = stop,
-	.arm = arm,
-	.met = met,
-	.fail_attributes = fail_attributes,
-	.listed = listed,
-	.count = count,
-	.state = state,
-	.slot = slot,
-	.private = private,
-	.allocate = allocate,
-	.resident = resident,
-	.policy_nodes = policy_nodes,
-	.input = input,
-	.for_ever = true,
-};
