@@ -158,6 +158,9 @@ static void a_word_that_is_no_name_is_refused(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_value(GMEM_NAME_VM_TYPE, "snp", NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	err.sz = 1; /* no room to say why */
+	assert_int_equal(gmem_value(GMEM_NAME_VM_TYPE, "snp", &value, &err),
+			 -EINVAL);
 	assert_int_equal(value, 7);
 }
 
