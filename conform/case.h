@@ -136,7 +136,7 @@ int c_mmap(struct conform *c, void **addr, uint64_t len, int prot, int flags,
 int c_view(struct conform *c, int fd, unsigned char **p);
 /* Unmaps it before that. */
 int c_unmap(struct conform *c, void *addr);
-/* Ends the case unless the whole of @fd has @want of them, if that is told. */
+/* Ends the case unless the whole of @fd has @want of them, if that is known. */
 #define PAGES_ARE(fd, want)                                \
 	do {                                               \
 		if (c->have & NEED_RESIDENCY)              \

@@ -4,7 +4,7 @@
  * system calls on the real kernel and on each profile of the model.
  *
  * A case is named after what it proves and has a row: the call or object that
- * it is about and the rule of the kernel's, or several of these.  It states
+ * it is about and the rule of the kernel, or several of these.  It states
  * the kernel's behaviour once; where one kernel is known to differ,
  * differences.c says so with its source, and the case must then fail there.
  */
@@ -33,7 +33,7 @@ const struct conform_case *conform_case_at(size_t index);
 struct conform_kernel {
 	const char *release;   /* "6.18.44"; of the model "7.3,arm64" */
 	const char *device;    /* of this machine's */
-	struct gmem_vm *model; /* a VM of the model's; NULL: this machine's */
+	struct gmem_vm *model; /* a VM on the model; NULL: this machine's */
 	uint32_t machine;      /* of the model: enum gmem_model_machine */
 };
 

@@ -158,8 +158,8 @@ static int real_access(struct conform *c, int vm, uint64_t gpa,
 }
 
 /*
- * The byte goes through the port; where KVM asks for a device in the place of
- * memory, that exit is the one to see, and the device has zeroes.
+ * The byte goes through the port; where KVM exits for a device instead of
+ * accessing memory, that exit is the result, and the device returns zeroes.
  */
 static int real_kvm_access(struct conform *c, int vm, uint64_t gpa,
 			   unsigned char *byte, bool write)

@@ -76,7 +76,7 @@ static int nodes_allowed(struct conform *c)
 	return n;
 }
 
-/* "kernel 6.18.44", "model 7.3,arm64": a profile tells of itself. */
+/* "kernel 6.18.44", "model 7.3,arm64": the profile has its version. */
 static void learn_version(struct conform *c)
 {
 	struct gmem_model_profile p = { .sz = sizeof(p) };

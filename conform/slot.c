@@ -235,7 +235,7 @@ static void outside_the_file(struct conform *c)
 	IS(c_bind(c, c->vm, 0, 0, c->page, fd, (PAGES - 1) * c->page), 0);
 }
 
-/* Accepted up to 7.0; stable releases may have the mend of 7.2. */
+/* Accepted up to 7.0; stable releases may have the fix of 7.2. */
 static void offset_overflow(struct conform *c)
 {
 	int r = c_bind(c, c->vm, 0, 0, PAGES * c->page, c_file(c),

@@ -77,8 +77,7 @@ static int find_flags(struct gmem *g, uint64_t flags, struct gmem_error *err)
 	return 0;
 }
 
-/*
- * The handle of the VM's that has this file, or NULL; with vm->lock held.
+/* The VM's handle of this file, or NULL; with vm->lock held.
  * *@ask: one whose file was never asked for its identity.
  */
 static const struct gmem *owner(struct gmem_vm *vm, int fd,

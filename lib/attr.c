@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Private and shared.  The kernel is told by guest address through the slot
- * table, or by file offset where it converts in place; what it was told is in
- * the record, since it cannot be asked.
+ * Private and shared.  The library converts by guest address through the slot
+ * table, or by file offset where the kernel converts in place; the record keeps
+ * what was set, since the kernel does not report it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@
 	(GMEM_ATTRIBUTES_CHECK_ONLY | GMEM_ATTRIBUTES_NOWAIT | \
 	 GMEM_ATTRIBUTES_UNBACKED)
 
-/* EAGAIN is normal where a page has passing references. */
+/* EAGAIN is normal where a page has short references. */
 #define FIRST_PAUSE_NS 1000 /* each pause twice the one before */
 #define PATIENCE_MS 16	    /* from the first EAGAIN on */
 
@@ -58,8 +58,8 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 static int no_shared_side(uint64_t at, struct gmem_error *err)
 {
 	return gmem__fail(err, GMEM_REASON_NO_SHARED_SIDE, at, 0,
-			  "nothing that guest and host could share is behind "
-			  "offset 0x%" PRIx64,
+			  "offset 0x%" PRIx64
+			  " has no memory that guest and host can share",
 			  at);
 }
 
@@ -172,7 +172,7 @@ struct patience {
 };
 
 /*
- * Waits before the next try; false when it has waited long enough.  Bounded
+ * Waits before the next try; false if it has waited long enough.  Bounded
  * by the clock, so that neither signals shorten it nor slow tries lengthen it.
  */
 static bool wait_a_while(const struct gmem__ctx *ctx, struct patience *p)
@@ -230,8 +230,8 @@ static int step(struct gmem *g, uint64_t pos, uint64_t len,
 }
 
 /*
- * Tells the kernel of @state where the record, which stays as it is, has
- * private pages.  *@reached: how far that went.
+ * Sets @state in the kernel where the record, which stays as it is, has private
+ * pages.  *@reached: how far it got.
  */
 static int tell_private(struct gmem *g, uint64_t pos, uint64_t end,
 			enum gmem__state state, uint64_t *reached)
@@ -323,11 +323,12 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 	if (g->record.blocks)
 		return covered(g, offset, len,
 			       state == GMEM__SHARED && !unbacked, err);
-	/* Where nothing converts, a file may be asked for what it is. */
+	/* Where nothing converts, setting the state that a file has succeeds.
+	 */
 	if (g->record.fixed == state)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NO_PRIVATE_MEMORY, offset, 0,
-			  "this file is %s for good: its VM cannot convert",
+			  "this file stays %s: its VM cannot convert",
 			  g->record.fixed == GMEM__SHARED ? "shared"
 							  : "private");
 }

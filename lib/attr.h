@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Attributes of a range that is the caller's by ticket. */
+/* Attributes of a range whose ticket the caller holds. */
 #ifndef GMEM_LIB_ATTR_H
 #define GMEM_LIB_ATTR_H
 
@@ -12,12 +12,12 @@
 
 /*
  * Whether the range can become @state: slots cover it, the VM converts, and
- * unless @unbacked something is behind it that can be shared.
+ * unless @unbacked it has a shared side.
  */
 int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 		     enum gmem__state state, bool unbacked,
 		     struct gmem_error *err);
-/* Tells the kernel, in steps, and records what it took; sets err->done. */
+/* Converts in steps and records what was converted; sets err->done. */
 int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 		       enum gmem__state state, const int *cancel,
 		       struct gmem_error *err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The record of a file, out and in: live update, snapshots, hand-over. */
+/* Exporting and importing a file's record: live update, snapshots. */
 #include <inttypes.h>
 
 #include "attr.h"
@@ -93,7 +93,7 @@ static int set_runs(struct gmem *g, const void *buf, uint64_t runs,
 			gmem__attr_record(g, pos, n, s);
 		else
 			r = gmem__attr_convert(g, pos, n, s, NULL, err);
-		/* What is done of this run lies behind all others. */
+		/* All earlier runs are done, and this part of the next one. */
 		gmem__set_done(err, pos + (err ? err->done : 0));
 		pos += n;
 	}
@@ -107,7 +107,7 @@ int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
 	struct gmem__range range;
 	struct gmem__ticket ticket;
 	bool record_only = flags & GMEM_IMPORT_RECORD_ONLY;
-	/* What the kernel has already needs no backing to be told of. */
+	/* Attributes that the kernel has already need no shared side. */
 	bool unbacked = record_only || (flags & GMEM_IMPORT_UNBACKED);
 	int r = gmem__enter(g, err);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Putting a range of a file behind guest addresses. */
+/* Binding a range of a file to guest addresses. */
 #include <errno.h>
 
 #include "attr.h"
@@ -50,9 +50,9 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 }
 
 /*
- * A slot starts shared in the kernel, or as the one before left it.  What
- * starts private is made so before the bind returns; where somebody may have
- * left attributes at these addresses, "shared" is said aloud too.
+ * A slot starts shared in the kernel, or as the one before left it.  A range
+ * that starts private is converted before the bind returns; where an earlier
+ * slot may have left attributes, "shared" is set explicitly too.
  */
 static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 			    bool private)
@@ -87,7 +87,7 @@ static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 	return fd && shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
 }
 
-/* Takes back a slot whose attributes could not be set. */
+/* Deletes a slot whose attributes could not be set. */
 static int undo(struct gmem_vm *vm, struct gmem__slot *s, int sys,
 		struct gmem_error *err)
 {
@@ -171,7 +171,7 @@ static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
 	return 0;
 }
 
-/* In its turn; *@s is the table's afterwards, and NULL. */
+/* In its turn; afterwards the table owns *@s, which is NULL. */
 static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 			const struct gmem__bind *b, struct gmem_error *err)
 {

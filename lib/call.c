@@ -9,7 +9,7 @@ static uint64_t start(const struct gmem__ctx *ctx)
 	return ctx->trace ? ctx->sys->now(ctx->priv) : 0;
 }
 
-/* Tells the callback; @t0 is what start() said. */
+/* Calls the callback; @t0 is the result of start(). */
 static void done(const struct gmem__ctx *ctx, uint64_t t0, const char *call,
 		 int64_t result, const uint64_t arg[4])
 {
@@ -26,7 +26,7 @@ static void done(const struct gmem__ctx *ctx, uint64_t t0, const char *call,
 	gmem__call_trace(ctx, &ev);
 }
 
-/* The body of a function: makes @call, tells of it under its own @name. */
+/* The body of a function: makes @call and traces it as @name. */
 #define TRACED(type, call, name, ...)                                       \
 	do {                                                                \
 		uint64_t t0 = start(ctx);                                   \

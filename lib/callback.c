@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Callbacks may look but not change: a change would wait for others, and two
- * callbacks could wait for each other's, also across VMs.  So each thread
- * counts how deep it is in callbacks, whichever handle they came from.
+ * Callbacks can read but not change: a change would wait for others, and two
+ * callbacks could wait for each other, also across VMs.  So each thread counts
+ * how deep it is in callbacks, whichever handle they came from.
  */
 #include "callback.h"
 #include "error.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Copies between host and guest memory that cannot raise a signal: the
- * kernel makes them, so a page that turns private meanwhile is an EFAULT.
+ * kernel makes them, so a page that becomes private meanwhile is an EFAULT.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -64,7 +64,7 @@ static int64_t by_pipe(struct copy *c, unsigned char *to,
 	if (in < 0)
 		return in;
 	if (out < in)
-		pipe_end(c); /* what is left in it is of no use */
+		pipe_end(c); /* drop what is left in it */
 	return out ? out : n;
 }
 
@@ -81,7 +81,7 @@ static int64_t piece(struct copy *c, unsigned char *to,
 	return n;
 }
 
-/* @fault: at this very place for the second time. */
+/* @fault: at the same address for the second time. */
 static int copy_failed(const struct gmem *g, const struct gmem__window *w,
 		       int sys, uint64_t at, bool fault, struct gmem_error *err)
 {
@@ -184,6 +184,6 @@ int gmem_read(struct gmem *g, uint64_t offset, void *buf, size_t len,
 int gmem_write(struct gmem *g, uint64_t offset, const void *buf, size_t len,
 	       struct gmem_error *err)
 {
-	/* To the guest nothing is written there. */
+	/* The guest's memory there is unchanged. */
 	return copy(g, offset, (unsigned char *)(uintptr_t)buf, len, true, err);
 }

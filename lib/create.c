@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Making a guest_memfd: what cannot work is refused before the kernel. */
+/* Making a guest_memfd: refuses what cannot work before the kernel is asked. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -46,7 +46,7 @@ static int check_size(const struct gmem_vm *vm, uint64_t size,
 			     err);
 }
 
-/* Combinations that no kernel gives a use, or whose use surprises. */
+/* Combinations that are useless on every kernel, or surprising. */
 static int check_use(const struct gmem_vm *vm, uint64_t flags,
 		     struct gmem_error *err)
 {
@@ -76,7 +76,7 @@ static int check_use(const struct gmem_vm *vm, uint64_t flags,
 	return 0;
 }
 
-/* Flags of the kernel's that this VM does not have. */
+/* Flags of the kernel that this VM does not have. */
 static int check_support(const struct gmem_vm *vm, uint64_t flags,
 			 struct gmem_error *err)
 {
@@ -193,7 +193,7 @@ static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
 	return gmem__diagnosed(err, r);
 }
 
-/* KVM leaves the descriptor inheritable and has no flag against it. */
+/* KVM leaves the descriptor inheritable and has no flag to prevent that. */
 static int create_fd(const struct gmem_vm *vm, uint64_t size,
 		     uint64_t kernel_flags, uint64_t hugetlb_size,
 		     struct gmem_error *err)

@@ -40,7 +40,7 @@ int gmem__ctx_init(struct gmem__ctx *ctx, const struct gmem_sys *sys,
 	return 0;
 }
 
-/* A callback of this very call may still look at the handle. */
+/* A callback of this call may still use the handle. */
 int gmem__ctx_fini(struct gmem__ctx *ctx)
 {
 	static const uint64_t gone;

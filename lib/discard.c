@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Giving memory back.  Only a hole punched in the file frees it:
+ * Freeing memory.  Only punching a hole in the file frees it:
  * MADV_DONTNEED on a mapping returns 0, drops page table entries and leaves
  * the data.
  */
@@ -38,8 +38,8 @@ static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
 }
 
 /*
- * Where a step from @pos on ends: after STEP bytes that are there, with all
- * the holes between them.  Where no call tells, after 1 GiB.
+ * Where a step from @pos on ends: after STEP allocated bytes, with all holes
+ * between them; without cachestat(2), after 1 GiB.
  */
 static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 {

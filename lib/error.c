@@ -12,7 +12,7 @@
 #include "name.h"
 #include "opts.h"
 
-/* The first release's size: enough for ever. */
+/* The size of the first release, which is always accepted. */
 #define ERROR_V0 312
 
 _Static_assert(sizeof(struct gmem_error) == ERROR_V0, "ABI");

@@ -13,17 +13,18 @@ GMEM__SEAM int gmem__begin(struct gmem_error *err);
 GMEM__SEAM __attribute__((format(printf, 5, 6))) int
 gmem__fail(struct gmem_error *err, enum gmem_reason reason, uint64_t value,
 	   uint64_t limit, const char *fmt, ...);
-/* The same after a system call said @sys (-errno): returned unless @code. */
+/* The same after a system call returned @sys (-errno): returned unless @code.
+ */
 GMEM__SEAM __attribute__((format(printf, 7, 8))) int
 gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 	       int sys, uint64_t value, uint64_t limit, const char *fmt, ...);
-/* Marks what gmem__fail*() said as worked out after the fact. */
+/* Marks the reason of gmem__fail*() as worked out after the kernel refused. */
 int gmem__diagnosed(struct gmem_error *err, int code);
 void gmem__set_done(struct gmem_error *err, uint64_t done);
 /* mmap(2) was refused: what mlockall(2) counts has a reason of its own. */
 int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
 		   const char *what);
-/* Adds that what failed could not take its slot back either. */
+/* Adds that the slot of the failed call could not be deleted either. */
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
 /* The caller wished to stop, and @done bytes were done. */
 int gmem__fail_cancelled(uint64_t done, struct gmem_error *err);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a VM can do: one line a feature.  Everything is asked on the VM's own
- * descriptor, since the device answers for the union of all VM types, and
- * tried on a scratch file where no capability tells.  A probe that fails for
- * any other reason than the feature's absence leaves "unknown", never "no".
+ * descriptor, since the device answers for all VM types together, and tried on
+ * a scratch file where no capability shows it.  A probe that fails for any
+ * other reason than the feature's absence leaves "unknown", never "no".
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -140,9 +140,9 @@ static int first_node(const struct gmem__ctx *ctx,
 }
 
 /*
- * Linux 6.18 accepts mbind(2) on a mapping and keeps the policy there, where
- * no allocation looks; from 6.19 on the file has it and every mapping shows
- * it.  So: set on one mapping, read through another.
+ * Linux 6.18 accepts mbind(2) on a mapping and keeps the policy there, where no
+ * allocation uses it; from 6.19 on the file has it and every mapping shows it.
+ * So the probe sets it on one mapping and reads it through another.
  */
 static struct gmem__feature mempolicy_on(struct scratch *s, void *a, void *b)
 {
@@ -380,7 +380,7 @@ static int scratch_file(struct gmem_vm *vm, uint64_t flags)
 	return fd;
 }
 
-/* Out of something for the moment: a file could not be tried. */
+/* A temporary shortage: no scratch file could be made. */
 static int shortage(int r)
 {
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : 0;
@@ -411,7 +411,7 @@ int gmem__probe(struct gmem_vm *vm)
 		(void)gmem__close(&vm->ctx, s.file);
 	if (s.mappable >= 0)
 		(void)gmem__close(&vm->ctx, s.mappable);
-	/* How memory converts is not left to chance. */
+	/* How memory converts must be known. */
 	f = &vm->features[GMEM_FEATURE_FILE_ATTRIBUTES];
 	if (gm->support != GMEM_YES || f->support != GMEM_UNKNOWN)
 		return 0;

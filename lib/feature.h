@@ -14,7 +14,8 @@ struct gmem__feature {
 
 #define GMEM__FEATURES_MAX 64 /* room for all that feature.c has */
 
-/* 0, or the -errno of a shortage that kept it from telling how one converts. */
+/* 0, or the -errno of a shortage: how the VM converts could not be found out.
+ */
 int gmem__probe(struct gmem_vm *vm);
 /* Whether there is a feature for huge pages of this size. */
 bool gmem__hugetlb_known(uint64_t size);

@@ -74,7 +74,7 @@ void gmem__file_free(struct gmem *g)
 	struct gmem__ctx *ctx = g->ctx;
 
 	(void)record_end(g);
-	/* A child may have come while another thread held the lock. */
+	/* The process may have forked while another thread held the lock. */
 	if (!gmem__ctx_forked(ctx)) {
 		gmem__maps_free(g);
 		(void)pthread_mutex_destroy(&g->lock);
@@ -98,7 +98,7 @@ void gmem__file_link(struct gmem *g)
 	g->prev = &g->vm->files;
 	if (g->next)
 		g->next->prev = &g->next;
-	/* A forked child may come at any time, and walks the list. */
+	/* The process may fork at any time, and its child walks the list. */
 	__atomic_store_n(&g->vm->files, g, __ATOMIC_RELEASE);
 	g->linked = true;
 }
@@ -162,7 +162,7 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 	return 0;
 }
 
-/* What can fail comes first: then the handle is as before. */
+/* First what can fail, so that the handle is then unchanged. */
 int gmem_close(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__begin(err);
@@ -190,7 +190,7 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	return 0;
 }
 
-/* Whether @g is there to ask: no handle, nor another process's. */
+/* Whether @g can be used: not NULL, and of this process. */
 static bool mine(const struct gmem *g)
 {
 	return g && !gmem__ctx_forked(g->ctx);

@@ -20,12 +20,12 @@ enum gmem__left {
 	GMEM__LEFT_KEPT,
 };
 
-/* Of what was taken out: freed, or kept in mind for what it left; locked. */
+/* A removed slot: freed, or kept for the attributes it left; locked. */
 void gmem__slot_rest(struct gmem_vm *vm, struct gmem__slot *s,
 		     enum gmem__left left);
 /* Whether a slot left any in the range. */
 bool gmem__left_in(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
-/* The range has attributes that somebody looks after again. */
+/* The attributes of the range are handled again by a slot. */
 void gmem__left_forget(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
 void gmem__left_free(struct gmem_vm *vm);
 /*

@@ -41,7 +41,8 @@ int gmem__opts_take(const struct gmem__opts_type *type, const void *opts,
 		    void *o, struct gmem_error *err);
 
 /*
- * @opts of @sz bytes by its caller's word: 0, or -EINVAL when .sz is below
+ * @opts, whose caller says that it has @sz bytes: 0, or -EINVAL when .sz is
+ * below
  * @min, -E2BIG when bytes beyond the @known are not zero.
  */
 int gmem__opts_check(const void *opts, size_t min, size_t known,

@@ -171,7 +171,7 @@ static int look_run(struct look *l, uint64_t offset, uint64_t len,
 	return r;
 }
 
-/* What lies where the host cannot look. */
+/* Pages that the host cannot inspect. */
 static int skip_run(struct look *l, uint64_t offset, uint64_t len,
 		    struct gmem_error *err)
 {
@@ -193,7 +193,7 @@ static int look_all(struct look *l, struct gmem_error *err)
 				err, GMEM_REASON_RESIDENCY_UNKNOWN, -EOPNOTSUPP,
 				r, pos, 0,
 				"cachestat failed with %s: which pages "
-				"are there cannot be told",
+				"are allocated is unknown",
 				gmem__errno_name(r));
 		if (run == 0)
 			break;
@@ -256,7 +256,7 @@ int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 		return gmem__fail(err, GMEM_REASON_PLACEMENT_UNKNOWN,
 				  out.unknown, out.resident,
 				  "where %" PRIu64 " of %" PRIu64
-				  " resident bytes lie cannot be told",
+				  " resident bytes lie is unknown",
 				  out.unknown, out.resident);
 	return r < 0 ? r : 0;
 }

@@ -26,7 +26,7 @@ static inline bool gmem__node_in(const struct gmem_mempolicy *p, uint64_t node)
 
 bool gmem__any_node(const struct gmem_mempolicy *p);
 
-/* Only a file that can be mapped takes a policy or tells of one. */
+/* Only a file that can be mapped has a policy that can be set or read. */
 int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err);
 /* Into @p, which has room for .max_node nodes. */
 int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,

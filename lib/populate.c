@@ -37,7 +37,7 @@ static const struct gmem__opts_type opts_type =
 
 struct job;
 
-/* Each takes step after step; what lies before .pos of its own is complete. */
+/* A worker takes one step after the other; all before its .pos is complete. */
 struct worker {
 	struct job *j;
 	pthread_t thread;
@@ -200,7 +200,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 		pos += done;
 		add_done(k, done);
 		if (again) {
-			/* Between steps is soon enough, were it not endless. */
+			/* The step could be endless, so check in it too. */
 			if (piece == least && stopped(k->j))
 				return r;
 			piece = piece / 2 > least ? piece / 2 / least * least
@@ -213,7 +213,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 	return 0;
 }
 
-/* The next step of nobody's; false when there is none. */
+/* The next step that no worker has; false if there is none. */
 static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 {
 	struct job *j = k->j;
@@ -272,7 +272,7 @@ static void run_alone(struct job *j, uint64_t total)
 		progress(j, j->done, total);
 }
 
-/* Waits for the workers and tells of their progress without the lock. */
+/* Waits for the workers and reports their progress without the lock. */
 static void watch(struct job *j, uint64_t total)
 {
 	uint64_t told = 0, done;
@@ -292,7 +292,7 @@ static void watch(struct job *j, uint64_t total)
 	gmem__unlock(&j->lock);
 }
 
-/* As many workers as can be had; a policy needs one at least. */
+/* As many workers as can be started; a policy needs one at least. */
 static int run_workers(struct job *j, uint64_t total)
 {
 	const struct gmem__ctx *ctx = j->g->ctx;
@@ -387,7 +387,7 @@ static int check_opts(const struct gmem_populate_opts *o,
 		return r;
 	if (o->threads > THREADS_MAX)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o->threads,
-				  THREADS_MAX, "%u threads, the most is %d",
+				  THREADS_MAX, "%u threads are more than %d",
 				  o->threads, THREADS_MAX);
 	return 0;
 }

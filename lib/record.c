@@ -2,8 +2,8 @@
 /*
  * The attribute record.  Three levels say what the pages of a file are: a
  * byte for each block of 1 GiB, a byte for each chunk of 2 MiB, a bit a page.
- * A level counts only where the one above it says MIXED, and whatever is
- * alike again is said one level up.
+ * A level is valid only where the one above it is MIXED, and pages that are
+ * alike again are stored one level up.
  */
 #include <endian.h>
 #include <stdbool.h>
@@ -26,8 +26,8 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 
 /*
  * Stores go leaf, bound, chunk, block, each released; loads go the other way,
- * each acquired.  So a reader that is sent one level down finds there what
- * was meant, or what is newer.
+ * each acquired.  So a reader that goes one level down finds the matching or a
+ * newer state.
  */
 static unsigned int load_byte(const unsigned char *p)
 {
@@ -174,7 +174,7 @@ static uint64_t scan_bytes(const unsigned char *bytes, uint64_t i, uint64_t end,
 	return min(w * 8 + (unsigned int)__builtin_ctzll(other) / 8, end);
 }
 
-/* The byte that tells of @pos; it stands for 1 << *@shift bytes. */
+/* The byte for @pos, which stands for 1 << *@shift bytes. */
 static inline unsigned int look_up(const struct gmem__record *r, uint64_t pos,
 				   unsigned int *shift)
 {
@@ -256,7 +256,7 @@ enum gmem__state gmem__record_run(const struct gmem__record *r, uint64_t offset,
 	if (byte >= MIXED)
 		state = page_state(r, byte, offset >> r->page_shift);
 	end = scan(r, offset, end, state);
-	/* Not what it was a moment ago: the page itself is still an answer. */
+	/* It changed meanwhile: the page itself is still a valid answer. */
 	if (end <= offset)
 		end = min(offset + (1ULL << r->page_shift), offset + len);
 	*run = end - offset;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The attribute record: what each page of a file is, since the kernel has no
- * call to ask.  Pure code: no system calls, no allocation; it lives in memory
- * that the caller hands over, of which only what was written ever becomes
- * resident.
+ * call to ask.  Pure code: no system calls, no allocation; the caller provides
+ * its memory, of which only the written parts become resident.
  *
  * A byte stands for each 1 GiB.  Where those differ, a byte stands for each
  * 2 MiB, and where those differ, a bit a page says private or shared; where

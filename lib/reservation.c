@@ -4,7 +4,7 @@
  * and whatever KVM itself reads and writes, such as the page of kvmclock, of
  * private memory too.  A file without a shared side therefore has a
  * reservation of addresses that nothing can touch behind its slots.  Without
- * one it would be the VMM's memory at that address.
+ * it, the guest would reach the VMM's memory at that address.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -152,7 +152,7 @@ static int count_touched(struct gmem *g, uint64_t offset, uint64_t len,
 	return r;
 }
 
-/* To all but a file's owner mincore says that everything is there. */
+/* For all but a file's owner, mincore reports everything as resident. */
 static bool own_file(const struct gmem *g)
 {
 	struct gmem__stat st = { 0 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of the slots of a VM.  An entry is MAKING while the kernel is
- * asked, then LIVE; who ends it makes it GOING, in a ticket of its range.
- * When the kernel would not delete it, it is STUCK: as good as live, and
- * deleted at the next occasion.
+ * asked, then LIVE; the call that ends it makes it GOING, with a ticket of its
+ * range.  If the kernel refuses to delete it, it is STUCK: still in use by KVM,
+ * and deleted at the next occasion.
  */
 #ifndef GMEM_LIB_SLOT_H
 #define GMEM_LIB_SLOT_H
@@ -19,7 +19,7 @@ enum gmem__slot_state {
 	GMEM__SLOT_MAKING, /* being bound */
 	GMEM__SLOT_LIVE,
 	GMEM__SLOT_GOING, /* being deleted or forgotten */
-	GMEM__SLOT_STUCK, /* live, since the kernel would not delete it */
+	GMEM__SLOT_STUCK, /* live: the kernel refused to delete it */
 	GMEM__SLOT_LEFT,  /* deleted; its guest addresses have attributes */
 };
 
@@ -34,7 +34,7 @@ struct gmem__slot {
 	uint64_t serial;	  /* no other slot of the VM ever has it */
 	uint64_t pass;		  /* when it was last tried to be deleted */
 	struct gmem_slot s;
-	uint64_t ino, dev; /* of a noted slot's .fd, to see it die */
+	uint64_t ino, dev; /* of a noted slot's .fd, to notice its close */
 	enum gmem__slot_state state;
 	bool reserved; /* .userspace_addr is in its file's reservation */
 };
@@ -51,7 +51,7 @@ struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 /* The first that leads to one of these addresses of the process. */
 struct gmem__slot *gmem__slot_by_addr(struct gmem_vm *vm, uint64_t addr,
 				      uint64_t len);
-/* The kernel has it no more, though it is still in the table. */
+/* The kernel no longer has it, although it is still in the table. */
 void gmem__slot_deleted(struct gmem_vm *vm, struct gmem__slot *s);
 struct gmem__slot *gmem__slot_first(struct gmem_vm *vm);
 struct gmem__slot *gmem__slot_next(const struct gmem__slot *s);

@@ -21,7 +21,7 @@ int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
 }
 
-/* What the file was reserved for it stays so until the file goes. */
+/* The reservation stays until the file is closed. */
 static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	gmem__slot_set_stuck(vm, s, false);

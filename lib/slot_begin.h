@@ -12,8 +12,8 @@ struct gmem__slot;
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 		      const struct gmem__bind *b, struct gmem_error *err);
 /*
- * The same of a slot that the VMM made, for which the kernel must have let go
- * of what is stuck in its way: that goes with no system call.
+ * The same for a slot that the VMM made: the kernel must have deleted any stuck
+ * slot in its way, which is removed without a system call.
  */
 int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
 		       const struct gmem__bind *b, struct gmem_error *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The planner and the checks before a bind: the kernel answers most of what
- * is refused here with one EINVAL, and accepts some of it in silence.
+ * is refused here with one EINVAL, and silently accepts some of it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,12 +20,12 @@
 
 #define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */
 #define X86_GPA_BITS 52	   /* the architecture's most */
-/* A low address is what a forgotten one would be: never guest memory. */
+/* A low address is one that was never set: not guest memory. */
 #define USER_ADDR_LEAST 65536
 
 #define NEEDS_HVA (GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY | GMEM_BIND_ALIAS)
 
-/* What fd mode cannot give, although it was named. */
+/* What fd mode does not support, although it was requested. */
 static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
 			 struct gmem_error *err)
 {
@@ -162,12 +162,13 @@ static int check_ids(const struct gmem_vm *vm, const struct gmem__bind *b,
 
 	if (b->slot >= limit)
 		return gmem__fail(err, GMEM_REASON_SLOT_LIMIT, b->slot, limit,
-				  "slot %u, this VM has %u of them", b->slot,
-				  limit);
+				  "slot %u is not below the VM's %u slots",
+				  b->slot, limit);
 	if (b->address_space >= vm->address_spaces)
 		return gmem__fail(err, GMEM_REASON_ADDRESS_SPACE,
 				  b->address_space, vm->address_spaces,
-				  "address space %u, this VM has %u of them",
+				  "address space %u is not below the VM's %u "
+				  "address spaces",
 				  b->address_space, vm->address_spaces);
 	return 0;
 }
@@ -200,8 +201,8 @@ static int check_gpa(const struct gmem_vm *vm, const struct gmem__bind *b,
 }
 
 /*
- * The caller's own.  The kernel checks no more than that it is an address of a
- * process, and takes it for guest memory whatever is there.
+ * The caller's own.  The kernel only checks that it is an address of a process,
+ * and uses whatever is there as guest memory.
  */
 static int check_userspace_addr(const struct gmem_vm *vm,
 				const struct gmem__bind *b,
@@ -326,7 +327,7 @@ int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
 	if (sys == -EEXIST) {
 		r = gmem__fail_sys(err, GMEM_REASON_UNKNOWN_SLOT, -EEXIST, sys,
 				   b->gpa, b->len,
-				   "a slot that libgmem was not told of has "
+				   "a slot that was not noted with libgmem has "
 				   "gpa 0x%" PRIx64 " or that range of the "
 				   "file",
 				   b->gpa);
@@ -348,8 +349,8 @@ int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
 		return gmem__fail_sys(err, GMEM_REASON_KERNEL, 0, sys, b->slot,
 				      b->gpa,
 				      "the kernel refuses slot %u at gpa "
-				      "0x%" PRIx64 ", EINVAL: perhaps libgmem "
-				      "was not told of a slot that has this id "
+				      "0x%" PRIx64 ", EINVAL: perhaps "
+				      "a slot that was not noted has this id "
 				      "or that range of the file",
 				      b->slot, b->gpa);
 	} else {

@@ -23,7 +23,7 @@ struct gmem__slot;
 
 int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
 		    struct gmem_error *err);
-/* Of HVA mode: the range is shared; its ticket is held, or it is a question. */
+/* For HVA mode: the range is shared; its ticket is held, except for a check. */
 int gmem__bind_shared(const struct gmem *g, const struct gmem__bind *b,
 		      struct gmem_error *err);
 int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,

@@ -22,7 +22,7 @@
 #include "ticket.h"
 #include "vm.h"
 
-/* With vm->lock held.  No @check is content with no slot. */
+/* With vm->lock held.  Every @check refuses NULL. */
 static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		gmem__slot_fn *check, const void *arg, struct gmem__slot **out,
 		struct gmem_error *err)
@@ -74,7 +74,7 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		return ret;
 	gmem__lock(&vm->lock);
 	ret = find(vm, slot, address_space, check, arg, &s, err);
-	/* One that came meanwhile was not meant. */
+	/* Not a slot that was made meanwhile. */
 	if (ret == 0 && s->serial != serial)
 		ret = check(NULL, arg, err);
 	if (ret == 0) {
@@ -206,7 +206,7 @@ static int end_one(struct gmem_vm *vm, struct gmem__slot *s,
 	return 0;
 }
 
-/* What a deleted slot leaves in an adopted VM would be the VMM's next one's. */
+/* In an adopted VM the VMM's next slot would inherit the attributes. */
 static int reset_one(struct gmem_vm *vm, const struct gmem__slot *s,
 		     struct gmem_error *err)
 {
@@ -220,7 +220,7 @@ static int reset_one(struct gmem_vm *vm, const struct gmem__slot *s,
 		     : 0;
 }
 
-/* All are deleted first: memory that stays is what has to be told of. */
+/* All are deleted first: memory that stays is the failure to report. */
 int gmem__slots_delete(struct gmem_vm *vm, struct gmem_error *err)
 {
 	const struct gmem *g;

@@ -46,7 +46,7 @@ static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 	return gmem__range_check(s->gmem, s->offset, s->len, err);
 }
 
-/* Remembers which file is behind a slot, to see it die. */
+/* Remembers which file is behind a slot, to notice its close. */
 static int note_identity(struct gmem_vm *vm, struct gmem__slot *n,
 			 struct gmem_error *err)
 {
@@ -121,7 +121,8 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 		gmem__free(&vm->ctx, n);
 		return r;
 	}
-	/* What others left there is the VMM's now, until it forgets. */
+	/* The VMM now handles attributes left there, until it forgets the slot.
+	 */
 	if (gmem__by_gpa(vm, &s))
 		gmem__left_forget(vm, s.gpa, s.len);
 	return 0;

@@ -62,7 +62,7 @@ struct gmem_sys {
 	int (*thread_start)(void *priv, pthread_t *t, void *(*fn)(void *),
 			    void *arg);
 	void (*thread_join)(void *priv, pthread_t t);
-	/* Waits for @c, with @m held, at most @ns; 0: for ever. */
+	/* Waits for @c, with @m held, at most @ns; 0: without limit. */
 	void (*cond_wait)(void *priv, pthread_cond_t *c, pthread_mutex_t *m,
 			  uint64_t ns);
 	uint64_t (*now)(void *priv); /* ns, monotonic */

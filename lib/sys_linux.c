@@ -40,7 +40,7 @@ struct cachestat {
 	uint64_t cache, dirty, writeback, evicted, recently_evicted;
 };
 
-/* libc's convention into ours. */
+/* Converts libc's convention to -errno. */
 static int result(long r)
 {
 	return r < 0 ? -errno : (int)r;

@@ -81,14 +81,14 @@ static const struct {
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
 	{ "process_vm_writev", NULL, 0, "gmem_write" },
-	/* in place of these two, where the kernel has or allows neither */
+	/* instead of these two, where the kernel lacks or forbids them */
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
 	{ "write", NULL, 0, "gmem_read gmem_write" },
 	{ "read", NULL, 0, "gmem_read gmem_write gmem_load" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
 	       "gmem_read gmem_write" },
-	/* what libc makes of waiting for another thread or for the kernel */
+	/* what libc uses to wait for another thread or for the kernel */
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
@@ -103,7 +103,7 @@ static const struct {
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
 	  "gmem_attributes_import" },
-	/* what libc makes of starting and ending a thread */
+	/* what libc uses to start and end a thread */
 	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },
 	{ "clone3", NULL, 0, "gmem_populate" },
 	{ "clone", NULL, 0, "gmem_populate" },

@@ -15,7 +15,7 @@
 /*
  * In-place conversion: KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd.
  * Queued in the kvm-x86 tree by 2026-09, expected in 7.4.  The capability
- * number is not settled: the ioctl is tried, never a capability asked.
+ * number is not final: the library tries the ioctl and asks no capability.
  */
 #define GMEM__KVM_SET_MEMORY_ATTRIBUTES2 GMEM__IOWR(0xd2, 128)
 

@@ -88,7 +88,7 @@ static int vm_free(struct gmem_vm *vm)
 	return r;
 }
 
-/* What bind's checks need to know and no feature tells. */
+/* What the checks of a bind need and no feature shows. */
 static int learn_limits(struct gmem_vm *vm, struct gmem_error *err)
 {
 	int r = gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_NR_MEMSLOTS);

@@ -27,7 +27,7 @@ struct gmem_vm {
 	struct gmem__ticket *first_ticket; /* in the order they came */
 	struct gmem__tree by_id, by_gpa, by_offset, by_addr; /* the slots */
 	struct gmem__tree left;	  /* slots that left attributes behind */
-	struct gmem__slot *stuck; /* slots the kernel would not delete */
+	struct gmem__slot *stuck; /* slots the kernel refused to delete */
 	uint64_t serial, pass;
 	struct gmem *files;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a descriptor that was handed over is, and which type of VM. */
+/* What kind a passed descriptor is, and which type of VM. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,8 +19,8 @@ static int not_a_vm(const struct gmem_vm *vm, const char *what,
 
 /*
  * A VM is an anonymous inode that cannot be mapped.  A virtual CPU can, and
- * answers capabilities as its VM does, but not while it runs: an ioctl waits
- * for its lock, for as long as the guest likes.  So it is not asked.
+ * answers capabilities as its VM does, but not while it runs: an ioctl would
+ * wait for its lock as long as the guest runs.  So no ioctl is made.
  */
 static int refuse_mappable(struct gmem_vm *vm, struct gmem_error *err)
 {

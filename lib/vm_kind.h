@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a descriptor that was handed over is, and which type of VM. */
+/* What kind a passed descriptor is, and which type of VM. */
 #ifndef GMEM_LIB_VM_KIND_H
 #define GMEM_LIB_VM_KIND_H
 
@@ -15,7 +15,7 @@ static inline uint32_t gmem__kvm_type(uint32_t type)
 
 /* Whether @vm->fd is a VM of this process; nothing waits for a vCPU. */
 int gmem__vm_verify(struct gmem_vm *vm, struct gmem_error *err);
-/* Refuses a caller's word that what the VM answers contradicts. */
+/* Refuses a type that contradicts the answers of the VM. */
 int gmem__vm_type_check(struct gmem_vm *vm, uint32_t type,
 			struct gmem_error *err);
 

@@ -45,7 +45,7 @@ static int reserve_pool(struct kernel *k, struct inode *i)
 	return -EINVAL;
 }
 
-/* The memfds: *@out is the descriptor to hand out. */
+/* The memfds: *@out is the descriptor for the caller. */
 static int open_stores(struct inode *i, bool private, bool converts, int *out)
 {
 	uint64_t size = private && !converts ? 0 : i->size;

@@ -69,7 +69,7 @@ static void map_free(struct kernel *k, struct mapping *m)
 	model__object_put(k, &f->o);
 }
 
-/* A mapping for the part behind [@start, @end) of one that goes on there. */
+/* A mapping for the part behind [@start, @end) of one that reaches beyond. */
 static int spare_for(const struct kernel *k, uint64_t start, uint64_t end,
 		     struct mapping **out)
 {
@@ -81,8 +81,7 @@ static int spare_for(const struct kernel *k, uint64_t start, uint64_t end,
 	return *out ? 0 : -ENOMEM;
 }
 
-/*
- * Nothing of the model's is mapped there any more, whoever unmapped it;
+/* The model has nothing mapped there any more, whoever unmapped it;
  * @spare: see above.
  */
 static int clear(struct kernel *k, uint64_t start, uint64_t end,
@@ -138,7 +137,7 @@ static int map_enter(struct kernel *k, struct file *f, void *addr, size_t len,
 	return 0;
 }
 
-/* What the host maps of @o, or of what is none of the model's. */
+/* What the host maps of @o, or of an object outside the model. */
 static int map_host(const struct kernel *k, const struct object *o, void **addr,
 		    size_t len, int prot, int flags, int fd, uint64_t offset)
 {
@@ -161,7 +160,7 @@ int model__mmap(struct kernel *k, void **addr, size_t len, int prot, int flags,
 	struct mapping *spare = NULL;
 
 	no = o ? refused(k, o, prot, flags) : 0;
-	/* What is refused takes nothing away, even where the caller asked. */
+	/* A refused mapping removes nothing, even at a fixed address. */
 	if (no)
 		flags &= ~MAP_FIXED;
 	r = !no && named ? spare_for(k, start, end, &spare) : 0;
@@ -215,14 +214,14 @@ static bool idle_advice(int advice)
 	       advice == MADV_PAGEOUT;
 }
 
-/* What ordinary memory gives, with nothing at stake. */
+/* The result for ordinary memory, tried on a harmless mapping. */
 static int madvise_plain(const struct kernel *k, int advice)
 {
 	return gmem__sys_linux.madvise(NULL, (void *)(uintptr_t)k->cookie,
 				       k->page_size, advice);
 }
 
-/* Private pages too: they are not in the memfd that was told to. */
+/* Private pages too: the memfd that was populated does not have them. */
 static int remove_pages(struct kernel *k, uint64_t start, uint64_t end)
 {
 	const struct mapping *m = NULL;
@@ -249,7 +248,7 @@ size_t model__sound(struct kernel *k, const void *addr, size_t len)
 		n = (end < m->at.end ? end : m->at.end) - first;
 		n = model__inode_sound(m->file->inode,
 				       m->in.start + (first - m->at.start), n);
-		/* Where the mapping ends, others may go on. */
+		/* After the end of the mapping there may be others. */
 		if (first + n < end && first + n < m->at.end)
 			end = first + n;
 	}

@@ -80,7 +80,7 @@ enum {
 
 struct profile {
 	const char *name;
-	const char *verified; /* the kernels it was held against, or NULL */
+	const char *verified; /* the kernels it was verified against, or NULL */
 	const char *summary;
 	uint32_t version; /* 703 for 7.3 */
 	uint32_t rules;
@@ -118,7 +118,7 @@ struct failure {
 	char call[40]; /* "" = any */
 	uint64_t left; /* so many calls, and the last of them fails */
 	int code;
-	bool for_ever; /* as do all after it */
+	bool for_ever; /* and all calls after it fail too */
 };
 
 struct pool {
@@ -171,12 +171,12 @@ void model__failures_free(struct kernel *k);
 /* object.c */
 /* A memfd of @size that cannot be resized; lowest free descriptor. */
 int model__memfd(uint64_t size, bool cloexec);
-/* The same for an object: the descriptor to hand out, and its twin. */
+/* The same for an object: the descriptor for the caller, and its twin. */
 int model__body(uint64_t size, bool cloexec, int *twin);
 /* Enters @fd as a descriptor of @o, whose body it is, with .twin set. */
 int model__object_add(struct kernel *k, struct object *o, enum object_type type,
 		      int fd);
-/* What @fd is, also when it was duplicated; NULL = nothing of the model's. */
+/* What @fd is, also when it was duplicated; NULL = not of the model. */
 struct object *model__object(struct kernel *k, int fd);
 /* The one after @after; NULL = the first. */
 struct object *model__object_next(const struct kernel *k,
@@ -210,7 +210,7 @@ struct inode_how {
 	bool mappable, init_private, converts;
 };
 
-/* *@fd: the descriptor to hand out. */
+/* *@fd: the descriptor for the caller. */
 int model__inode_new(struct kernel *k, const struct inode_how *how,
 		     struct inode **out, int *fd);
 void model__inode_free(struct inode *i);

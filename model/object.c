@@ -4,10 +4,11 @@
  *
  * An object is known by the inode of its memfd, so that a duplicated
  * descriptor is the same object.  What goes past the library unseen, dup(2),
- * close(2), fork(2), is asked of the host: the description that was handed out
- * holds a lock, which goes with the last of its descriptors and mappings, and
- * the model looks at it through a second description.  A host without /proc
- * gives no second one: then the descriptors count that the model has seen.
+ * close(2), fork(2), is asked of the host: the open file description of the
+ * caller holds a lock, which is released with the last of its descriptors and
+ * mappings, and the model looks at it through a second description.  A host
+ * without /proc gives no second one: then the descriptors count that the model
+ * has seen.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -95,8 +95,8 @@ struct wish {
 };
 
 /*
- * Mappings keep their policy, and from 6.19 on the file has it too: it is told
- * what is new to the mapping, whatever came through others.
+ * Mappings keep their policy, and from 6.19 on the file has it too: it gets
+ * what is new for the mapping, whatever other mappings set.
  */
 static int set_policy(struct kernel *k, const struct mapping *m, uint64_t from,
 		      uint64_t to, uint64_t policy)

@@ -48,7 +48,7 @@ static int reserve(struct ranges *m, size_t n)
 	return 0;
 }
 
-/* Appends to @out, of @n, unless it is nothing or goes on what is there. */
+/* Appends to @out, of @n, unless it is empty or extends the last one. */
 static size_t append(struct range *out, size_t n, struct range r)
 {
 	if (r.start >= r.end || r.value == 0)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The model behind struct gmem_sys.  Each call takes the kernel's lock, lets
- * a failure that is due happen, and goes to the file that has its rules.
- * What is no concern of a guest_memfd's goes to the host's kernel.
+ * The model behind struct gmem_sys.  Each call takes the kernel's lock, makes a
+ * failure that is due happen, and calls the file that has its rules. Calls that
+ * do not concern a guest_memfd go to the host's kernel.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -314,7 +314,7 @@ static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 	return leave(priv, r);
 }
 
-/* Outside the lock: what the guards do not stop is the host's business. */
+/* Outside the lock: the host handles what the guards do not stop. */
 static int64_t sys_vm_read(void *priv, void *to, const void *from, size_t len)
 {
 	int r = buffer(priv, "process_vm_readv", from, &len);

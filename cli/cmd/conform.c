@@ -285,7 +285,8 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_conform = {
 	.name = "conform",
 	.args = "[OPTIONS] [CASE...]",
-	.summary = "does this kernel's guest_memfd behave as documented",
+	.summary =
+		"check whether this kernel's guest_memfd behaves as documented",
 	.text = "Prints a line of TAP for each case.  CASE is a name of "
 		"--list, or how the words in brackets begin.  Exit status: 4 "
 		"if the kernel behaves otherwise in one of them.",

@@ -109,7 +109,7 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_map = {
 	.name = "map",
 	.args = TARGET_USAGE "[OPTIONS]",
-	.summary = "a picture of what is private, shared and resident",
+	.summary = "show a picture of what is private, shared and resident",
 	.opts = opts,
 	.more_opts = target_opts,
 	.values = &args,

@@ -35,7 +35,7 @@ static const struct opt opts[] = {
 	{ "verify", NULL, OPT_BOOL, AT(verify),
 	  .help = "exit 4 unless the pages lie as the policy says" },
 	{ "against", "MODE", OPT_TEXT, AT(policy.mode), .names = GMEM_NAME_MPOL,
-	  .help = "with --verify: hold them against this one" },
+	  .help = "with --verify: verify against this one" },
 	{ "nodes", "SET", OPT_TEXT, AT(policy.nodes),
 	  .help = "the policy's NUMA nodes, such as 0-3 or all" },
 	{ "static-nodes", NULL, OPT_BITS, AT(policy.flags),

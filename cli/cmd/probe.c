@@ -265,7 +265,8 @@ static int check_names(const struct host *h, const char *list)
 		len = next_name(&list, &name);
 		if (!find_feature(first_vm(h), name, len, &f))
 			return usage_error(h->ctl,
-					   "--require: '%.*s' is not a feature",
+					   "--require: '%.*s' is not a feature "
+					   "of gmemctl probe",
 					   (int)len, name);
 	} while (*list);
 	return 0;
@@ -428,7 +429,7 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_probe = {
 	.name = "probe",
 	.args = "[OPTIONS]",
-	.summary = "what this host's KVM offers to guest memory",
+	.summary = "show what this host's KVM offers for guest memory",
 	.text = "Each feature is tried or asked of a VM made for it: yes, no, "
 		"or unknown.",
 	.opts = opts,

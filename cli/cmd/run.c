@@ -51,7 +51,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* Those handed on to the program; a terminal sends the rest to both. */
+/* Those forwarded to the program; a terminal sends the rest to both. */
 static const int forwarded[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 static const int ignored[] = { SIGINT, SIGQUIT };
 
@@ -118,7 +118,7 @@ __attribute__((noreturn)) static void become(const struct ctl *ctl,
 	_exit(errnum == ENOENT ? CTL_RUN_NOT_FOUND : CTL_RUN_NOT_EXECUTABLE);
 }
 
-/* Hands signals on until @child has ended.  Return: its exit status. */
+/* Forwards signals until @child has ended.  Return: its exit status. */
 static int wait_for(pid_t child, const sigset_t *signals)
 {
 	int status = 0, sig;
@@ -152,7 +152,7 @@ static int run_with(struct ctl *ctl, struct gmem *file, char **argv)
 		die_with(ctl, parent);
 	if (!child)
 		become(ctl, &old, fd, size, argv);
-	/* CMD runs already: that gmemctl has too many rights is all to say. */
+	/* CMD runs already: only report that gmemctl kept its rights. */
 	(void)priv_drop(ctl);
 	return wait_for(child, &signals);
 }
@@ -188,7 +188,7 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_run = {
 	.name = "run",
 	.args = "--size SIZE [OPTIONS] [--] CMD [ARG...]",
-	.summary = "run a program that is handed a guest_memfd",
+	.summary = "run a program with a guest_memfd",
 	.text = "CMD inherits the guest_memfd as file descriptor $GMEM_FD of "
 		"$GMEM_FD_SIZE bytes; the VM stays with gmemctl until CMD "
 		"ends.  Exit status: CMD's, 128+N if signal N ended it, 125 "

@@ -86,7 +86,7 @@ out:
 const struct cmd cmd_stat = {
 	.name = "stat",
 	.args = TARGET_USAGE "[OPTIONS]",
-	.summary = "size and residency of a guest_memfd",
+	.summary = "show size and residency of a guest_memfd",
 	.more_opts = target_opts,
 	.values = &args,
 	.run = run,

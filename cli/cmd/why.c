@@ -443,7 +443,7 @@ static const struct cmd *const calls[] = {
 const struct cmd cmd_why = {
 	.name = "why",
 	.args = "CALL [OPTIONS]",
-	.summary = "which rule a call would break, before it is made",
+	.summary = "show which rule a call would break, before it is made",
 	.text = "The answer comes from a VM of the type asked about.  Exit "
 		"status: 0 the call would be accepted, 4 it breaks a rule, 3 "
 		"this host does not support it.",

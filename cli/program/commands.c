@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The table for programs: what checks, manuals and completion are held to. */
+/* The table for programs: checks, manuals and completion must agree with it. */
 #include <stdio.h>
 
 #include <gmem.h>

@@ -14,11 +14,11 @@ const struct opt common_opts[] = {
 	  .help = "the KVM device (" GMEM_DEVICE ")" },
 	{ "model", "PROFILE", OPT_MODEL, AT(kvm.model),
 	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
-	  .help = "a model of that kernel (" MODEL_DEFAULT ") in the place of "
+	  .help = "a model of that kernel (" MODEL_DEFAULT ") instead of "
 		  "this machine's; help: list them" },
 	{ "verbose", NULL, OPT_BOOL, AT(kvm.verbose), .letter = 'v',
 	  .need = CMD_TRACE,
-	  .help = "tell of each system call on standard error" },
+	  .help = "print each system call on standard error" },
 	{ .name = NULL },
 };
 

@@ -8,7 +8,7 @@
 struct gmem_error;
 struct kvm;
 
-/* Exit statuses; never 255, which xargs(1) and systemd take for more. */
+/* Exit statuses; never 255, which xargs(1) and systemd treat specially. */
 enum {
 	CTL_OK = 0,
 	CTL_FAILED = 1,
@@ -62,7 +62,7 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 
 /* A reader that went away is from here on a write error like any other. */
 void out_begin(void);
-/* Treats such a reader as gmemctl was told to when it was started. */
+/* Restores what SIGPIPE did when gmemctl was started. */
 void out_give_back(void);
 /* Fails on what was printed and could not be written.  Return: @status. */
 int out_finish(struct ctl *ctl, int status);

@@ -80,7 +80,7 @@ static void add_run(struct runs *m, uint64_t offset, uint64_t len,
 		json_u64(m->last, "node", (uint64_t)node);
 	else
 		json_null(m->last, "node",
-			  resident ? "not asked for, or not to be told"
+			  resident ? "not asked for, or not known"
 				   : "no memory");
 	json_object_array_add(m->list, m->last);
 }
@@ -122,8 +122,8 @@ static void node_run(void *arg, uint64_t offset, uint64_t len, int node)
 }
 
 /*
- * No page is on the last node there can be: all of them are told.
- * Return: 1 if some cannot be told, and nothing then counts.
+ * No page is on the last possible node: all nodes are reported.
+Return: 1 if some are unknown, and nothing then counts.
  */
 static int find_nodes(struct runs *m, uint64_t offset, uint64_t len)
 {

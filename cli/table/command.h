@@ -23,7 +23,8 @@ struct cmd_operands {
 /* struct cmd.flags */
 #define CMD_JSON (1U << 0) /* takes --json */
 #define CMD_KVM (1U << 1)  /* makes VMs: takes --device */
-/* Runs a program: operands end the options, failures are told as by env(1). */
+/* Runs a program: operands end the options, failures are reported as env(1)
+ * does. */
 #define CMD_WRAPS (1U << 2)
 #define CMD_TRACE (1U << 3) /* makes them with the library: --verbose */
 #define CMD_MODEL (1U << 4) /* takes --model */

@@ -40,7 +40,7 @@ int load_all(struct gmem *g, uint64_t offset, uint64_t len, int fd,
 	if (r < 0 || !all || err->done < len || read(fd, &more, 1) <= 0)
 		return r;
 	r = refuse(err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
-		   "the input goes on beyond the %s of the range",
+		   "the input is longer than the %s of the range",
 		   size_text(len, text));
 	err->done = len;
 	return r;

@@ -127,7 +127,7 @@ void model_nearest(struct model *out)
 		       *machines[m].word ? "," : "", machines[m].word);
 }
 
-/* Which kernels it was held against, if any. */
+/* Which kernels it was verified against, if any. */
 #define VERIFIED_TEXT 256
 static const char *verified(const struct gmem_model_profile *p,
 			    char buf[VERIFIED_TEXT])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* --model: the model's kernel in the place of this machine's. */
+/* --model: the model's kernel instead of this machine's. */
 #ifndef GMEMCTL_TARGET_MODEL_H
 #define GMEMCTL_TARGET_MODEL_H
 

@@ -10,7 +10,7 @@
 #include "target/priv.h"
 #include "target/vm.h"
 
-/* An argument is a number, but for the path, which is where it says. */
+/* An argument is a number, except a path, which is a pointer. */
 static void trace_arg(const struct gmem_trace *t, size_t i)
 {
 	char path[256];
@@ -87,7 +87,7 @@ int vm_failed(struct ctl *ctl, const struct gmem_error *err)
 
 	if (err->reason == GMEM_REASON_VM_TYPE_UNSUPPORTED)
 		return gmem_failed(ctl, err,
-				   "take a type that gmemctl probe reports, or "
+				   "use a type that gmemctl probe reports, or "
 				   "a kernel and CPU that have this one");
 	if (err->reason != GMEM_REASON_DEVICE_ACCESS ||
 	    !*priv_explain(path, why))

@@ -35,7 +35,7 @@ static void lines(void **state)
 	(void)fclose(f);
 }
 
-/* A line that does not fit is told by its length; the next one is whole. */
+/* A line that does not fit has a larger length; the next one is whole. */
 static void long_lines(void **state)
 {
 	static char text[3 * BATCH_LINE];

@@ -383,7 +383,7 @@ class DryRun(Batch):
 
 
 class Part(Batch):
-    """What a command did before it failed is told."""
+    """The output shows what a command did before it failed."""
 
     def part(self, text, command, says, done, *args, data=""):
         with tempfile.NamedTemporaryFile("w", suffix=".batch") as f:

@@ -219,7 +219,7 @@ class Case(unittest.TestCase):
         )
 
     def valid(self, text, schema):
-        """The one JSON object in text, held against tests/cli/schema."""
+        """The one JSON object in text, validated by tests/cli/schema."""
         value = json.loads(text)
         validator(schema).validate(value)
         self.assertEqual(value["schema"], f"gmemctl.{schema}/1")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""gmemctl ps, held against programs that say what they hold."""
+"""gmemctl ps, compared with programs that report what they hold."""
 
 import errno
 import subprocess

@@ -159,7 +159,7 @@ class Run(Case):
             self.assertEqual(p.wait(60), status)
 
     def test_a_killed_gmemctl_and_the_program(self):
-        """The program goes on without its VM unless its life is tied."""
+        """The program keeps running without its VM unless its life is tied."""
         for options, says in (([], "orphan\n"), (["--die-with-parent"], "")):
             p = self.start(*options, script=ORPHAN)
             p.kill()

@@ -217,7 +217,7 @@ class Interrupted(Memory):
         self.assertEqual(got["error"]["reason"], "cancelled")
 
     def test_storm_of_stops(self):
-        """Stopping and going on fails its system calls over and over."""
+        """Stopping and continuing fails its system calls over and over."""
         fd = guest_memfd(self, self.SIZE)
         p = self.start(fd, "populate", "--threads=2")
         while p.poll() is None:
@@ -341,7 +341,7 @@ class Load(Memory):
         self.ended(r, FAILED, "the input has 1048577, and the range only 1M")
         self.assertEqual(resident(fd), 0)
         r = self.on(fd, "load", "--shared", "-", input="x" * (MIB + 1))
-        self.ended(r, CHECK, "the input goes on beyond the 1M of the range")
+        self.ended(r, CHECK, "the input is longer than the 1M of the range")
         self.ended(self.on(fd, "load", "--shared", "-", input="x" * MIB), OK)
         r = self.on(fd, "load", "--shared", "--len=5", "-", input="1234")
         self.ended(r, CHECK, "[input-short]; ")

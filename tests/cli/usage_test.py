@@ -14,19 +14,19 @@ Look at and try out guest memory files (guest_memfd) of Linux KVM.
 
 Commands:
   help          explain a command
-  probe         what this host's KVM offers to guest memory
-  why           which rule a call would break, before it is made
-  run           run a program that is handed a guest_memfd
-  ps            every guest_memfd on this machine that can be seen
-  stat          size and residency of a guest_memfd
+  probe         show what this host's KVM offers for guest memory
+  why           show which rule a call would break, before it is made
+  run           run a program with a guest_memfd
+  ps            list every guest_memfd on this machine that can be seen
+  stat          show size and residency of a guest_memfd
   populate      allocate a file's memory before a guest needs it
   discard       free a file's memory, which then reads as zero
   load          read an image or a pipe into guest memory
   policy        show, set or verify a file's NUMA policy
-  map           a picture of what is private, shared and resident
-  doctor        is this host fit for guest memory, and what to do
+  map           show a picture of what is private, shared and resident
+  doctor        check whether this host is ready for guest memory
   batch         run many commands against one VM
-  conform       does this kernel's guest_memfd behave as documented
+  conform       check whether this kernel's guest_memfd behaves as documented
   commands      list the commands, with --json also all their options
 
 Options:
@@ -34,9 +34,9 @@ Options:
   -V, --version           print the version and exit
   -j, --json              print one JSON object
       --device PATH       the KVM device (/dev/kvm)
-      --model[=PROFILE]   a model of that kernel (7.3) in the place of this
+      --model[=PROFILE]   a model of that kernel (7.3) instead of this
                           machine's; help: list them
-  -v, --verbose           tell of each system call on standard error
+  -v, --verbose           print each system call on standard error
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 not supported here, 4 a check
 failed or only a part was done, 5 no permission.  More in gmemctl(1).

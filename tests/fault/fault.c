@@ -173,7 +173,7 @@ static bool shoot(const struct shot *shot)
 		if (shot->times > 1 || shot->code == EIO ||
 		    (s->flags & FAULT_GONE))
 			goto out;
-		/* After two, what is there is what was told. */
+		/* After two failures, what is there is what was reported. */
 		if (shot->second) {
 			compare(t, shot);
 			goto out;
@@ -219,7 +219,8 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 			;
 		calls = shot.call - 1;
 		if (codes[i] == EINTR)
-			continue; /* for ever, it is retried for ever */
+			continue; /* without limit, it is retried without limit
+				   */
 		shot.times = UINT32_MAX;
 		for (shot.call = 1; shoot(&shot); shot.call++)
 			;

@@ -107,7 +107,7 @@ struct scenario {
 	uint32_t type;	    /* of the VM; prepare() makes it if 0 */
 	uint32_t flags;	    /* FAULT_* */
 	unsigned int views; /* mappings that a file may keep for later */
-	bool patient;	    /* asks again for ever on EAGAIN */
+	bool patient;	    /* retries without limit on EAGAIN */
 	int instead;	    /* errno that it may report as well, or 0 */
 };
 

@@ -161,7 +161,7 @@ static void tighten(struct kernel *k)
 	}
 }
 
-/* Asked for ever, a kernel that says EAGAIN relents one day. */
+/* A kernel does not return EAGAIN without limit. */
 static unsigned int times(const struct shot *shot)
 {
 	if (!shot->call)

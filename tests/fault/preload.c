@@ -3,7 +3,7 @@
  * Loaded before a program (LD_PRELOAD), runs it many times and makes one of
  * its allocations or system calls fail: FAULT_WHAT is "alloc" or "call",
  * FAULT_ERRNO with what.  Each number that comes through FAULT_SOCKET, a
- * descriptor, says which one fails in the next run: a child that goes on to
+ * descriptor, says which one fails in the next run: a child that continues to
  * main().  Its status goes back, and how many there were.  So the program is
  * loaded and linked once.
  */

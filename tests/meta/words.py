@@ -7,9 +7,10 @@ import meta
 
 # Whole folders.
 WHERE = ("docs examples include man scripts .ci tests/bench tests/consumer "
-         "tests/fuzz tests/live tests/random tests/vm").split()
+         "tests/fuzz tests/live tests/random tests/vm lib cli model conform "
+         "tests/unit tests/fault tests/cli tests/mutants tests/scripts").split()
 TEXTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/coverage.txt"]
-SKIPPED = ("tests/fuzz/corpus/",)
+SKIPPED = ("tests/fuzz/corpus/", "tests/mutants/generated/survivors.txt")
 
 END = r"(?=[.,;:)]|$| (?:and|are|at|by|for|from|in|is|or|that|to|which)\b)"
 

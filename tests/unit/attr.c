@@ -253,7 +253,8 @@ static void a_passing_reference_is_waited_for(void **state)
 		const struct unit_call *c =
 			unit_nth(u, "clock_nanosleep", 0, i);
 
-		/* It is told when, not how long; the clock ticks besides. */
+		/* The call gets a time, not a duration; the clock advances
+		 * meanwhile. */
 		assert_in_range(c->arg[0] - last, 1000U << i,
 				(1000U << i) + 10);
 		last = c->arg[0];

@@ -8,7 +8,7 @@
 
 #define LEN (200 * KiB)
 
-/* The model's calls, with a pipe that does as it is told. */
+/* The model's calls, with a pipe that a test controls. */
 static struct {
 	size_t most;	     /* bytes that one read() gives */
 	int64_t reads[4];    /* what the first ones give instead; 1 = all */

@@ -76,7 +76,7 @@ static void count(void *arg, uint64_t done, uint64_t total)
 	++*steps;
 }
 
-/* One call of the kernel's for all of it could not be cancelled. */
+/* One system call for all of it could not be cancelled. */
 static void a_discard_still_goes_in_steps(void **state)
 {
 	struct unit *m = *state;

@@ -136,7 +136,7 @@ static void what_is_the_owners_stays(void **state)
 	end(m, &s);
 }
 
-/* A slot in the middle settles its own part, and that alone. */
+/* A slot in the middle resets its own part and nothing else. */
 static void the_middle_is_not_owed_twice(void **state)
 {
 	struct unit *m = *state;

@@ -252,7 +252,7 @@ static void cancel_ends_it_with_done_exact(void **state)
 	assert_int_equal(t.done, 3000);
 	assert_int_equal(unit_count(u, "read", 0), 3);
 	holds(g, 0, 3000);
-	/* and goes on from there */
+	/* and continues from there */
 	t.total = 7000;
 	t.cancel = 0;
 	t.done = 0;

@@ -141,7 +141,7 @@ static void out_has_a_size(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, m->err);
 }
 
-/* What userspace_addr leads to is still there, and the slot is told of. */
+/* The memory at userspace_addr is still there, and the slot is reported. */
 static void a_deletion_that_fails_leaves_the_slot(void **state)
 {
 	static const int codes[] = { ENOMEM, EPERM };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A page with a memory error is told from one that is private. */
+/* A page with a memory error and a private page are different errors. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -62,7 +62,7 @@ static void touch(struct unit *m, struct gmem *g)
 	told(m, r, &err, BAD * m->page - from);
 	r = gmem_populate(g, 2 * m->page, 14 * m->page, NULL, &err);
 	told(m, r, &err, (BAD - 2) * m->page);
-	/* What comes before and after is as good as ever. */
+	/* The pages before and after still work. */
 	t_ok(gmem_read(g, 0, buf, BAD * m->page, &err), err);
 	t_ok(gmem_write(g, (BAD + 1) * m->page, buf, 10 * m->page, &err), err);
 	assert_int_equal(close(fd), 0);

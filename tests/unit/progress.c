@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What long calls tell while they run, and that they end when they are told. */
+/* Long calls report progress and end when they are cancelled. */
 #include <unistd.h>
 
 #include "unit.h"
@@ -56,7 +56,7 @@ static int discard(struct gmem *g, struct heard *h, struct gmem_error *err)
 	return gmem_discard(g, 0, SIZE, &o, err);
 }
 
-/* Each of them tells all of its range, and stops where it is told to. */
+/* Each call reports its whole range, and stops where it is cancelled. */
 static void tells(int (*call)(struct gmem *, struct heard *,
 			      struct gmem_error *),
 		  struct gmem *g, unsigned int least)

@@ -557,7 +557,7 @@ static void a_reader_sees_each_page_as_it_was_or_as_it_will_be(void **state)
 	(void)pthread_barrier_init(&w.start, NULL, 1 + T_ARRAY_SIZE(threads));
 	for (size_t i = 0; i < T_ARRAY_SIZE(threads); i++)
 		if (pthread_create(&threads[i], NULL, reader, &w))
-			abort(); /* the others would wait for ever */
+			abort(); /* the others would wait forever */
 	(void)pthread_barrier_wait(&w.start);
 	for (unsigned int i = 0; i < PHASES; i++) {
 		set_watched(&w, &now);

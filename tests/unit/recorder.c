@@ -77,7 +77,7 @@ static bool enter(struct unit *u, const struct unit_call *c, void *arg,
 	return found;
 }
 
-/* A call that needs nothing but that, with the model's own in its place. */
+/* A call that needs no more than that; @model makes it. */
 #define RECORD(u, arg, model, ...)                             \
 	do {                                                   \
 		const struct unit_call call = { __VA_ARGS__ }; \

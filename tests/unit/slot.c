@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Bind and unbind: what the kernel is told, in which order, and undone. */
+/* Bind and unbind: the calls that the kernel gets, their order, and undo. */
 #include "unit.h"
 
 #define REGION1 0x4020ae46

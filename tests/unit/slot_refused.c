@@ -21,7 +21,7 @@ static void with_a_slot(struct unit *m)
 	t_ok(bind_at(m->g, 0, GiB, 0, NULL, &m->err), m->err);
 }
 
-/* What is in the way of [0, 64 KiB) of the file is told for what it is. */
+/* The reason names what is in the way of [0, 64 KiB) of the file. */
 static void beside_a_slot_it_is_the_range_that_is_taken(void **state)
 {
 	static const uint64_t beside[] = { GiB - 64 * KiB, GiB + 64 * KiB };

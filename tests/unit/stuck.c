@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Slots that the kernel would not delete, and attributes that slots leave
- * behind: nothing is forgotten, and nothing of others' is touched.
+ * Slots that the kernel refuses to delete, and attributes that slots leave
+behind: nothing is forgotten, and nothing of other slots is touched.
  */
 #include <sys/mman.h>
 
@@ -38,7 +38,7 @@ static void no_slot(struct unit *m, uint32_t id)
 		  GMEM_REASON_NOT_BOUND, m->err);
 }
 
-/* Slot 0 of .g at 1 GiB, which the kernel would not delete. */
+/* Slot 0 of .g at 1 GiB, which the kernel refuses to delete. */
 static void stuck(struct unit *m)
 {
 	unit_create(m, 1 * MiB, 0);

@@ -6,7 +6,8 @@
 #include "syscalls.h"
 #include "vm.h"
 
-/* Evaluates a call that may fail, and holds what it did against the list. */
+/* Evaluates a call that may fail, and compares its system calls with the list.
+ */
 #define did(u, name, call)            \
 	do {                          \
 		unit_reset(u);        \
@@ -80,7 +81,7 @@ static void past_the_last_entry_is_refused(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 
-/* An ordinary life of a file, each call held against the list. */
+/* An ordinary life of a file, each call compared with the list. */
 static void live(struct unit *u, uint64_t flags)
 {
 	struct gmem_create_opts c = { .sz = sizeof(c), .flags = flags };

@@ -13,7 +13,7 @@
 #include "ticket.h"
 #include "vm.h"
 
-#define PATIENCE 1000000 /* looks, then it goes on */
+#define PATIENCE 1000000 /* looks, then it continues */
 
 /* A call in a thread of its own. */
 struct call {
@@ -213,7 +213,7 @@ static void nowait_passes_no_waiting_change_either(void **state)
 	finish(&u, 0);
 }
 
-/* And those behind it go on without it. */
+/* And those behind it continue without it. */
 static void a_change_can_be_cancelled_while_it_waits(void **state)
 {
 	struct unit *m = *state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a trace tells of each system call: gmem_trace(3)'s list of arguments,
+ * What a trace contains of each system call: gmem_trace(3)'s list of arguments,
  * 0 where there are fewer, the result and the time.
  */
 #include <stdbool.h>
@@ -104,7 +104,7 @@ static void note(void *arg, const struct gmem_trace *ev)
 	t->n++;
 }
 
-/* @made, a call, is told as @name with these arguments, and as it went. */
+/* @made, a call, is traced as @name with these arguments and its result. */
 #define told(t, made, name, ...)                                    \
 	do {                                                        \
 		const uint64_t arg[4] = { __VA_ARGS__ };            \

@@ -84,7 +84,7 @@ static void open_refuses_a_type_that_the_host_lacks(void **state)
 
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
 	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
-	/* and where the mask cannot be had, the kernel's EINVAL says it */
+	/* and where the mask is unknown, the kernel's EINVAL says it */
 	unit_cap(u, OBJECT_DEVICE, 235, -EPERM);
 	open_fails(u, &o, -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED);
 }
@@ -449,7 +449,7 @@ static void a_forked_child_is_refused_without_a_system_call(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err); /* the parent goes on */
+	t_ok(gmem_unbind(g, 0, NULL, &err), err); /* the parent continues */
 }
 
 struct seen {

@@ -120,7 +120,7 @@ void free_objects(struct batch *b);
 /* dry.c: makes a model stand in for this machine's kernel. */
 void dry_begin(struct ctl *ctl);
 /*
- * Prints a line that would be carried out, split anew, with what was not
+ * Prints a line that would be carried out, with what was not
  * checked of it.
  */
 void dry_tell(char *line, size_t len, const char *unchecked);

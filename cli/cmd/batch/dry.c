@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The dry run: a model in the place of this machine's kernel. */
+/* The dry run: a model instead of this machine's kernel. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>

@@ -78,7 +78,7 @@ static const struct verb verbs[] = {
 	{ .word = { "note",
 		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [addr=ADDRESS] "
 		    "[dirty-log] [readonly]",
-		    "tell of a slot made by others; no KVM call" },
+		    "note a slot made by others; no KVM call" },
 	  .takes = { PARAM_SLOT, PARAM_GPA, PARAM_LEN },
 	  .names = GMEM_NAME_SLOT_FLAG,
 	  .flags = GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY,
@@ -212,7 +212,7 @@ static int new_name(struct parser *p, const char *text)
 	if (problem)
 		return bad(p, "'%s' %s", text, problem);
 	if (find_object(p->b, text))
-		return bad(p, "'%s' exists already", text);
+		return bad(p, "'%s' exists already: close it first", text);
 	memcpy(p->op->name, text, strlen(text) + 1);
 	return 0;
 }
@@ -221,7 +221,7 @@ static int object(struct parser *p, const char *text)
 {
 	p->op->object = find_object(p->b, text);
 	if (!p->op->object)
-		return bad(p, "there is no '%s'", text);
+		return bad(p, "there is no '%s': create it first", text);
 	memcpy(p->op->name, p->op->object->name, sizeof(p->op->name));
 	return 0;
 }

@@ -349,8 +349,8 @@ static void check_residency(const struct patient *p, struct finding *f)
 	else
 		say(f, VERDICT_WARN,
 		    gmem_reason_remedy(GMEM_REASON_RESIDENCY_UNKNOWN),
-		    "no cachestat: how much of a file is there is told only "
-		    "as a lower bound");
+		    "no cachestat: only a lower bound of what is allocated "
+		    "is known");
 }
 
 /* --------------------------------------------------------------- kernel -- */

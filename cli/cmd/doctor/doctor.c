@@ -132,7 +132,7 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.args = "[OPTIONS]",
-	.summary = "is this host fit for guest memory, and what to do",
+	.summary = "check whether this host is ready for guest memory",
 	.text = "Exit status: 4 if a check failed; a warning is not a failure.",
 	.opts = opts,
 	.values = &args,

@@ -50,7 +50,7 @@ static bool is_it(int fd, const struct mem *m)
 	       st.st_dev == m->dev && st.st_ino == m->ino;
 }
 
-/* The first copy that can be had; its holder may have closed it since. */
+/* The first copy that succeeds; its holder may have closed it since. */
 static int copy_of(struct watch *w, const struct mem *m, struct unknown *u)
 {
 	char why[TARGET_WHY];

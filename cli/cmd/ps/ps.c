@@ -440,7 +440,7 @@ static int run(struct ctl *ctl)
 const struct cmd cmd_ps = {
 	.name = "ps",
 	.args = "[OPTIONS]",
-	.summary = "every guest_memfd on this machine that can be seen",
+	.summary = "list every guest_memfd on this machine that can be seen",
 	.text = "Residency is asked of the kernel through a copy of a "
 		"holder's descriptor.  '-' stands for what cannot be known; "
 		"why is said on standard error.  Exit status: 4 if there may "

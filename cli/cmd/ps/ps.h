@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc shows of guest_memfds (scan.c), and how it is told (ps.c). */
+/* What /proc shows of guest_memfds (scan.c), and its output (ps.c). */
 #ifndef GMEMCTL_PS_H
 #define GMEMCTL_PS_H
 
@@ -105,9 +105,9 @@ void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 
 /* watch.c */
 /*
- * Goes on in a child, which is ended where it hangs, and begun anew without
- * the process that it hung at.  Return: -1 in the child, else what it
- * came to: the exit status.
+ * Continues in a child, which is killed where it hangs, and restarted without
+ * the process that it hung at.  Return: -1 in the child, else what it came to:
+ * the exit status.
  */
 int watch_fork(struct ctl *ctl, uint32_t budget, struct watch **out);
 /* From here on @pid may keep us waiting; 0: nobody may. */

@@ -168,10 +168,10 @@ static bool read_link(int dir, const char *name, char text[LINK_TEXT])
 }
 
 /*
- * Whether it is a guest_memfd, as the file system says and not its name.  A
- * file system that a user made may not answer, so none is asked that need not
- * be.  O_PATH: no guest_memfd can be opened, and opening other files may
- * wait or have effects.  Return: 1, 0, or -1 if it cannot be had.
+ * Whether it is a guest_memfd, by its file system and not its name.  A file
+ * system that a user made may not answer, so no file system is asked without
+ * need.  O_PATH: no guest_memfd can be opened, and opening other files may wait
+ * or have effects.  Return: 1, 0, or -1 if it is unknown.
  */
 static int inspect(struct scan *s, int dir, const char *name, size_t link,
 		   struct statx *st, dev_t *dev)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who looks into a process waits for its locks, and for a file system that
- * the process may itself serve: for as long as the process likes, and no
- * signal but a fatal one ends that.  So a child looks, and this watches it.
+ * Inspecting a process can wait for its locks, and for a file system that the
+ * process itself serves: as long as the process likes, and only a fatal signal
+ * ends that.  So a child inspects, and this watches it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -22,7 +22,7 @@ CONTROL = {"CompoundStmt", "IfStmt", "WhileStmt", "SwitchStmt", "DoStmt",
 # Dropping one changes nothing that a program could tell.
 NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end",
              "pthread_mutex_destroy", "pthread_cond_destroy"}
-# To glibc one of zeroes is as good, unless it is told otherwise.
+# To glibc one of zeroes is as good, without attributes.
 ZEROES = {"pthread_mutex_init", "pthread_cond_init"}
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
