@@ -105,7 +105,9 @@ static unsigned int rec_phys_bits(void *priv)
 
 static uint32_t rec_euid(void *priv)
 {
-	return ((struct unit *)priv)->euid;
+	struct unit *u = priv;
+
+	return model__sys.euid(u->k) + u->euid;
 }
 
 static int rec_open(void *priv, const char *path, int flags)

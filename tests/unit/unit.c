@@ -28,7 +28,6 @@ void unit_attach(struct unit *u, struct kernel *k)
 	assert_int_equal(pthread_mutex_init(&u->lock, NULL), 0);
 	u->k = k;
 	u->page = k->page_size;
-	u->euid = geteuid();
 	u->fds = open_fds();
 }
 

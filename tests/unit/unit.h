@@ -78,7 +78,7 @@ struct unit {
 	} caps[UNIT_CAPS];
 	unsigned int n_caps;
 	uint32_t encoding; /* of huge pages; enum gmem_hugetlb_encoding */
-	uint32_t euid;
+	uint32_t euid;	   /* added to the model's: another user */
 	const struct gmem__stat *stat; /* what fstat() tells, or NULL */
 	size_t piece; /* the most that a read() gives; 0 = all */
 	int vcpu;     /* this descriptor can be mapped; 0 = none */
