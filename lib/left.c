@@ -12,20 +12,12 @@
 #include "slot.h"
 #include "vm.h"
 
-static struct gmem__slot *slot_of(struct gmem__node *n)
-{
-	return (struct gmem__slot *)(void *)((char *)n -
-					     offsetof(struct gmem__slot,
-						      by_gpa));
-}
-
 static struct gmem__slot *left_at(const struct gmem_vm *vm,
 				  enum gmem__left left, uint64_t start,
 				  uint64_t end)
 {
-	struct gmem__node *n = gmem__tree_overlap(&vm->left, left, start, end);
-
-	return n ? slot_of(n) : NULL;
+	return gmem__slot_of(gmem__tree_overlap(&vm->left, left, start, end),
+			     offsetof(struct gmem__slot, by_gpa));
 }
 
 /* Of either kind. */
@@ -189,8 +181,9 @@ int gmem__left_reset(struct gmem_vm *vm, struct gmem_error *err)
 
 void gmem__left_free(struct gmem_vm *vm)
 {
-	struct gmem__node *n;
+	struct gmem__slot *s;
 
-	while ((n = gmem__tree_first(&vm->left)) != NULL)
-		left_drop(vm, slot_of(n));
+	while ((s = gmem__slot_of(gmem__tree_first(&vm->left),
+				  offsetof(struct gmem__slot, by_gpa))) != NULL)
+		left_drop(vm, s);
 }

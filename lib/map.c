@@ -89,7 +89,7 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	return 0;
 }
 
-/* A slot that leads to one of these addresses, or false. */
+/* Whether a slot leads to one of these addresses; @out: which, or NULL. */
 static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 		    struct gmem_slot *out)
 {
@@ -99,7 +99,7 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 		return false;
 	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_addr(g->vm, (uintptr_t)addr, len);
-	if (s)
+	if (s && out)
 		*out = s->s;
 	gmem__unlock(&g->vm->lock);
 	return s;
@@ -109,14 +109,13 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 static int unmap_list(struct gmem *g, struct gmem__map **list)
 {
 	struct gmem__map *m, *rest = NULL;
-	struct gmem_slot slot;
 	int first = 0, r;
 
 	/* Out of the list first: a callback of munmap's may look at it. */
 	while ((m = *list) != NULL) {
 		*list = m->next;
 		r = 0;
-		if (!reached(g, m->addr, m->len, &slot)) {
+		if (!reached(g, m->addr, m->len, NULL)) {
 			r = gmem__munmap(g->ctx, m->addr, m->len);
 			if (r == 0) {
 				gmem__free(g->ctx, m);
@@ -133,15 +132,13 @@ static int unmap_list(struct gmem *g, struct gmem__map **list)
 
 int gmem__unmap_all(struct gmem *g)
 {
-	struct gmem_slot slot;
-	int first, r;
+	int first = unmap_list(g, &g->left), r;
 
-	first = unmap_list(g, &g->left);
 	r = unmap_list(g, &g->maps);
 	first = first ? first : r;
 	r = unmap_list(g, &g->reservation);
 	first = first ? first : r;
-	if (g->view && !reached(g, g->view, g->size, &slot)) {
+	if (g->view && !reached(g, g->view, g->size, NULL)) {
 		r = gmem__munmap(g->ctx, g->view, g->size);
 		if (r == 0)
 			g->view = NULL;

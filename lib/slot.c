@@ -9,12 +9,6 @@
 #include "slot.h"
 #include "vm.h"
 
-/* The slot whose node it is, @at bytes into it. */
-static struct gmem__slot *slot_of(struct gmem__node *n, size_t at)
-{
-	return n ? (struct gmem__slot *)(void *)((char *)n - at) : NULL;
-}
-
 /* fd mode binds a range once, HVA mode any number of times: two groups. */
 static uint64_t file_group(const struct gmem *g, bool fd)
 {
@@ -24,15 +18,15 @@ static uint64_t file_group(const struct gmem *g, bool fd)
 struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
 				   uint32_t address_space)
 {
-	return slot_of(gmem__tree_overlap(&vm->by_id, address_space, slot,
-					  (uint64_t)slot + 1),
-		       offsetof(struct gmem__slot, by_id));
+	return gmem__slot_of(gmem__tree_overlap(&vm->by_id, address_space, slot,
+						(uint64_t)slot + 1),
+			     offsetof(struct gmem__slot, by_id));
 }
 
 struct gmem__slot *gmem__slot_by_gpa(struct gmem_vm *vm, uint32_t address_space,
 				     uint64_t gpa, uint64_t len)
 {
-	return slot_of(
+	return gmem__slot_of(
 		gmem__tree_overlap(&vm->by_gpa, address_space, gpa, gpa + len),
 		offsetof(struct gmem__slot, by_gpa));
 }
@@ -41,17 +35,19 @@ struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 					const struct gmem *g, uint64_t mode,
 					uint64_t offset, uint64_t len)
 {
-	return slot_of(gmem__tree_overlap(&vm->by_offset,
-					  file_group(g, mode == GMEM_BIND_FD),
-					  offset, offset + len),
-		       offsetof(struct gmem__slot, by_offset));
+	return gmem__slot_of(
+		gmem__tree_overlap(&vm->by_offset,
+				   file_group(g, mode == GMEM_BIND_FD), offset,
+				   offset + len),
+		offsetof(struct gmem__slot, by_offset));
 }
 
 struct gmem__slot *gmem__slot_by_addr(struct gmem_vm *vm, uint64_t addr,
 				      uint64_t len)
 {
-	return slot_of(gmem__tree_overlap(&vm->by_addr, 0, addr, addr + len),
-		       offsetof(struct gmem__slot, by_addr));
+	return gmem__slot_of(
+		gmem__tree_overlap(&vm->by_addr, 0, addr, addr + len),
+		offsetof(struct gmem__slot, by_addr));
 }
 
 void gmem__slot_deleted(struct gmem_vm *vm, struct gmem__slot *s)
@@ -62,14 +58,14 @@ void gmem__slot_deleted(struct gmem_vm *vm, struct gmem__slot *s)
 
 struct gmem__slot *gmem__slot_first(struct gmem_vm *vm)
 {
-	return slot_of(gmem__tree_first(&vm->by_id),
-		       offsetof(struct gmem__slot, by_id));
+	return gmem__slot_of(gmem__tree_first(&vm->by_id),
+			     offsetof(struct gmem__slot, by_id));
 }
 
 struct gmem__slot *gmem__slot_next(const struct gmem__slot *s)
 {
-	return slot_of(gmem__tree_next(&s->by_id),
-		       offsetof(struct gmem__slot, by_id));
+	return gmem__slot_of(gmem__tree_next(&s->by_id),
+			     offsetof(struct gmem__slot, by_id));
 }
 
 void gmem__slot_put_in(struct gmem_vm *vm, struct gmem__slot *s)

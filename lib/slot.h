@@ -9,6 +9,7 @@
 #define GMEM_LIB_SLOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <gmem.h>
@@ -38,6 +39,12 @@ struct gmem__slot {
 	enum gmem__slot_state state;
 	bool reserved; /* .userspace_addr is in its file's reservation */
 };
+
+/* The slot that has the node, or NULL; @at is its offsetof(). */
+static inline struct gmem__slot *gmem__slot_of(struct gmem__node *n, size_t at)
+{
+	return n ? (struct gmem__slot *)(void *)((char *)n - at) : NULL;
+}
 
 /* Entries of any state but LEFT; with vm->lock held. */
 struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
