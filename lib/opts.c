@@ -18,20 +18,30 @@ static size_t size_of(const void *opts)
 	return sz;
 }
 
+static int size_check(size_t sz, size_t min, const char *name,
+		      struct gmem_error *err)
+{
+	if (sz >= min && sz <= GMEM__STRUCT_MAX)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
+			  "%s.sz is %zu, it must be sizeof(struct %s), "
+			  "at least %zu",
+			  name, sz, name, min);
+}
+
 int gmem__opts_check(const void *opts, size_t min, size_t known,
 		     const char *name, struct gmem_error *err)
 {
 	const unsigned char *p = opts;
 	size_t sz;
+	int r;
 
 	if (!opts)
 		return 0;
 	sz = size_of(opts);
-	if (sz < min || sz > GMEM__STRUCT_MAX)
-		return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
-				  "%s.sz is %zu, it must be sizeof(struct %s), "
-				  "at least %zu",
-				  name, sz, name, min);
+	r = size_check(sz, min, name, err);
+	if (r < 0)
+		return r;
 	for (size_t i = known; i < sz; i++)
 		if (p[i])
 			return gmem__fail(err, GMEM_REASON_OPTS_NEWER, i, known,
@@ -103,18 +113,10 @@ int gmem__reserved(uint64_t value, const char *name, struct gmem_error *err)
 int gmem__out_check(const void *out, size_t min, const char *name,
 		    struct gmem_error *err)
 {
-	size_t sz;
-
 	if (!out)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "%s is NULL", name);
-	sz = size_of(out);
-	if (sz < min || sz > GMEM__STRUCT_MAX)
-		return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
-				  "%s.sz is %zu, it must be sizeof(struct %s), "
-				  "at least %zu",
-				  name, sz, name, min);
-	return 0;
+	return size_check(size_of(out), min, name, err);
 }
 
 void gmem__out_copy(void *out, const void *from, size_t known)

@@ -23,11 +23,20 @@ static int unknown(uint32_t kind, const char *name, struct gmem_error *err)
 			  gmem__name_kind(kind), list);
 }
 
+static int no_kind(uint32_t kind, struct gmem_error *err)
+{
+	uint32_t kinds = 0;
+
+	while (gmem__name_kind(kinds))
+		kinds++;
+	return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, kind, kinds,
+			  "%u is no kind of name", kind);
+}
+
 int gmem_value(uint32_t kind, const char *name, uint64_t *value,
 	       struct gmem_error *err)
 {
 	const char *one;
-	uint32_t kinds = 0;
 	uint64_t v;
 	int r = gmem__begin(err);
 
@@ -36,11 +45,8 @@ int gmem_value(uint32_t kind, const char *name, uint64_t *value,
 	if (!name || !value)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "%s is NULL", name ? "value" : "name");
-	while (gmem__name_kind(kinds))
-		kinds++;
-	if (kind >= kinds)
-		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, kind, kinds,
-				  "%u is no kind of name", kind);
+	if (!gmem__name_kind(kind))
+		return no_kind(kind, err);
 	for (uint32_t i = 0; (one = gmem_name_at(kind, i, &v)) != NULL; i++) {
 		if (!strcmp(one, name)) {
 			*value = v;
