@@ -323,8 +323,7 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 	if (g->record.blocks)
 		return covered(g, offset, len,
 			       state == GMEM__SHARED && !unbacked, err);
-	/* Where nothing converts, setting the state that a file has succeeds.
-	 */
+	/* Where nothing converts, a file can still be set to what it is. */
 	if (g->record.fixed == state)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NO_PRIVATE_MEMORY, offset, 0,

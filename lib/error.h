@@ -13,8 +13,7 @@ GMEM__SEAM int gmem__begin(struct gmem_error *err);
 GMEM__SEAM __attribute__((format(printf, 5, 6))) int
 gmem__fail(struct gmem_error *err, enum gmem_reason reason, uint64_t value,
 	   uint64_t limit, const char *fmt, ...);
-/* The same after a system call returned @sys (-errno): returned unless @code.
- */
+/* The same for @sys, the -errno of a system call; @code 0 returns that. */
 GMEM__SEAM __attribute__((format(printf, 7, 8))) int
 gmem__fail_sys(struct gmem_error *err, enum gmem_reason reason, int code,
 	       int sys, uint64_t value, uint64_t limit, const char *fmt, ...);

@@ -14,8 +14,7 @@ struct gmem__feature {
 
 #define GMEM__FEATURES_MAX 64 /* room for all that feature.c has */
 
-/* 0, or the -errno of a shortage: how the VM converts could not be found out.
- */
+/* 0, or the -errno of a shortage that hides how the VM converts. */
 int gmem__probe(struct gmem_vm *vm);
 /* Whether there is a feature for huge pages of this size. */
 bool gmem__hugetlb_known(uint64_t size);

@@ -62,8 +62,7 @@ void gmem__reservation_put(struct gmem *g)
 	bool unused = gmem__maps_unused(g, NULL) == 0;
 
 	gmem__lock(&g->lock);
-	/* A slot that the VMM made may lead there: then it stays, until close.
-	 */
+	/* It stays until close if a slot that the VMM made leads there. */
 	if (--g->reserved == 0 && unused) {
 		w.map = g->reservation;
 		g->reservation = NULL;

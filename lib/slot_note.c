@@ -121,8 +121,7 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 		gmem__free(&vm->ctx, n);
 		return r;
 	}
-	/* The VMM now handles attributes left there, until it forgets the slot.
-	 */
+	/* Until it forgets the slot, the VMM handles what was left there. */
 	if (gmem__by_gpa(vm, &s))
 		gmem__left_forget(vm, s.gpa, s.len);
 	return 0;

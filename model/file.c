@@ -28,8 +28,7 @@ _Static_assert(sizeof(struct rfc2_convert) == 64, "UAPI");
 
 #define SIZE_MASK 0x3fULL
 
-/* With @hugetlb in @flags 6 bits at @shift name the page, and no other is set.
- */
+/* With @hugetlb in @flags, 6 bits at @shift name the page; others are 0. */
 static int huge_size(const struct kernel *k, uint64_t flags, uint64_t hugetlb,
 		     unsigned int shift, uint64_t *page_size)
 {

@@ -6,8 +6,7 @@
 #include "syscalls.h"
 #include "vm.h"
 
-/* Evaluates a call that may fail, and compares its system calls with the list.
- */
+/* Makes a call that may fail, and compares its system calls with the list. */
 #define did(u, name, call)            \
 	do {                          \
 		unit_reset(u);        \

@@ -273,8 +273,7 @@ static void page_tables_in_private_memory_reach_nothing(void **state)
 	}
 }
 
-/* ------------------------------------------------- slots that come and go --
- */
+/* ------------------------------------------------ slots that come and go */
 
 /* All of the accesses above, on one page. */
 static void attack(struct guest *s, uint64_t offset, uint64_t gpa)
