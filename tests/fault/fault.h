@@ -24,8 +24,7 @@ struct shot;
 /* What a scenario works on. */
 struct fault {
 	const struct fault_kernel *k;
-	struct unit u; /* the recorder and the VM */
-	struct kernel *model;
+	struct unit u;		/* the recorder and the VM */
 	struct gmem_vm *keeper; /* a VM by which the test reaches it */
 	unsigned int heap;	/* allocations before all that */
 	struct gmem *g;

@@ -113,15 +113,14 @@ void kernel_start(struct fault *t)
 	t_ok(gmem_model_vm_open(t->k->profile, &o, &t->keeper, &err), err);
 	if (t->k->huge)
 		t_ok(gmem_model_set_pool(t->keeper, t->k->huge, 64, &err), err);
-	t->model = gmem__vm_priv(t->keeper, &model__sys);
-	unit_attach(&t->u, t->model);
+	unit_attach(&t->u, gmem__vm_priv(t->keeper, &model__sys));
 	t->u.lacks = t->k->lacks;
 }
 
 /* What the scenario had is gone: there is the keeper, and its allocation. */
 bool kernel_stop(struct fault *t)
 {
-	const struct kernel *k = t->model;
+	const struct kernel *k = t->u.k;
 	const struct object *o = model__object_next(k, NULL);
 	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 || !o ||
 			 model__object_next(k, o);
@@ -176,7 +175,7 @@ void kernel_arm(struct fault *t, const struct shot *shot)
 	struct gmem_error err;
 
 	unit_reset(&t->u);
-	tighten(t->model);
+	tighten(t->u.k);
 	for (unsigned int i = 0; i < n; i++)
 		t_ok(shot->times > 1 && n == 1
 			     ? gmem_model_fail_from(t->keeper, NULL, shot->call,
@@ -197,7 +196,7 @@ bool kernel_met(struct fault *t, const struct shot *shot)
 	struct gmem_error err;
 	bool came;
 
-	for (const struct failure *f = t->model->failures; f; f = f->next)
+	for (const struct failure *f = t->u.k->failures; f; f = f->next)
 		due += f->left != 0;
 	came = shot->alloc    ? left == 0
 	       : shot->second ? due == 0
@@ -219,11 +218,11 @@ void kernel_fail_attributes(struct fault *t, int code)
 struct count kernel_count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
-	struct gmem__node *n = gmem__tree_first(&t->model->maps);
+	struct gmem__node *n = gmem__tree_first(&t->u.k->maps);
 
 	for (int fd = 0; fd < FDS; fd++)
 		c.fds += fcntl(fd, F_GETFD) >= 0;
-	c.allocs = t->model->holds - (unsigned int)t->model->n_fds;
+	c.allocs = t->u.k->holds - (unsigned int)t->u.k->n_fds;
 	for (; n; n = gmem__tree_next(n))
 		c.allocs--;
 	return c;
@@ -231,7 +230,7 @@ struct count kernel_count(struct fault *t)
 
 static struct file *file_of(struct fault *t)
 {
-	return (struct file *)model__object(t->model, gmem_fd(t->g));
+	return (struct file *)model__object(t->u.k, gmem_fd(t->g));
 }
 
 /* A policy is 16 bits mode and flags, 32 bits nodes. */
@@ -305,7 +304,7 @@ static void say_file(struct text *x, const struct file *f)
 
 void kernel_state(struct fault *t, char *buf, size_t len)
 {
-	const struct kernel *k = t->model;
+	const struct kernel *k = t->u.k;
 	struct text x = { buf, buf + len };
 	struct object *o = NULL;
 

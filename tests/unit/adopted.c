@@ -3,25 +3,19 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "adopt.h"
 
-static int adopt(struct unit *m, struct gmem_vm *vm, int fd, uint64_t flags,
-		 struct gmem **out, struct gmem_error *err)
+static int adopt(struct unit *m, int fd, uint64_t flags, struct gmem **out,
+		 struct gmem_error *err)
 {
 	struct gmem_adopt_opts o = { .sz = sizeof(o), .flags = flags };
 
-	return gmem__adopt_on(&model__sys, m->k, vm, fd, &o, out, err);
+	return gmem_adopt(m->vm, fd, &o, out, err);
 }
 
 /* A descriptor of a file that no handle of .vm has. */
 static int stray(struct unit *m, uint64_t flags)
 {
-	struct gmem *g = unit_create(m, 1 * MiB, flags);
-	int fd = dup(gmem_fd(g));
-
-	assert_true(fd >= 0);
-	t_ok(gmem_close(g, &m->err), m->err);
-	return fd;
+	return unit_file_fd(m, gmem_vm_fd(m->vm), 1 * MiB, flags);
 }
 
 static uint64_t attributes(struct gmem *g)
@@ -49,7 +43,7 @@ static void in_place_it_starts_as_was_claimed_and_converts(void **state)
 		int fd = stray(m, shared ? SHARED_FLAGS : GMEM_CREATE_MMAP);
 		struct gmem *g = NULL;
 
-		t_ok(adopt(m, m->vm, fd, claims[i], &g, &m->err), m->err);
+		t_ok(adopt(m, fd, claims[i], &g, &m->err), m->err);
 		assert_int_equal(gmem_flags(g),
 				 shared ? SHARED_FLAGS : GMEM_CREATE_MMAP);
 		assert_int_equal(attributes(g),
@@ -68,13 +62,13 @@ static void by_address_a_foreign_file_does_not_convert(void **state)
 	struct gmem *g = NULL;
 	int fd = stray(m, 0);
 
-	t_ok(adopt(m, m->vm, fd, GMEM_ADOPT_FOREIGN, &g, &m->err), m->err);
+	t_ok(adopt(m, fd, GMEM_ADOPT_FOREIGN, &g, &m->err), m->err);
 	assert_int_equal(gmem_flags(g), 0);
 	t_refused(gmem_set_shared(g, 0, 64 * KiB, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_PRIVATE_MEMORY, m->err);
 	t_ok(gmem_close(g, &m->err), m->err);
 	fd = stray(m, 0);
-	t_ok(adopt(m, m->vm, fd, 0, &g, &m->err), m->err);
+	t_ok(adopt(m, fd, 0, &g, &m->err), m->err);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	assert_int_equal(attributes(g), GMEM_ATTRIBUTE_PRIVATE);
 }
@@ -85,11 +79,11 @@ static void a_claim_of_what_cannot_be_mapped_is_refused(void **state)
 	struct gmem *g = NULL;
 	int fd = stray(m, 0);
 
-	t_refused(adopt(m, m->vm, fd, GMEM_ADOPT_INIT_SHARED, &g, &m->err),
-		  -EINVAL, GMEM_REASON_INIT_SHARED_UNMAPPABLE, m->err);
+	t_refused(adopt(m, fd, GMEM_ADOPT_INIT_SHARED, &g, &m->err), -EINVAL,
+		  GMEM_REASON_INIT_SHARED_UNMAPPABLE, m->err);
 	assert_null(g);
 	/* it is the caller's again, and can be taken as it is */
-	t_ok(adopt(m, m->vm, fd, 0, &g, &m->err), m->err);
+	t_ok(adopt(m, fd, 0, &g, &m->err), m->err);
 	assert_int_equal(gmem_fd(g), fd);
 }
 
@@ -102,16 +96,14 @@ static void a_file_has_one_handle(void **state)
 	struct gmem *taken = NULL, *again = NULL;
 	int own = stray(m, SHARED_FLAGS), other = stray(m, SHARED_FLAGS);
 
-	t_ok(adopt(m, m->vm, own, GMEM_ADOPT_INIT_SHARED, &taken, &m->err),
-	     m->err);
+	t_ok(adopt(m, own, GMEM_ADOPT_INIT_SHARED, &taken, &m->err), m->err);
 	for (int i = 0; i < 3; i++) {
 		const struct gmem *g = i == 0 ? made : i == 1 ? last : taken;
 		int fds[] = { gmem_fd(g), dup(gmem_fd(g)) };
 
 		for (size_t k = 0; k < T_ARRAY_SIZE(fds); k++) {
-			t_refused(adopt(m, m->vm, fds[k],
-					GMEM_ADOPT_INIT_SHARED, &again,
-					&m->err),
+			t_refused(adopt(m, fds[k], GMEM_ADOPT_INIT_SHARED,
+					&again, &m->err),
 				  -EEXIST, GMEM_REASON_ALREADY_OWNED, m->err);
 			assert_null(again);
 			assert_int_equal(m->err.value, fds[k]);
@@ -120,13 +112,11 @@ static void a_file_has_one_handle(void **state)
 		assert_int_equal(close(fds[1]), 0);
 	}
 	/* another file is another, and a number that was given back is free */
-	t_ok(adopt(m, m->vm, other, GMEM_ADOPT_INIT_SHARED, &again, &m->err),
-	     m->err);
+	t_ok(adopt(m, other, GMEM_ADOPT_INIT_SHARED, &again, &m->err), m->err);
 	t_ok(gmem_close(again, &m->err), m->err);
 	own = dup(gmem_fd(taken));
 	t_ok(gmem_close(taken, &m->err), m->err);
-	t_ok(adopt(m, m->vm, own, GMEM_ADOPT_INIT_SHARED, &again, &m->err),
-	     m->err);
+	t_ok(adopt(m, own, GMEM_ADOPT_INIT_SHARED, &again, &m->err), m->err);
 }
 
 static void a_size_of_huge_pages_is_held_to_the_file(void **state)
@@ -138,14 +128,14 @@ static void a_size_of_huge_pages_is_held_to_the_file(void **state)
 	struct gmem *g = NULL;
 	int fd = stray(m, SHARED_FLAGS);
 
-	t_refused(gmem__adopt_on(&model__sys, m->k, m->vm, fd, &o, &g, &m->err),
-		  -EINVAL, GMEM_REASON_UNALIGNED, m->err);
+	t_refused(gmem_adopt(m->vm, fd, &o, &g, &m->err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, m->err);
 	o.hugetlb_size = 3 * MiB;
-	t_refused(gmem__adopt_on(&model__sys, m->k, m->vm, fd, &o, &g, &m->err),
-		  -EINVAL, GMEM_REASON_HUGETLB_SIZE, m->err);
+	t_refused(gmem_adopt(m->vm, fd, &o, &g, &m->err), -EINVAL,
+		  GMEM_REASON_HUGETLB_SIZE, m->err);
 	o.hugetlb_size = 2 * MiB;
-	t_refused(gmem__adopt_on(&model__sys, m->k, m->vm, 0, &o, &g, &m->err),
-		  -EINVAL, GMEM_REASON_NOT_GUEST_MEMFD, m->err);
+	t_refused(gmem_adopt(m->vm, 0, &o, &g, &m->err), -EINVAL,
+		  GMEM_REASON_NOT_GUEST_MEMFD, m->err);
 	assert_null(g);
 	assert_int_equal(unit_sys.close(m, fd), 0);
 }

@@ -3,7 +3,6 @@
  * What comes and goes leaves nothing: descriptors, mappings and allocations
  * after some cycles are as many as after many more.  "unit_cycles N" makes N.
  */
-#include <dirent.h>
 #include <stdio.h>
 
 #include "unit.h"
@@ -20,18 +19,6 @@ struct counts {
 	unsigned int fds, maps, holds;
 };
 
-static unsigned int entries(const char *path)
-{
-	DIR *d = opendir(path);
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	(void)closedir(d);
-	return n;
-}
-
 static unsigned int lines(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -47,7 +34,7 @@ static unsigned int lines(const char *path)
 
 static struct counts count(struct unit *m)
 {
-	return (struct counts){ .fds = entries("/proc/self/fd"),
+	return (struct counts){ .fds = unit_fds(),
 				.maps = lines("/proc/self/maps"),
 				.holds = m->k->holds };
 }

@@ -122,10 +122,7 @@ static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
 	struct unit *m = *state;
 	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
 	unsigned long second = 2;
-	struct gmem_mempolicy p = { .sz = sizeof(p),
-				    .mode = GMEM_MPOL_BIND,
-				    .nodes = &second,
-				    .max_node = 64 };
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &second);
 	uint64_t bytes[3] = { 0 };
 
 	t_ok(gmem_set_mempolicy(g, 0, 1 * MiB, &p, 0, &m->err), m->err);
@@ -154,10 +151,7 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 	struct gmem_bind_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_BIND_LEAVE_SHARED };
 	unsigned long first = 1;
-	struct gmem_mempolicy p = { .sz = sizeof(p),
-				    .mode = GMEM_MPOL_BIND,
-				    .nodes = &first,
-				    .max_node = 64 };
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &first);
 	struct unit *m = *state;
 
 	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
@@ -179,24 +173,6 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 	}
 }
 
-struct asked {
-	uint64_t mode, bits, steps, longest;
-};
-
-static void note_policy(void *arg, const struct gmem_trace *e)
-{
-	struct asked *a = arg;
-
-	if (!strcmp(e->call, "set_mempolicy")) {
-		__atomic_store_n(&a->mode, e->arg[0], __ATOMIC_RELAXED);
-		__atomic_store_n(&a->bits, e->arg[1], __ATOMIC_RELAXED);
-	} else if (!strcmp(e->call, "fallocate")) {
-		__atomic_add_fetch(&a->steps, 1, __ATOMIC_RELAXED);
-		if (e->arg[3] > a->longest)
-			a->longest = e->arg[3];
-	}
-}
-
 /* Each thread has four steps, of whole pieces; the policy is taken whole. */
 static void threads_populate_in_steps_under_the_policy(void **state)
 {
@@ -209,26 +185,27 @@ static void threads_populate_in_steps_under_the_policy(void **state)
 	struct gmem_populate_opts o = { .sz = sizeof(o),
 					.policy = &p,
 					.threads = 1 };
-	struct asked a = { .steps = 0 };
+	const struct unit_call *c;
 	struct unit *m = *state;
 	struct gmem *g;
 
-	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, note_policy, &a);
 	g = unit_create(m, 36 * MiB, 0);
 	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL),
 	       GMEM_PLACED_BY_POPULATE);
-	assert_int_equal(a.mode, GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);
-	assert_int_equal(a.bits, 65);
-	assert_int_equal(a.steps, 4);
-	assert_int_equal(a.longest, 8 * MiB);
-	a = (struct asked){ .steps = 0 };
+	c = unit_nth(m, "set_mempolicy", 0, 0);
+	assert_non_null(c);
+	assert_int_equal(c->arg[2], GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);
+	assert_int_equal(c->arg[1], 65);
+	assert_int_equal(unit_count(m, "fallocate", 0), 4);
+	assert_int_equal(unit_longest(m, "fallocate"), 8 * MiB);
+	unit_reset(m);
 	o.policy = NULL;
 	o.threads = 2;
 	t_ok(gmem_populate(g, 0, 36 * MiB, &o, &m->err), m->err);
-	assert_int_equal(a.bits, 0);
+	assert_int_equal(unit_count(m, "set_mempolicy", 0), 0);
 	/* 4.5 MiB, and 4 MiB is a multiple of the least piece */
-	assert_int_equal(a.steps, 9);
-	assert_int_equal(a.longest, 4 * MiB);
+	assert_int_equal(unit_count(m, "fallocate", 0), 9);
+	assert_int_equal(unit_longest(m, "fallocate"), 4 * MiB);
 }
 
 int main(void)
@@ -238,7 +215,7 @@ int main(void)
 		TEST(offsets_end_at_2_to_the_63, unit_default73),
 		TEST(a_mapping_may_do_what_was_asked_for, unit_inplace),
 		TEST(where_an_unmappable_file_lies_is_unknown, unit_sw),
-		TEST(threads_populate_in_steps_under_the_policy, unit_bare73),
+		TEST(threads_populate_in_steps_under_the_policy, unit_sw),
 		TEST(pages_are_counted_for_the_nodes_there_is_room_for,
 		     unit_default73),
 	};

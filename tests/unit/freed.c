@@ -5,13 +5,10 @@
 
 #include "unit.h"
 
-#include "seam.h"
 #include "vm.h"
 
 struct other {
-	struct gmem_vm *vm;
-	int fd;
-	uint64_t page;
+	struct unit *m;
 	bool frees; /* the first page, when it was seen */
 };
 
@@ -23,18 +20,17 @@ static void trace(void *arg, const struct gmem_trace *e)
 		return;
 	o->frees = false;
 	assert_int_equal(
-		model__sys.fallocate(gmem__vm_priv(o->vm, &model__sys), o->fd,
+		model__sys.fallocate(o->m->k, gmem_fd(o->m->g),
 				     FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-				     0, o->page),
+				     0, o->m->page),
 		0);
 }
 
-static void start(struct unit *m, struct other *o)
+static void start(struct unit *m, struct other *o, uint64_t size)
 {
-	m->vm = o->vm = unit_vm(m, GMEM_VM_DEFAULT, trace, o);
-	unit_create(m, 8 * MiB, SHARED_FLAGS);
-	o->fd = gmem_fd(m->g);
-	o->page = m->page;
+	o->m = m;
+	m->vm = unit_vm(m, GMEM_VM_DEFAULT, trace, o);
+	unit_create(m, size, SHARED_FLAGS);
 }
 
 static void end(struct unit *m)
@@ -54,7 +50,7 @@ static void what_comes_after_is_still_looked_at(void **state)
 				    .max_node = 8 };
 	struct gmem_placement got = { .sz = sizeof(got) };
 
-	start(m, &o);
+	start(m, &o, 8 * MiB);
 	t_ok(gmem_set_mempolicy(m->g, 0, 8 * MiB, &p, 0, &m->err), m->err);
 	t_ok(gmem_populate(m->g, 0, 8 * MiB, NULL, &m->err), m->err);
 	p.nodes = &first;
@@ -86,10 +82,7 @@ static void a_discard_still_goes_in_steps(void **state)
 				       .progress = count,
 				       .progress_arg = &steps };
 
-	m->vm = o.vm = unit_vm(m, GMEM_VM_DEFAULT, trace, &o);
-	unit_create(m, 1 * GiB, SHARED_FLAGS);
-	o.fd = gmem_fd(m->g);
-	o.page = m->page;
+	start(m, &o, 1 * GiB);
 	for (uint64_t at = 0; at < 1 * GiB; at += 256 * MiB)
 		t_ok(gmem_populate(m->g, at, 70 * MiB, NULL, &m->err), m->err);
 	o.frees = true;

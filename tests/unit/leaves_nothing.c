@@ -12,80 +12,25 @@
 
 /* What is taken and was not given back. */
 struct held {
-	long blocks, descriptors;
-	uint64_t mapped;
+	uint64_t blocks, descriptors, mapped;
 };
 
-static struct held held;
-
-static void *take_memory(void *priv, size_t len)
+static struct held held(const struct unit *m)
 {
-	void *p = model__sys.alloc(priv, len);
+	struct held h = { .blocks = m->live_allocs, .descriptors = unit_fds() };
 
-	if (p)
-		__atomic_add_fetch(&held.blocks, 1, __ATOMIC_RELAXED);
-	return p;
+	for (size_t i = 0; i < UNIT_MAPS; i++)
+		h.mapped += m->maps[i].addr ? m->maps[i].len : 0;
+	return h;
 }
 
-static void give_memory(void *priv, void *p)
+static void holds(const struct unit *m, const struct held *want)
 {
-	if (p)
-		__atomic_sub_fetch(&held.blocks, 1, __ATOMIC_RELAXED);
-	model__sys.free(priv, p);
-}
+	const struct held is = held(m);
 
-static int map(void *priv, void **addr, size_t len, int prot, int flags, int fd,
-	       uint64_t offset)
-{
-	int r = model__sys.mmap(priv, addr, len, prot, flags, fd, offset);
-
-	if (r >= 0)
-		__atomic_add_fetch(&held.mapped, len, __ATOMIC_RELAXED);
-	return r;
-}
-
-static int unmap(void *priv, void *addr, size_t len)
-{
-	int r = model__sys.munmap(priv, addr, len);
-
-	if (r >= 0)
-		__atomic_sub_fetch(&held.mapped, len, __ATOMIC_RELAXED);
-	return r;
-}
-
-static int request(void *priv, int fd, unsigned long nr, void *arg)
-{
-	int r = model__sys.ioctl(priv, fd, nr, arg);
-
-	held.descriptors += nr == GMEM__KVM_CREATE_GUEST_MEMFD && r >= 0;
-	return r;
-}
-
-static int end(void *priv, int fd)
-{
-	held.descriptors--;
-	return model__sys.close(priv, fd);
-}
-
-static struct gmem_sys counting(void)
-{
-	struct gmem_sys sys = model__sys;
-
-	sys.alloc = take_memory;
-	sys.free = give_memory;
-	sys.mmap = map;
-	sys.munmap = unmap;
-	sys.ioctl = request;
-	sys.close = end;
-	memset(&held, 0, sizeof(held));
-	return sys;
-}
-
-static void holds(const struct held *want)
-{
-	assert_int_equal(held.blocks, want->blocks);
-	assert_int_equal(held.descriptors, want->descriptors);
-	assert_int_equal(held.mapped, want->mapped);
+	assert_int_equal(is.blocks, want->blocks);
+	assert_int_equal(is.descriptors, want->descriptors);
+	assert_int_equal(is.mapped, want->mapped);
 }
 
 static struct gmem *file(struct gmem_vm *vm, uint64_t flags)
@@ -99,44 +44,42 @@ static struct gmem *file(struct gmem_vm *vm, uint64_t flags)
 }
 
 /* These only look, or leave what they do to the kernel. */
-static void uses(struct gmem *g)
+static void uses(struct unit *m, struct gmem *g)
 {
 	struct gmem_placement where = { .sz = sizeof(where) };
 	struct gmem_residency there = { .sz = sizeof(there) };
 	unsigned long node = 1;
-	struct gmem_mempolicy p = { .sz = sizeof(p),
-				    .mode = GMEM_MPOL_BIND,
-				    .nodes = &node,
-				    .max_node = 64 };
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &node);
 	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 3 };
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct held before = held;
+	struct held before = held(m);
 	char bytes[64] = { 0 };
 	int in[2];
 
 	t_ok(gmem_set_mempolicy(g, 0, 1 * MiB, &p, 0, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_populate(g, 0, 1 * MiB, &o, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_resident(g, 0, 1 * MiB, &there, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_write(g, 4096, bytes, sizeof(bytes), &err), err);
 	t_ok(gmem_read(g, 4096, bytes, sizeof(bytes), &err), err);
-	holds(&before);
+	holds(m, &before);
 	assert_int_equal(pipe(in), 0);
 	assert_int_equal(write(in[1], bytes, sizeof(bytes)), sizeof(bytes));
 	t_ok(gmem_load(g, 0, in[0], sizeof(bytes), NULL, &err), err);
 	assert_int_equal(close(in[0]) + close(in[1]), 0);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_discard(g, 0, 1 * MiB, NULL, &err), err);
-	holds(&before);
+	holds(m, &before);
 }
 
-static void slots_and_mappings(struct gmem_vm *vm, struct gmem *g)
+static void slots_and_mappings(struct unit *m, struct gmem_vm *vm,
+			       struct gmem *g)
 {
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = 3,
@@ -149,47 +92,46 @@ static void slots_and_mappings(struct gmem_vm *vm, struct gmem *g)
 
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	before = held; /* the view of the file stays for the next bind */
+	before = held(m); /* the view of the file stays for the next bind */
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	t_refused(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
-	assert_int_equal(held.blocks, before.blocks + 1);
+	assert_int_equal(held(m).blocks, before.blocks + 1);
 	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_slot_note(vm, &s, &err), err);
 	t_ok(gmem_slot_forget(vm, 3, 0, &err), err);
-	holds(&before);
+	holds(m, &before);
 	t_ok(gmem_mmap(g, 0, 64 * KiB, NULL, &addr, &err), err);
-	assert_int_equal(held.mapped, before.mapped + 64 * KiB);
+	assert_int_equal(held(m).mapped, before.mapped + 64 * KiB);
 	t_ok(gmem_munmap(g, addr, &err), err);
-	holds(&before);
+	holds(m, &before);
 }
 
 static void a_life_leaves_nothing(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_sys sys = counting();
 	struct gmem_vm_opts v = { .sz = sizeof(v) };
-	const struct held none = { 0 };
+	const struct held none = held(m);
 	struct gmem_vm *vm = NULL;
 	struct gmem_error err;
 	struct held open;
 	struct gmem *g;
 
-	t_ok(gmem__vm_adopt_on(&sys, m->k, gmem_vm_fd(m->vm), &v, &vm, &err),
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(m->vm), &v, &vm, &err),
 	     err);
-	open = held;
-	assert_int_equal(open.descriptors, 0);
+	open = held(m);
+	assert_int_equal(open.descriptors, none.descriptors);
 	g = file(vm, SHARED_FLAGS);
-	uses(g);
-	slots_and_mappings(vm, g);
+	uses(m, g);
+	slots_and_mappings(m, vm, g);
 	t_ok(gmem_close(g, &err), err);
-	holds(&open);
+	holds(m, &open);
 	g = file(vm, GMEM_CREATE_UNBOUND);
 	t_ok(gmem_close(g, &err), err);
-	holds(&open);
+	holds(m, &open);
 	t_ok(gmem_vm_close(vm, &err), err);
-	holds(&none);
+	holds(m, &none);
 }
 
 /* Alone it has a way to the kernel of its own, which ends with it. */
@@ -198,22 +140,21 @@ static void a_file_without_a_vm_leaves_nothing(void **state)
 	struct gmem_adopt_opts a = { .sz = sizeof(a),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
 	struct unit *m = *state;
-	struct gmem_sys sys = counting();
 	struct gmem *of = unit_create(m, 1 * MiB, SHARED_FLAGS), *g = NULL;
-	const struct held none = { 0 };
 	struct gmem_error err;
+	struct held none;
 	int fds[2];
 
-	t_ok(gmem__adopt_on(&sys, m->k, NULL, dup(gmem_fd(of)), &a, &g, &err),
-	     err);
-	held.descriptors++; /* it is the library's now */
-	t_ok(gmem_close(g, &err), err);
-	holds(&none);
-	/* what is none is refused, and stays the caller's */
 	assert_int_equal(pipe(fds), 0);
-	t_refused(gmem__adopt_on(&sys, m->k, NULL, fds[0], &a, &g, &err),
+	none = held(m);
+	t_ok(gmem__adopt_on(&unit_sys, m, NULL, dup(gmem_fd(of)), &a, &g, &err),
+	     err);
+	t_ok(gmem_close(g, &err), err);
+	holds(m, &none);
+	/* what is none is refused, and stays the caller's */
+	t_refused(gmem__adopt_on(&unit_sys, m, NULL, fds[0], &a, &g, &err),
 		  -EINVAL, GMEM_REASON_NOT_GUEST_MEMFD, err);
-	holds(&none);
+	holds(m, &none);
 	assert_int_equal(close(fds[0]) + close(fds[1]), 0);
 }
 

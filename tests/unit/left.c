@@ -6,7 +6,6 @@
 #include "unit.h"
 
 #include "seam.h"
-#include "slot.h"
 #include "vm.h"
 
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"

@@ -312,7 +312,8 @@ static int rec_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	struct unit *u = priv;
 
 	RECORD(u, NULL, model__sys.set_mempolicy(u->k, mode, nodes, maxnode),
-	       .name = "set_mempolicy", .fd = -1, .arg[2] = (uint64_t)mode);
+	       .name = "set_mempolicy", .fd = -1,
+	       .arg = { 0, maxnode, (uint64_t)mode });
 }
 
 static int rec_move_pages(void *priv, size_t n, void **pages, int *node)

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "adopt.h"
 
 #define SMM 1 /* the second address space */
 #define AT 0x70000000ULL
@@ -132,7 +131,7 @@ static void refuse(struct unit *m, int error)
 static void einval_is_the_address_where_it_is_too_high(void **state)
 {
 	struct unit *m = *state;
-	unsigned int bits = model__sys.phys_bits(m->k);
+	unsigned int bits = unit_sys.phys_bits(m);
 	uint64_t end = 1ULL << bits;
 
 	unit_create(m, 128 * KiB, SHARED_FLAGS);
@@ -163,8 +162,7 @@ static void einval_of_an_adopted_file_is_of_fd_mode(void **state)
 	int fd = dup(gmem_fd(g));
 
 	t_ok(gmem_close(g, &m->err), m->err);
-	t_ok(gmem__adopt_on(&model__sys, m->k, m->vm, fd, &a, &own, &m->err),
-	     m->err);
+	t_ok(gmem_adopt(m->vm, fd, &a, &own, &m->err), m->err);
 	refuse(m, EINVAL);
 	t_refused(bind_at(own, 0, GiB, 0, NULL, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, m->err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Slots that the kernel refuses to delete, and attributes that slots leave
-behind: nothing is forgotten, and nothing of other slots is touched.
+ * behind: nothing is forgotten, and nothing of other slots is touched.
  */
 #include <sys/mman.h>
 

@@ -176,6 +176,8 @@ int unit_file_fd(struct unit *u, int vm, uint64_t size, uint64_t flags);
 /* Of which a read() gives at most @piece bytes; 0 = all. */
 int unit_input(struct unit *u, const void *data, size_t len, size_t piece);
 bool unit_is_open(int fd);
+/* How many descriptors are open, this one's own included. */
+unsigned int unit_fds(void);
 bool unit_is_cloexec(int fd);
 
 /* What the kernel has. */

@@ -55,7 +55,7 @@ def limits(cpu, data):
 
 def start(test, scratch, variables, wall, cpu):
     """Runs @test: its exit status, or None where it hangs; and how long it
-    and its children took, by the clock and in CPU time."""
+    took by the clock."""
     scratch = tempfile.mkdtemp(dir=scratch)
     before = time.monotonic()
     process = subprocess.Popen(
