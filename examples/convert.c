@@ -274,7 +274,7 @@ static int make_ram(struct machine *m)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_create_opts file = { .sz = sizeof(file) };
-	struct gmem_bind_opts bind = { .sz = sizeof(bind) };
+	struct gmem_slot slot = { .sz = sizeof(slot) };
 	size_t size = PAGES * m->page;
 
 	if (gmem_vm_features(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL, NULL) ==
@@ -288,12 +288,15 @@ static int make_ram(struct machine *m)
 			perror("convert: make the shared side");
 			return -1;
 		}
-		bind.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR;
-		bind.userspace_addr = (uintptr_t)m->shared;
+		slot.flags = GMEM_SLOT_FD | GMEM_SLOT_USERSPACE_ADDR;
+		slot.userspace_addr = (uintptr_t)m->shared;
 	}
-	if (gmem_create(m->vm, size, &file, &m->ram, &err) < 0 ||
-	    gmem_bind(m->ram, 0, 0, 0, size, &bind, &err) < 0)
+	if (gmem_create(m->vm, size, &file, &m->ram, &err) < 0)
 		return failed("make its RAM", &err);
+	slot.len = size;
+	slot.gmem = m->ram;
+	if (gmem_bind(&slot, &err) < 0)
+		return failed("bind its RAM", &err);
 	printf("%d pages of private RAM; shared ones are in %s\n", PAGES,
 	       m->shared ? "other memory" : "the same file");
 	if (gmem_set_shared(m->ram, 0, m->page, &err) < 0)

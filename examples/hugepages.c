@@ -169,6 +169,7 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_create_opts opts = { .sz = sizeof(opts),
 					 .hugetlb_size = HUGE };
+	struct gmem_slot slot = { .sz = sizeof(slot), .len = PAGES * HUGE };
 	struct gmem *ram, *large;
 	bool in_place = gmem_vm_features(vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
 					 NULL) == GMEM_YES;
@@ -183,14 +184,15 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 	if (print_pool(vm, model, HUGE, "a file of 16 MiB made") < 0 ||
 	    try_refusals(vm, &opts) < 0)
 		return -1;
+	slot.gmem = ram;
 	/* Without conversion in place, attributes need a slot. */
-	if (!in_place && gmem_bind(ram, 0, 0, 0, PAGES * HUGE, NULL, &err) < 0)
+	if (!in_place && gmem_bind(&slot, &err) < 0)
 		return failed("bind it", &err);
 	if (convert(ram) < 0 ||
 	    (in_place && model && convert_busy(vm, ram) < 0) ||
 	    give_back(ram) < 0)
 		return -1;
-	if (!in_place && gmem_unbind(ram, 0, NULL, &err) < 0)
+	if (!in_place && gmem_unbind(vm, slot.slot, 0, 0, &err) < 0)
 		return failed("unbind it", &err);
 	if (gmem_close(ram, &err) < 0)
 		return failed("close it", &err);

@@ -78,8 +78,14 @@ static int make_vm(struct gmem_vm **vm, struct gmem **ram, const char *text)
 static int bind_ram(struct gmem *ram)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_slot slot = {
+		.sz = sizeof(slot),
+		.slot = SLOT,
+		.len = RAM_SIZE,
+		.gmem = ram,
+	};
 
-	if (gmem_bind(ram, SLOT, 0, 0, RAM_SIZE, NULL, &err) < 0)
+	if (gmem_bind(&slot, &err) < 0)
 		return failed("bind the RAM", &err);
 	return 0;
 }

@@ -215,20 +215,19 @@ enum gmem_name_kind {
 	GMEM_NAME_SUPPORT = 3,		/* enum gmem_support */
 	GMEM_NAME_CREATE_FLAG = 4,	/* GMEM_CREATE_* */
 	GMEM_NAME_ADOPT_FLAG = 5,	/* GMEM_ADOPT_* */
-	GMEM_NAME_BIND_FLAG = 6,	/* GMEM_BIND_*; also a bind's mode */
+	GMEM_NAME_SLOT_FLAG = 6,	/* GMEM_SLOT_*; also a slot's mode */
 	GMEM_NAME_UNBIND_FLAG = 7,	/* GMEM_UNBIND_* */
-	GMEM_NAME_SLOT_FLAG = 8,	/* GMEM_SLOT_* */
-	GMEM_NAME_ATTRIBUTE = 9,	/* GMEM_ATTRIBUTE_* */
-	GMEM_NAME_ATTRIBUTES_FLAG = 10, /* GMEM_ATTRIBUTES_* */
-	GMEM_NAME_IMPORT_FLAG = 11,	/* GMEM_IMPORT_* */
-	GMEM_NAME_MMAP_FLAG = 12,	/* GMEM_MMAP_* */
-	GMEM_NAME_MPOL = 13,		/* enum gmem_mempolicy_mode */
-	GMEM_NAME_MPOL_FLAG = 14,	/* GMEM_MPOL_F_* */
-	GMEM_NAME_MEMPOLICY_FLAG = 15,	/* GMEM_MEMPOLICY_* */
-	GMEM_NAME_PLACED_BY = 16,	/* GMEM_PLACED_BY_* */
-	GMEM_NAME_RESIDENT_FLAG = 17,	/* GMEM_RESIDENT_* */
-	GMEM_NAME_LOAD_FLAG = 18,	/* GMEM_LOAD_* */
-	GMEM_NAME_ERROR_FLAG = 19,	/* GMEM_ERROR_* */
+	GMEM_NAME_ATTRIBUTE = 8,	/* GMEM_ATTRIBUTE_* */
+	GMEM_NAME_ATTRIBUTES_FLAG = 9, /* GMEM_ATTRIBUTES_* */
+	GMEM_NAME_IMPORT_FLAG = 10,	/* GMEM_IMPORT_* */
+	GMEM_NAME_MMAP_FLAG = 11,	/* GMEM_MMAP_* */
+	GMEM_NAME_MPOL = 12,		/* enum gmem_mempolicy_mode */
+	GMEM_NAME_MPOL_FLAG = 13,	/* GMEM_MPOL_F_* */
+	GMEM_NAME_MEMPOLICY_FLAG = 14,	/* GMEM_MEMPOLICY_* */
+	GMEM_NAME_PLACED_BY = 15,	/* GMEM_PLACED_BY_* */
+	GMEM_NAME_RESIDENT_FLAG = 16,	/* GMEM_RESIDENT_* */
+	GMEM_NAME_LOAD_FLAG = 17,	/* GMEM_LOAD_* */
+	GMEM_NAME_ERROR_FLAG = 18,	/* GMEM_ERROR_* */
 };
 
 /*
@@ -479,75 +478,61 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 /* ---------------------------------------------------------------- slot -- */
 
 /*
- * gmem_bind_opts.flags.  Without FD or HVA the call chooses the mode that fits:
- * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.
+ * gmem_slot.flags.  Without FD or HVA gmem_bind() chooses the mode that fits:
+ * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.  A
+ * slot that a call returns has one of the two.
  */
-#define GMEM_BIND_FD (1ULL << 0)	     /* a guest_memfd is behind it */
-#define GMEM_BIND_HVA (1ULL << 1)	     /* a slot on a mapping of it */
-#define GMEM_BIND_DIRTY_LOG (1ULL << 2)	     /* needed: dirty page logging */
-#define GMEM_BIND_READONLY (1ULL << 3)	     /* needed: a read-only slot */
-#define GMEM_BIND_ALIAS (1ULL << 4)	     /* needed: bound elsewhere too */
-#define GMEM_BIND_LEAVE_SHARED (1ULL << 5)   /* do not start private */
-#define GMEM_BIND_USERSPACE_ADDR (1ULL << 6) /* use .userspace_addr */
-#define GMEM_BIND_CHECK_ONLY (1ULL << 16)    /* only check */
-
-struct gmem_bind_opts {
-	size_t sz;
-	uint64_t flags;		 /* GMEM_BIND_* */
-	uint64_t userspace_addr; /* with GMEM_BIND_USERSPACE_ADDR */
-	uint32_t address_space;	 /* 0; 1 = x86-64 SMM where there is one */
-	uint32_t reserved;	 /* 0 */
-};
+#define GMEM_SLOT_FD (1ULL << 0)	     /* a guest_memfd is behind it */
+#define GMEM_SLOT_HVA (1ULL << 1)	     /* a slot on a mapping */
+#define GMEM_SLOT_DIRTY_LOG (1ULL << 2)	     /* with dirty page logging */
+#define GMEM_SLOT_READONLY (1ULL << 3)	     /* the guest cannot write */
+#define GMEM_SLOT_ALIAS (1ULL << 4)	     /* in: bound elsewhere too */
+#define GMEM_SLOT_LEAVE_SHARED (1ULL << 5)   /* in: do not start private */
+#define GMEM_SLOT_USERSPACE_ADDR (1ULL << 6) /* .userspace_addr is yours */
+#define GMEM_SLOT_OWN_ADDR (1ULL << 7)	     /* it is the library's */
+#define GMEM_SLOT_NOTED (1ULL << 8)	     /* out: from gmem_slot_note() */
+#define GMEM_SLOT_STUCK (1ULL << 9) /* out: kernel refused to delete it */
+#define GMEM_SLOT_CHECK_ONLY (1ULL << 16) /* in: only check */
 
 /*
- * Makes [@offset, @offset + @len) of @g guest memory at @gpa, as memory slot
- * @slot.  If neither the file nor the caller provides memory that can be
- * shared, the slot gets addresses that nobody can touch.
- * .userspace_addr is borrowed: keep it mapped until the slot is deleted.
- * Return: the mode of the slot, GMEM_BIND_FD or GMEM_BIND_HVA, or -errno.
+ * A memory slot, the same for every call that takes or returns one: what a
+ * call returns, each other call accepts.
  */
-GMEM_API GMEM_CHECK int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa,
-				  uint64_t offset, uint64_t len,
-				  const struct gmem_bind_opts *opts,
-				  struct gmem_error *err);
-
-#define GMEM_UNBIND_KEEP_ATTRIBUTES (1ULL << 0) /* at teardown: skip reset */
-
-struct gmem_unbind_opts {
+struct gmem_slot {
 	size_t sz;
-	uint64_t flags; /* GMEM_UNBIND_* */
-	uint32_t address_space;
+	uint32_t slot;
+	uint32_t address_space; /* 0; 1 = x86-64 SMM where there is one */
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t offset;	 /* in .gmem, or in .fd */
+	uint64_t userspace_addr; /* in: with GMEM_SLOT_USERSPACE_ADDR */
+	struct gmem *gmem;	 /* its file; out: NULL if not known here */
+	uint64_t flags;		 /* GMEM_SLOT_* */
+	int32_t fd; /* out, and of gmem_slot_note(): its guest_memfd, or -1 */
 	uint32_t reserved; /* 0 */
 };
 
 /*
- * Deletes the slot, then resets its attributes, which outlive slots.  A slot
- * that the kernel refuses to delete becomes GMEM_SLOT_STUCK; the next bind that
- * it blocks, unbind of it or close of its file tries again.
+ * Makes [.offset, .offset + .len) of .gmem guest memory at .gpa, as memory slot
+ * .slot of its VM.  If neither the file nor the caller provides memory that can
+ * be shared, the slot gets addresses that nobody can touch.  On success *@slot
+ * says what was made, otherwise it is untouched.  .userspace_addr is borrowed:
+ * keep it mapped until the slot is deleted.
  */
-GMEM_API GMEM_CHECK int gmem_unbind(struct gmem *g, uint32_t slot,
-				    const struct gmem_unbind_opts *opts,
+GMEM_API GMEM_CHECK int gmem_bind(struct gmem_slot *slot,
+				  struct gmem_error *err);
+
+/* Leave the attributes as they are, for the next slot there. */
+#define GMEM_UNBIND_KEEP_ATTRIBUTES (1ULL << 0)
+
+/*
+ * Deletes a slot of gmem_bind(), then resets its attributes, which outlive
+ * slots.  A slot that the kernel refuses to delete becomes GMEM_SLOT_STUCK; the
+ * next bind that it blocks, unbind of it or close of its file tries again.
+ */
+GMEM_API GMEM_CHECK int gmem_unbind(struct gmem_vm *vm, uint32_t slot,
+				    uint32_t address_space, uint64_t flags,
 				    struct gmem_error *err);
-
-/* gmem_slot.flags. */
-#define GMEM_SLOT_FD (1U << 0) /* a guest_memfd is behind it */
-#define GMEM_SLOT_READONLY (1U << 1)
-#define GMEM_SLOT_DIRTY_LOG (1U << 2)
-#define GMEM_SLOT_NOTED (1U << 3) /* out: from gmem_slot_note() */
-#define GMEM_SLOT_STUCK (1U << 4) /* out: kernel refused to delete it */
-
-struct gmem_slot {
-	size_t sz;
-	uint32_t slot;
-	uint32_t address_space;
-	uint64_t gpa;
-	uint64_t len;
-	uint64_t offset; /* in the guest_memfd, with GMEM_SLOT_FD */
-	uint64_t userspace_addr;
-	struct gmem *gmem; /* the file if it is known here, else NULL */
-	uint32_t flags;	   /* GMEM_SLOT_* */
-	int32_t fd;	   /* its guest_memfd, with GMEM_SLOT_FD; else -1 */
-};
 
 /*
  * Notes a slot that the VMM made itself; no KVM call.  From then on binds are
@@ -571,6 +556,22 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 				      uint32_t address_space,
 				      struct gmem_slot *out,
 				      struct gmem_error *err);
+
+/*
+ * The slot that contains @gpa; -EINVAL with NOT_BOUND if none does.
+ */
+GMEM_API GMEM_CHECK int gmem_slot_at(struct gmem_vm *vm, uint32_t address_space,
+				     uint64_t gpa, struct gmem_slot *out,
+				     struct gmem_error *err);
+
+/*
+ * The first slot that ends beyond @gpa, so that a walk over all slots starts
+ * at 0 and goes on at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the last.
+ */
+GMEM_API GMEM_CHECK int gmem_slot_next(struct gmem_vm *vm,
+				       uint32_t address_space, uint64_t gpa,
+				       struct gmem_slot *out,
+				       struct gmem_error *err);
 
 /* ---------------------------------------------------------- attributes -- */
 

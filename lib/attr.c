@@ -77,7 +77,7 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 	while (pos < end) {
 		at = pos;
 		gmem__lock(&g->vm->lock);
-		s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
+		s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_FD, pos, 1);
 		if (s && gmem__slot_usable(s)) {
 			reserved = s->reserved;
 			pos = s->s.offset + s->s.len;
@@ -130,7 +130,7 @@ static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 	uint64_t gpa, left;
 
 	gmem__lock(&g->vm->lock);
-	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_FD, pos, 1);
+	s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_FD, pos, 1);
 	gpa = s->s.gpa + (pos - s->s.offset);
 	left = s->s.offset + s->s.len - pos;
 	gmem__unlock(&g->vm->lock);
@@ -296,7 +296,7 @@ static int check_in_place(struct gmem *g, uint64_t offset, uint64_t len,
 			       ? 0
 			       : no_shared_side(offset, err);
 	gmem__lock(&g->vm->lock);
-	s = gmem__slot_by_offset(g->vm, g, GMEM_BIND_HVA, offset, len);
+	s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_HVA, offset, len);
 	if (s)
 		slot = s->s.slot;
 	gmem__unlock(&g->vm->lock);

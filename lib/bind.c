@@ -21,20 +21,20 @@
 #include "ticket.h"
 #include "vm.h"
 
-#define BIND_OPTS_V0 32
+#define MODES (GMEM_SLOT_FD | GMEM_SLOT_HVA)
+#define NEEDS (GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY)
+#define ADDRS (GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_OWN_ADDR)
+/* Of what a call said of another slot, this says nothing of the new one. */
+#define PAST (GMEM_SLOT_NOTED | GMEM_SLOT_STUCK)
+#define FLAGS                                             \
+	(MODES | NEEDS | ADDRS | PAST | GMEM_SLOT_ALIAS | \
+	 GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_CHECK_ONLY)
 
-#define BIND_FLAGS                                                       \
-	(GMEM_BIND_FD | GMEM_BIND_HVA | GMEM_BIND_DIRTY_LOG |            \
-	 GMEM_BIND_READONLY | GMEM_BIND_ALIAS | GMEM_BIND_LEAVE_SHARED | \
-	 GMEM_BIND_USERSPACE_ADDR | GMEM_BIND_CHECK_ONLY)
+static const struct gmem__opts_type slot_type =
+	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
 
-_Static_assert(sizeof(struct gmem_bind_opts) == BIND_OPTS_V0, "ABI");
-
-static const struct gmem__opts_type opts_type =
-	GMEM__OPTS_TYPE(gmem_bind_opts, BIND_OPTS_V0, BIND_FLAGS);
-
-static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
-			   struct gmem_error *err)
+static int check_only(struct gmem *g, const struct gmem_slot *b,
+		      struct gmem_error *err)
 {
 	struct gmem__slot conflict;
 	int r = gmem__bind_shared(g, b, err);
@@ -44,9 +44,7 @@ static int bind_check_only(struct gmem *g, const struct gmem__bind *b,
 	gmem__lock(&g->vm->lock);
 	r = gmem__bind_table(g->vm, g, b, &conflict, err);
 	gmem__unlock(&g->vm->lock);
-	if (r < 0)
-		return gmem__bind_dead(g->vm, &conflict, r, err);
-	return (int)b->mode;
+	return r < 0 ? gmem__bind_dead(g->vm, &conflict, r, err) : 0;
 }
 
 /*
@@ -77,7 +75,7 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 {
 	bool fd = s->flags & GMEM_SLOT_FD;
-	bool shared = flags & GMEM_BIND_LEAVE_SHARED;
+	bool shared = flags & GMEM_SLOT_LEAVE_SHARED;
 
 	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		return first_attributes(
@@ -103,7 +101,7 @@ static int undo(struct gmem_vm *vm, struct gmem__slot *s, int sys,
 
 /* The system calls of a bind; @s is in the table and MAKING. */
 static int bind_kernel(struct gmem *g, struct gmem__slot *s,
-		       const struct gmem__bind *b, struct gmem_error *err)
+		       const struct gmem_slot *b, struct gmem_error *err)
 {
 	int r = gmem__slot_create(g->vm, &s->s, g->fd);
 
@@ -121,44 +119,26 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 	return 0;
 }
 
-static void slot_fill(struct gmem__slot *s, struct gmem *g,
-		      const struct gmem__bind *b)
+/* What @b becomes: it says what was made, no longer what was asked for. */
+static void made(struct gmem_slot *b, const struct gmem *g)
 {
-	s->state = GMEM__SLOT_MAKING;
-	s->s = (struct gmem_slot){
-		.sz = sizeof(s->s),
-		.slot = b->slot,
-		.address_space = b->address_space,
-		.gpa = b->gpa,
-		.len = b->len,
-		.offset = b->offset,
-		.userspace_addr = b->userspace_addr,
-		.gmem = g,
-		.fd = -1,
-	};
-	if (b->mode == GMEM_BIND_FD) {
-		s->s.flags |= GMEM_SLOT_FD;
-		s->s.fd = g->fd;
-		return;
-	}
-	if (b->flags & GMEM_BIND_READONLY)
-		s->s.flags |= GMEM_SLOT_READONLY;
-	if (b->flags & GMEM_BIND_DIRTY_LOG)
-		s->s.flags |= GMEM_SLOT_DIRTY_LOG;
+	b->sz = sizeof(*b);
+	b->flags &= MODES | NEEDS | ADDRS;
+	b->fd = b->flags & GMEM_SLOT_FD ? g->fd : -1;
 }
 
 /*
  * The addresses behind the slot: the caller's, the file's mapping, or for a
  * file that the host cannot map its reservation, and then *@reserved.
  */
-static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
+static int behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 		  struct gmem_error *err)
 {
 	unsigned char *base;
 	int r;
 
 	*reserved = false;
-	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
+	if (b->flags & GMEM_SLOT_USERSPACE_ADDR)
 		return 0;
 	if (g->flags & GMEM_CREATE_MMAP)
 		r = gmem__view(g, &base, err);
@@ -168,12 +148,13 @@ static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
 		return r;
 	*reserved = !(g->flags & GMEM_CREATE_MMAP);
 	b->userspace_addr = (uintptr_t)base + b->offset;
+	b->flags |= GMEM_SLOT_OWN_ADDR;
 	return 0;
 }
 
 /* In its turn; afterwards the table owns *@s, which is NULL. */
 static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
-			const struct gmem__bind *b, struct gmem_error *err)
+			const struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem__range range = { g, b->offset, b->offset + b->len };
 	struct gmem__ticket ticket;
@@ -193,7 +174,7 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 	return r;
 }
 
-static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
+static int bind(struct gmem *g, struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem__slot *s;
 	bool reserved;
@@ -207,11 +188,13 @@ static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
 		return r;
 	s = gmem__alloc(g->ctx, sizeof(*s));
 	if (s) {
-		slot_fill(s, g, b);
+		s->state = GMEM__SLOT_MAKING;
 		s->reserved = reserved;
+		s->s = *b;
+		made(&s->s, g);
 		r = bind_in_turn(g, &s, b, err);
 		if (!s)
-			return r < 0 ? r : (int)b->mode;
+			return r;
 		gmem__free(g->ctx, s);
 	} else {
 		r = gmem__fail_call(err, -ENOMEM, "allocating the slot");
@@ -221,31 +204,37 @@ static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
 	return r;
 }
 
-int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
-	      uint64_t len, const struct gmem_bind_opts *opts,
-	      struct gmem_error *err)
+static int bind_checks(struct gmem_slot *b, struct gmem_error *err)
 {
-	struct gmem_bind_opts o;
-	struct gmem__bind b;
-	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	struct gmem *g = b->gmem;
+	int r = gmem__need_vm(g, err);
 
-	if (r < 0 || (r = gmem__need_vm(g, err)) < 0 ||
-	    (r = gmem__reserved(o.reserved, "gmem_bind_opts", err)) < 0)
+	if (r < 0 || (r = gmem__reserved(b->reserved, "gmem_slot", err)) < 0)
 		return r;
-	b = (struct gmem__bind){
-		.slot = slot,
-		.address_space = o.address_space,
-		.gpa = gpa,
-		.offset = offset,
-		.len = len,
-		.flags = o.flags,
-		.userspace_addr = o.userspace_addr,
-	};
-	r = gmem__range_check(g, offset, len, err);
-	if (r < 0 || (r = gmem__bind_plan(g, &b, err)) < 0 ||
-	    (r = gmem__bind_args(g->vm, &b, err)) < 0)
+	b->flags &= ~PAST;
+	r = gmem__range_check(g, b->offset, b->len, err);
+	if (r < 0 || (r = gmem__bind_plan(g, b, err)) < 0 ||
+	    (r = gmem__bind_args(g->vm, b, err)) < 0)
 		return r;
-	if (o.flags & GMEM_BIND_CHECK_ONLY)
-		return bind_check_only(g, &b, err);
-	return bind(g, &b, err);
+	if (!(b->flags & GMEM_SLOT_USERSPACE_ADDR))
+		b->userspace_addr = 0;
+	return 0;
+}
+
+int gmem_bind(struct gmem_slot *slot, struct gmem_error *err)
+{
+	struct gmem_slot b;
+	int r = gmem__enter_slot(&slot_type, slot, &b, err);
+
+	if (r < 0 || (r = bind_checks(&b, err)) < 0)
+		return r;
+	if (b.flags & GMEM_SLOT_CHECK_ONLY)
+		r = check_only(b.gmem, &b, err);
+	else
+		r = bind(b.gmem, &b, err);
+	if (r < 0)
+		return r;
+	made(&b, b.gmem);
+	gmem__out_copy(slot, &b, sizeof(b));
+	return 0;
 }

@@ -38,6 +38,19 @@ int gmem__enter_opts(const struct gmem *g, const struct gmem__opts_type *type,
 	return r < 0 ? r : gmem__opts_take(type, opts, o, err);
 }
 
+int gmem__enter_slot(const struct gmem__opts_type *type,
+		     const struct gmem_slot *slot, struct gmem_slot *s,
+		     struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0 ||
+	    (r = gmem__out_check(slot, type->min, type->name, err)) < 0)
+		return r;
+	r = gmem__opts_take(type, slot, s, err);
+	return r < 0 ? r : gmem__enter(s->gmem, err);
+}
+
 int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_error *err)
 {

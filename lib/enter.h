@@ -15,6 +15,10 @@ int gmem__enter(const struct gmem *g, struct gmem_error *err);
 /* The same, and then takes the options. */
 int gmem__enter_opts(const struct gmem *g, const struct gmem__opts_type *type,
 		     const void *opts, void *o, struct gmem_error *err);
+/* Takes a slot of a file's, which gives the handle. */
+int gmem__enter_slot(const struct gmem__opts_type *type,
+		     const struct gmem_slot *slot, struct gmem_slot *s,
+		     struct gmem_error *err);
 /* [@offset, @offset + @len) is page aligned, not empty, inside the file. */
 int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_error *err);

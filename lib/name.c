@@ -77,25 +77,21 @@ static const struct name adopt_flags[] = {
 	{ GMEM_ADOPT_INIT_SHARED, "init-shared" },
 	{ GMEM_ADOPT_FOREIGN, "foreign" },
 };
-static const struct name bind_flags[] = {
-	{ GMEM_BIND_FD, "fd" },
-	{ GMEM_BIND_HVA, "hva" },
-	{ GMEM_BIND_DIRTY_LOG, "dirty-log" },
-	{ GMEM_BIND_READONLY, "readonly" },
-	{ GMEM_BIND_ALIAS, "alias" },
-	{ GMEM_BIND_LEAVE_SHARED, "leave-shared" },
-	{ GMEM_BIND_USERSPACE_ADDR, "userspace-addr" },
-	{ GMEM_BIND_CHECK_ONLY, "check-only" },
+static const struct name slot_flags[] = {
+	{ GMEM_SLOT_FD, "fd" },
+	{ GMEM_SLOT_HVA, "hva" },
+	{ GMEM_SLOT_DIRTY_LOG, "dirty-log" },
+	{ GMEM_SLOT_READONLY, "readonly" },
+	{ GMEM_SLOT_ALIAS, "alias" },
+	{ GMEM_SLOT_LEAVE_SHARED, "leave-shared" },
+	{ GMEM_SLOT_USERSPACE_ADDR, "userspace-addr" },
+	{ GMEM_SLOT_OWN_ADDR, "own-addr" },
+	{ GMEM_SLOT_NOTED, "noted" },
+	{ GMEM_SLOT_STUCK, "stuck" },
+	{ GMEM_SLOT_CHECK_ONLY, "check-only" },
 };
 static const struct name unbind_flags[] = {
 	{ GMEM_UNBIND_KEEP_ATTRIBUTES, "keep-attributes" },
-};
-static const struct name slot_flags[] = {
-	{ GMEM_SLOT_FD, "fd" },
-	{ GMEM_SLOT_READONLY, "readonly" },
-	{ GMEM_SLOT_DIRTY_LOG, "dirty-log" },
-	{ GMEM_SLOT_NOTED, "noted" },
-	{ GMEM_SLOT_STUCK, "stuck" },
 };
 static const struct name attributes[] = {
 	{ GMEM_ATTRIBUTE_SHARED, "shared" },
@@ -160,9 +156,8 @@ static const struct {
 	[GMEM_NAME_SUPPORT] = { LIST(supports), "a support" },
 	[GMEM_NAME_CREATE_FLAG] = { LIST(create_flags), "a create flag" },
 	[GMEM_NAME_ADOPT_FLAG] = { LIST(adopt_flags), "an adopt flag" },
-	[GMEM_NAME_BIND_FLAG] = { LIST(bind_flags), "a bind flag" },
-	[GMEM_NAME_UNBIND_FLAG] = { LIST(unbind_flags), "a unbind flag" },
 	[GMEM_NAME_SLOT_FLAG] = { LIST(slot_flags), "a slot flag" },
+	[GMEM_NAME_UNBIND_FLAG] = { LIST(unbind_flags), "an unbind flag" },
 	[GMEM_NAME_ATTRIBUTE] = { LIST(attributes), "an attribute" },
 	[GMEM_NAME_ATTRIBUTES_FLAG] = { LIST(attributes_flags), "an attributes flag" },
 	[GMEM_NAME_IMPORT_FLAG] = { LIST(import_flags), "an import flag" },

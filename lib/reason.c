@@ -218,15 +218,15 @@ static const struct {
 	},
 	[GMEM_REASON_RANGE_BOUND] = {
 		"range-bound", -EEXIST,
-		"unbind that range first, or ask for GMEM_BIND_ALIAS",
+		"unbind that range first, or ask for GMEM_SLOT_ALIAS",
 	},
 	[GMEM_REASON_DIRTY_LOG] = {
 		"dirty-log", -EOPNOTSUPP,
-		"leave GMEM_BIND_FD out: HVA mode can log dirty pages",
+		"leave GMEM_SLOT_FD out: HVA mode can log dirty pages",
 	},
 	[GMEM_REASON_READONLY] = {
 		"readonly", -EOPNOTSUPP,
-		"leave GMEM_BIND_FD out: HVA mode can be read-only",
+		"leave GMEM_SLOT_FD out: HVA mode can be read-only",
 	},
 	[GMEM_REASON_READONLY_UNSUPPORTED] = {
 		"readonly-unsupported", -EOPNOTSUPP,
@@ -268,7 +268,7 @@ static const struct {
 	},
 	[GMEM_REASON_TWO_BACKINGS] = {
 		"two-backings", -EOPNOTSUPP,
-		"leave GMEM_BIND_USERSPACE_ADDR out, and make the file with "
+		"leave GMEM_SLOT_USERSPACE_ADDR out, and make the file with "
 		"GMEM_CREATE_MMAP if the host is to share its memory",
 	},
 	[GMEM_REASON_HVA_BOUND] = {
@@ -315,7 +315,7 @@ static const struct {
 	},
 	[GMEM_REASON_NO_SHARED_SIDE] = {
 		"no-shared-side", -EOPNOTSUPP,
-		"bind with GMEM_BIND_USERSPACE_ADDR, or where the VM converts "
+		"bind with GMEM_SLOT_USERSPACE_ADDR, or where the VM converts "
 		"in place make the file with GMEM_CREATE_MMAP; "
 		"GMEM_ATTRIBUTES_UNBACKED shares it nevertheless",
 	},

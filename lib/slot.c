@@ -9,17 +9,18 @@
 #include "slot.h"
 #include "vm.h"
 
+_Static_assert(sizeof(struct gmem_slot) == GMEM__SLOT_V0, "ABI");
+
 /* fd mode binds a range once, HVA mode any number of times: two groups. */
 static uint64_t file_group(const struct gmem *g, bool fd)
 {
 	return (uint64_t)(uintptr_t)g | fd;
 }
 
-struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
-				   uint32_t address_space)
+struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, struct gmem__slot_id id)
 {
-	return gmem__slot_of(gmem__tree_overlap(&vm->by_id, address_space, slot,
-						(uint64_t)slot + 1),
+	return gmem__slot_of(gmem__tree_overlap(&vm->by_id, id.address_space,
+						id.slot, (uint64_t)id.slot + 1),
 			     offsetof(struct gmem__slot, by_id));
 }
 
@@ -37,7 +38,7 @@ struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 {
 	return gmem__slot_of(
 		gmem__tree_overlap(&vm->by_offset,
-				   file_group(g, mode == GMEM_BIND_FD), offset,
+				   file_group(g, mode == GMEM_SLOT_FD), offset,
 				   offset + len),
 		offsetof(struct gmem__slot, by_offset));
 }

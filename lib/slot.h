@@ -16,6 +16,8 @@
 
 #include "tree.h"
 
+#define GMEM__SLOT_V0 72 /* struct gmem_slot of the first release */
+
 enum gmem__slot_state {
 	GMEM__SLOT_MAKING, /* being bound */
 	GMEM__SLOT_LIVE,
@@ -23,6 +25,15 @@ enum gmem__slot_state {
 	GMEM__SLOT_STUCK, /* live: the kernel refused to delete it */
 	GMEM__SLOT_LEFT,  /* deleted; its guest addresses have attributes */
 };
+
+struct gmem__slot_id {
+	uint32_t slot, address_space;
+};
+
+static inline struct gmem__slot_id gmem__slot_id(const struct gmem_slot *s)
+{
+	return (struct gmem__slot_id){ s->slot, s->address_space };
+}
 
 /* While in the table, and after that in the VM's .left by guest address. */
 struct gmem__slot {
@@ -47,11 +58,11 @@ static inline struct gmem__slot *gmem__slot_of(struct gmem__node *n, size_t at)
 }
 
 /* Entries of any state but LEFT; with vm->lock held. */
-struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, uint32_t slot,
-				   uint32_t address_space);
+struct gmem__slot *gmem__slot_find(struct gmem_vm *vm, struct gmem__slot_id id);
 struct gmem__slot *gmem__slot_by_gpa(struct gmem_vm *vm, uint32_t address_space,
 				     uint64_t gpa, uint64_t len);
-/* Of @g in that mode, a GMEM_BIND_*: the first in the range of the file. */
+/* Of @g in that mode, GMEM_SLOT_FD or _HVA: the first in the range of the file.
+ */
 struct gmem__slot *gmem__slot_by_offset(struct gmem_vm *vm,
 					const struct gmem *g, uint64_t mode,
 					uint64_t offset, uint64_t len);

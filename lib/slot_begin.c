@@ -8,7 +8,7 @@
 #include "vm.h"
 
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
-		      const struct gmem__bind *b, struct gmem_error *err)
+		      const struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem__slot conflict;
 	int r;
@@ -32,7 +32,7 @@ static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
 }
 
 int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
-		       const struct gmem__bind *b, struct gmem_error *err)
+		       const struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem__slot conflict, *aside = NULL, *o;
 	int r;

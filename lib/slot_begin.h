@@ -5,17 +5,16 @@
 
 #include <gmem.h>
 
-struct gmem__bind;
 struct gmem__slot;
 
 /* Enters @s, whose .s and @b say the same, unless something is in the way. */
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
-		      const struct gmem__bind *b, struct gmem_error *err);
+		      const struct gmem_slot *b, struct gmem_error *err);
 /*
  * The same for a slot that the VMM made: the kernel must have deleted any stuck
  * slot in its way, which is removed without a system call.
  */
 int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
-		       const struct gmem__bind *b, struct gmem_error *err);
+		       const struct gmem_slot *b, struct gmem_error *err);
 
 #endif

@@ -18,24 +18,24 @@
 #include "uapi.h"
 #include "vm.h"
 
-#define SLOT_ID_MAX 0xffff /* bits 15:0 of the kernel's slot field */
-#define X86_GPA_BITS 52	   /* the architecture's most */
+#define SLOT_IDS 0x10000 /* bits 15:0 of the kernel's slot field */
+#define X86_GPA_BITS 52	 /* the architecture's most */
 /* A low address is one that was never set: not guest memory. */
 #define USER_ADDR_LEAST 65536
 
-#define NEEDS_HVA (GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY | GMEM_BIND_ALIAS)
+#define NEEDS_HVA (GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS)
 
 /* What fd mode does not support, although it was requested. */
 static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
 			 struct gmem_error *err)
 {
-	if (flags & GMEM_BIND_DIRTY_LOG)
+	if (flags & GMEM_SLOT_DIRTY_LOG)
 		return gmem__fail(err, GMEM_REASON_DIRTY_LOG, flags, 0,
 				  "fd mode has no dirty page log");
-	if (flags & GMEM_BIND_READONLY)
+	if (flags & GMEM_SLOT_READONLY)
 		return gmem__fail(err, GMEM_REASON_READONLY, flags, 0,
 				  "fd mode has no read-only slots");
-	if (flags & GMEM_BIND_ALIAS)
+	if (flags & GMEM_SLOT_ALIAS)
 		return gmem__fail(err, GMEM_REASON_RANGE_BOUND, flags, 0,
 				  "fd mode binds a range of the file once");
 	if (g->foreign)
@@ -45,7 +45,7 @@ static int fd_mode_lacks(const struct gmem *g, uint64_t flags,
 }
 
 /* Else the guest would use the file alone, and KVM itself the address. */
-static int one_backing(const struct gmem *g, const struct gmem__bind *b,
+static int one_backing(const struct gmem *g, const struct gmem_slot *b,
 		       struct gmem_error *err)
 {
 	const char *why = NULL;
@@ -84,7 +84,7 @@ static int conversion_known(const struct gmem_vm *vm, struct gmem_error *err)
 	return 0;
 }
 
-static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
+static int plan_fd(const struct gmem *g, const struct gmem_slot *b,
 		   struct gmem_error *err)
 {
 	int r = fd_mode_lacks(g, b->flags, err);
@@ -98,11 +98,11 @@ static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		return gmem__fail(err, GMEM_REASON_NEVER_USED, g->flags, 0,
 				  "this VM has no private memory, its guest "
 				  "would never see the private file");
-	return b->flags & GMEM_BIND_USERSPACE_ADDR ? one_backing(g, b, err) : 0;
+	return b->flags & GMEM_SLOT_USERSPACE_ADDR ? one_backing(g, b, err) : 0;
 }
 
 /* KVM would read and write the slot through a mapping that faults. */
-static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
+static int plan_hva(const struct gmem *g, const struct gmem_slot *b,
 		    struct gmem_error *err)
 {
 	int r = gmem__need_mappable(g, err);
@@ -115,50 +115,50 @@ static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
 				  GMEM_CREATE_INIT_SHARED,
 				  "HVA mode needs memory that is shared, and "
 				  "this file was made without INIT_SHARED");
-	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
+	if (b->flags & GMEM_SLOT_USERSPACE_ADDR)
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
 				  b->userspace_addr, 0,
 				  "HVA mode uses the library's own mapping of "
 				  "the file, not 0x%" PRIx64,
 				  b->userspace_addr);
-	if ((b->flags & GMEM_BIND_READONLY) && !g->vm->readonly_slots)
+	if ((b->flags & GMEM_SLOT_READONLY) && !g->vm->readonly_slots)
 		return gmem__fail(err, GMEM_REASON_READONLY_UNSUPPORTED,
 				  b->flags, 0,
 				  "this VM has no read-only slots");
 	return 0;
 }
 
-int gmem__bind_shared(const struct gmem *g, const struct gmem__bind *b,
+int gmem__bind_shared(const struct gmem *g, const struct gmem_slot *b,
 		      struct gmem_error *err)
 {
-	if (b->mode != GMEM_BIND_HVA)
+	if (!(b->flags & GMEM_SLOT_HVA))
 		return 0;
 	return gmem__need_shared(g, b->offset, b->len, err);
 }
 
-int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
+int gmem__bind_plan(const struct gmem *g, struct gmem_slot *b,
 		    struct gmem_error *err)
 {
-	uint64_t named = b->flags & (GMEM_BIND_FD | GMEM_BIND_HVA);
+	uint64_t named = b->flags & (GMEM_SLOT_FD | GMEM_SLOT_HVA);
 
-	if (named == (GMEM_BIND_FD | GMEM_BIND_HVA))
+	if (named == (GMEM_SLOT_FD | GMEM_SLOT_HVA))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, b->flags, 0,
-				  "GMEM_BIND_FD and GMEM_BIND_HVA exclude each "
+				  "GMEM_SLOT_FD and GMEM_SLOT_HVA exclude each "
 				  "other");
-	if (named)
-		b->mode = named;
-	else if ((b->flags & NEEDS_HVA) || g->foreign)
-		b->mode = GMEM_BIND_HVA;
-	else
-		b->mode = GMEM_BIND_FD;
-	return b->mode == GMEM_BIND_FD ? plan_fd(g, b, err)
-				       : plan_hva(g, b, err);
+	if (!named)
+		named = (b->flags & NEEDS_HVA) || g->foreign ? GMEM_SLOT_HVA
+							     : GMEM_SLOT_FD;
+	b->flags |= named;
+	return named == GMEM_SLOT_FD ? plan_fd(g, b, err) : plan_hva(g, b, err);
 }
 
-static int check_ids(const struct gmem_vm *vm, const struct gmem__bind *b,
+static int check_ids(const struct gmem_vm *vm, const struct gmem_slot *b,
 		     struct gmem_error *err)
 {
-	uint32_t limit = vm->slot_limit ? vm->slot_limit : SLOT_ID_MAX + 1;
+	/* KVM's own, which the VMM may note, follow those that it can make. */
+	uint32_t limit = vm->slot_limit && !(b->flags & GMEM_SLOT_NOTED)
+				 ? vm->slot_limit
+				 : SLOT_IDS;
 
 	if (b->slot >= limit)
 		return gmem__fail(err, GMEM_REASON_SLOT_LIMIT, b->slot, limit,
@@ -173,7 +173,7 @@ static int check_ids(const struct gmem_vm *vm, const struct gmem__bind *b,
 	return 0;
 }
 
-static int check_gpa(const struct gmem_vm *vm, const struct gmem__bind *b,
+static int check_gpa(const struct gmem_vm *vm, const struct gmem_slot *b,
 		     struct gmem_error *err)
 {
 	uint64_t end = b->gpa + b->len;
@@ -205,21 +205,21 @@ static int check_gpa(const struct gmem_vm *vm, const struct gmem__bind *b,
  * and uses whatever is there as guest memory.
  */
 static int check_userspace_addr(const struct gmem_vm *vm,
-				const struct gmem__bind *b,
+				const struct gmem_slot *b,
 				struct gmem_error *err)
 {
 	const struct gmem__ctx *ctx = &vm->ctx;
 	uint64_t addr = b->userspace_addr;
 
-	if (!(b->flags & GMEM_BIND_USERSPACE_ADDR)) {
-		if (!addr)
+	if (!(b->flags & GMEM_SLOT_USERSPACE_ADDR)) {
+		if (!addr || b->flags & GMEM_SLOT_OWN_ADDR)
 			return 0;
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, 0,
 				  "userspace_addr 0x%" PRIx64
-				  " without GMEM_BIND_USERSPACE_ADDR",
+				  " without GMEM_SLOT_USERSPACE_ADDR",
 				  addr);
 	}
-	if (b->mode == GMEM_BIND_FD && addr < USER_ADDR_LEAST)
+	if (b->flags & GMEM_SLOT_FD && addr < USER_ADDR_LEAST)
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr,
 				  USER_ADDR_LEAST,
 				  "userspace_addr 0x%" PRIx64
@@ -236,7 +236,7 @@ static int check_userspace_addr(const struct gmem_vm *vm,
 			  addr, b->len);
 }
 
-int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
+int gmem__bind_args(const struct gmem_vm *vm, const struct gmem_slot *b,
 		    struct gmem_error *err)
 {
 	int r = check_ids(vm, b, err);
@@ -250,19 +250,19 @@ int gmem__bind_args(const struct gmem_vm *vm, const struct gmem__bind *b,
 }
 
 struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
-				       const struct gmem__bind *b)
+				       const struct gmem_slot *b)
 {
-	struct gmem__slot *s = gmem__slot_find(vm, b->slot, b->address_space);
+	struct gmem__slot *s = gmem__slot_find(vm, gmem__slot_id(b));
 
 	if (!s)
 		s = gmem__slot_by_gpa(vm, b->address_space, b->gpa, b->len);
-	if (!s && g && b->mode == GMEM_BIND_FD)
-		s = gmem__slot_by_offset(vm, g, GMEM_BIND_FD, b->offset,
+	if (!s && g && b->flags & GMEM_SLOT_FD)
+		s = gmem__slot_by_offset(vm, g, GMEM_SLOT_FD, b->offset,
 					 b->len);
 	return s;
 }
 
-static int refuse(const struct gmem__bind *b, const struct gmem_slot *s,
+static int refuse(const struct gmem_slot *b, const struct gmem_slot *s,
 		  struct gmem_error *err)
 {
 	if (s->flags & GMEM_SLOT_STUCK)
@@ -289,7 +289,7 @@ static int refuse(const struct gmem__bind *b, const struct gmem_slot *s,
 }
 
 int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
-		     const struct gmem__bind *b, struct gmem__slot *conflict,
+		     const struct gmem_slot *b, struct gmem__slot *conflict,
 		     struct gmem_error *err)
 {
 	const struct gmem__slot *s = gmem__bind_conflict(vm, g, b);
@@ -317,7 +317,7 @@ int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
 			  conflict->s.slot, conflict->s.fd);
 }
 
-int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
+int gmem__bind_diagnose(const struct gmem *g, const struct gmem_slot *b,
 			int sys, struct gmem_error *err)
 {
 	const struct gmem__ctx *ctx = g->ctx;
@@ -338,7 +338,7 @@ int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,
 				   "gpa 0x%" PRIx64 " + 0x%" PRIx64
 				   " is beyond the guest's addresses",
 				   b->gpa, b->len);
-	} else if (sys == -EINVAL && g->adopted && b->mode == GMEM_BIND_FD) {
+	} else if (sys == -EINVAL && g->adopted && b->flags & GMEM_SLOT_FD) {
 		r = gmem__fail_sys(err, GMEM_REASON_FOREIGN_VM, -EOPNOTSUPP,
 				   sys, (uint64_t)g->fd, 0,
 				   "the adopted fd %d seems to be a file of "

@@ -18,27 +18,13 @@
 #include "slot.h"
 #include "slot_check.h"
 #include "slot_end.h"
+#include "slot_get.h"
 #include "slot_kernel.h"
 #include "ticket.h"
 #include "vm.h"
 
-/* With vm->lock held.  Every @check refuses NULL. */
-static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
-		gmem__slot_fn *check, const void *arg, struct gmem__slot **out,
-		struct gmem_error *err)
-{
-	struct gmem__slot *s = gmem__slot_find(vm, slot, address_space);
-	int ret;
-
-	if (s && !gmem__slot_usable(s))
-		s = NULL;
-	ret = check(s, arg, err);
-	*out = s;
-	return s ? ret : (ret < 0 ? ret : -EINVAL);
-}
-
-/* What the slot is a range of, and which one it is. */
-static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+/* Which slot @id is now, and what it is a range of. */
+static int look(struct gmem_vm *vm, struct gmem__slot_id id,
 		gmem__slot_fn *check, const void *arg, struct gmem__range *r,
 		uint64_t *serial, struct gmem_error *err)
 {
@@ -46,7 +32,9 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	int ret;
 
 	gmem__lock(&vm->lock);
-	ret = find(vm, slot, address_space, check, arg, &s, err);
+	ret = gmem__slot_known(vm, id, &s, err);
+	if (ret == 0)
+		ret = check(s, arg, err);
 	if (ret == 0) {
 		*serial = s->serial;
 		r->object = s->s.gmem;
@@ -57,14 +45,14 @@ static int look(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	return ret;
 }
 
-int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 		     gmem__slot_fn *check, const void *arg,
 		     struct gmem__ticket *t, struct gmem__range *r,
 		     struct gmem__slot **out, struct gmem_error *err)
 {
 	uint64_t serial = 0;
 	struct gmem__slot *s;
-	int ret = look(vm, slot, address_space, check, arg, r, &serial, err);
+	int ret = look(vm, id, check, arg, r, &serial, err);
 
 	/* Conversions through the slot end first. */
 	if (ret == 0)
@@ -73,10 +61,12 @@ int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	if (ret < 0)
 		return ret;
 	gmem__lock(&vm->lock);
-	ret = find(vm, slot, address_space, check, arg, &s, err);
+	ret = gmem__slot_known(vm, id, &s, err);
 	/* Not a slot that was made meanwhile. */
 	if (ret == 0 && s->serial != serial)
-		ret = check(NULL, arg, err);
+		ret = gmem__slot_unknown(id, err);
+	if (ret == 0)
+		ret = check(s, arg, err);
 	if (ret == 0) {
 		s->state = GMEM__SLOT_GOING;
 		*out = s;
@@ -129,7 +119,7 @@ static int is_stuck(const struct gmem__slot *s, const void *serial,
 		    struct gmem_error *err)
 {
 	(void)err;
-	return s && s->state == GMEM__SLOT_STUCK &&
+	return s->state == GMEM__SLOT_STUCK &&
 			       s->serial == *(const uint64_t *)serial
 		       ? 0
 		       : -ENOENT;
@@ -137,7 +127,7 @@ static int is_stuck(const struct gmem__slot *s, const void *serial,
 
 /* The next to retry, of those not yet tried in this pass; vm->lock is held. */
 static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
-				     const struct gmem__bind *b, uint64_t pass)
+				     const struct gmem_slot *b, uint64_t pass)
 {
 	struct gmem__slot *s;
 
@@ -155,12 +145,12 @@ static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
 }
 
 void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
-		       const struct gmem__bind *b)
+		       const struct gmem_slot *b)
 {
 	struct gmem__ticket t;
 	struct gmem__range range;
 	uint64_t pass, serial = 0;
-	uint32_t slot = 0, as = 0;
+	struct gmem__slot_id id = { 0 };
 	struct gmem__slot *s;
 	int reset;
 
@@ -173,11 +163,10 @@ void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
 		if (s) {
 			s->pass = pass;
 			serial = s->serial;
-			slot = s->s.slot;
-			as = s->s.address_space;
+			id = gmem__slot_id(&s->s);
 		}
 		gmem__unlock(&vm->lock);
-		if (!s || gmem__slot_going(vm, slot, as, is_stuck, &serial, &t,
+		if (!s || gmem__slot_going(vm, id, is_stuck, &serial, &t,
 					   &range, &s, NULL) < 0)
 			continue;
 		(void)gmem__slot_end(vm, s, false, &reset);

@@ -7,15 +7,13 @@
 #include "slot.h"
 #include "ticket.h"
 
-struct gmem__bind; /* slot_check.h */
-
 typedef int gmem__slot_fn(const struct gmem__slot *s, const void *arg,
 			  struct gmem_error *err);
 /*
  * Makes a slot that @check accepts GOING, in its turn.  The ticket is then
  * the caller's, and @r is its range.
  */
-int gmem__slot_going(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 		     gmem__slot_fn *check, const void *arg,
 		     struct gmem__ticket *t, struct gmem__range *r,
 		     struct gmem__slot **out, struct gmem_error *err);
@@ -32,7 +30,7 @@ void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
 		     enum gmem__left left);
 /* Retries to delete the stuck slots in the way of @b, or those of @g. */
 void gmem__slots_retry(struct gmem_vm *vm, const struct gmem *g,
-		       const struct gmem__bind *b);
+		       const struct gmem_slot *b);
 /*
  * Before the VM goes: deletes every slot that gmem_bind() made.  The first
  * failure is returned; what KVM still uses is marked to stay mapped.

@@ -92,7 +92,8 @@ static const struct {
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
-	  "gmem_slot_get gmem_set_attributes gmem_set_private "
+	  "gmem_slot_get gmem_slot_at gmem_slot_next "
+	  "gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "
 	  "gmem_verify_placement gmem_populate gmem_resident gmem_load" },

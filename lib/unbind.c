@@ -12,35 +12,15 @@
 #include "slot_end.h"
 #include "ticket.h"
 
-#define UNBIND_OPTS_V0 24
-
-_Static_assert(sizeof(struct gmem_unbind_opts) == UNBIND_OPTS_V0, "ABI");
-
-static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
-	gmem_unbind_opts, UNBIND_OPTS_V0, GMEM_UNBIND_KEEP_ATTRIBUTES);
-
-struct wanted {
-	const struct gmem *g;
-	uint32_t slot, address_space;
-};
-
 static int may_unbind(const struct gmem__slot *s, const void *arg,
 		      struct gmem_error *err)
 {
-	const struct wanted *w = arg;
-
-	if (!s || s->s.gmem != w->g)
-		return gmem__fail(err, GMEM_REASON_NOT_BOUND, w->slot,
-				  w->address_space,
-				  "slot %u of address space %u is not bound to "
-				  "this file",
-				  w->slot, w->address_space);
-	if (s->s.flags & GMEM_SLOT_NOTED)
-		return gmem__fail(err, GMEM_REASON_NOTED_SLOT, w->slot, 0,
-				  "slot %u was made by the VMM, not by "
-				  "gmem_bind(3)",
-				  w->slot);
-	return 0;
+	(void)arg;
+	if (!(s->s.flags & GMEM_SLOT_NOTED))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_NOTED_SLOT, s->s.slot, 0,
+			  "slot %u was made by the VMM, not by gmem_bind(3)",
+			  s->s.slot);
 }
 
 /* @s is GOING. */
@@ -61,25 +41,26 @@ static int unbind(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 			      was.slot, was.gpa, gmem__errno_name(reset));
 }
 
-int gmem_unbind(struct gmem *g, uint32_t slot,
-		const struct gmem_unbind_opts *opts, struct gmem_error *err)
+int gmem_unbind(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
+		uint64_t flags, struct gmem_error *err)
 {
-	struct gmem_unbind_opts o;
+	struct gmem__slot_id id = { slot, address_space };
 	struct gmem__ticket ticket;
 	struct gmem__range range;
 	struct gmem__slot *s;
-	struct wanted w;
-	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	int r = gmem__vm_enter(vm, err);
 
-	if (r < 0 || (r = gmem__need_vm(g, err)) < 0 ||
-	    (r = gmem__reserved(o.reserved, "gmem_unbind_opts", err)) < 0)
-		return r;
-	w = (struct wanted){ g, slot, o.address_space };
-	r = gmem__slot_going(g->vm, slot, o.address_space, may_unbind, &w,
-			     &ticket, &range, &s, err);
 	if (r < 0)
 		return r;
-	r = unbind(g->vm, s, o.flags & GMEM_UNBIND_KEEP_ATTRIBUTES, err);
-	gmem__ticket_return(g->vm, &ticket);
+	r = gmem__flags_check(flags, GMEM_UNBIND_KEEP_ATTRIBUTES,
+			      "gmem_unbind(flags)", err);
+	if (r < 0)
+		return r;
+	r = gmem__slot_going(vm, id, may_unbind, NULL, &ticket, &range, &s,
+			     err);
+	if (r < 0)
+		return r;
+	r = unbind(vm, s, flags & GMEM_UNBIND_KEEP_ATTRIBUTES, err);
+	gmem__ticket_return(vm, &ticket);
 	return r;
 }

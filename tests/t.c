@@ -98,6 +98,41 @@ void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	_fail(file, line);
 }
 
+static struct gmem_slot slot_of(struct gmem *g, uint32_t slot, uint64_t gpa,
+				uint64_t offset, uint64_t len,
+				const struct gmem_slot *more)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	if (more)
+		s = *more;
+	s.gmem = g;
+	s.slot = slot;
+	s.gpa = gpa;
+	s.offset = offset;
+	s.len = len;
+	return s;
+}
+
+int t_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+	   uint64_t len, const struct gmem_slot *more, struct gmem_error *err)
+{
+	struct gmem_slot s = slot_of(g, slot, gpa, offset, len, more);
+
+	return gmem_bind(&s, err);
+}
+
+long long t_bound(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+		  uint64_t len, const struct gmem_slot *more,
+		  struct gmem_error *err)
+{
+	struct gmem_slot s = slot_of(g, slot, gpa, offset, len, more);
+	int r = gmem_bind(&s, err);
+
+	return r < 0 ? r
+		     : (long long)(s.flags & (GMEM_SLOT_FD | GMEM_SLOT_HVA));
+}
+
 int t_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 		 uint64_t attributes, struct gmem_error *err)
 {

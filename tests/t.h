@@ -76,6 +76,16 @@ void t_reason_at(const struct gmem_error *err, uint32_t reason,
 void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	     const char *file, int line);
 
+/*
+ * Binds in one line; @more (may be NULL) has what else the slot is, and stays
+ * as it is.  t_bound() returns the mode instead of 0.
+ */
+int t_bind(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+	   uint64_t len, const struct gmem_slot *more, struct gmem_error *err);
+long long t_bound(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
+		  uint64_t len, const struct gmem_slot *more,
+		  struct gmem_error *err);
+
 /* As GMEM_ATTRIBUTES_UNBACKED: nothing shared need be behind the memory. */
 int t_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 		 uint64_t attributes, struct gmem_error *err);

@@ -78,19 +78,19 @@ static const struct opt bind_opts[] = {
 	  .help = "where in the file it begins (0)" },
 	{ "len", "LEN", OPT_SIZE, AT(len), .help = "bytes of the slot" },
 	{ "with", WITH, OPT_LIST, AT(with), .help = WITH_HELP },
-	{ "fd", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_BIND_FD,
+	{ "fd", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_SLOT_FD,
 	  .help = "only with the guest_memfd behind the slot" },
-	{ "hva", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_BIND_HVA,
+	{ "hva", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_SLOT_HVA,
 	  .help = "only as an ordinary slot on a mapping of it" },
 	{ "dirty-log", NULL, OPT_BITS, AT(bind_flags),
-	  .bits = GMEM_BIND_DIRTY_LOG, .help = "dirty page logging is needed" },
+	  .bits = GMEM_SLOT_DIRTY_LOG, .help = "dirty page logging is needed" },
 	{ "readonly", NULL, OPT_BITS, AT(bind_flags),
-	  .bits = GMEM_BIND_READONLY,
+	  .bits = GMEM_SLOT_READONLY,
 	  .help = "read-only for the guest is needed" },
-	{ "alias", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_BIND_ALIAS,
+	{ "alias", NULL, OPT_BITS, AT(bind_flags), .bits = GMEM_SLOT_ALIAS,
 	  .help = "a range that is bound elsewhere too is needed" },
 	{ "leave-shared", NULL, OPT_BITS, AT(bind_flags),
-	  .bits = GMEM_BIND_LEAVE_SHARED, .help = "do not start private" },
+	  .bits = GMEM_SLOT_LEAVE_SHARED, .help = "do not start private" },
 	{ "address-space", "N", OPT_U32, AT(address_space),
 	  .help = "0; 1 is x86-64 SMM where there is one" },
 	{ SIZE_OPT },
@@ -115,7 +115,7 @@ struct why {
 	struct gmem *file;
 	const char *step; /* what .err is about: "create", "with" ... */
 	struct gmem_error err;
-	int mode; /* of a bind: GMEM_BIND_FD or _HVA */
+	const char *mode; /* of a bind that would be accepted */
 };
 
 /* --------------------------------------------------------------- answer -- */
@@ -147,12 +147,6 @@ static bool is_answer(const struct gmem_error *err)
 	}
 }
 
-/* NULL where the call has none. */
-static const char *mode_name(int mode)
-{
-	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)mode);
-}
-
 static void answer_json(const struct why *w, const char *verdict)
 {
 	json_object *o = json_new(w->ctl);
@@ -165,7 +159,7 @@ static void answer_json(const struct why *w, const char *verdict)
 		  "");
 	json_text(o, "verdict", verdict, "");
 	json_text(o, "step", ok ? NULL : w->step, "no step was refused");
-	json_text(o, "mode", ok ? mode_name(w->mode) : NULL,
+	json_text(o, "mode", ok ? w->mode : NULL,
 		  ok ? "this call has no modes" : "the call was refused");
 	json_object_object_add(o, "rule", ok ? NULL : json_error(&w->err));
 	if (ok)
@@ -175,7 +169,7 @@ static void answer_json(const struct why *w, const char *verdict)
 
 static void answer_text(const struct why *w, const char *verdict)
 {
-	const char *mode = mode_name(w->mode);
+	const char *mode = w->mode;
 
 	model_note(w->ctl);
 	if (!w->err.code) {
@@ -226,22 +220,25 @@ static int create(struct why *w, uint64_t flags, struct gmem **out)
 	return gmem_create(w->vm, w->args->size.value, &opts, out, &w->err);
 }
 
-static int bind(struct why *w, uint32_t slot, uint64_t gpa, uint64_t offset,
-		uint64_t len, const struct gmem_bind_opts *opts)
-{
-	return gmem_bind(w->file, slot, gpa, offset, len, opts, &w->err);
-}
-
 /* The slots of --with.  Return: 0, -errno in w->err, or the exit status. */
 static int bind_others(struct why *w)
 {
 	struct slot_spec s = { .slot = 0 };
+	struct gmem_slot slot;
 	int r;
 
 	for (size_t i = 0; i < w->args->with.n; i++) {
 		w->step = "with";
 		(void)parse_slot_spec(w->args->with.value[i], &s);
-		r = bind(w, s.slot, s.gpa, s.offset, s.len, NULL);
+		slot = (struct gmem_slot){
+			.sz = sizeof(slot),
+			.slot = s.slot,
+			.gpa = s.gpa,
+			.len = s.len,
+			.offset = s.offset,
+			.gmem = w->file,
+		};
+		r = gmem_bind(&slot, &w->err);
 		if (r < 0)
 			return r;
 	}
@@ -300,37 +297,41 @@ static void check_known(struct why *w)
 	};
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 
-	for (size_t i = 0; i < ARRAY_SIZE(needs) && !w->mode; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(needs) && !w->err.code; i++) {
 		if (needs[i].flags & ~w->args->create_flags ||
 		    gmem_vm_features(w->vm, needs[i].feature, &info, NULL))
 			continue;
-		w->mode = refuse(&w->err, info.answer, GMEM_REASON_KERNEL,
-				 "whether this VM has %s is not known: %s "
-				 "said %s",
-				 info.name, info.known_by,
-				 errno_name(-info.answer));
+		(void)refuse(&w->err, info.answer, GMEM_REASON_KERNEL,
+			     "whether this VM has %s is not known: %s "
+			     "said %s",
+			     info.name, info.known_by,
+			     errno_name(-info.answer));
 	}
 }
 
 static void check_create(struct why *w)
 {
-	w->mode = create(w, GMEM_CREATE_CHECK_ONLY, NULL);
-	if (!w->mode)
+	if (create(w, GMEM_CREATE_CHECK_ONLY, NULL) == 0)
 		check_known(w);
 }
 
 static void check_bind(struct why *w)
 {
 	const struct args *a = w->args;
-	const struct gmem_bind_opts opts = {
-		.sz = sizeof(opts),
-		.flags = a->bind_flags | GMEM_BIND_CHECK_ONLY,
+	struct gmem_slot slot = {
+		.sz = sizeof(slot),
+		.slot = a->slot.value,
 		.address_space = a->address_space.value,
+		.gpa = a->gpa.value,
+		.len = a->len.value,
+		.offset = a->offset.value,
+		.gmem = w->file,
+		.flags = a->bind_flags | GMEM_SLOT_CHECK_ONLY,
 	};
 
 	w->step = "bind";
-	w->mode = bind(w, a->slot.value, a->gpa.value, a->offset.value,
-		       a->len.value, &opts);
+	if (gmem_bind(&slot, &w->err) == 0)
+		w->mode = slot_mode(&slot);
 }
 
 static void check_attributes(struct why *w)
@@ -344,8 +345,8 @@ static void check_attributes(struct why *w)
 
 	(void)!gmem_value(GMEM_NAME_ATTRIBUTE, a->to, &to, NULL);
 	w->step = "attributes";
-	w->mode = gmem_set_attributes(w->file, a->offset.value, a->len.value,
-				      to, &opts, &w->err);
+	(void)!gmem_set_attributes(w->file, a->offset.value, a->len.value, to,
+				   &opts, &w->err);
 }
 
 /* Makes what @check needs, asks it, and answers. */

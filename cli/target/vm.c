@@ -95,3 +95,9 @@ int vm_failed(struct ctl *ctl, const struct gmem_error *err)
 	(void)snprintf(remedy, sizeof(remedy), "%s: %s", err->remedy, why);
 	return gmem_failed(ctl, err, remedy);
 }
+
+const char *slot_mode(const struct gmem_slot *slot)
+{
+	return gmem_name(GMEM_NAME_SLOT_FLAG,
+			 slot->flags & (GMEM_SLOT_FD | GMEM_SLOT_HVA));
+}

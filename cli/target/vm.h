@@ -30,5 +30,7 @@ int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out);
 /* Ends a command whose vm_open() failed: says which right is missing. */
 int vm_failed(struct ctl *ctl, const struct gmem_error *err);
+/* "fd" or "hva": the mode of a slot that was made. */
+const char *slot_mode(const struct gmem_slot *slot);
 
 #endif

@@ -90,9 +90,15 @@ static void raw_create(struct bench *b)
 static void typed_bind(struct bench *b)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_slot s = {
+		.sz = sizeof(s),
+		.slot = 1,
+		.len = SIZE,
+		.gmem = b->g,
+	};
 
-	check(gmem_bind(b->g, 1, 0, 0, SIZE, NULL, &err), "gmem_bind", &err);
-	check(gmem_unbind(b->g, 1, NULL, &err), "gmem_unbind", &err);
+	check(gmem_bind(&s, &err), "gmem_bind", &err);
+	check(gmem_unbind(b->vm, 1, 0, 0, &err), "gmem_unbind", &err);
 }
 
 static void raw_bind(struct bench *b)

@@ -114,9 +114,16 @@ static void typed_slot(struct gmem *g, unsigned int i, bool bind)
 {
 	uint64_t page = gmem_page_size(g);
 	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_slot s = {
+		.sz = sizeof(s),
+		.slot = i,
+		.gpa = i * page,
+		.len = page,
+		.offset = i * page,
+		.gmem = g,
+	};
 
-	check(bind ? gmem_bind(g, i, i * page, i * page, page, NULL, &err)
-		   : gmem_unbind(g, i, NULL, &err),
+	check(bind ? gmem_bind(&s, &err) : gmem_unbind(vm, i, 0, 0, &err),
 	      "slot", &err);
 }
 

@@ -105,16 +105,20 @@ static void populate(void)
 	for (size_t i = 0; i < ROUNDS; i++)
 		for (size_t n = 0; n < WAYS; n++) {
 			size_t w = (n + i) % WAYS;
+			struct gmem_slot s = {
+				.sz = sizeof(s),
+				.len = SIZE,
+			};
 			double t;
 
-			g = fresh(SIZE, &map);
-			if (gmem_bind(g, 0, 0, 0, SIZE, NULL, &err) < 0)
+			s.gmem = g = fresh(SIZE, &map);
+			if (gmem_bind(&s, &err) < 0)
 				die("a slot");
 			t = bench_now();
 			if (ways[w].run(g, map) < 0)
 				die(ways[w].name);
 			ms[w][i] = (bench_now() - t) / 1e6;
-			if (gmem_unbind(g, 0, NULL, &err) < 0)
+			if (gmem_unbind(vm, 0, 0, 0, &err) < 0)
 				die("the slot");
 			drop(g, map);
 		}

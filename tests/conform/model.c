@@ -191,7 +191,7 @@ static void two_vms_share_a_kernel(void **state)
 	struct gmem_model_opts o = { .sz = sizeof(o) };
 	struct gmem_adopt_opts a = { .sz = sizeof(a),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
-	struct gmem_bind_opts b = { .sz = sizeof(b), .flags = GMEM_BIND_FD };
+	struct gmem_slot b = { .sz = sizeof(b), .flags = GMEM_SLOT_FD };
 	struct gmem *copy;
 	int fd;
 
@@ -208,7 +208,7 @@ static void two_vms_share_a_kernel(void **state)
 	/* the first one's file is foreign to it, and dup(2) is the same file */
 	fd = dup(gmem_fd(w->g));
 	t_ok(gmem_adopt(w->second, fd, &a, &copy, &w->err), w->err);
-	t_refused(gmem_bind(copy, 0, 0, 0, w->page, &b, &w->err), -EOPNOTSUPP,
+	t_refused(t_bind(copy, 0, 0, 0, w->page, &b, &w->err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, w->err);
 	assert_int_equal(w->err.sys_errno, EINVAL);
 }
@@ -220,8 +220,8 @@ static void accesses_go_where_the_slot_says(void **state)
 
 	vm(w, "7.3", GMEM_VM_DEFAULT);
 	file(w, SHARED);
-	t_code(gmem_bind(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
-	       GMEM_BIND_FD);
+	t_code(t_bound(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
+	       GMEM_SLOT_FD);
 	/* over a page boundary */
 	t_ok(guest(w, GPA + w->page - 2, buf, 6, GMEM_MODEL_WRITE), w->err);
 	assert_int_equal(exit_reason(w), HLT);
@@ -252,8 +252,8 @@ static void a_mismatch_is_a_memory_fault(void **state)
 
 	vm(w, "7.3", GMEM_VM_SNP);
 	file(w, 0);
-	t_code(gmem_bind(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
-	       GMEM_BIND_FD);
+	t_code(t_bound(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
+	       GMEM_SLOT_FD);
 	t_ok(guest(w, GPA, &byte, 1, GMEM_MODEL_PRIVATE | GMEM_MODEL_WRITE),
 	     w->err);
 	t_code(guest(w, GPA + 5, &byte, 1, 0), -EFAULT);
@@ -273,8 +273,8 @@ static void an_interrupt_leaves_a_stale_exit_reason(void **state)
 
 	vm(w, "7.3", GMEM_VM_SNP);
 	file(w, 0);
-	t_code(gmem_bind(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
-	       GMEM_BIND_FD);
+	t_code(t_bound(w->g, 0, GPA, 0, PAGES * w->page, NULL, &w->err),
+	       GMEM_SLOT_FD);
 	t_code(guest(w, GPA, &byte, 1, 0), -EFAULT);
 	t_ok(gmem_model_interrupt(w->vm, 0, &w->err), w->err);
 	t_code(guest(w, GPA, &byte, 1, GMEM_MODEL_PRIVATE), -EINTR);
@@ -440,7 +440,7 @@ static void a_dead_vm_answers_nothing(void **state)
 	vm(w, "7.3", GMEM_VM_DEFAULT);
 	file(w, SHARED);
 	t_ok(gmem_model_kill(w->vm, &w->err), w->err);
-	t_refused(gmem_bind(w->g, 0, 0, 0, w->page, NULL, &w->err), -EIO,
+	t_refused(t_bind(w->g, 0, 0, 0, w->page, NULL, &w->err), -EIO,
 		  GMEM_REASON_VM_DEAD, w->err);
 	/* the file does not care */
 	t_ok(gmem_populate(w->g, 0, w->page, NULL, &w->err), w->err);
@@ -531,12 +531,11 @@ static void arm64_has_limits_of_its_own(void **state)
 
 	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
 	file(w, SHARED);
-	t_code(gmem_bind(w->g, 0, 1ULL << 36, 0, w->page, NULL, &w->err),
-	       -EINVAL);
+	t_code(t_bind(w->g, 0, 1ULL << 36, 0, w->page, NULL, &w->err), -EINVAL);
 	t_reason(&w->err, GMEM_REASON_GPA_LIMIT);
-	t_code(gmem_bind(w->g, 0, (1ULL << 36) - w->page, 0, w->page, NULL,
-			 &w->err),
-	       GMEM_BIND_FD);
+	t_code(t_bound(w->g, 0, (1ULL << 36) - w->page, 0, w->page, NULL,
+		       &w->err),
+	       GMEM_SLOT_FD);
 	v.ipa_bits = 20;
 	t_refused(gmem_model_vm_open("7.3", &m, &w->second, &w->err), -EINVAL,
 		  GMEM_REASON_IPA_BITS, w->err);

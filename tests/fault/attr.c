@@ -9,8 +9,8 @@ static void two_slots(struct fault *t)
 	struct gmem_error err;
 
 	fault_private(t);
-	t_ok(gmem_bind(t->g, 0, t->gpa, 0, half, NULL, &err), err);
-	t_ok(gmem_bind(t->g, 1, t->gpa + half, half, half, NULL, &err), err);
+	t_ok(t_bind(t->g, 0, t->gpa, 0, half, NULL, &err), err);
+	t_ok(t_bind(t->g, 1, t->gpa + half, half, half, NULL, &err), err);
 }
 
 /* What is done is at the start of the range, and the record says so. */

@@ -305,7 +305,7 @@ void fault_bind(struct fault *t, uint32_t slot, uint64_t gpa)
 {
 	struct gmem_error err;
 
-	t_ok(gmem_bind(t->g, slot, gpa, 0, fault_size(t), NULL, &err), err);
+	t_ok(t_bind(t->g, slot, gpa, 0, fault_size(t), NULL, &err), err);
 }
 
 void fault_bound(struct fault *t)

@@ -4,12 +4,12 @@
 
 static int bind_it(struct fault *t, struct gmem_error *err)
 {
-	return gmem_bind(t->g, 0, t->gpa, 0, gmem_size(t->g), NULL, err);
+	return t_bind(t->g, 0, t->gpa, 0, gmem_size(t->g), NULL, err);
 }
 
 static int unbind_it(struct fault *t, struct gmem_error *err)
 {
-	return gmem_unbind(t->g, 0, NULL, err);
+	return gmem_unbind(t->u.vm, 0, 0, 0, err);
 }
 
 static void must_unbind(struct fault *t)
@@ -54,9 +54,9 @@ static void a_bind_of_an_in_place_file_undoes_what_it_did(void **state)
 
 static int bind_hva(struct fault *t, struct gmem_error *err)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
+	struct gmem_slot o = { .sz = sizeof(o), .flags = GMEM_SLOT_HVA };
 
-	return gmem_bind(t->g, 0, t->gpa, 0, gmem_size(t->g), &o, err);
+	return t_bind(t->g, 0, t->gpa, 0, gmem_size(t->g), &o, err);
 }
 
 static void an_hva_bind_undoes_what_it_did(void **state)

@@ -59,30 +59,42 @@ static int try_adopt(struct world *w, const struct input *in,
 	return r;
 }
 
+static void bind_page(struct world *w)
+{
+	struct gmem_slot s = { .sz = sizeof(s), .len = PAGE, .gmem = w->g };
+
+	HOLDS(gmem_bind(&s, NULL) == 0);
+}
+
 static int try_bind(struct world *w, const struct input *in,
 		    struct gmem_error *err)
 {
-	struct gmem_unbind_opts u = { .sz = sizeof(u) };
-	struct gmem_bind_opts o = { .sz = 0 };
-	int r = gmem_bind(w->g, 1, 0, 0, PAGE, (void *)in->at, err);
+	struct gmem_slot *s = malloc(in->room);
+	uint64_t flags;
+	int r;
 
-	memcpy(&o, in->at, in->room < sizeof(o) ? in->room : sizeof(o));
-	if (in->claimed >= sizeof(o))
-		u.address_space = o.address_space;
-	if (r >= 0 && !(o.flags & GMEM_BIND_CHECK_ONLY))
-		HOLDS(gmem_unbind(w->g, 1, &u, NULL) == 0);
+	HOLDS(s);
+	point(in, offsetof(struct gmem_slot, gmem), w->g);
+	memcpy(s, in->at, in->room);
+	flags = in->room < sizeof(*s) ? 0 : s->flags;
+	r = gmem_bind(s, err);
+	if (r < 0)
+		HOLDS(!memcmp(s, in->at, in->room));
+	else if (!(flags & GMEM_SLOT_CHECK_ONLY))
+		HOLDS(gmem_unbind(w->vm, s->slot, s->address_space, 0, NULL) ==
+		      0);
+	free(s);
 	return r;
 }
 
-static int try_unbind(struct world *w, const struct input *in,
-		      struct gmem_error *err)
+static int try_slot_at(struct world *w, const struct input *in,
+		       struct gmem_error *err)
 {
 	int r;
 
-	HOLDS(gmem_bind(w->g, 0, 0, 0, PAGE, NULL, NULL) >= 0);
-	r = gmem_unbind(w->g, 0, (void *)in->at, err);
-	if (r < 0)
-		HOLDS(gmem_unbind(w->g, 0, NULL, NULL) == 0);
+	bind_page(w);
+	r = gmem_slot_at(w->vm, 0, 0, (void *)in->at, err);
+	HOLDS(gmem_unbind(w->vm, 0, 0, 0, NULL) == 0);
 	return r;
 }
 
@@ -193,9 +205,9 @@ static int try_slot_get(struct world *w, const struct input *in,
 {
 	int r;
 
-	HOLDS(gmem_bind(w->g, 0, 0, 0, PAGE, NULL, NULL) >= 0);
+	bind_page(w);
 	r = gmem_slot_get(w->vm, 0, 0, (void *)in->at, err);
-	HOLDS(gmem_unbind(w->g, 0, NULL, NULL) == 0);
+	HOLDS(gmem_unbind(w->vm, 0, 0, 0, NULL) == 0);
 	return r;
 }
 
@@ -206,8 +218,8 @@ static const struct {
 	bool result;
 } calls[] = {
 	{ try_create, sizeof(struct gmem_create_opts), false },
-	{ try_bind, sizeof(struct gmem_bind_opts), false },
-	{ try_unbind, sizeof(struct gmem_unbind_opts), false },
+	{ try_bind, sizeof(struct gmem_slot), false },
+	{ try_slot_at, sizeof(struct gmem_slot), true },
 	{ try_mmap, sizeof(struct gmem_mmap_opts), false },
 	{ try_features, sizeof(struct gmem_feature_info), true },
 	{ try_syscall, sizeof(struct gmem_syscall), true },

@@ -90,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gmem_error err = { .sz = sizeof(err) };
 	static unsigned char before[ROOM], after[ROOM], made[ROOM];
 	struct gmem_vm *vm;
+	struct gmem_slot slot = { .sz = sizeof(slot) };
 	struct gmem *g;
 	size_t n, k;
 	unsigned char *input;
@@ -106,8 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(gmem_model_vm_open("7.3", &m, &vm, NULL) == 0);
 	HOLDS(gmem_create(vm, SIZE, &o, &g, NULL) == 0);
 	/* A range without a slot is neither private nor shared. */
-	HOLDS(gmem_bind(g, 0, 0, 0, data[0] & WHOLE ? SIZE : SIZE / 4 * 3, NULL,
-			NULL) == GMEM_BIND_FD);
+	slot.len = data[0] & WHOLE ? SIZE : SIZE / 4 * 3;
+	slot.gmem = g;
+	HOLDS(gmem_bind(&slot, NULL) == 0);
 	HOLDS(gmem_set_attributes(g, 0, SIZE / 4, GMEM_ATTRIBUTE_SHARED,
 				  &unbacked, NULL) == 0);
 	n = export(g, before);

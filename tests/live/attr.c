@@ -18,10 +18,10 @@ static void start_private(struct live *l, uint64_t pages)
 
 static void bind(struct live *l, uint32_t slot, uint64_t flags)
 {
-	struct gmem_bind_opts opts = { .sz = sizeof(opts), .flags = flags };
+	struct gmem_slot opts = { .sz = sizeof(opts), .flags = flags };
 
-	t_code(gmem_bind(l->g, slot, GPA, 0, gmem_size(l->g), &opts, &l->err),
-	       GMEM_BIND_FD);
+	t_code(t_bound(l->g, slot, GPA, 0, gmem_size(l->g), &opts, &l->err),
+	       GMEM_SLOT_FD);
 	l->n_calls = 0;
 }
 
@@ -60,7 +60,7 @@ static void shared_for_good_is_no_call(void **state)
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 	l->n_calls = 0;
 	live_ok(l, t_share(l->g, 0, 4 * l->page, &l->err));
 	live_ok(l, gmem_get_attributes(l->g, 0, 4 * l->page, &attributes, &run,
@@ -78,7 +78,7 @@ static void private_is_refused_on_a_default_vm(void **state)
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 	l->n_calls = 0;
 	live_refused(l, gmem_set_private(l->g, 0, l->page, &l->err),
 		     -EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY);
@@ -172,7 +172,7 @@ static void bind_leaves_shared_what_is_asked_for(void **state)
 	struct live *l = *state;
 
 	start_private(l, 4);
-	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	bind(l, 0, GMEM_SLOT_LEAVE_SHARED);
 	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_SHARED);
 	assert_false(kernel_private(l, 0));
 	assert_false(kernel_private(l, 3 * l->page));
@@ -184,7 +184,7 @@ static void unbind_deletes_the_slot_then_resets(void **state)
 
 	start_private(l, 4);
 	bind(l, 0, 0);
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	assert_int_equal(l->n_calls, 3);
 	assert_string_equal(l->calls[0].name, "KVM_SET_USER_MEMORY_REGION");
 	assert_string_equal(l->calls[1].name, "KVM_SET_MEMORY_ATTRIBUTES");
@@ -197,19 +197,16 @@ static void unbind_deletes_the_slot_then_resets(void **state)
 static void unbind_keeps_attributes_when_asked_until_the_next_bind(void **state)
 {
 	struct live *l = *state;
-	struct gmem_unbind_opts keep = {
-		.sz = sizeof(keep),
-		.flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
-	};
 
 	start_private(l, 4);
 	bind(l, 0, 0);
-	live_ok(l, gmem_unbind(l->g, 0, &keep, &l->err));
+	live_ok(l,
+		gmem_unbind(l->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &l->err));
 	assert_int_equal(l->n_calls, 2);
 	assert_string_equal(l->calls[0].name, "KVM_SET_USER_MEMORY_REGION");
 	assert_string_equal(l->calls[1].name, "munmap");
 	assert_true(guest_private(l, GPA));
-	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	bind(l, 0, GMEM_SLOT_LEAVE_SHARED);
 	assert_false(kernel_private(l, 0));
 }
 
@@ -246,7 +243,7 @@ static void set_refuses_what_no_slot_has(void **state)
 	start_private(l, 4);
 	live_refused(l, gmem_set_private(l->g, 0, l->page, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_BOUND);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
 	live_refused(l, t_share(l->g, 0, 3 * l->page, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_BOUND);
 	assert_true(kernel_private(l, 0));
@@ -257,9 +254,9 @@ static void set_crosses_slots(void **state)
 	struct live *l = *state;
 
 	start_private(l, 4);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
-	live_ok(l, gmem_bind(l->g, 1, 2 * GPA, 2 * l->page, 2 * l->page, NULL,
-			     &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, 2 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, 2 * GPA, 2 * l->page, 2 * l->page, NULL,
+			  &l->err));
 	l->n_calls = 0;
 	live_ok(l, t_share(l->g, l->page, 2 * l->page, &l->err));
 	assert_int_equal(l->n_calls, 2);
@@ -315,7 +312,7 @@ static void bind_resets_what_a_forgotten_slot_left(void **state)
 	start_noted(l);
 	live_ok(l, gmem_set_private(l->g, 0, 2 * l->page, &l->err));
 	drop_noted(l);
-	bind(l, 0, GMEM_BIND_LEAVE_SHARED);
+	bind(l, 0, GMEM_SLOT_LEAVE_SHARED);
 	assert_int_equal(recorded(l, 0), GMEM_ATTRIBUTE_SHARED);
 	assert_false(kernel_private(l, 0));
 	assert_false(kernel_private(l, l->page));
@@ -328,7 +325,7 @@ static void set_goes_in_steps_of_a_gibibyte(void **state)
 	uint64_t size = 5ULL << 29;
 
 	start_private(l, size / l->page);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, size, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, size, NULL, &l->err));
 	l->n_calls = 0;
 	live_ok(l, t_share(l->g, 0, size, &l->err));
 	assert_int_equal(l->n_calls, 3);
@@ -383,10 +380,10 @@ static void import_puts_an_exported_record_back(void **state)
 static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR |
-			 GMEM_BIND_LEAVE_SHARED,
+		.flags = GMEM_SLOT_FD | GMEM_SLOT_USERSPACE_ADDR |
+			 GMEM_SLOT_LEAVE_SHARED,
 	};
 	uint64_t page = guest_result();
 	unsigned char *ram, none[4];
@@ -397,7 +394,7 @@ static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 	memset(none, 0xee, sizeof(none));
 	guest_copy(ram, "ab");
 	opts.userspace_addr = (uintptr_t)ram;
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, LIVE_RAM, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, LIVE_RAM, &opts, &l->err));
 
 	live_ok(l, gmem_set_private(l->g, page, l->page, &l->err));
 	t_code(guest_run(l), 2);

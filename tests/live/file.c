@@ -291,8 +291,8 @@ static void adopt_takes_a_raw_file_over(void **state)
 	live_ok(l, gmem_write(l->g, l->page, "live", 4, &l->err));
 	live_ok(l, gmem_read(l->g, l->page, back, 4, &l->err));
 	assert_memory_equal(back, "live", 4);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	live_ok(l, gmem_close(l->g, &l->err));
 	assert_true(fcntl(fd, F_GETFD) < 0);
 }
@@ -378,10 +378,10 @@ static void close_refuses_a_bound_file(void **state)
 
 	start(l);
 	live_file(l, 2, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 3, 0, 0, 2 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 3, 0, 0, 2 * l->page, NULL, &l->err));
 	live_refused(l, gmem_close(l->g, &l->err), -EBUSY,
 		     GMEM_REASON_STILL_BOUND);
-	live_ok(l, gmem_unbind(l->g, 3, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 3, 0, 0, &l->err));
 	live_ok(l, gmem_close(l->g, &l->err));
 }
 
@@ -409,10 +409,10 @@ static void close_drops_every_reference(void **state)
 
 	start(l);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 	live_ok(l, gmem_write(l->g, 0, "x", 1, &l->err));
 	live_ok(l, gmem_read(l->g, l->page, &c, 1, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	fd = live_keep_fd(l, fcntl(gmem_fd(l->g), F_DUPFD_CLOEXEC, 0));
 	live_ok(l, gmem_close(l->g, &l->err));
 	/* ours is the only one left, and it still has the pages */
@@ -431,8 +431,8 @@ static void unbind_before_close_leaves_no_dead_slot(void **state)
 	start(l);
 	vm = gmem_vm_fd(l->vm);
 	live_file(l, 1, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 5, 0, 0, l->page, NULL, &l->err));
-	live_ok(l, gmem_unbind(l->g, 5, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 5, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 5, 0, 0, &l->err));
 	live_ok(l, gmem_close(l->g, &l->err));
 	t_code(raw_delete(vm, 5), -EINVAL);
 	t_code(raw_plain(vm, 5, 0, l->page, NULL), 0);

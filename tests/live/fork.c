@@ -97,8 +97,8 @@ static int library_calls_in_child(struct live *l)
 	WRONG(gmem_vm_features(vm, 0, NULL, &err));
 	WRONG(gmem_create(vm, page, NULL, &g, &err));
 	WRONG(gmem_adopt(vm, 0, NULL, &g, &err));
-	WRONG(gmem_bind(l->g, 0, 0, 0, page, NULL, &err));
-	WRONG(gmem_unbind(l->g, 0, NULL, &err));
+	WRONG(t_bind(l->g, 0, 0, 0, page, NULL, &err));
+	WRONG(gmem_unbind(l->vm, 0, 0, 0, &err));
 	WRONG(gmem_slot_note(vm, &s, &err));
 	WRONG(gmem_slot_forget(vm, 0, 0, &err));
 	WRONG(gmem_slot_get(vm, 0, 0, &s, &err));
@@ -141,7 +141,7 @@ static void mappings_do_not_go_into_a_child(void **state)
 	void *p;
 
 	start(l);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	live_ok(l, gmem_mmap(l->g, 0, l->page, NULL, &p, &l->err));
 	assert_int_equal(live_maps_of(gmem_fd(l->g)), 2);
 	live_child(l, look_for_mappings);
@@ -162,14 +162,14 @@ static void destroy_in_a_child_leaves_the_parent_alone(void **state)
 	void *p;
 
 	start(l);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	live_ok(l, gmem_mmap(l->g, 0, l->page, NULL, &p, &l->err));
 	live_child(l, destroy_in_child);
 	assert_memory_equal(p, "parent", 6);
 	live_ok(l, gmem_read(l->g, 0, back, 6, &l->err));
 	assert_memory_equal(back, "parent", 6);
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 }
 
 /* As vfork(2) and posix_spawn(3) do: the same memory, so the same process. */
@@ -181,8 +181,8 @@ static int in_shared_memory(void *arg)
 
 	CHILD(!gmem_read(l->g, 0, back, 6, NULL));
 	CHILD(!memcmp(back, "parent", 6));
-	CHILD(gmem_bind(l->g, 0, 0, 0, l->page, NULL, NULL) == GMEM_BIND_FD);
-	CHILD(!gmem_unbind(l->g, 0, NULL, NULL));
+	CHILD(t_bind(l->g, 0, 0, 0, l->page, NULL, NULL) == 0);
+	CHILD(!gmem_unbind(l->vm, 0, 0, 0, NULL));
 	CHILD(!gmem_create(l->vm, l->page,
 			   &(struct gmem_create_opts){
 				   .sz = sizeof(struct gmem_create_opts),

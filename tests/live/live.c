@@ -278,7 +278,7 @@ static void check_bound_slots(struct live *l, struct gmem_vm *vm)
 		if (gmem_slot_get(vm, id, 0, &s, NULL) < 0 ||
 		    s.flags & GMEM_SLOT_NOTED)
 			continue;
-		t_ok(gmem_unbind(s.gmem, id, NULL, &err), err);
+		t_ok(gmem_unbind(vm, id, 0, 0, &err), err);
 		if (s.flags & GMEM_SLOT_FD)
 			t_code(raw_bind(fd, id, s.gpa, s.len, NULL, s.fd,
 					s.offset),

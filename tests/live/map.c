@@ -217,7 +217,7 @@ static void munmap_takes_only_what_gmem_mmap_gave(void **state)
 	unsigned char *p;
 
 	start(l);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
 	p = map(l, 0, 2 * l->page, 0);
 	l->n_calls = 0;
@@ -259,16 +259,16 @@ static void userspace_addr_shows_the_range_that_is_bound(void **state)
 {
 	struct live *l = *state;
 	struct gmem_slot s = { .sz = sizeof(s) };
-	uint64_t modes[] = { GMEM_BIND_FD, GMEM_BIND_HVA };
+	uint64_t modes[] = { GMEM_SLOT_FD, GMEM_SLOT_HVA };
 
 	start(l);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct gmem_bind_opts opts = { .sz = sizeof(opts),
-					       .flags = modes[i] };
+		struct gmem_slot opts = { .sz = sizeof(opts),
+					  .flags = modes[i] };
 		uint64_t at = (2 + 3 * i) * l->page, offset = 0;
 
-		live_ok(l, gmem_bind(l->g, i, at, at, 2 * l->page, &opts,
-				     &l->err));
+		live_ok(l,
+			t_bind(l->g, i, at, at, 2 * l->page, &opts, &l->err));
 		live_ok(l, gmem_slot_get(l->vm, i, 0, &s, &l->err));
 		assert_int_equal(
 			mapped_at(gmem_fd(l->g), s.userspace_addr, &offset), 1);

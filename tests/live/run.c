@@ -23,9 +23,16 @@ static void start(struct live *l, const char *text)
 
 static int bind(struct live *l, uint64_t flags)
 {
-	struct gmem_bind_opts opts = { .sz = sizeof(opts), .flags = flags };
+	struct gmem_slot opts = { .sz = sizeof(opts), .flags = flags };
 
-	return gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
+	return t_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
+}
+
+static long long bound(struct live *l, uint64_t flags)
+{
+	struct gmem_slot opts = { .sz = sizeof(opts), .flags = flags };
+
+	return t_bound(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
 }
 
 /* What the guest stored in the file, read by a mapping of its own. */
@@ -45,7 +52,7 @@ static void a_guest_runs_in_fd_mode(void **state)
 	struct live *l = *state;
 
 	start(l, "four");
-	t_code(bind(l, 0), GMEM_BIND_FD);
+	t_code(bound(l, 0), GMEM_SLOT_FD);
 	t_code(guest_run(l), 4);
 	assert_int_equal(stored(l), 4);
 	guest_load(l, l->g, LIVE_RAM, "longer");
@@ -58,7 +65,7 @@ static void a_guest_runs_in_hva_mode(void **state)
 	struct live *l = *state;
 
 	start(l, "four");
-	t_code(bind(l, GMEM_BIND_HVA), GMEM_BIND_HVA);
+	t_code(bound(l, GMEM_SLOT_HVA), GMEM_SLOT_HVA);
 	t_code(guest_run(l), 4);
 	assert_int_equal(stored(l), 4);
 }
@@ -70,8 +77,8 @@ static void a_guest_runs_on_after_unbind_and_bind(void **state)
 	start(l, "four");
 	live_ok(l, bind(l, 0));
 	t_code(guest_run(l), 4);
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
-	live_ok(l, bind(l, GMEM_BIND_HVA));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
+	live_ok(l, bind(l, GMEM_SLOT_HVA));
 	t_code(guest_run(l), 4);
 }
 
@@ -88,7 +95,7 @@ static void two_dimensional_paging_decides_what_a_guest_runs_from(void **state)
 
 	start(l, "file");
 	memset(poison, 0xee, sizeof(poison));
-	t_code(bind(l, GMEM_BIND_FD), GMEM_BIND_FD);
+	t_code(bound(l, GMEM_SLOT_FD), GMEM_SLOT_FD);
 	decoy = live_decoy(l, LIVE_RAM, 0xee);
 	guest_copy(decoy, "poison");
 	t_code(guest_run(l), file ? 4 : 6);
@@ -107,8 +114,8 @@ static void a_guest_runs_over_two_slots_of_two_files(void **state)
 	start(l, "four");
 	low = l->g;
 	live_file(l, LIVE_RAM / l->page, LIVE_SHARED);
-	live_ok(l, gmem_bind(low, 0, 0, LIVE_RAM, cut, NULL, &l->err));
-	live_ok(l, gmem_bind(l->g, 1, cut, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(low, 0, 0, LIVE_RAM, cut, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, cut, 0, l->page, NULL, &l->err));
 	t_code(guest_run(l), 4);
 	live_ok(l, gmem_read(l->g, 0, &n, sizeof(n), &l->err));
 	assert_int_equal(n, 4);
@@ -130,12 +137,12 @@ static void dirty_log_in_hva_mode_shows_what_the_guest_stored(void **state)
 
 	start(l, "four");
 	vm = gmem_vm_fd(l->vm);
-	t_code(bind(l, GMEM_BIND_DIRTY_LOG), GMEM_BIND_HVA);
+	t_code(bound(l, GMEM_SLOT_DIRTY_LOG), GMEM_SLOT_HVA);
 	t_code(guest_run(l), 4);
 	t_code(raw_ioctl(vm, GET_DIRTY_LOG, &log), 0);
 	assert_true(bitmap[page / 8] & 1 << page % 8);
 	assert_false(bitmap[page / 8 + 1]);
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	live_ok(l, bind(l, 0));
 	t_code(raw_ioctl(vm, GET_DIRTY_LOG, &log), -ENOENT);
 }
@@ -143,19 +150,18 @@ static void dirty_log_in_hva_mode_shows_what_the_guest_stored(void **state)
 static void an_alias_shows_the_same_memory(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts alias = { .sz = sizeof(alias),
-					.flags = GMEM_BIND_ALIAS };
+	struct gmem_slot alias = { .sz = sizeof(alias),
+				   .flags = GMEM_SLOT_ALIAS };
 	uint64_t far = 4 * LIVE_RAM;
 
 	start(l, "four");
 	/* the guest's result is an alias of a page bound elsewhere */
-	live_ok(l,
-		gmem_bind(l->g, 0, 0, LIVE_RAM, guest_result(), NULL, &l->err));
-	live_ok(l, gmem_bind(l->g, 1, far, LIVE_RAM + guest_result(), l->page,
-			     NULL, &l->err));
-	t_code(gmem_bind(l->g, 2, guest_result(), LIVE_RAM + guest_result(),
-			 l->page, &alias, &l->err),
-	       GMEM_BIND_HVA);
+	live_ok(l, t_bind(l->g, 0, 0, LIVE_RAM, guest_result(), NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, far, LIVE_RAM + guest_result(), l->page,
+			  NULL, &l->err));
+	t_code(t_bound(l->g, 2, guest_result(), LIVE_RAM + guest_result(),
+		       l->page, &alias, &l->err),
+	       GMEM_SLOT_HVA);
 	t_code(guest_run(l), 4);
 	assert_int_equal(stored(l), 4);
 }
@@ -166,9 +172,10 @@ static void a_readonly_slot_is_bound_in_hva_mode(void **state)
 	struct gmem_slot s = { .sz = sizeof(s) };
 
 	start(l, "four");
-	t_code(bind(l, GMEM_BIND_READONLY), GMEM_BIND_HVA);
+	t_code(bound(l, GMEM_SLOT_READONLY), GMEM_SLOT_HVA);
 	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
-	assert_int_equal(s.flags, GMEM_SLOT_READONLY);
+	assert_int_equal(s.flags, GMEM_SLOT_HVA | GMEM_SLOT_READONLY |
+					  GMEM_SLOT_OWN_ADDR);
 }
 
 /* Nobody is notified; the guest's next access reads zeroes. */
@@ -227,7 +234,7 @@ static void pre_fault_allocates_in_the_file(void **state)
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 8, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 8 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 8 * l->page, NULL, &l->err));
 	t_code(guest_pre_fault(l, 3 * l->page), 0);
 	assert_int_equal(raw_resident(gmem_fd(l->g), 0, 8 * l->page), 1);
 	assert_int_equal(raw_resident(gmem_fd(l->g), 3 * l->page, l->page), 1);

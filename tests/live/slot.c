@@ -12,8 +12,8 @@
 static void start(struct live *l)
 {
 	live_bindable(l, FILE_PAGES);
-	live_ok(l, gmem_bind(l->g, 1, 16 * l->page, 4 * l->page, 4 * l->page,
-			     NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, 16 * l->page, 4 * l->page, 4 * l->page, NULL,
+			  &l->err));
 	l->n_calls = 0;
 }
 
@@ -25,7 +25,7 @@ static void refused(struct live *l, uint32_t slot, uint64_t gpa,
 	t_code(raw_bind(gmem_vm_fd(l->vm), slot, gpa, len, NULL, gmem_fd(l->g),
 			offset),
 	       raw);
-	live_refused(l, gmem_bind(l->g, slot, gpa, offset, len, NULL, &l->err),
+	live_refused(l, t_bind(l->g, slot, gpa, offset, len, NULL, &l->err),
 		     code, reason);
 }
 
@@ -38,8 +38,8 @@ static void bind_refuses_a_slot_id_beyond_the_limit(void **state)
 	limit = raw_cap(gmem_vm_fd(l->vm), GMEM__CAP_NR_MEMSLOTS);
 	refused(l, limit, 0, 0, l->page, -EINVAL, -EINVAL,
 		GMEM_REASON_SLOT_LIMIT);
-	live_ok(l, gmem_bind(l->g, limit - 1, 0, 0, l->page, NULL, &l->err));
-	live_ok(l, gmem_unbind(l->g, limit - 1, NULL, &l->err));
+	live_ok(l, t_bind(l->g, limit - 1, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, limit - 1, 0, 0, &l->err));
 }
 
 static void bind_in_fd_mode_refuses_dirty_log_and_readonly(void **state)
@@ -48,18 +48,18 @@ static void bind_in_fd_mode_refuses_dirty_log_and_readonly(void **state)
 		uint64_t flag;
 		uint32_t raw, reason;
 	} rows[] = {
-		{ GMEM_BIND_DIRTY_LOG, GMEM__MEM_LOG_DIRTY_PAGES,
+		{ GMEM_SLOT_DIRTY_LOG, GMEM__MEM_LOG_DIRTY_PAGES,
 		  GMEM_REASON_DIRTY_LOG },
-		{ GMEM_BIND_READONLY, GMEM__MEM_READONLY,
+		{ GMEM_SLOT_READONLY, GMEM__MEM_READONLY,
 		  GMEM_REASON_READONLY },
 	};
 	struct live *l = *state;
 
 	start(l);
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		struct gmem_bind_opts opts = {
+		struct gmem_slot opts = {
 			.sz = sizeof(opts),
-			.flags = GMEM_BIND_FD | rows[i].flag,
+			.flags = GMEM_SLOT_FD | rows[i].flag,
 		};
 		struct gmem__region2 r = {
 			.region = {
@@ -72,8 +72,7 @@ static void bind_in_fd_mode_refuses_dirty_log_and_readonly(void **state)
 		t_code(raw_ioctl(gmem_vm_fd(l->vm),
 				 GMEM__KVM_SET_USER_MEMORY_REGION2, &r),
 		       -EINVAL);
-		live_refused(l,
-			     gmem_bind(l->g, 0, 0, 0, l->page, &opts, &l->err),
+		live_refused(l, t_bind(l->g, 0, 0, 0, l->page, &opts, &l->err),
 			     -EOPNOTSUPP, rows[i].reason);
 	}
 }
@@ -137,8 +136,7 @@ static void bind_refuses_an_offset_beyond_63_bits(void **state)
 		t_code(raw_delete(gmem_vm_fd(l->vm), 0), 0);
 	else
 		t_code(r, -EINVAL);
-	live_refused(l,
-		     gmem_bind(l->g, 0, 0, offset, 16 * l->page, NULL, &l->err),
+	live_refused(l, t_bind(l->g, 0, 0, offset, 16 * l->page, NULL, &l->err),
 		     -EINVAL, GMEM_REASON_OFFSET_OVERFLOW);
 }
 
@@ -146,27 +144,26 @@ static void bind_refuses_an_offset_beyond_63_bits(void **state)
 static void bind_knows_the_address_spaces(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = { .sz = sizeof(opts), .address_space = 1 };
-	struct gmem_unbind_opts smm = { .sz = sizeof(smm), .address_space = 1 };
+	struct gmem_slot opts = { .sz = sizeof(opts), .address_space = 1 };
 	int spaces;
 
 	start(l);
 	spaces = raw_cap(gmem_vm_fd(l->vm), GMEM__CAP_MULTI_ADDRESS_SPACE);
 	if (spaces > 1) {
-		live_ok(l, gmem_bind(l->g, 1, 16 * l->page, 0, l->page, &opts,
-				     &l->err));
+		live_ok(l, t_bind(l->g, 1, 16 * l->page, 0, l->page, &opts,
+				  &l->err));
 		live_refused(l,
-			     gmem_bind(l->g, 2, 0, 4 * l->page, l->page, &opts,
-				       &l->err),
+			     t_bind(l->g, 2, 0, 4 * l->page, l->page, &opts,
+				    &l->err),
 			     -EEXIST, GMEM_REASON_RANGE_BOUND);
-		live_ok(l, gmem_unbind(l->g, 1, &smm, &l->err));
+		live_ok(l, gmem_unbind(l->vm, 1, 1, 0, &l->err));
 		opts.address_space = spaces;
 	}
 	t_code(raw_bind(gmem_vm_fd(l->vm), 2 | opts.address_space << 16, 0,
 			l->page, NULL, gmem_fd(l->g), 0),
 	       -EINVAL);
-	live_refused(l, gmem_bind(l->g, 2, 0, 0, l->page, &opts, &l->err),
-		     -EINVAL, GMEM_REASON_ADDRESS_SPACE);
+	live_refused(l, t_bind(l->g, 2, 0, 0, l->page, &opts, &l->err), -EINVAL,
+		     GMEM_REASON_ADDRESS_SPACE);
 }
 
 static void bind_refuses_a_gpa_that_wraps(void **state)
@@ -197,7 +194,7 @@ static void unbind_refuses_a_slot_that_is_not_there(void **state)
 
 	start(l);
 	t_code(raw_delete(gmem_vm_fd(l->vm), 9), -EINVAL);
-	live_refused(l, gmem_unbind(l->g, 9, NULL, &l->err), -EINVAL,
+	live_refused(l, gmem_unbind(l->vm, 9, 0, 0, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_BOUND);
 }
 
@@ -226,8 +223,8 @@ static void bind_refuses_a_gpa_that_a_slot_has(void **state)
 	/* comes before the check of the file's range */
 	refused(l, 0, 19 * l->page, 4 * l->page, 4 * l->page, -EEXIST, -EEXIST,
 		GMEM_REASON_GPA_OVERLAP);
-	live_ok(l, gmem_bind(l->g, 0, 20 * l->page, 8 * l->page, 4 * l->page,
-			     NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 20 * l->page, 8 * l->page, 4 * l->page, NULL,
+			  &l->err));
 }
 
 static void bind_refuses_a_range_outside_the_file(void **state)
@@ -274,15 +271,15 @@ static struct gmem *adopt_in_another_vm(struct live *l, uint64_t flags)
 static void bind_refuses_another_vms_file_in_fd_mode(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts fd = { .sz = sizeof(fd), .flags = GMEM_BIND_FD };
+	struct gmem_slot fd = { .sz = sizeof(fd), .flags = GMEM_SLOT_FD };
 	struct gmem *g;
 
 	live_need("init-shared");
 	start(l);
 	g = adopt_in_another_vm(l, GMEM_ADOPT_FOREIGN);
-	live_refused(l, gmem_bind(g, 0, 0, 0, l->page, &fd, &l->err),
-		     -EOPNOTSUPP, GMEM_REASON_FOREIGN_VM);
-	t_code(gmem_bind(g, 0, 0, 0, l->page, NULL, &l->err), GMEM_BIND_HVA);
+	live_refused(l, t_bind(g, 0, 0, 0, l->page, &fd, &l->err), -EOPNOTSUPP,
+		     GMEM_REASON_FOREIGN_VM);
+	t_code(t_bound(g, 0, 0, 0, l->page, NULL, &l->err), GMEM_SLOT_HVA);
 }
 
 static void bind_finds_out_that_a_file_is_another_vms(void **state)
@@ -293,7 +290,7 @@ static void bind_finds_out_that_a_file_is_another_vms(void **state)
 	live_need("init-shared");
 	start(l);
 	g = adopt_in_another_vm(l, 0);
-	t_refused(gmem_bind(g, 0, 0, 0, l->page, NULL, &l->err), -EOPNOTSUPP,
+	t_refused(t_bind(g, 0, 0, 0, l->page, NULL, &l->err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, l->err);
 	assert_true(l->err.flags & GMEM_ERROR_DIAGNOSED);
 	assert_int_equal(l->err.sys_errno, EINVAL);
@@ -311,7 +308,7 @@ static void bind_refuses_a_range_that_is_bound(void **state)
 	refused(l, 0, 0, 2 * l->page, 8 * l->page,
 		live_kernel(7, 2) ? -EEXIST : -EINVAL, -EEXIST,
 		GMEM_REASON_RANGE_BOUND);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 }
 
 static void bind_refuses_a_gpa_the_guest_can_not_have(void **state)
@@ -325,9 +322,9 @@ static void bind_refuses_a_gpa_the_guest_can_not_have(void **state)
 
 		if (r == 0) {
 			t_code(raw_delete(gmem_vm_fd(l->vm), 0), 0);
-			live_ok(l, gmem_bind(l->g, 0, 1ULL << bit, 0, l->page,
-					     NULL, &l->err));
-			live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+			live_ok(l, t_bind(l->g, 0, 1ULL << bit, 0, l->page,
+					  NULL, &l->err));
+			live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 			continue;
 		}
 #ifdef __aarch64__
@@ -335,9 +332,9 @@ static void bind_refuses_a_gpa_the_guest_can_not_have(void **state)
 #else
 		t_code(r, -EINVAL);
 #endif
-		t_refused(gmem_bind(l->g, 0, 1ULL << bit, 0, l->page, NULL,
-				    &l->err),
-			  -EINVAL, GMEM_REASON_GPA_LIMIT, l->err);
+		t_refused(
+			t_bind(l->g, 0, 1ULL << bit, 0, l->page, NULL, &l->err),
+			-EINVAL, GMEM_REASON_GPA_LIMIT, l->err);
 	}
 }
 
@@ -354,15 +351,15 @@ static void bind_minds_slots_that_were_noted(void **state)
 	note.len = 2 * l->page;
 	note.userspace_addr = (uintptr_t)memory;
 	t_code(raw_plain(gmem_vm_fd(l->vm), 2, note.gpa, note.len, memory), 0);
-	t_refused(gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err),
-		  -EEXIST, GMEM_REASON_UNKNOWN_SLOT, l->err);
+	t_refused(t_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err), -EEXIST,
+		  GMEM_REASON_UNKNOWN_SLOT, l->err);
 	assert_true(l->err.flags & GMEM_ERROR_DIAGNOSED);
 	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
-	live_refused(l, gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err),
+	live_refused(l, t_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err),
 		     -EEXIST, GMEM_REASON_GPA_OVERLAP);
 	t_code(raw_delete(gmem_vm_fd(l->vm), 2), 0);
 	live_ok(l, gmem_slot_forget(l->vm, 2, 0, &l->err));
-	live_ok(l, gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err));
 }
 
 /* Closing the last reference leaves a slot without memory. */
@@ -383,26 +380,26 @@ static void bind_tells_that_a_noted_slot_is_dead(void **state)
 	t_code(raw_bind(vm, 2, note.gpa, note.len, NULL, note.fd, 0), 0);
 	live_ok(l, gmem_slot_note(l->vm, &note, &l->err));
 	close(note.fd);
-	t_refused(gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err),
-		  -EEXIST, GMEM_REASON_DEAD_SLOT, l->err);
+	t_refused(t_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, l->err);
 	t_code(raw_delete(vm, 2), 0);
 	live_ok(l, gmem_slot_forget(l->vm, 2, 0, &l->err));
-	live_ok(l, gmem_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 3, note.gpa, 0, l->page, NULL, &l->err));
 }
 
 static void bind_check_only_binds_nothing(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = { .sz = sizeof(opts),
-				       .flags = GMEM_BIND_CHECK_ONLY };
+	struct gmem_slot opts = { .sz = sizeof(opts),
+				  .flags = GMEM_SLOT_CHECK_ONLY };
 
 	start(l);
-	t_code(gmem_bind(l->g, 0, 0, 0, l->page, &opts, &l->err), GMEM_BIND_FD);
+	t_code(t_bound(l->g, 0, 0, 0, l->page, &opts, &l->err), GMEM_SLOT_FD);
 	assert_int_equal(l->n_calls, 0);
 	t_code(raw_delete(gmem_vm_fd(l->vm), 0), -EINVAL);
-	live_refused(
-		l, gmem_bind(l->g, 0, 16 * l->page, 0, l->page, &opts, &l->err),
-		-EEXIST, GMEM_REASON_GPA_OVERLAP);
+	live_refused(l,
+		     t_bind(l->g, 0, 16 * l->page, 0, l->page, &opts, &l->err),
+		     -EEXIST, GMEM_REASON_GPA_OVERLAP);
 }
 
 static void unbind_frees_slot_gpa_and_range_and_keeps_the_contents(void **state)
@@ -413,9 +410,9 @@ static void unbind_frees_slot_gpa_and_range_and_keeps_the_contents(void **state)
 	live_need("init-shared");
 	start(l);
 	live_ok(l, gmem_write(l->g, 5 * l->page, "live", 4, &l->err));
-	live_ok(l, gmem_unbind(l->g, 1, NULL, &l->err));
-	live_ok(l, gmem_bind(l->g, 1, 16 * l->page, 4 * l->page, 4 * l->page,
-			     NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 1, 0, 0, &l->err));
+	live_ok(l, t_bind(l->g, 1, 16 * l->page, 4 * l->page, 4 * l->page, NULL,
+			  &l->err));
 	live_ok(l, gmem_read(l->g, 5 * l->page, back, 4, &l->err));
 	assert_memory_equal(back, "live", 4);
 }
@@ -428,11 +425,11 @@ static void bind_takes_many_slots_of_one_file(void **state)
 	live_file(l, 512, gmem_flags(l->g));
 	/* every other page, backwards */
 	for (uint32_t i = 0; i < 256; i++)
-		live_ok(l, gmem_bind(l->g, 100 + i, (1000 + i) * l->page,
-				     2 * (255 - i) * l->page, l->page, NULL,
-				     &l->err));
+		live_ok(l, t_bind(l->g, 100 + i, (1000 + i) * l->page,
+				  2 * (255 - i) * l->page, l->page, NULL,
+				  &l->err));
 	for (uint32_t i = 0; i < 256; i++)
-		live_ok(l, gmem_unbind(l->g, 100 + i, NULL, &l->err));
+		live_ok(l, gmem_unbind(l->vm, 100 + i, 0, 0, &l->err));
 }
 
 struct binder {
@@ -447,10 +444,9 @@ static void *bind_and_unbind(void *arg)
 	uint64_t page = b->l->page;
 
 	for (int i = 0; i < 50; i++) {
-		b->failures += gmem_bind(b->l->g, b->slot, b->slot * page,
-					 b->slot * page, page, NULL,
-					 NULL) != GMEM_BIND_FD;
-		b->failures += gmem_unbind(b->l->g, b->slot, NULL, NULL) != 0;
+		b->failures += t_bind(b->l->g, b->slot, b->slot * page,
+				      b->slot * page, page, NULL, NULL) != 0;
+		b->failures += gmem_unbind(b->l->vm, b->slot, 0, 0, NULL) != 0;
 	}
 	return NULL;
 }
@@ -462,7 +458,7 @@ static void threads_bind_disjoint_ranges(void **state)
 	pthread_t t[4];
 
 	start(l);
-	live_ok(l, gmem_unbind(l->g, 1, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 1, 0, 0, &l->err));
 	for (int i = 0; i < 4; i++) {
 		b[i] = (struct binder){ .l = l, .slot = i };
 		assert_int_equal(

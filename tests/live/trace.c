@@ -46,10 +46,9 @@ static void bind_is_one_call_once_the_file_is_mapped(void **state)
 
 	start(l);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	l->n_calls = 0;
-	live_ok(l,
-		gmem_bind(l->g, 1, l->page, l->page, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, l->page, l->page, l->page, NULL, &l->err));
 	assert_int_equal(l->n_calls, 1);
 	called(l, 0, "KVM_SET_USER_MEMORY_REGION2", 0);
 	assert_int_equal(l->calls[0].arg[1], 1);
@@ -63,9 +62,9 @@ static void unbind_is_one_call(void **state)
 
 	start(l);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	l->n_calls = 0;
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	assert_int_equal(l->n_calls, 1);
 	called(l, 0, "KVM_SET_USER_MEMORY_REGION", 0);
 	assert_int_equal(l->calls[0].arg[3], 0);
@@ -79,7 +78,7 @@ static void copies_are_one_call_once_the_file_is_bound(void **state)
 	live_need("process-vm");
 	start(l);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	l->n_calls = 0;
 	live_ok(l, gmem_read(l->g, 0, &c, 1, &l->err));
 	live_ok(l, gmem_write(l->g, 0, &c, 1, &l->err));
@@ -97,7 +96,7 @@ static void getters_make_no_call(void **state)
 
 	start(l);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	l->n_calls = 0;
 	for (uint32_t f = 0; gmem_vm_features(l->vm, f, &info, NULL) >= 0; f++)
 		;
@@ -163,8 +162,8 @@ static void a_callback_may_use_getters(void **state)
 	l->vms[l->n_vms++] = re.vm = l->vm;
 	re.g = live_file(l, 4, LIVE_SHARED);
 	re.calls = 0;
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	assert_true(re.calls >= 2);
 	assert_int_equal(re.failures, 0);
 	re.g = NULL;
@@ -267,8 +266,7 @@ static int use_everything(struct live *l)
 {
 	struct gmem_create_opts shared = { .sz = sizeof(shared),
 					   .flags = LIVE_SHARED };
-	struct gmem_bind_opts hva = { .sz = sizeof(hva),
-				      .flags = GMEM_BIND_HVA };
+	struct gmem_slot hva = { .sz = sizeof(hva), .flags = GMEM_SLOT_HVA };
 	struct gmem_vm *vm;
 	struct gmem *g, *h;
 	char c = 1;
@@ -276,16 +274,15 @@ static int use_everything(struct live *l)
 
 	CHILD(!gmem_vm_open(NULL, &vm, NULL));
 	CHILD(!gmem_create(vm, 4 * l->page, &shared, &g, NULL));
-	CHILD(gmem_bind(g, 0, 0, 0, l->page, NULL, NULL) == GMEM_BIND_FD);
-	CHILD(gmem_bind(g, 1, l->page, l->page, l->page, &hva, NULL) ==
-	      GMEM_BIND_HVA);
-	CHILD(gmem_bind(g, 2, 0, 0, l->page, NULL, NULL) == -EEXIST);
+	CHILD(t_bind(g, 0, 0, 0, l->page, NULL, NULL) == 0);
+	CHILD(t_bind(g, 1, l->page, l->page, l->page, &hva, NULL) == 0);
+	CHILD(t_bind(g, 2, 0, 0, l->page, NULL, NULL) == -EEXIST);
 	CHILD(!t_share(g, 0, l->page, NULL));
 	CHILD(!gmem_write(g, 0, &c, 1, NULL));
 	CHILD(!gmem_read(g, 0, &c, 1, NULL));
 	CHILD(!gmem_mmap(g, 0, l->page, NULL, &p, NULL));
 	CHILD(!gmem_munmap(g, p, NULL));
-	CHILD(!gmem_unbind(g, 0, NULL, NULL));
+	CHILD(!gmem_unbind(vm, 0, 0, 0, NULL));
 	CHILD(!gmem_adopt(NULL, l->fds[0], NULL, &h, NULL));
 	CHILD(!gmem_close(h, NULL));
 	CHILD(!gmem_vm_destroy(vm, NULL));

@@ -98,11 +98,11 @@ static void a_file_no_guest_uses_can_be_bound(void **state)
 	live_ok(l, gmem_create(l->vm, l->page, &opts, &l->g, &l->err));
 	l->n_calls = 0;
 #ifdef __aarch64__
-	live_refused(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err),
+	live_refused(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err),
 		     -EOPNOTSUPP, GMEM_REASON_NEEDS_MMAP);
 #else
-	live_refused(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err),
-		     -EINVAL, GMEM_REASON_NEVER_USED);
+	live_refused(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err), -EINVAL,
+		     GMEM_REASON_NEVER_USED);
 #endif
 }
 
@@ -138,7 +138,7 @@ static void closing_a_file_under_a_slot_leaves_a_dead_slot(void **state)
 	t_code(raw_delete(vm, 0), 0);
 	/* gmem_close() does not do that */
 	live_file(l, 1, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	live_refused(l, gmem_close(l->g, &l->err), -EBUSY,
 		     GMEM_REASON_STILL_BOUND);
 }

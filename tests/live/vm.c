@@ -402,8 +402,7 @@ static void close_refuses_a_vm_that_has_files(void **state)
 /* Slots of both modes, mappings, two files. */
 static void make_tree(struct live *l)
 {
-	struct gmem_bind_opts hva = { .sz = sizeof(hva),
-				      .flags = GMEM_BIND_HVA };
+	struct gmem_slot hva = { .sz = sizeof(hva), .flags = GMEM_SLOT_HVA };
 	struct gmem *a, *b;
 	char c = 1;
 	void *map;
@@ -411,11 +410,10 @@ static void make_tree(struct live *l)
 	live_vm(l, GMEM_VM_UNSET);
 	a = live_file(l, 8, LIVE_SHARED);
 	b = live_file(l, 8, LIVE_SHARED);
-	live_ok(l, gmem_bind(a, 0, 0, 0, 4 * l->page, NULL, &l->err));
-	live_ok(l, gmem_bind(a, 1, 16 * l->page, 4 * l->page, 4 * l->page, NULL,
-			     &l->err));
-	live_ok(l,
-		gmem_bind(b, 2, 32 * l->page, 0, 8 * l->page, &hva, &l->err));
+	live_ok(l, t_bind(a, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(a, 1, 16 * l->page, 4 * l->page, 4 * l->page, NULL,
+			  &l->err));
+	live_ok(l, t_bind(b, 2, 32 * l->page, 0, 8 * l->page, &hva, &l->err));
 	live_ok(l, gmem_mmap(a, 0, l->page, NULL, &map, &l->err));
 	live_ok(l, gmem_mmap(b, l->page, l->page, NULL, &map, &l->err));
 	live_ok(l, gmem_write(b, 0, &c, 1, &l->err));
@@ -447,10 +445,10 @@ static void close_in_order_leaves_no_fd_and_no_mapping(void **state)
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_UNSET);
 	live_file(l, 4, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, 4 * l->page, NULL, &l->err));
 	live_ok(l, gmem_mmap(l->g, 0, l->page, NULL, &map, &l->err));
 	live_ok(l, gmem_munmap(l->g, map, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	live_ok(l, gmem_close(l->g, &l->err));
 	live_ok(l, gmem_vm_close(l->vm, &l->err));
 	live_forget_vm(l, l->vm);

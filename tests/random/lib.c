@@ -114,17 +114,20 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 	static const uint64_t flags[] = { 0,	  0,	  0,	   0,
 					  0,	  1,	  2,	   1 << 2,
 					  1 << 3, 1 << 4, 1 << 16, 1 << 20 };
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = PICK(flags, a[4]) };
 	struct gmem_error err = { .sz = sizeof(err) };
 	FILE_OR_SKIP(g, a[0])
+	struct gmem_slot slot = {
+		.sz = sizeof(slot),
+		.slot = LIB_SLOT + PICK(slots, a[1]),
+		.address_space = a[6] % 16 == 15,
+		.gpa = pick_gpa(s, a[2]),
+		.len = pick_len(s, a[5]),
+		.offset = pick_offset(s, a[3]),
+		.gmem = g,
+		.flags = PICK(flags, a[4]),
+	};
 
-	if (a[6] % 16 == 15)
-		o.address_space = 1;
-	keep_error(&err,
-		   gmem_bind(g, LIB_SLOT + PICK(slots, a[1]), pick_gpa(s, a[2]),
-			     pick_offset(s, a[3]), pick_len(s, a[5]), &o, &err),
-		   r);
+	keep_error(&err, gmem_bind(&slot, &err), r);
 }
 
 static void op_unbind(struct side *s, const uint8_t *a, struct result *r)
@@ -132,7 +135,8 @@ static void op_unbind(struct side *s, const uint8_t *a, struct result *r)
 	struct gmem_error err = { .sz = sizeof(err) };
 	FILE_OR_SKIP(g, a[0])
 
-	keep_error(&err, gmem_unbind(g, LIB_SLOT + a[1] % 4, NULL, &err), r);
+	keep_error(&err,
+		   gmem_unbind(s->lib_vm, LIB_SLOT + a[1] % 4, 0, 0, &err), r);
 }
 
 static void op_set_attributes(struct side *s, const uint8_t *a,

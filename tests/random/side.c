@@ -305,13 +305,13 @@ static void drop_slots(struct side *s)
 }
 
 /* Most are not bound: gmem_close() notices what is left. */
-static void unbind_all(struct gmem *g)
+static void unbind_all(struct gmem_vm *vm)
 {
 	static const uint32_t slots[] = { LIB_SLOT, LIB_SLOT + 1, LIB_SLOT + 2,
 					  1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
-		if (gmem_unbind(g, slots[i], NULL, NULL) < 0)
+		if (gmem_unbind(vm, slots[i], 0, 0, NULL) < 0)
 			continue;
 }
 
@@ -328,7 +328,7 @@ bool side_reset(struct side *s)
 			clean = false;
 	memset(s->lib_maps, 0, sizeof(s->lib_maps));
 	for (int i = 0; i < LIB_FILES; i++) {
-		unbind_all(s->lib_files[i]);
+		unbind_all(s->lib_vm);
 		if (gmem_close(s->lib_files[i], NULL) < 0)
 			clean = false;
 		s->lib_files[i] = NULL;

@@ -53,7 +53,7 @@ static void adopt_works_without_a_vm(void **state)
 	t_ok(gmem_read(g, 5, out, 4, &err), err);
 	assert_string_equal(out, "abc");
 	unit_reset(u);
-	t_refused(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(t_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_NOT_A_VM, err);
 	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
@@ -158,7 +158,7 @@ static void an_adopted_file_of_another_vm_is_diagnosed(void **state)
 
 	assert_int_equal(unit_sys.close(u, other), 0);
 	t_ok(adopt(u, u->vm, fd, GMEM_ADOPT_INIT_SHARED, &g, &err), err);
-	t_refused(gmem_bind(g, 0, 0, 0, 4096, NULL, &err), -EOPNOTSUPP,
+	t_refused(t_bind(g, 0, 0, 0, 4096, NULL, &err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, err);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
 	t_ok(gmem_close(g, &err), err);

@@ -69,7 +69,7 @@ static void by_address_a_foreign_file_does_not_convert(void **state)
 	t_ok(gmem_close(g, &m->err), m->err);
 	fd = stray(m, 0);
 	t_ok(adopt(m, fd, 0, &g, &m->err), m->err);
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	assert_int_equal(attributes(g), GMEM_ATTRIBUTE_PRIVATE);
 }
 

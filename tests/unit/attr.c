@@ -2,6 +2,7 @@
 /* Private and shared: by guest address, by file offset, and the record. */
 #include "unit.h"
 
+#include "file.h"
 #include "seam.h"
 
 #define ATTRIBUTES 0x4020aed2
@@ -77,8 +78,8 @@ static void a_range_over_two_slots_is_two_ioctls(void **state)
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
-	t_ok(gmem_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
 	unit_reset(u);
 	t_ok(t_share(g, 508 * KiB, 8 * KiB, &err), err);
 	assert_int_equal(u->n_calls, 2);
@@ -144,7 +145,7 @@ static void what_has_no_slot_has_no_attributes(void **state)
 	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 	run_is(g, 0, 1 * MiB, UNSET, 1 * MiB);
-	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
 	unit_reset(u);
 	t_refused(t_share(g, 0, 1 * MiB, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
 		  err);
@@ -159,8 +160,7 @@ static void an_hva_slot_has_no_attributes(void **state)
 	struct unit *u = *state;
 	struct gmem_adopt_opts o = { .sz = sizeof(o),
 				     .flags = GMEM_ADOPT_INIT_SHARED };
-	struct gmem_bind_opts hva = { .sz = sizeof(hva),
-				      .flags = GMEM_BIND_HVA };
+	struct gmem_slot hva = { .sz = sizeof(hva), .flags = GMEM_SLOT_HVA };
 	struct gmem_error err;
 	struct gmem *g = NULL;
 	int vm = unit_vm_fd(u, 0); /* whose files are shared */
@@ -168,7 +168,7 @@ static void an_hva_slot_has_no_attributes(void **state)
 
 	assert_int_equal(unit_sys.close(u, vm), 0);
 	t_ok(gmem_adopt(u->vm, fd, &o, &g, &err), err);
-	t_code(gmem_bind(g, 0, 0, 0, 1 * MiB, &hva, NULL), GMEM_BIND_HVA);
+	t_code(t_bound(g, 0, 0, 0, 1 * MiB, &hva, NULL), GMEM_SLOT_HVA);
 	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 }
@@ -566,8 +566,8 @@ static void reenter(void *arg, const struct gmem_trace *ev)
 	r->tries++;
 	r->own = gmem_set_private(g, 0, 4096, NULL);
 	r->elsewhere = t_share(g, 512 * KiB, 4096, NULL);
-	r->bind = gmem_bind(g, 1, GiB, 512 * KiB, 4096, NULL, NULL);
-	r->unbind = gmem_unbind(g, 0, NULL, NULL);
+	r->bind = t_bind(g, 1, GiB, 512 * KiB, 4096, NULL, NULL);
+	r->unbind = gmem_unbind(g->vm, 0, 0, 0, NULL);
 	r->read = gmem_get_attributes(g, 0, 4096, &r->a, NULL, NULL);
 }
 
@@ -587,7 +587,7 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	u->vm = NULL;
 	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), err);
 	g = unit_create(u, 1 * MiB, 0);
-	t_ok(gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 512 * KiB, NULL, &err), err);
 	r.g = g;
 	t_ok(t_share(g, 0, 64 * KiB, &err), err);
 	assert_int_equal(r.tries, 1);
@@ -600,7 +600,7 @@ static void a_callback_may_read_and_change_nothing(void **state)
 	assert_null(unit_slot(u, 1));
 	unit_same(u, g, 0);
 	/* afterwards nothing is left busy */
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL; /* before @r goes */
 }

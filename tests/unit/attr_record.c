@@ -140,7 +140,7 @@ static void an_import_over_an_unbound_range_changes_nothing(void **state)
 	struct gmem_error err;
 	uint64_t a, run;
 
-	t_ok(gmem_bind(half, 9, 2 * GiB, 0, 3 * MiB, NULL, &err), err);
+	t_ok(t_bind(half, 9, 2 * GiB, 0, 3 * MiB, NULL, &err), err);
 	unit_reset(u);
 	t_refused(gmem_attributes_import(half, buf, len, GMEM_IMPORT_UNBACKED,
 					 &err),

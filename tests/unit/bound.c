@@ -7,25 +7,26 @@
 
 static void bind_with(struct unit *m, uint32_t slot, uint64_t flags)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem_slot o = { .sz = sizeof(o), .flags = flags };
 
-	t_ok(gmem_bind(m->g, slot, (slot + 1) * GiB, 0, gmem_size(m->g), &o,
-		       &m->err),
+	t_ok(t_bind(m->g, slot, (slot + 1) * GiB, 0, gmem_size(m->g), &o,
+		    &m->err),
 	     m->err);
 }
 
 static void a_slot_has_the_flags_that_were_asked_for(void **state)
 {
 	static const struct {
-		uint64_t flags, slot;
+		uint64_t flags, slot; /* with .userspace_addr the library's */
 		uint32_t kernel;
 	} rows[] = {
-		{ GMEM_BIND_HVA, 0, 0 },
-		{ GMEM_BIND_HVA | GMEM_BIND_ALIAS, 0, 0 },
-		{ GMEM_BIND_DIRTY_LOG, GMEM_SLOT_DIRTY_LOG,
+		{ GMEM_SLOT_HVA, GMEM_SLOT_HVA, 0 },
+		{ GMEM_SLOT_HVA | GMEM_SLOT_ALIAS, GMEM_SLOT_HVA, 0 },
+		{ GMEM_SLOT_DIRTY_LOG, GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG,
 		  GMEM__MEM_LOG_DIRTY_PAGES },
-		{ GMEM_BIND_READONLY, GMEM_SLOT_READONLY, GMEM__MEM_READONLY },
-		{ GMEM_BIND_FD, GMEM_SLOT_FD, GMEM__MEM_GUEST_MEMFD },
+		{ GMEM_SLOT_READONLY, GMEM_SLOT_HVA | GMEM_SLOT_READONLY,
+		  GMEM__MEM_READONLY },
+		{ GMEM_SLOT_FD, GMEM_SLOT_FD, GMEM__MEM_GUEST_MEMFD },
 	};
 	struct unit *m = *state;
 
@@ -37,7 +38,7 @@ static void a_slot_has_the_flags_that_were_asked_for(void **state)
 
 		bind_with(m, i, rows[i].flags);
 		t_ok(gmem_slot_get(m->vm, i, 0, &s, &m->err), m->err);
-		assert_int_equal(s.flags, rows[i].slot);
+		assert_int_equal(s.flags, rows[i].slot | GMEM_SLOT_OWN_ADDR);
 		assert_int_equal(s.fd, fd ? gmem_fd(m->g) : -1);
 		t_ok(gmem_model_get_slot(m->vm, i, 0, &k, &m->err), m->err);
 		assert_int_equal(k.flags, rows[i].kernel);
@@ -69,8 +70,8 @@ static void a_file_without_init_shared_starts_private(void **state)
 		unit_create(m, 1 * MiB, flags[i]);
 		bind_with(m, i, 0);
 		assert_int_equal(attributes(m), GMEM_ATTRIBUTE_PRIVATE);
-		t_ok(gmem_unbind(m->g, i, NULL, &m->err), m->err);
-		bind_with(m, i, GMEM_BIND_LEAVE_SHARED);
+		t_ok(gmem_unbind(m->vm, i, 0, 0, &m->err), m->err);
+		bind_with(m, i, GMEM_SLOT_LEAVE_SHARED);
 		assert_int_equal(attributes(m), GMEM_ATTRIBUTE_SHARED);
 	}
 }
@@ -83,7 +84,7 @@ static void an_undone_bind_is_no_stuck_slot(void **state)
 
 	unit_create(m, 1 * MiB, 0);
 	t_ok(gmem_model_fail(m->vm, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
-	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
+	t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
 	assert_false(m->err.flags & GMEM_ERROR_STUCK);
 	assert_null(strstr(m->err.msg, "could not be deleted"));
@@ -132,7 +133,7 @@ static void the_slot_that_keeps_memory_shared_is_named(void **state)
 	struct unit *m = *state;
 
 	unit_create(m, 1 * MiB, SHARED_FLAGS);
-	bind_with(m, 5, GMEM_BIND_HVA);
+	bind_with(m, 5, GMEM_SLOT_HVA);
 	t_refused(gmem_set_private(m->g, 0, 64 * KiB, &m->err), -EBUSY,
 		  GMEM_REASON_HVA_BOUND, m->err);
 	assert_int_equal(m->err.limit, 5);

@@ -36,8 +36,8 @@ static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
 	size_t len = sizeof(record);
 	uint64_t a;
 
-	EXPECT(gmem_bind(g, 5, 4 * GiB, 0, 1 * MiB, NULL, &err), -EDEADLK);
-	EXPECT(gmem_unbind(g, 0, NULL, &err), -EDEADLK);
+	EXPECT(t_bind(g, 5, 4 * GiB, 0, 1 * MiB, NULL, &err), -EDEADLK);
+	EXPECT(gmem_unbind(vm, 0, 0, 0, &err), -EDEADLK);
 	EXPECT(gmem_slot_note(vm, &note, &err), -EDEADLK);
 	EXPECT(gmem_slot_forget(vm, 1, 0, &err), -EDEADLK);
 	EXPECT(gmem_set_private(g, 0, 64 * KiB, &err), -EDEADLK);
@@ -106,7 +106,7 @@ static void open_vm(struct world *w, int i, const char *profile,
 		o.flags = SHARED_FLAGS;
 	t_ok(gmem_model_vm_open(profile, &m, &w->vm[i], &err), err);
 	t_ok(gmem_create(w->vm[i], 1 * MiB, &o, &g, &err), err);
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	t_ok(gmem_slot_note(w->vm[i], &note, &err), err);
 	w->g[i] = g;
 }

@@ -56,7 +56,7 @@ static void cycle(struct unit *m)
 	unit_bind(m, m->g, 0, GiB);
 	t_ok(t_share(m->g, m->page, m->page, &m->err), m->err);
 	t_ok(gmem_set_private(m->g, 0, 4 * m->page, &m->err), m->err);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
 

@@ -148,8 +148,8 @@ static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
 static void where_an_unmappable_file_lies_is_unknown(void **state)
 {
 	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	unsigned long first = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &first);
 	struct unit *m = *state;
@@ -158,7 +158,7 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 		struct gmem *g = unit_create(m, 1 * MiB, flags[i]);
 		struct gmem_placement where = { .sz = sizeof(where) };
 
-		t_ok(gmem_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
+		t_ok(t_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
 		     m->err);
 		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
 		       GMEM_YES);

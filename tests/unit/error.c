@@ -88,8 +88,8 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	t_code(gmem_create(u->vm, 4096, NULL, &out, &err.e), -EINVAL);
 	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err.e), -EINVAL);
 	t_code(gmem_close(g, &err.e), -EINVAL);
-	t_code(gmem_bind(g, 0, 0, 0, 4096, NULL, &err.e), -EINVAL);
-	t_code(gmem_unbind(g, 0, NULL, &err.e), -EINVAL);
+	t_code(t_bind(g, 0, 0, 0, 4096, NULL, &err.e), -EINVAL);
+	t_code(gmem_unbind(u->vm, 0, 0, 0, &err.e), -EINVAL);
 	t_code(gmem_slot_note(u->vm, &slot, &err.e), -EINVAL);
 	t_code(gmem_slot_forget(u->vm, 0, 0, &err.e), -EINVAL);
 	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err.e), -EINVAL);

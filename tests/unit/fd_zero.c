@@ -67,10 +67,10 @@ static void notes(struct gmem_vm *vm, struct gmem *g, int fd)
 	struct gmem_error err;
 
 	t_ok(gmem_slot_note(vm, &s, &err), err);
-	t_refused(gmem_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, err);
 	(void)close(fd);
-	t_refused(gmem_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, 8 * GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
 	t_ok(gmem_slot_forget(vm, 3, 0, &err), err);
 }
@@ -91,7 +91,7 @@ static void live(struct unit *m, int *found)
 	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
 		found[i] = gmem_vm_features(vm, i, NULL, NULL);
 	g = file(vm);
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	copies(g);
 	other = file(vm);
 	fd = dup(gmem_fd(other));
@@ -114,7 +114,7 @@ static void live(struct unit *m, int *found)
 	copies(adopted);
 	t_ok(gmem_close(adopted, &err), err);
 	t_ok(gmem_close(other, &err), err);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(vm, 0, 0, 0, &err), err);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(vm, &err), err);
 }

@@ -13,7 +13,7 @@ static void close_waits_for_slots_and_mappings(void **state)
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	assert_int_equal(err.value, 1);
 	assert_int_equal(u->n_calls, 0);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
 	unit_reset(u);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
@@ -40,8 +40,7 @@ static void range(struct unit *u, struct gmem *g, uint64_t offset, uint64_t len,
 	void *p = NULL;
 
 	unit_reset(u);
-	t_refused(gmem_bind(g, 0, 0, offset, len, NULL, &err), -EINVAL, why,
-		  err);
+	t_refused(t_bind(g, 0, 0, offset, len, NULL, &err), -EINVAL, why, err);
 	assert_int_equal(err.value, value);
 	t_refused(gmem_set_private(g, offset, len, &err), -EINVAL, why, err);
 	t_refused(gmem_set_shared(g, offset, len, &err), -EINVAL, why, err);
@@ -84,9 +83,9 @@ static void the_file_calls_need_a_file(void **state)
 	void *p;
 	char b;
 
-	t_refused(gmem_bind(NULL, 0, 0, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(t_bind(NULL, 0, 0, 0, 4096, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_unbind(NULL, 0, NULL, &err), -EINVAL,
+	t_refused(gmem_unbind(NULL, 0, 0, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_set_private(NULL, 0, 4096, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);

@@ -90,14 +90,14 @@ static void slots_and_mappings(struct unit *m, struct gmem_vm *vm,
 	struct held before;
 	void *addr = NULL;
 
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_unbind(vm, 0, 0, 0, &err), err);
 	before = held(m); /* the view of the file stays for the next bind */
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
-	t_refused(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -EEXIST,
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_refused(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
 	assert_int_equal(held(m).blocks, before.blocks + 1);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(vm, 0, 0, 0, &err), err);
 	holds(m, &before);
 	t_ok(gmem_slot_note(vm, &s, &err), err);
 	t_ok(gmem_slot_forget(vm, 3, 0, &err), err);

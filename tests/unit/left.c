@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "file.h"
 #include "seam.h"
 #include "vm.h"
 
@@ -48,7 +49,7 @@ static void adopt(struct unit *m, struct seen *s)
 static void unbind_owing(struct unit *m, const struct seen *s)
 {
 	t_ok(gmem_model_fail(s->owner, ATTRIBUTES, 1, ENOMEM, &m->err), m->err);
-	t_refused(gmem_unbind(s->g, 0, NULL, &m->err), -EIO,
+	t_refused(gmem_unbind(s->g->vm, 0, 0, 0, &m->err), -EIO,
 		  GMEM_REASON_RESET_PENDING, m->err);
 }
 
@@ -114,8 +115,6 @@ static void close_resets_it_too_or_stays_open(void **state)
 static void what_is_the_owners_stays(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
-					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 	struct gmem_slot n = { .sz = sizeof(n),
 			       .slot = 2,
 			       .gpa = GiB + 2 * MiB,
@@ -125,8 +124,9 @@ static void what_is_the_owners_stays(void **state)
 
 	adopt(m, &s);
 	unbind_owing(m, &s);
-	t_ok(gmem_bind(s.g, 1, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
-	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
+	t_ok(t_bind(s.g, 1, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
 	t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	assert_int_equal(s.n, 2);
@@ -143,9 +143,8 @@ static void the_middle_is_not_owed_twice(void **state)
 
 	adopt(m, &s);
 	unbind_owing(m, &s);
-	t_ok(gmem_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
-	     m->err);
-	t_ok(gmem_unbind(s.g, 1, NULL, &m->err), m->err);
+	t_ok(t_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
 	assert_int_equal(s.n, 1);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	assert_int_equal(s.n, 3);
@@ -158,17 +157,15 @@ static void the_middle_is_not_owed_twice(void **state)
 static void without_memory_it_is_owed_still(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
-					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
 	unbind_owing(m, &s);
 	/* the reservation, the slot, and this */
 	t_ok(gmem_model_fail(s.owner, "alloc", 3, ENOMEM, &m->err), m->err);
-	t_ok(gmem_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
+	t_ok(t_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
 	     m->err);
-	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	assert_int_equal(s.n, 2);
 	was_reset(&s, 0, GiB, 1 * MiB);

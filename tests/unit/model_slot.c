@@ -156,14 +156,14 @@ static void a_deletion_that_fails_leaves_the_slot(void **state)
 		t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION", 1,
 				     codes[i], &m->err),
 		     m->err);
-		t_code(gmem_unbind(m->g, 0, NULL, &m->err), -codes[i]);
+		t_code(gmem_unbind(m->vm, 0, 0, 0, &m->err), -codes[i]);
 		after = get(m, 0, 0);
 		assert_memory_equal(&before, &after, sizeof(after));
 		assert_int_equal(msync((void *)(uintptr_t)after.userspace_addr,
 				       SIZE, MS_ASYNC),
 				 0);
 		assert_same_slots(m);
-		t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+		t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 		none(m, 0, 0);
 	}
 }
@@ -181,7 +181,7 @@ static void the_library_says_what_the_kernel_has(void **state)
 		struct gmem_slot s = { .sz = sizeof(s) };
 
 		t_ok(gmem_slot_get(m->vm, i, 0, &s, &m->err), m->err);
-		t_ok(gmem_unbind(s.gmem, i, NULL, &m->err), m->err);
+		t_ok(gmem_unbind(m->vm, i, 0, 0, &m->err), m->err);
 	}
 	assert_same_slots(m);
 }

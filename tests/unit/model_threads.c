@@ -211,7 +211,7 @@ static void open_world(struct world *w, const char *profile)
 	t_ok(gmem_model_vm_open(profile, &m, &w->vm, &err), err);
 	w->page = (uint64_t)sysconf(_SC_PAGESIZE);
 	t_ok(gmem_create(w->vm, PAGES * w->page, &c, &w->g, &err), err);
-	t_ok(gmem_bind(w->g, 0, GPA, 0, PAGES * w->page, NULL, &err), err);
+	t_ok(t_bind(w->g, 0, GPA, 0, PAGES * w->page, NULL, &err), err);
 	if (w->mappable)
 		t_ok(gmem_write(w->g, STILL * w->page, magic, sizeof(magic),
 				&err),

@@ -75,7 +75,7 @@ static void the_names_are_those_of_the_header(void **state)
 		  GMEM_MPOL_WEIGHTED_INTERLEAVE },
 		{ GMEM_NAME_CREATE_FLAG, "init-shared",
 		  GMEM_CREATE_INIT_SHARED },
-		{ GMEM_NAME_BIND_FLAG, "hva", GMEM_BIND_HVA },
+		{ GMEM_NAME_SLOT_FLAG, "hva", GMEM_SLOT_HVA },
 		{ GMEM_NAME_ATTRIBUTE, "private", GMEM_ATTRIBUTE_PRIVATE },
 		{ GMEM_NAME_SUPPORT, "unknown", GMEM_UNKNOWN },
 	};
@@ -117,7 +117,7 @@ static void what_is_no_such_value_has_no_name(void **state)
 		{ GMEM_NAME_CREATE_FLAG, 0 },
 		{ GMEM_NAME_CREATE_FLAG,
 		  GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED },
-		{ GMEM_NAME_BIND_FLAG, 0 },
+		{ GMEM_NAME_SLOT_FLAG, 0 },
 		{ GMEM_NAME_ATTRIBUTE, 1 },
 		{ KINDS, 0 },
 		{ UINT32_MAX, 0 },

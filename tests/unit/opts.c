@@ -58,28 +58,13 @@ static int run_adopt(struct unit *u, struct gmem *g, void *o,
 static int run_bind(struct unit *u, struct gmem *g, void *o,
 		    struct gmem_error *err)
 {
-	struct gmem_bind_opts *b = o;
-	int r;
+	struct gmem_slot *b = o;
 
 	(void)u;
-	b->flags = GMEM_BIND_CHECK_ONLY;
-	r = gmem_bind(g, 9, 0, 0, 4096, o, err);
-	return r > 0 ? 0 : r;
-}
-
-static int run_unbind(struct unit *u, struct gmem *g, void *o,
-		      struct gmem_error *err)
-{
-	int r;
-
-	unit_bind(u, g, 9, 0);
-	r = gmem_unbind(g, 9, o, err);
-	if (r) {
-		assert_int_equal(unit_count(u, NULL, 0), 0);
-		assert_int_equal(gmem_unbind(g, 9, NULL, NULL), 0);
-		unit_reset(u);
-	}
-	return r;
+	b->gmem = g;
+	b->len = 4096;
+	b->flags = GMEM_SLOT_CHECK_ONLY;
+	return gmem_bind(b, err);
 }
 
 static int run_set(struct unit *u, struct gmem *g, void *o,
@@ -117,11 +102,10 @@ static const struct call calls[] = {
 	{ "gmem_vm_opts", 48, run_open },
 	{ "gmem_create_opts", 24, run_create },
 	{ "gmem_adopt_opts", 24, run_adopt },
-	{ "gmem_bind_opts", 32, run_bind },
-	{ "gmem_unbind_opts", 24, run_unbind },
+	{ "gmem_slot", 72, run_bind },
 	{ "gmem_attributes_opts", 24, run_set },
 	{ "gmem_mmap_opts", 16, run_mmap },
-	{ "gmem_slot", 64, run_note },
+	{ "gmem_slot", 72, run_note },
 };
 
 static int with(struct unit *u, struct gmem *g, const struct call *c, size_t sz,
@@ -204,14 +188,13 @@ static void unknown_flags_are_refused_by_every_call(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
 	struct gmem_attributes_opts a = { .sz = sizeof(a), .flags = 4 };
-	struct gmem_unbind_opts n = { .sz = sizeof(n), .reserved = 1 };
 	struct gmem_error err;
 	char b[8];
 
 	t_refused(gmem_set_attributes(g, 0, 4096, 0, &a, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	assert_int_equal(err.value, 4);
-	t_refused(gmem_unbind(g, 0, &n, &err), -EINVAL,
+	t_refused(gmem_unbind(u->vm, 0, 0, 2, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	t_refused(gmem_attributes_import(g, b, sizeof(b), 4, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);

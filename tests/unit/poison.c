@@ -200,7 +200,7 @@ static void the_guests_access_is_a_fault_of_that_kind(void **state)
 	uint32_t reason;
 	char b;
 
-	assert_true(gmem_bind(g, 0, 0, 0, PAGES * m->page, NULL, &err) >= 0);
+	assert_true(t_bind(g, 0, 0, 0, PAGES * m->page, NULL, &err) >= 0);
 	t_code(gmem_model_access(m->vm, BAD * m->page, &b, 1, 0, run,
 				 sizeof(run), &err),
 	       -EHWPOISON);

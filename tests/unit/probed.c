@@ -49,9 +49,9 @@ static void refused(struct gmem_vm *vm, int sys)
 {
 	static const uint64_t flags[] = {
 		0,
-		GMEM_BIND_FD,
-		GMEM_BIND_LEAVE_SHARED,
-		GMEM_BIND_USERSPACE_ADDR,
+		GMEM_SLOT_FD,
+		GMEM_SLOT_LEAVE_SHARED,
+		GMEM_SLOT_USERSPACE_ADDR,
 	};
 	struct gmem_create_opts c = { .sz = sizeof(c) };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -59,13 +59,13 @@ static void refused(struct gmem_vm *vm, int sys)
 
 	t_ok(gmem_create(vm, 1 * MiB, &c, &g, &err), err);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		bool addr = flags[i] == GMEM_BIND_USERSPACE_ADDR;
-		struct gmem_bind_opts b = {
+		bool addr = flags[i] == GMEM_SLOT_USERSPACE_ADDR;
+		struct gmem_slot b = {
 			.sz = sizeof(b),
 			.flags = flags[i],
 			.userspace_addr = addr ? AT : 0,
 		};
-		int r = gmem_bind(g, 0, GiB, 0, 1 * MiB, &b, &err);
+		int r = t_bind(g, 0, GiB, 0, 1 * MiB, &b, &err);
 
 		t_code(r, -sys);
 		t_reason(&err, GMEM_REASON_KERNEL);

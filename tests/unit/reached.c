@@ -61,15 +61,15 @@ static void what_a_noted_slot_leads_to_is_not_unmapped(void **state)
 /* Private memory of one file, its shared side in the mapping of another. */
 static struct gmem *two_files(struct unit *m, unsigned char **p)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR };
 	struct gmem *g = unit_create(m, 1 * MiB,
 				     GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 
 	*p = map(m, g, 1 * MiB);
 	o.userspace_addr = (uintptr_t)*p;
 	unit_create(m, 1 * MiB, 0);
-	t_ok(gmem_bind(m->g, 5, GiB, 0, 1 * MiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 5, GiB, 0, 1 * MiB, &o, &m->err), m->err);
 	return g;
 }
 
@@ -80,7 +80,7 @@ static void nor_what_a_bound_one_leads_to(void **state)
 	struct gmem *g = two_files(m, &p);
 
 	STILL_BOUND(m, gmem_munmap(g, p, &m->err), 5);
-	t_ok(gmem_unbind(m->g, 5, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 5, 0, 0, &m->err), m->err);
 	t_ok(gmem_munmap(g, p, &m->err), m->err);
 	assert_false(mapped(p, 1 * MiB));
 }
@@ -109,7 +109,7 @@ static unsigned char *in_reservation(struct unit *m)
 	unsigned char *p;
 
 	unit_create(m, 2 * MiB, 0);
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
 	p = (unsigned char *)(uintptr_t)s.userspace_addr;
 	note(m, 1, p + 1 * MiB, 1 * MiB);
@@ -121,13 +121,13 @@ static void a_reservation_waits_for_a_noted_slot(void **state)
 	struct unit *m = *state;
 	unsigned char *p = in_reservation(m);
 
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	assert_true(mapped(p, 2 * MiB));
 	STILL_BOUND(m, gmem_close(m->g, &m->err), 1);
 	assert_true(mapped(p, 2 * MiB));
 	/* the next slot takes the same one */
 	unit_bind(m, m->g, 0, GiB);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	t_ok(gmem_slot_forget(m->vm, 1, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
 	assert_false(mapped(p, 2 * MiB));

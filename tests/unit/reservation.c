@@ -37,7 +37,7 @@ static bool touchable(uint64_t addr)
 
 static void bind(struct unit *m, uint32_t id, uint64_t offset, uint64_t len)
 {
-	t_ok(gmem_bind(m->g, id, GiB + offset, offset, len, NULL, &m->err),
+	t_ok(t_bind(m->g, id, GiB + offset, offset, len, NULL, &m->err),
 	     m->err);
 }
 
@@ -72,12 +72,12 @@ static void one_reservation_lasts_from_the_first_slot_to_the_last(void **state)
 	bind(m, 1, 512 * KiB, 512 * KiB);
 	b = slot_of(m, 1);
 	assert_int_equal(b.userspace_addr, base + 512 * KiB);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	assert_true(mapped(m, a.userspace_addr));
 	bind(m, 0, 0, 64 * KiB);
 	assert_int_equal(slot_of(m, 0).userspace_addr, base);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
-	t_ok(gmem_unbind(m->g, 1, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
 	for (uint64_t at = 0; at < 1 * MiB; at += m->page)
 		assert_false(mapped(m, base + at));
 }
@@ -90,7 +90,7 @@ static void a_bind_that_fails_leaves_none(void **state)
 	t_ok(gmem_model_fail(m->vm, "KVM_SET_USER_MEMORY_REGION2", 1, ENOMEM,
 			     &m->err),
 	     m->err);
-	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
+	t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
 	assert_null(m->g->reservation);
 	assert_int_equal(m->g->reserved, 0);
@@ -122,7 +122,7 @@ static void no_room_for_it_has_a_reason(void **state)
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		t_ok(gmem_model_fail(m->vm, "mmap", 1, rows[i].code, &m->err),
 		     m->err);
-		t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err),
+		t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err),
 			  -ENOMEM, rows[i].why, m->err);
 		assert_int_equal(m->err.sys_errno, rows[i].code);
 		assert_int_equal(m->err.value, 1 * MiB);
@@ -145,7 +145,7 @@ static void rlimit_as_refuses_it(void **state)
 	if (setrlimit(RLIMIT_AS, &low) < 0)
 		t_skip("rlimit", "RLIMIT_AS cannot be lowered");
 	m->err.sz = sizeof(m->err);
-	r = gmem_bind(m->g, 0, GiB, 0, 64 * KiB, NULL, &m->err);
+	r = t_bind(m->g, 0, GiB, 0, 64 * KiB, NULL, &m->err);
 	assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
 	t_code(r, -ENOMEM);
 	t_reason(&m->err, GMEM_REASON_ADDRESS_LIMIT);
@@ -184,8 +184,8 @@ static void sharing_what_nothing_is_behind_is_refused(void **state)
 static void all_of_a_range_is_looked_at_first(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR };
 	uint64_t a, run;
 	void *p = mmap(NULL, 512 * KiB, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -193,7 +193,7 @@ static void all_of_a_range_is_looked_at_first(void **state)
 	assert_ptr_not_equal(p, MAP_FAILED);
 	unit_create(m, 1 * MiB, 0);
 	o.userspace_addr = (uintptr_t)p;
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 512 * KiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 0, 512 * KiB, &o, &m->err), m->err);
 	bind(m, 1, 512 * KiB, 512 * KiB);
 	t_refused(gmem_set_shared(m->g, 0, 1 * MiB, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_SHARED_SIDE, m->err);
@@ -202,7 +202,7 @@ static void all_of_a_range_is_looked_at_first(void **state)
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	assert_int_equal(run, 1 * MiB);
 	t_ok(gmem_set_shared(m->g, 0, 512 * KiB, &m->err), m->err);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	(void)munmap(p, 512 * KiB);
 }
 
@@ -235,19 +235,19 @@ static void an_address_that_is_none_is_refused(void **state)
 					1ULL << 63,   0xffff800000000000,
 					-4096ULL,     1ULL << 60 };
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR };
 	struct gmem_slot s = { .sz = sizeof(s) };
 
 	unit_create(m, 1 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(bad); i++) {
 		o.userspace_addr = bad[i];
-		t_refused(gmem_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err),
-			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, m->err);
+		t_refused(t_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err), -EINVAL,
+			  GMEM_REASON_USERSPACE_ADDR, m->err);
 		assert_int_equal(m->err.value, bad[i]);
 	}
 	o.userspace_addr = 128 * KiB;
-	t_ok(gmem_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, 0, 0, 64 * KiB, &o, &m->err), m->err);
 	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
 	assert_int_equal(s.userspace_addr, 128 * KiB);
 	assert_null(m->g->reservation);
@@ -257,12 +257,12 @@ static void an_address_that_is_none_is_refused(void **state)
 static void a_file_that_is_mapped_has_no_second_backing(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR,
-				    .userspace_addr = 1 * MiB };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR,
+			       .userspace_addr = 1 * MiB };
 
 	unit_create(m, 1 * MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
-	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), -EOPNOTSUPP,
+	t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_TWO_BACKINGS, m->err);
 	assert_int_equal(m->err.value, 1 * MiB);
 	assert_null(m->g->view);
@@ -271,8 +271,8 @@ static void a_file_that_is_mapped_has_no_second_backing(void **state)
 static void a_low_address_is_never_guest_memory(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR };
 	struct gmem_slot note = { .sz = sizeof(note),
 				  .slot = 1,
 				  .gpa = 4 * GiB,
@@ -283,7 +283,7 @@ static void a_low_address_is_never_guest_memory(void **state)
 	note.gmem = m->g;
 	for (uint64_t low = 0; low < 64 * KiB; low += m->page) {
 		o.userspace_addr = note.userspace_addr = low;
-		t_refused(gmem_bind(m->g, 0, GiB, 0, 64 * KiB, &o, &m->err),
+		t_refused(t_bind(m->g, 0, GiB, 0, 64 * KiB, &o, &m->err),
 			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, m->err);
 		t_refused(gmem_slot_note(m->vm, &note, &m->err), -EINVAL,
 			  GMEM_REASON_USERSPACE_ADDR, m->err);
@@ -298,8 +298,8 @@ static void an_address_beyond_the_process_is_no_unknown_slot(void **state)
 	static const uint64_t bad[] = { 1ULL << 47, 1ULL << 52, 1ULL << 56,
 					1ULL << 63, UINT64_MAX - 65535 };
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR };
 	struct gmem_slot note = {
 		.sz = sizeof(note), .slot = 1, .gpa = 4 * GiB, .len = 64 * KiB
 	};
@@ -310,7 +310,7 @@ static void an_address_beyond_the_process_is_no_unknown_slot(void **state)
 		if (gmem__sys_linux.addressable(NULL, bad[i], 64 * KiB))
 			continue;
 		o.userspace_addr = note.userspace_addr = bad[i];
-		t_refused(gmem_bind(m->g, 0, GiB, 0, 64 * KiB, &o, &m->err),
+		t_refused(t_bind(m->g, 0, GiB, 0, 64 * KiB, &o, &m->err),
 			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, m->err);
 		t_refused(gmem_slot_note(m->vm, &note, &m->err), -EINVAL,
 			  GMEM_REASON_USERSPACE_ADDR, m->err);
@@ -324,14 +324,14 @@ static void an_address_beyond_the_process_is_no_unknown_slot(void **state)
 static void in_place_a_second_backing_is_refused(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_USERSPACE_ADDR,
-				    .userspace_addr = 1 * MiB };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR,
+			       .userspace_addr = 1 * MiB };
 	static const uint64_t flags[] = { 0, GMEM_CREATE_MMAP, SHARED_FLAGS };
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
 		unit_create(m, 1 * MiB, flags[i]);
-		t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err),
+		t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err),
 			  -EOPNOTSUPP, GMEM_REASON_TWO_BACKINGS, m->err);
 		assert_int_equal(m->err.value, 1 * MiB);
 		t_ok(gmem_close(m->g, &m->err), m->err);
@@ -350,37 +350,36 @@ static void set_private(struct unit *m, int r, uint64_t offset)
 static void what_an_hva_slot_has_stays_shared(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = GMEM_BIND_HVA };
+	struct gmem_slot o = { .sz = sizeof(o), .flags = GMEM_SLOT_HVA };
 
 	unit_create(m, 1 * MiB, SHARED_FLAGS);
-	t_ok(gmem_bind(m->g, 0, GiB, 64 * KiB, 64 * KiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 64 * KiB, 64 * KiB, &o, &m->err), m->err);
 	set_private(m, -EBUSY, 64 * KiB);
 	set_private(m, -EBUSY, 128 * KiB - m->page);
 	set_private(m, 0, 64 * KiB - m->page);
 	set_private(m, 0, 128 * KiB);
 	/* and the other way round */
-	t_refused(gmem_bind(m->g, 1, 2 * GiB, 128 * KiB, 64 * KiB, &o, &m->err),
+	t_refused(t_bind(m->g, 1, 2 * GiB, 128 * KiB, 64 * KiB, &o, &m->err),
 		  -EACCES, GMEM_REASON_PRIVATE, m->err);
 	assert_int_equal(m->err.value, 128 * KiB);
 	/* an alias keeps it shared when the first is gone */
-	t_ok(gmem_bind(m->g, 1, 2 * GiB, 64 * KiB, 32 * KiB, &o, &m->err),
-	     m->err);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(t_bind(m->g, 1, 2 * GiB, 64 * KiB, 32 * KiB, &o, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	set_private(m, -EBUSY, 64 * KiB);
 	set_private(m, 0, 96 * KiB);
-	t_ok(gmem_unbind(m->g, 1, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
 	set_private(m, 0, 64 * KiB);
 }
 
 static void leave_shared(struct unit *m, uint64_t flags)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	uint64_t a, run;
 
 	unit_create(m, 1 * MiB, flags);
 	t_ok(t_share(m->g, 128 * KiB, m->page, &m->err), m->err);
-	t_ok(gmem_bind(m->g, 0, GiB, 64 * KiB, 512 * KiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 64 * KiB, 512 * KiB, &o, &m->err), m->err);
 	t_ok(gmem_get_attributes(m->g, 64 * KiB, 1 * MiB - 64 * KiB, &a, &run,
 				 &m->err),
 	     m->err);
@@ -388,7 +387,7 @@ static void leave_shared(struct unit *m, uint64_t flags)
 	assert_int_equal(run, 512 * KiB);
 	t_ok(gmem_get_attributes(m->g, 0, 64 * KiB, &a, &run, &m->err), m->err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
 
@@ -402,8 +401,8 @@ static void in_place_leave_shared_is_done_by_the_file(void **state)
 static void leave_shared_that_fails_changes_nothing(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	struct gmem_slot s = { .sz = sizeof(s) };
 	uint64_t a, want;
 
@@ -414,7 +413,7 @@ static void leave_shared_that_fails_changes_nothing(void **state)
 		t_ok(gmem_model_fail(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", nth,
 				     ENOMEM, &m->err),
 		     m->err);
-		t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err),
+		t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err),
 			  -ENOMEM, GMEM_REASON_NO_MEMORY, m->err);
 		for (uint64_t i = 0; i < 8; i++) {
 			t_ok(gmem_get_attributes(m->g, i * m->page, m->page, &a,
@@ -427,22 +426,22 @@ static void leave_shared_that_fails_changes_nothing(void **state)
 		t_refused(gmem_slot_get(m->vm, 0, 0, &s, &m->err), -EINVAL,
 			  GMEM_REASON_NOT_BOUND, m->err);
 	}
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), m->err);
 }
 
 /* Nor can the undo be done: the record says what the kernel has. */
 static void leave_shared_that_stays_is_recorded(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	uint64_t a, run;
 
 	unit_create(m, 3 * GiB, GMEM_CREATE_MMAP);
 	t_ok(gmem_model_fail_from(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", 2,
 				  ENOMEM, &m->err),
 	     m->err);
-	t_refused(gmem_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), -ENOMEM,
+	t_refused(t_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
 	t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &m->err), m->err);
 	t_ok(gmem_get_attributes(m->g, 0, 3 * GiB, &a, &run, &m->err), m->err);
@@ -451,7 +450,7 @@ static void leave_shared_that_stays_is_recorded(void **state)
 	t_ok(gmem_set_private(m->g, 0, 3 * GiB, &m->err), m->err);
 	/* and of what is larger than one call, a step each */
 	unit_reset(m);
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 0, 3 * GiB, &o, &m->err), m->err);
 	assert_int_equal(
 		unit_count(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES2), 3);
 }

@@ -2,6 +2,7 @@
 /* Attributes outlive slots: a reset that failed is remembered and retried. */
 #include "unit.h"
 
+#include "file.h"
 #include "vm.h"
 
 #define REGION2 0x40a0ae49
@@ -9,10 +10,7 @@
 
 static int unbind_keeping(struct gmem *g, uint32_t slot, struct gmem_error *err)
 {
-	struct gmem_unbind_opts o = { .sz = sizeof(o),
-				      .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
-
-	return gmem_unbind(g, slot, &o, err);
+	return gmem_unbind(g->vm, slot, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, err);
 }
 
 /* A private file, unbound from @gpa, whose reset failed. */
@@ -24,7 +22,7 @@ static struct gmem *failed_reset(struct unit *u, uint64_t gpa)
 
 	unit_bind(u, g, 0, gpa);
 	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
-	t_refused(gmem_unbind(g, 0, NULL, &err), -EIO,
+	t_refused(gmem_unbind(u->vm, 0, 0, 0, &err), -EIO,
 		  GMEM_REASON_RESET_PENDING, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
 	assert_int_equal(err.value, gpa);
@@ -41,12 +39,12 @@ static void the_next_bind_over_the_range_sets_all_of_it(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = failed_reset(u, GiB);
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	const struct unit_call *c;
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 2);
 	assert_non_null(unit_nth(u, "ioctl", 0, 0));
 	assert_int_equal(unit_nth(u, "ioctl", 0, 0)->request, REGION2);
@@ -56,9 +54,9 @@ static void the_next_bind_over_the_range_sets_all_of_it(void **state)
 	assert_int_equal(c->in.attr.size, 1 * MiB);
 	assert_int_equal(c->in.attr.attributes, 0);
 	/* done once, not again */
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	unit_reset(u);
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 1);
 }
 
@@ -67,18 +65,18 @@ static void only_the_range_of_the_new_slot_is_reset(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = failed_reset(u, GiB);
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, &o, &err), err);
+	t_ok(t_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, &o, &err), err);
 	assert_int_equal(unit_nth(u, "ioctl", ATTRIBUTES, 0)->in.attr.address,
 			 GiB + 512 * KiB);
 	assert_false(unit_gpa_private(u, GiB + 512 * KiB));
 	assert_true(unit_gpa_private(u, GiB));
 	/* which is not forgotten */
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
-	t_ok(gmem_bind(g, 0, GiB, 0, 512 * KiB, &o, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 512 * KiB, &o, &err), err);
 	assert_false(unit_gpa_private(u, GiB));
 }
 
@@ -98,7 +96,7 @@ static void a_noted_slot_over_the_range_keeps_its_attributes(void **state)
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_ok(gmem_set_private(vmms, 0, 512 * KiB, &err), err);
-	t_ok(gmem_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB + 512 * KiB, 0, 1 * MiB, NULL, &err), err);
 	assert_true(unit_gpa_private(u, GiB));
 }
 
@@ -108,7 +106,7 @@ static void a_bind_elsewhere_leaves_it_alone(void **state)
 	struct gmem *g = failed_reset(u, GiB);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, GiB + 1 * MiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB + 1 * MiB, 0, 1 * MiB, NULL, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 1);
 	assert_true(unit_gpa_private(u, GiB));
 }
@@ -123,7 +121,7 @@ static void as_long_as_it_fails_nothing_is_bound_there(void **state)
 	for (int i = 0; i < 3; i++) {
 		unit_reset(u);
 		unit_answer(u, "ioctl", ATTRIBUTES, 1, 2, -ENOMEM);
-		t_refused(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -ENOMEM,
+		t_refused(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), -ENOMEM,
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(err.sys_errno, ENOMEM);
 		assert_null(unit_slot(u, 0));
@@ -131,22 +129,22 @@ static void as_long_as_it_fails_nothing_is_bound_there(void **state)
 		t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
 			  GMEM_REASON_NOT_BOUND, err);
 	}
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 }
 
 static void kept_attributes_do_not_leak_into_the_next_slot(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
-	struct gmem_bind_opts o = { .sz = sizeof(o),
-				    .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot o = { .sz = sizeof(o),
+			       .flags = GMEM_SLOT_LEAVE_SHARED };
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, GiB);
 	t_ok(unbind_keeping(g, 0, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 1);
 	assert_true(unit_gpa_private(u, GiB));
-	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
+	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, &o, &err), err);
 	assert_false(unit_gpa_private(u, GiB));
 }
 
@@ -158,9 +156,9 @@ static void a_file_may_go_before_its_reset_is_done(void **state)
 
 	t_ok(gmem_close(g, &err), err);
 	g = unit_create(u, 1 * MiB, 0);
-	t_ok(gmem_bind(g, 7, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 7, GiB, 0, 1 * MiB, NULL, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 1);
-	t_ok(gmem_unbind(g, 7, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 7, 0, 0, &err), err);
 	assert_false(unit_gpa_private(u, GiB));
 }
 
@@ -172,7 +170,7 @@ static void an_interrupted_reset_is_taken_again(void **state)
 
 	unit_bind(u, g, 0, GiB);
 	unit_answer(u, "ioctl", ATTRIBUTES, 1, 3, -EINTR);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	assert_false(unit_gpa_private(u, GiB));
 }
 

@@ -9,9 +9,17 @@
 static int bind_as(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 		   uint64_t len, uint64_t flags, struct gmem_error *err)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem_slot o = { .sz = sizeof(o), .flags = flags };
 
-	return gmem_bind(g, slot, gpa, offset, len, &o, err);
+	return t_bind(g, slot, gpa, offset, len, &o, err);
+}
+
+static long long bound_as(struct gmem *g, uint32_t slot, uint64_t gpa,
+			  uint64_t offset, uint64_t len, uint64_t flags)
+{
+	struct gmem_slot o = { .sz = sizeof(o), .flags = flags };
+
+	return t_bound(g, slot, gpa, offset, len, &o, NULL);
 }
 
 static void fd_mode_tells_the_kernel_everything_once(void **state)
@@ -22,8 +30,8 @@ static void fd_mode_tells_the_kernel_everything_once(void **state)
 	const struct unit_call *c, *m;
 	struct gmem_error err;
 
-	t_code(gmem_bind(g, 5, 4 * GiB, 64 * KiB, 128 * KiB, NULL, NULL),
-	       GMEM_BIND_FD);
+	t_code(t_bound(g, 5, 4 * GiB, 64 * KiB, 128 * KiB, NULL, NULL),
+	       GMEM_SLOT_FD);
 	assert_int_equal(unit_count(u, "ioctl", 0), 1);
 	c = unit_nth(u, "ioctl", REGION2, 0);
 	m = unit_nth(u, "mmap", 0, 0);
@@ -41,7 +49,7 @@ static void fd_mode_tells_the_kernel_everything_once(void **state)
 	assert_int_equal(m->fd, gmem_fd(g));
 	assert_int_equal(c->in.region.region.userspace_addr,
 			 m->arg[0] + 64 * KiB - m->arg[3]);
-	t_ok(gmem_unbind(g, 5, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 5, 0, 0, &err), err);
 }
 
 static void a_file_is_mapped_once_for_all_its_slots(void **state)
@@ -51,8 +59,7 @@ static void a_file_is_mapped_once_for_all_its_slots(void **state)
 	struct gmem_error err;
 
 	for (uint32_t i = 0; i < 16; i++)
-		t_ok(gmem_bind(g, i, i * MiB, i * 64 * KiB, 64 * KiB, NULL,
-			       &err),
+		t_ok(t_bind(g, i, i * MiB, i * 64 * KiB, 64 * KiB, NULL, &err),
 		     err);
 	assert_int_equal(unit_count(u, "mmap", 0), 1);
 	assert_int_equal(unit_count(u, "ioctl", REGION2), 16);
@@ -66,7 +73,7 @@ static void the_mapping_is_not_inherited(void **state)
 	const struct unit_call *m, *a;
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	m = unit_nth(u, "mmap", 0, 0);
 	a = unit_nth(u, "madvise", 0, 0);
 	assert_non_null(a);
@@ -82,7 +89,7 @@ static void without_its_mapping_nothing_is_bound(void **state)
 	struct gmem_error err;
 
 	unit_answer(u, "mmap", 0, 1, 1, -ENOMEM);
-	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
+	t_refused(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 	assert_int_equal(u->live_allocs, 2); /* VM and file */
@@ -96,8 +103,8 @@ static void a_private_file_is_bound_private(void **state)
 	struct gmem_error err;
 	uint64_t a, run;
 
-	t_code(gmem_bind(g, 0, GiB, 256 * KiB, 512 * KiB, NULL, NULL),
-	       GMEM_BIND_FD);
+	t_code(t_bound(g, 0, GiB, 256 * KiB, 512 * KiB, NULL, NULL),
+	       GMEM_SLOT_FD);
 	/* after the reservation's mmap() and madvise() */
 	assert_int_equal(u->n_calls, 4);
 	assert_int_equal(u->calls[2].request, REGION2);
@@ -123,7 +130,7 @@ static void leave_shared_sets_no_attributes(void **state)
 	struct gmem_error err;
 	uint64_t a;
 
-	t_ok(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_BIND_LEAVE_SHARED, &err), err);
+	t_ok(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_SLOT_LEAVE_SHARED, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 0);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
@@ -138,7 +145,7 @@ static void a_failed_private_start_takes_the_slot_back(void **state)
 	uint64_t a;
 
 	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
-	t_refused(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
+	t_refused(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
 	assert_null(unit_slot(u, 0));
@@ -146,7 +153,7 @@ static void a_failed_private_start_takes_the_slot_back(void **state)
 		  GMEM_REASON_NOT_BOUND, err);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
-	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	assert_true(unit_gpa_private(u, 0));
 }
 
@@ -156,7 +163,7 @@ static void private_starts_go_in_steps_of_a_gib(void **state)
 	struct gmem *g = unit_create(u, 5 * GiB / 2, 0);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, 0, 0, 5 * GiB / 2, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 5 * GiB / 2, NULL, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 3);
 	for (unsigned int i = 0; i < 3; i++) {
 		const struct unit_call *c = unit_nth(u, "ioctl", ATTRIBUTES, i);
@@ -175,8 +182,8 @@ static void in_place_binding_leaves_the_attributes_alone(void **state)
 
 	t_ok(t_share(g, 0, 64 * KiB, &err), err);
 	unit_reset(u);
-	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 2);
 	t_ok(gmem_get_attributes(g, 0, 64 * KiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
@@ -191,7 +198,7 @@ static void unbind_deletes_then_resets(void **state)
 
 	unit_bind(u, g, 3, GiB);
 	assert_true(unit_gpa_private(u, GiB));
-	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 3, 0, 0, &err), err);
 	/* and then the reservation is unmapped */
 	assert_int_equal(u->n_calls, 3);
 	assert_string_equal(u->calls[2].name, "munmap");
@@ -204,7 +211,7 @@ static void unbind_deletes_then_resets(void **state)
 	assert_false(unit_gpa_private(u, GiB));
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
-	t_ok(gmem_bind(g, 3, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 3, GiB, 0, 1 * MiB, NULL, &err), err);
 }
 
 static void on_a_vm_without_attributes_unbind_is_one_ioctl(void **state)
@@ -214,7 +221,7 @@ static void on_a_vm_without_attributes_unbind_is_one_ioctl(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 3, GiB);
-	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 3, 0, 0, &err), err);
 	assert_int_equal(u->n_calls, 1);
 	assert_int_equal(u->n_allocs, 0);
 }
@@ -229,38 +236,34 @@ static void a_slot_that_cannot_be_deleted_stays_bound(void **state)
 
 	unit_bind(u, g, 0, 0);
 	unit_answer(u, "ioctl", REGION1, 1, 1, -EPERM);
-	t_refused(gmem_unbind(g, 0, NULL, &err), -EPERM,
+	t_refused(gmem_unbind(u->vm, 0, 0, 0, &err), -EPERM,
 		  GMEM_REASON_ACCESS_DENIED, err);
 	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 0);
 	t_ok(gmem_get_attributes(g, 0, 1 * MiB, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_slot_get(u->vm, 0, 0, &s, &err), err);
-	assert_int_equal(s.flags, GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_int_equal(s.flags,
+			 GMEM_SLOT_FD | GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK);
 	/* tried again by what comes next */
 	unit_answer(u, "ioctl", REGION1, 1, 1, -EPERM);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	t_ok(gmem_close(g, &err), err);
 }
 
-static void unbind_wants_a_slot_of_this_file(void **state)
+static void unbind_wants_a_slot_that_exists(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	struct gmem *other = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	struct gmem_unbind_opts o = { .sz = sizeof(o), .address_space = 1 };
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	t_refused(gmem_unbind(g, 1, NULL, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
-		  err);
-	assert_int_equal(err.value, 1);
-	t_refused(gmem_unbind(other, 0, NULL, &err), -EINVAL,
+	t_refused(gmem_unbind(u->vm, 1, 0, 0, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
-	t_refused(gmem_unbind(g, 0, &o, &err), -EINVAL, GMEM_REASON_NOT_BOUND,
-		  err);
-	o = (struct gmem_unbind_opts){ .sz = sizeof(o), .flags = 2 };
-	t_refused(gmem_unbind(g, 0, &o, &err), -EINVAL,
+	assert_int_equal(err.value, 1);
+	t_refused(gmem_unbind(u->vm, 0, 1, 0, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	t_refused(gmem_unbind(u->vm, 0, 0, 2, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	assert_int_equal(u->n_calls, 0);
 }
@@ -272,9 +275,9 @@ static void hva_mode_is_an_ordinary_slot_on_the_mapping(void **state)
 	const struct unit_call *c, *m;
 	struct gmem_error err;
 
-	t_code(bind_as(g, 2, GiB, 64 * KiB, 64 * KiB,
-		       GMEM_BIND_DIRTY_LOG | GMEM_BIND_READONLY, NULL),
-	       GMEM_BIND_HVA);
+	t_code(bound_as(g, 2, GiB, 64 * KiB, 64 * KiB,
+			GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY),
+	       GMEM_SLOT_HVA);
 	assert_int_equal(unit_count(u, "ioctl", 0), 1);
 	c = unit_nth(u, "ioctl", 0, 0);
 	m = unit_nth(u, "mmap", 0, 0);
@@ -284,27 +287,26 @@ static void hva_mode_is_an_ordinary_slot_on_the_mapping(void **state)
 	assert_int_equal(c->in.region.region.memory_size, 64 * KiB);
 	assert_int_equal(c->in.region.region.userspace_addr,
 			 m->arg[0] + 64 * KiB);
-	t_ok(gmem_unbind(g, 2, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 2, 0, 0, &err), err);
 }
 
 static void the_smm_address_space_is_in_the_upper_half_of_the_id(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
-	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = 1 };
-	struct gmem_unbind_opts un = { .sz = sizeof(un), .address_space = 1 };
+	struct gmem_slot o = { .sz = sizeof(o), .address_space = 1 };
 	struct gmem_slot s = { .sz = sizeof(s) };
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 7, 0, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 7, 0, 0, 64 * KiB, NULL, &err), err);
 	/* the same gpa and slot id, another space, another range */
-	t_ok(gmem_bind(g, 7, 0, 64 * KiB, 64 * KiB, &o, &err), err);
+	t_ok(t_bind(g, 7, 0, 64 * KiB, 64 * KiB, &o, &err), err);
 	assert_non_null(unit_slot(u, 7));
 	assert_non_null(unit_slot(u, 0x10007));
 	t_ok(gmem_slot_get(u->vm, 7, 1, &s, &err), err);
 	assert_int_equal(s.offset, 64 * KiB);
 	assert_int_equal(s.address_space, 1);
-	t_ok(gmem_unbind(g, 7, &un, &err), err);
+	t_ok(gmem_unbind(u->vm, 7, 1, 0, &err), err);
 	assert_non_null(unit_slot(u, 7));
 	assert_null(unit_slot(u, 0x10007));
 }
@@ -315,16 +317,16 @@ static void check_only_says_the_mode_and_makes_nothing(void **state)
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_code(bind_as(g, 0, 0, 0, 1 * MiB, GMEM_BIND_CHECK_ONLY, NULL),
-	       GMEM_BIND_FD);
-	t_code(bind_as(g, 0, 0, 0, 1 * MiB,
-		       GMEM_BIND_CHECK_ONLY | GMEM_BIND_DIRTY_LOG, NULL),
-	       GMEM_BIND_HVA);
+	t_code(bound_as(g, 0, 0, 0, 1 * MiB, GMEM_SLOT_CHECK_ONLY),
+	       GMEM_SLOT_FD);
+	t_code(bound_as(g, 0, 0, 0, 1 * MiB,
+			GMEM_SLOT_CHECK_ONLY | GMEM_SLOT_DIRTY_LOG),
+	       GMEM_SLOT_HVA);
 	assert_int_equal(u->n_calls, 0);
 	assert_int_equal(u->n_allocs, 0);
-	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	unit_reset(u);
-	t_refused(bind_as(g, 0, GiB, 0, 1 * MiB, GMEM_BIND_CHECK_ONLY, &err),
+	t_refused(bind_as(g, 0, GiB, 0, 1 * MiB, GMEM_SLOT_CHECK_ONLY, &err),
 		  -EEXIST, GMEM_REASON_SLOT_IN_USE, err);
 	assert_int_equal(u->n_calls, 0);
 }
@@ -336,7 +338,7 @@ static void slot_get_tells_what_bind_did(void **state)
 	struct gmem_slot s = { .sz = sizeof(s) };
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 9, GiB, 64 * KiB, 128 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 9, GiB, 64 * KiB, 128 * KiB, NULL, &err), err);
 	unit_reset(u);
 	t_ok(gmem_slot_get(u->vm, 9, 0, &s, &err), err);
 	assert_int_equal(s.slot, 9);
@@ -344,7 +346,7 @@ static void slot_get_tells_what_bind_did(void **state)
 	assert_int_equal(s.offset, 64 * KiB);
 	assert_int_equal(s.len, 128 * KiB);
 	assert_ptr_equal(s.gmem, g);
-	assert_int_equal(s.flags, GMEM_SLOT_FD);
+	assert_int_equal(s.flags, GMEM_SLOT_FD | GMEM_SLOT_OWN_ADDR);
 	assert_int_equal(s.fd, gmem_fd(g));
 	assert_int_equal(s.userspace_addr, unit_slot(u, 9)->userspace_addr);
 	assert_int_equal(u->n_calls, 0);
@@ -359,7 +361,7 @@ static void a_dead_vms_slots_count_as_deleted(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_model_kill(u->vm, &err), err);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
@@ -383,7 +385,7 @@ int main(void)
 		TEST(on_a_vm_without_attributes_unbind_is_one_ioctl,
 		     unit_default),
 		TEST(a_slot_that_cannot_be_deleted_stays_bound, unit_sw),
-		TEST(unbind_wants_a_slot_of_this_file, unit_default),
+		TEST(unbind_wants_a_slot_that_exists, unit_default),
 		TEST(hva_mode_is_an_ordinary_slot_on_the_mapping, unit_default),
 		TEST(the_smm_address_space_is_in_the_upper_half_of_the_id,
 		     unit_default),

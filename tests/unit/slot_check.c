@@ -7,9 +7,17 @@
 static int bind_as(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 		   uint64_t len, uint64_t flags, struct gmem_error *err)
 {
-	struct gmem_bind_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem_slot o = { .sz = sizeof(o), .flags = flags };
 
-	return gmem_bind(g, slot, gpa, offset, len, &o, err);
+	return t_bind(g, slot, gpa, offset, len, &o, err);
+}
+
+static long long bound_as(struct gmem *g, uint32_t slot, uint64_t gpa,
+			  uint64_t offset, uint64_t len, uint64_t flags)
+{
+	struct gmem_slot o = { .sz = sizeof(o), .flags = flags };
+
+	return t_bound(g, slot, gpa, offset, len, &o, NULL);
 }
 
 /* [0, 64 KiB) of @g at @gpa is refused without a call, checked or done. */
@@ -20,7 +28,7 @@ static void refused_at(struct unit *u, struct gmem *g, uint32_t slot,
 
 	unit_reset(u);
 	t_refused(bind_as(g, slot, gpa, 0, 64 * KiB,
-			  flags | GMEM_BIND_CHECK_ONLY, &err),
+			  flags | GMEM_SLOT_CHECK_ONLY, &err),
 		  code, why, err);
 	assert_int_equal(u->n_calls, 0);
 	t_refused(bind_as(g, slot, gpa, 0, 64 * KiB, flags, &err), code, why,
@@ -41,7 +49,7 @@ static void numbers_out_of_range_are_refused(void **state)
 	uint64_t page = u->page;
 	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
 	uint32_t spaces = model__address_spaces(u->k, NULL);
-	struct gmem_bind_opts o = { .sz = sizeof(o), .address_space = spaces };
+	struct gmem_slot o = { .sz = sizeof(o), .address_space = spaces };
 	struct gmem_error err;
 
 	refused_at(u, g, (uint32_t)model__cap(u->k, NULL, 10), 0, 0, -EINVAL,
@@ -49,15 +57,15 @@ static void numbers_out_of_range_are_refused(void **state)
 	refused_at(u, g, UINT32_MAX, 0, 0, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	refused_at(u, g, 0, page / 2, 0, -EINVAL, GMEM_REASON_UNALIGNED);
 	refused_at(u, g, 0, -page, 0, -EINVAL, GMEM_REASON_GPA_OVERFLOW);
-	refused(u, g, 1ULL << 7, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
-	refused(u, g, GMEM_BIND_FD | GMEM_BIND_HVA, -EINVAL,
+	refused(u, g, 1ULL << 10, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	refused(u, g, GMEM_SLOT_FD | GMEM_SLOT_HVA, -EINVAL,
 		GMEM_REASON_VALUE_UNKNOWN);
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
 		  GMEM_REASON_ADDRESS_SPACE, err);
 	assert_int_equal(err.value, spaces);
 	assert_int_equal(err.limit, spaces);
-	o = (struct gmem_bind_opts){ .sz = sizeof(o), .reserved = 1 };
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+	o = (struct gmem_slot){ .sz = sizeof(o), .reserved = 1 };
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 }
@@ -69,30 +77,30 @@ static void a_slot_holds_two_to_the_31_pages_less_one(void **state)
 	struct gmem *g = unit_create(u, most + u->page, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_refused(gmem_bind(g, 0, 0, 0, most + u->page, NULL, &err), -EINVAL,
+	t_refused(t_bind(g, 0, 0, 0, most + u->page, NULL, &err), -EINVAL,
 		  GMEM_REASON_SLOT_TOO_LARGE, err);
 	assert_int_equal(err.limit, most);
 	assert_int_equal(u->n_calls, 0);
-	t_ok(bind_as(g, 0, 0, 0, most, GMEM_BIND_CHECK_ONLY, &err), err);
+	t_ok(bind_as(g, 0, 0, 0, most, GMEM_SLOT_CHECK_ONLY, &err), err);
 }
 
 static void a_caller_s_address_is_taken_only_by_name(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	struct gmem_bind_opts o = { .sz = sizeof(o), .userspace_addr = 8192 };
+	struct gmem_slot o = { .sz = sizeof(o), .userspace_addr = 8192 };
 	struct gmem_error err;
 
 	/* without its flag an address has no meaning, so it is no wish */
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
 		  GMEM_REASON_USERSPACE_ADDR, err);
 	o.userspace_addr = 128 * KiB;
-	o.flags = GMEM_BIND_USERSPACE_ADDR | GMEM_BIND_HVA;
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
+	o.flags = GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_HVA;
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,
 		  GMEM_REASON_USERSPACE_ADDR, err);
 	/* nor has it one where the guest sees the file, shared as well */
-	o.flags = GMEM_BIND_USERSPACE_ADDR;
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EOPNOTSUPP,
+	o.flags = GMEM_SLOT_USERSPACE_ADDR;
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EOPNOTSUPP,
 		  GMEM_REASON_TWO_BACKINGS, err);
 	assert_int_equal(err.value, 128 * KiB);
 	assert_int_equal(u->n_calls, 0);
@@ -104,20 +112,20 @@ static void the_planner_takes_the_mode_that_fits(void **state)
 		uint64_t flags;
 		int mode;
 	} rows[] = {
-		{ 0, GMEM_BIND_FD },
-		{ GMEM_BIND_FD, GMEM_BIND_FD },
-		{ GMEM_BIND_HVA, GMEM_BIND_HVA },
-		{ GMEM_BIND_DIRTY_LOG, GMEM_BIND_HVA },
-		{ GMEM_BIND_READONLY, GMEM_BIND_HVA },
-		{ GMEM_BIND_ALIAS, GMEM_BIND_HVA },
-		{ GMEM_BIND_LEAVE_SHARED, GMEM_BIND_FD },
+		{ 0, GMEM_SLOT_FD },
+		{ GMEM_SLOT_FD, GMEM_SLOT_FD },
+		{ GMEM_SLOT_HVA, GMEM_SLOT_HVA },
+		{ GMEM_SLOT_DIRTY_LOG, GMEM_SLOT_HVA },
+		{ GMEM_SLOT_READONLY, GMEM_SLOT_HVA },
+		{ GMEM_SLOT_ALIAS, GMEM_SLOT_HVA },
+		{ GMEM_SLOT_LEAVE_SHARED, GMEM_SLOT_FD },
 	};
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++)
-		t_code(bind_as(g, 0, 0, 0, 64 * KiB,
-			       rows[i].flags | GMEM_BIND_CHECK_ONLY, NULL),
+		t_code(bound_as(g, 0, 0, 0, 64 * KiB,
+				rows[i].flags | GMEM_SLOT_CHECK_ONLY),
 		       rows[i].mode);
 }
 
@@ -126,11 +134,11 @@ static void fd_mode_by_name_cannot_do_what_only_hva_can(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
 
-	refused(u, g, GMEM_BIND_FD | GMEM_BIND_DIRTY_LOG, -EOPNOTSUPP,
+	refused(u, g, GMEM_SLOT_FD | GMEM_SLOT_DIRTY_LOG, -EOPNOTSUPP,
 		GMEM_REASON_DIRTY_LOG);
-	refused(u, g, GMEM_BIND_FD | GMEM_BIND_READONLY, -EOPNOTSUPP,
+	refused(u, g, GMEM_SLOT_FD | GMEM_SLOT_READONLY, -EOPNOTSUPP,
 		GMEM_REASON_READONLY);
-	refused(u, g, GMEM_BIND_FD | GMEM_BIND_ALIAS, -EEXIST,
+	refused(u, g, GMEM_SLOT_FD | GMEM_SLOT_ALIAS, -EEXIST,
 		GMEM_REASON_RANGE_BOUND);
 }
 
@@ -139,11 +147,11 @@ static void a_private_file_has_no_hva_mode(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, 0);
 
-	refused(u, g, GMEM_BIND_HVA, -EOPNOTSUPP, GMEM_REASON_NOT_MAPPABLE);
-	refused(u, g, GMEM_BIND_DIRTY_LOG, -EOPNOTSUPP,
+	refused(u, g, GMEM_SLOT_HVA, -EOPNOTSUPP, GMEM_REASON_NOT_MAPPABLE);
+	refused(u, g, GMEM_SLOT_DIRTY_LOG, -EOPNOTSUPP,
 		GMEM_REASON_NOT_MAPPABLE);
 	g = unit_create(u, 64 * KiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
-	refused(u, g, GMEM_BIND_READONLY, -EOPNOTSUPP, GMEM_REASON_HVA_PRIVATE);
+	refused(u, g, GMEM_SLOT_READONLY, -EOPNOTSUPP, GMEM_REASON_HVA_PRIVATE);
 }
 
 static void in_place_hva_mode_wants_the_range_shared(void **state)
@@ -153,9 +161,9 @@ static void in_place_hva_mode_wants_the_range_shared(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_set_private(g, 60 * KiB, 8 * KiB, &err), err);
-	refused(u, g, GMEM_BIND_HVA, -EACCES, GMEM_REASON_PRIVATE);
-	t_code(bind_as(g, 0, 0, 68 * KiB, 60 * KiB, GMEM_BIND_HVA, NULL),
-	       GMEM_BIND_HVA);
+	refused(u, g, GMEM_SLOT_HVA, -EACCES, GMEM_REASON_PRIVATE);
+	t_code(bound_as(g, 0, 0, 68 * KiB, 60 * KiB, GMEM_SLOT_HVA),
+	       GMEM_SLOT_HVA);
 }
 
 static void a_vm_without_read_only_slots_says_so(void **state)
@@ -167,7 +175,7 @@ static void a_vm_without_read_only_slots_says_so(void **state)
 	unit_cap(u, OBJECT_VM, 81, 0);
 	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	refused(u, g, GMEM_BIND_READONLY, -EOPNOTSUPP,
+	refused(u, g, GMEM_SLOT_READONLY, -EOPNOTSUPP,
 		GMEM_REASON_READONLY_UNSUPPORTED);
 }
 
@@ -198,8 +206,8 @@ static void a_foreign_file_goes_by_hva(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(gmem_adopt(u->vm, fd, &o, &g, &err), err);
-	refused(u, g, GMEM_BIND_FD, -EOPNOTSUPP, GMEM_REASON_FOREIGN_VM);
-	t_code(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, NULL), GMEM_BIND_HVA);
+	refused(u, g, GMEM_SLOT_FD, -EOPNOTSUPP, GMEM_REASON_FOREIGN_VM);
+	t_code(t_bound(g, 0, 0, 0, 64 * KiB, NULL, NULL), GMEM_SLOT_HVA);
 }
 
 /* ------------------------------------------------------ against the table */
@@ -210,10 +218,10 @@ static void a_slot_is_never_changed(void **state)
 	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), err);
 	refused(u, g, 0, -EEXIST, GMEM_REASON_SLOT_IN_USE);
 	refused_at(u, g, 0, GiB, 0, -EEXIST, GMEM_REASON_SLOT_IN_USE);
-	refused_at(u, g, 0, GiB, GMEM_BIND_HVA, -EEXIST,
+	refused_at(u, g, 0, GiB, GMEM_SLOT_HVA, -EEXIST,
 		   GMEM_REASON_SLOT_IN_USE);
 }
 
@@ -224,17 +232,17 @@ static void gpa_overlap_is_found_from_both_sides(void **state)
 	struct gmem *o = unit_create(u, 64 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(o, 0, 1 * MiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(o, 0, 1 * MiB, 0, 64 * KiB, NULL, &err), err);
 	refused_at(u, g, 1, 1 * MiB, 0, -EEXIST, GMEM_REASON_GPA_OVERLAP);
 	refused_at(u, g, 1, 1 * MiB - 4096, 0, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
 	refused_at(u, g, 1, 1 * MiB + 60 * KiB, 0, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
-	refused_at(u, g, 1, 1 * MiB, GMEM_BIND_HVA, -EEXIST,
+	refused_at(u, g, 1, 1 * MiB, GMEM_SLOT_HVA, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
-	t_ok(gmem_bind(g, 1, 1 * MiB + 64 * KiB, 0, 64 * KiB, NULL, &err), err);
-	t_ok(gmem_unbind(g, 1, NULL, &err), err);
-	t_ok(gmem_bind(g, 1, 1 * MiB - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 1, 1 * MiB + 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 1, 0, 0, &err), err);
+	t_ok(t_bind(g, 1, 1 * MiB - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
 }
 
 static void a_range_of_a_file_is_bound_once(void **state)
@@ -243,13 +251,13 @@ static void a_range_of_a_file_is_bound_once(void **state)
 	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, 0, 0, 60 * KiB, 8 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 60 * KiB, 8 * KiB, NULL, &err), err);
 	refused_at(u, g, 1, GiB, 0, -EEXIST, GMEM_REASON_RANGE_BOUND);
-	t_ok(gmem_bind(g, 1, GiB, 0, 60 * KiB, NULL, &err), err);
-	t_ok(gmem_bind(g, 2, 2 * GiB, 68 * KiB, 60 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 1, GiB, 0, 60 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 2, 2 * GiB, 68 * KiB, 60 * KiB, NULL, &err), err);
 	/* an alias is an ordinary slot */
-	t_code(bind_as(g, 3, 3 * GiB, 0, 128 * KiB, GMEM_BIND_ALIAS, NULL),
-	       GMEM_BIND_HVA);
+	t_code(bound_as(g, 3, 3 * GiB, 0, 128 * KiB, GMEM_SLOT_ALIAS),
+	       GMEM_SLOT_HVA);
 }
 
 /* -------------------------------------------- what only the kernel knows */
@@ -269,7 +277,7 @@ static void only_eexist_tells_of_an_unknown_slot(void **state)
 
 		unit_reset(u);
 		unit_answer(u, "ioctl", REGION2, 1, 1, codes[i]);
-		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), codes[i],
+		t_refused(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &err), codes[i],
 			  reasons[i], err);
 		assert_int_equal(err.sys_errno, -codes[i]);
 		assert_true(strstr(err.msg, "slot"));
@@ -294,10 +302,10 @@ static void a_bind_behind_the_library_s_back(void **state)
 	struct gmem_error err;
 
 	assert_int_equal(unit_sys.ioctl(u, gmem_vm_fd(u->vm), REGION2, &r), 0);
-	t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err),
+	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &err),
 		  eexist ? -EEXIST : -EINVAL,
 		  eexist ? GMEM_REASON_UNKNOWN_SLOT : GMEM_REASON_KERNEL, err);
-	t_refused(gmem_bind(g, 0, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 0, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_UNKNOWN_SLOT, err);
 }
 
@@ -309,11 +317,11 @@ static void a_gpa_beyond_the_guest_is_one_reason_on_every_machine(void **state)
 	uint64_t limit = 1ULL << (arm64 ? 40 : unit_sys.phys_bits(u));
 	struct gmem_error err;
 
-	t_refused(gmem_bind(g, 0, limit, 0, 64 * KiB, NULL, &err), -EINVAL,
+	t_refused(t_bind(g, 0, limit, 0, 64 * KiB, NULL, &err), -EINVAL,
 		  GMEM_REASON_GPA_LIMIT, err);
 	assert_int_equal(err.sys_errno, arm64 ? EFAULT : EINVAL);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
-	t_ok(gmem_bind(g, 0, limit - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, limit - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
 }
 
 static void beyond_52_bits_x86_is_refused_at_once(void **state)
@@ -345,7 +353,7 @@ static void other_errnos_of_bind_have_their_reason(void **state)
 
 		unit_reset(u);
 		unit_answer(u, "ioctl", REGION2, 1, 1, rows[i].code);
-		t_refused(gmem_bind(g, 0, 0, 0, 64 * KiB, NULL, &err),
+		t_refused(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &err),
 			  rows[i].code, rows[i].why, err);
 	}
 }

@@ -43,13 +43,13 @@ static void a_note_makes_no_kvm_call_and_is_checked_against(void **state)
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	assert_int_equal(u->n_calls, 0);
-	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
-	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
-	t_ok(gmem_bind(g, 3, GiB, 0, 64 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 3, GiB, 0, 64 * KiB, NULL, &err), err);
 }
 
 static void slot_get_gives_a_note_back(void **state)
@@ -61,8 +61,23 @@ static void slot_get_gives_a_note_back(void **state)
 	s.flags = GMEM_SLOT_READONLY | GMEM_SLOT_DIRTY_LOG;
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	t_ok(gmem_slot_get(u->vm, 3, 0, &out, &err), err);
-	s.flags |= GMEM_SLOT_NOTED;
+	s.flags |= GMEM_SLOT_HVA | GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_NOTED;
 	assert_memory_equal(&s, &out, sizeof(s));
+}
+
+/* KVM makes slots of its own behind those that a VMM can make. */
+static void kvms_own_slots_can_be_noted(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = at(32764, 0xfee00000, 4096);
+	struct gmem_error err;
+
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(t_bind(g, 3, 0xfee00000, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_GPA_OVERLAP, err);
+	t_refused(t_bind(g, 32765, GiB, 0, 64 * KiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_SLOT_LIMIT, err);
 }
 
 static void a_noted_slot_is_the_vmms_to_delete(void **state)
@@ -73,7 +88,7 @@ static void a_noted_slot_is_the_vmms_to_delete(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	t_refused(gmem_unbind(g, 3, NULL, &err), -EINVAL,
+	t_refused(gmem_unbind(u->vm, 3, 0, 0, &err), -EINVAL,
 		  GMEM_REASON_NOTED_SLOT, err);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	assert_int_equal(u->n_calls, 0);
@@ -102,7 +117,7 @@ static void a_noted_range_of_a_file_is_bound(void **state)
 	struct gmem_error err;
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	t_refused(gmem_bind(g, 4, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_RANGE_BOUND, err);
 	assert_int_equal(unit_count(u, "ioctl", 0), 0);
 }
@@ -138,18 +153,18 @@ static void a_slot_whose_file_was_closed_is_called_dead(void **state)
 	s.flags = GMEM_SLOT_FD;
 	s.fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3);
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
-	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_SLOT_IN_USE, err);
-	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, err);
 	assert_int_equal(unit_sys.close(u, s.fd), 0);
-	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
-	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
 	/* another file under the same number is not the same file */
 	assert_int_equal(unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3), s.fd);
-	t_refused(gmem_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
+	t_refused(t_bind(g, 4, GiB, 0, 64 * KiB, NULL, &err), -EEXIST,
 		  GMEM_REASON_DEAD_SLOT, err);
 	assert_int_equal(unit_sys.close(u, s.fd), 0);
 	assert_int_equal(unit_count(u, "ioctl", 0), 0);
@@ -175,7 +190,7 @@ static void a_note_follows_the_rules_of_a_bind(void **state)
 	struct unit *u = *state;
 	struct gmem_slot s = at(3, GiB, 1 * MiB);
 
-	s.slot = 32764;
+	s.slot = 65536;
 	note_refused(u, s, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	s = at(3, GiB, 1 * MiB);
 	s.address_space = model__address_spaces(u->k, NULL);
@@ -186,8 +201,14 @@ static void a_note_follows_the_rules_of_a_bind(void **state)
 	note_refused(u, at(3, -4096ULL, 8192), -EINVAL,
 		     GMEM_REASON_GPA_OVERFLOW);
 	s = at(3, GiB, 1 * MiB);
-	s.flags = GMEM_SLOT_NOTED;
+	s.flags = GMEM_SLOT_CHECK_ONLY;
 	note_refused(u, s, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	s.flags = GMEM_SLOT_FD | GMEM_SLOT_HVA;
+	note_refused(u, s, -EINVAL, GMEM_REASON_VALUE_UNKNOWN);
+	s.flags = 0;
+	s.reserved = 1;
+	note_refused(u, s, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	s.reserved = 0;
 	s.flags = GMEM_SLOT_FD | GMEM_SLOT_DIRTY_LOG;
 	note_refused(u, s, -EOPNOTSUPP, GMEM_REASON_DIRTY_LOG);
 	s.flags = GMEM_SLOT_FD | GMEM_SLOT_READONLY;
@@ -263,6 +284,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_note_makes_no_kvm_call_and_is_checked_against,
 		     unit_default),
+		TEST(kvms_own_slots_can_be_noted, unit_default),
 		TEST(slot_get_gives_a_note_back, unit_default),
 		TEST(a_noted_slot_is_the_vmms_to_delete, unit_default),
 		TEST(destroy_leaves_noted_slots_alone, unit_default),

@@ -84,10 +84,10 @@ static void *bind(void *arg)
 		uint32_t id = any(w, IDS);
 		uint64_t at = any(w, 4) * 256 * KiB;
 
-		CHECK(w, one_of(gmem_bind(w->m->g, id, at, at, 256 * KiB, NULL,
-					  NULL),
-				may));
-		CHECK(w, one_of(gmem_unbind(w->m->g, id, NULL, NULL), may));
+		CHECK(w,
+		      one_of(t_bind(w->m->g, id, at, at, 256 * KiB, NULL, NULL),
+			     may));
+		CHECK(w, one_of(gmem_unbind(w->m->vm, id, 0, 0, NULL), may));
 	}
 	return NULL;
 }
@@ -144,7 +144,7 @@ static void slots_are_never_half_changed(void **state)
 			fail_msg("worker %zu: line %d", i, w[i].line);
 	for (uint32_t id = 0; id < IDS; id++)
 		if (gmem_slot_forget(m->vm, id, 0, NULL) == -EBUSY)
-			t_ok(gmem_unbind(m->g, id, NULL, &m->err), m->err);
+			t_ok(gmem_unbind(m->vm, id, 0, 0, &m->err), m->err);
 	assert_null(m->vm->by_id.root);
 	assert_null(m->vm->by_gpa.root);
 	assert_null(m->vm->by_offset.root);

@@ -14,6 +14,9 @@
 #include "uapi.h"
 #include "vm.h"
 
+/* What gmem_slot_get() says of a bound slot. */
+#define LIVE (GMEM_SLOT_FD | GMEM_SLOT_OWN_ADDR)
+
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 
@@ -44,9 +47,9 @@ static void stuck(struct unit *m)
 	unit_create(m, 1 * MiB, 0);
 	unit_bind(m, m->g, 0, GiB);
 	will_fail(m, DELETE, ENOMEM);
-	t_refused(gmem_unbind(m->g, 0, NULL, &m->err), -ENOMEM,
+	t_refused(gmem_unbind(m->vm, 0, 0, 0, &m->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
 }
 
 static bool guest_has(struct unit *m, uint64_t gpa)
@@ -72,7 +75,7 @@ static void a_stuck_slot_is_as_good_as_live(void **state)
 	t_ok(t_share(m->g, 0, m->page, &m->err), m->err);
 	t_ok(gmem_get_attributes(m->g, 0, m->page, &a, NULL, &m->err), m->err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	no_slot(m, 0);
 	assert_false(guest_has(m, GiB));
 }
@@ -91,14 +94,14 @@ static void a_bind_in_its_place_deletes_it(void **state)
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		stuck(m);
-		t_ok(gmem_bind(m->g, rows[i].id, rows[i].gpa, rows[i].offset,
-			       512 * KiB, NULL, &m->err),
+		t_ok(t_bind(m->g, rows[i].id, rows[i].gpa, rows[i].offset,
+			    512 * KiB, NULL, &m->err),
 		     m->err);
 		if (rows[i].id)
 			no_slot(m, 0);
-		assert_int_equal(slot_flags(m, rows[i].id), GMEM_SLOT_FD);
+		assert_int_equal(slot_flags(m, rows[i].id), LIVE);
 		assert_false(guest_has(m, GiB));
-		t_ok(gmem_unbind(m->g, rows[i].id, NULL, &m->err), m->err);
+		t_ok(gmem_unbind(m->vm, rows[i].id, 0, 0, &m->err), m->err);
 		t_ok(gmem_close(m->g, &m->err), m->err);
 	}
 }
@@ -109,10 +112,10 @@ static void as_long_as_it_stays_it_is_in_the_way(void **state)
 
 	stuck(m);
 	will_fail(m, DELETE, EPERM);
-	t_refused(gmem_bind(m->g, 1, GiB, 0, 1 * MiB, NULL, &m->err), -EBUSY,
+	t_refused(t_bind(m->g, 1, GiB, 0, 1 * MiB, NULL, &m->err), -EBUSY,
 		  GMEM_REASON_SLOT_STUCK, m->err);
 	assert_int_equal(m->err.value, 0);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
 	will_fail(m, DELETE, EPERM);
 	t_refused(gmem_close(m->g, &m->err), -EBUSY, GMEM_REASON_STILL_BOUND,
 		  m->err);
@@ -130,10 +133,10 @@ static void a_bind_elsewhere_leaves_it(void **state)
 	g = m->g;
 	unit_create(m, 1 * MiB, 0);
 	unit_bind(m, m->g, 1, 4 * GiB);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
-	t_ok(gmem_unbind(m->g, 1, NULL, &m->err), m->err);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
 	t_ok(gmem_close(g, &m->err), m->err);
 }
 
@@ -163,19 +166,19 @@ static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 	unit_create(m, 1 * MiB, 0);
 	will_fail(m, ATTRIBUTES, EFAULT);
 	/* the first error, and that there was another */
-	t_refused(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -EFAULT,
+	t_refused(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), -EFAULT,
 		  GMEM_REASON_KERNEL, m->err);
 	assert_true(m->err.flags & GMEM_ERROR_STUCK);
 	assert_non_null(strstr(m->err.msg, "slot 0"));
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
+	t_ok(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	assert_int_equal(slot_flags(m, 0), LIVE);
 	/* Who wants no error has the slot told by gmem_slot_get() alone. */
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	c.after = ATTRIBUTES;
 	will_fail(m, ATTRIBUTES, EFAULT);
-	t_code(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, NULL), -EFAULT);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	t_code(t_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, NULL), -EFAULT);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	m->vm = NULL; /* before @c goes */
 }
@@ -268,8 +271,8 @@ static void note(struct unit *m, uint32_t id, uint64_t gpa, uint64_t len)
 static void a_refused_bind_touches_no_attributes(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts shared = { .sz = sizeof(shared),
-					 .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot shared = { .sz = sizeof(shared),
+				    .flags = GMEM_SLOT_LEAVE_SHARED };
 	char c = 'x';
 
 	unit_create(m, 1 * MiB, 0);
@@ -284,8 +287,8 @@ static void a_refused_bind_touches_no_attributes(void **state)
 	     m->err);
 	unit_create(m, 1 * MiB, 0);
 	for (int i = 0; i < 2; i++) {
-		t_refused(gmem_bind(m->g, 6, 0, 0, 1 * MiB, i ? NULL : &shared,
-				    &m->err),
+		t_refused(t_bind(m->g, 6, 0, 0, 1 * MiB, i ? NULL : &shared,
+				 &m->err),
 			  -EEXIST, GMEM_REASON_UNKNOWN_SLOT, m->err);
 		/* shared, it would come from the address, where nothing is */
 		c = 0;
@@ -318,7 +321,9 @@ static void a_note_lets_go_of_what_is_stuck_without_a_call(void **state)
 	assert_int_equal(
 		unit_count(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION), 0);
 	assert_true(kernel_has(m, 0));
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_NOTED);
+	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD |
+						   GMEM_SLOT_USERSPACE_ADDR |
+						   GMEM_SLOT_NOTED);
 	/* nor is the other file's any more; what its slot left is reset */
 	t_ok(gmem_close(was, &m->err), m->err);
 	assert_true(gmem__left_in(m->vm, GiB, 1 * MiB));
@@ -333,17 +338,15 @@ static void a_refused_note_keeps_what_is_stuck(void **state)
 			       .gpa = 2 * GiB,
 			       .len = 1 * MiB,
 			       .userspace_addr = 1 * MiB };
-	struct gmem *was;
 
 	stuck(m);
-	was = m->g;
 	unit_create(m, 1 * MiB, 0);
 	unit_bind(m, m->g, 1, 2 * GiB);
 	t_refused(gmem_slot_note(m->vm, &s, &m->err), -EEXIST,
 		  GMEM_REASON_GPA_OVERLAP, m->err);
-	assert_int_equal(slot_flags(m, 0), GMEM_SLOT_FD | GMEM_SLOT_STUCK);
+	assert_int_equal(slot_flags(m, 0), LIVE | GMEM_SLOT_STUCK);
 	assert_true(kernel_has(m, 0));
-	t_ok(gmem_unbind(was, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	assert_false(kernel_has(m, 0));
 }
 
@@ -356,8 +359,8 @@ static void what_a_forgotten_slot_left_is_overwritten(void **state)
 			       .len = 1 * MiB,
 			       .userspace_addr = 1 * MiB,
 			       .flags = GMEM_SLOT_FD };
-	struct gmem_bind_opts shared = { .sz = sizeof(shared),
-					 .flags = GMEM_BIND_LEAVE_SHARED };
+	struct gmem_slot shared = { .sz = sizeof(shared),
+				    .flags = GMEM_SLOT_LEAVE_SHARED };
 
 	unit_create(m, 1 * MiB, 0);
 	assert_int_equal(raw_slot(m, 0, GiB, 1 * MiB), 0);
@@ -366,7 +369,7 @@ static void what_a_forgotten_slot_left_is_overwritten(void **state)
 	assert_int_equal(raw_slot(m, 0, 0, 0), 0);
 	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
 	unit_reset(m);
-	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &shared, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, GiB, 0, 1 * MiB, &shared, &m->err), m->err);
 	assert_int_equal(
 		unit_count(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES), 1);
 }
@@ -395,9 +398,9 @@ static void noting_and_forgetting_leaves_one_range(void **state)
 	note(m, 3, 0, 1 * MiB);
 	assert_int_equal(left(m), 0);
 	t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
-	t_ok(gmem_bind(m->g, 0, 0, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(t_bind(m->g, 0, 0, 0, 1 * MiB, NULL, &m->err), m->err);
 	assert_int_equal(left(m), 0);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	assert_int_equal(left(m), 0);
 }
 
@@ -413,19 +416,18 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 		{ 256 * KiB, 512 * KiB, 0 }, /* and all the rest */
 	};
 	struct unit *m = *state;
-	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
-					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 
 	unit_create(m, 1 * MiB, 0);
 	unit_bind(m, m->g, 0, 0);
-	t_ok(gmem_unbind(m->g, 0, &keep, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
 	assert_int_equal(left(m), 1);
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		t_ok(gmem_bind(m->g, 0, rows[i].gpa, 0, rows[i].len, NULL,
-			       &m->err),
+		t_ok(t_bind(m->g, 0, rows[i].gpa, 0, rows[i].len, NULL,
+			    &m->err),
 		     m->err);
 		assert_int_equal(left(m), rows[i].left);
-		t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+		t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 		assert_int_equal(left(m), rows[i].left);
 	}
 }

@@ -84,8 +84,7 @@ static void past_the_last_entry_is_refused(void **state)
 static void live(struct unit *u, uint64_t flags)
 {
 	struct gmem_create_opts c = { .sz = sizeof(c), .flags = flags };
-	struct gmem_bind_opts hva = { .sz = sizeof(hva),
-				      .flags = GMEM_BIND_HVA };
+	struct gmem_slot hva = { .sz = sizeof(hva), .flags = GMEM_SLOT_HVA };
 	static char buf[4096];
 	struct gmem *g = NULL, *h = NULL;
 	size_t len = sizeof(buf);
@@ -93,8 +92,8 @@ static void live(struct unit *u, uint64_t flags)
 
 	did(u, "gmem_create", gmem_create(u->vm, 1 * MiB, &c, &g, NULL));
 	assert_non_null(g);
-	did(u, "gmem_bind", gmem_bind(g, 0, 0, 0, 512 * KiB, NULL, NULL));
-	did(u, "gmem_bind", gmem_bind(g, 1, GiB, 0, 4096, &hva, NULL));
+	did(u, "gmem_bind", t_bind(g, 0, 0, 0, 512 * KiB, NULL, NULL));
+	did(u, "gmem_bind", t_bind(g, 1, GiB, 0, 4096, &hva, NULL));
 	did(u, "gmem_set_shared", t_share(g, 0, 8192, NULL));
 	/* somebody else has a page of it for a moment */
 	unit_reset(u);
@@ -114,8 +113,8 @@ static void live(struct unit *u, uint64_t flags)
 	did(u, "gmem_mmap", gmem_mmap(g, 0, 4096, NULL, &p, NULL));
 	if (p)
 		did(u, "gmem_munmap", gmem_munmap(g, p, NULL));
-	did(u, "gmem_unbind", gmem_unbind(g, 0, NULL, NULL));
-	did(u, "gmem_unbind", gmem_unbind(g, 1, NULL, NULL));
+	did(u, "gmem_unbind", gmem_unbind(u->vm, 0, 0, 0, NULL));
+	did(u, "gmem_unbind", gmem_unbind(u->vm, 1, 0, 0, NULL));
 	did(u, "gmem_close", gmem_close(g, NULL));
 	did(u, "gmem_create", gmem_create(u->vm, 1 * MiB, &c, &h, NULL));
 	did(u, "gmem_read", gmem_read(h, 0, buf, 8, NULL));
@@ -175,9 +174,9 @@ static void take_over(struct unit *u, uint64_t flags)
 	s.fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, flags);
 	did(u, "gmem_slot_note", gmem_slot_note(u->vm, &s, NULL));
 	assert_int_equal(unit_sys.close(u, s.fd), 0);
-	did(u, "gmem_bind", gmem_bind(g, 5, 0, 0, 4096, NULL, NULL));
+	did(u, "gmem_bind", t_bind(g, 5, 0, 0, 4096, NULL, NULL));
 	did(u, "gmem_slot_forget", gmem_slot_forget(u->vm, 5, 0, NULL));
-	did(u, "gmem_bind", gmem_bind(g, 5, 0, 0, 4096, NULL, NULL));
+	did(u, "gmem_bind", t_bind(g, 5, 0, 0, 4096, NULL, NULL));
 }
 
 static void each_call_makes_only_what_is_listed_for_it(void **state)

@@ -9,6 +9,7 @@
 
 #include "unit.h"
 
+#include "file.h"
 #include "seam.h"
 
 #define ATTRIBUTES 0x4020aed2
@@ -258,7 +259,7 @@ static void *unbind(void *arg)
 {
 	struct job *j = arg;
 
-	j->result = gmem_unbind(j->g, j->slot, NULL, NULL);
+	j->result = gmem_unbind(j->g->vm, j->slot, 0, 0, NULL);
 	return NULL;
 }
 
@@ -380,21 +381,21 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 		meet_init(&m);
 		m.now[0].who = pthread_self();
 		late = (struct job){ .g = g };
-		t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+		t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 		u->hook = unbind_between;
 		u->hook_arg = &m;
 		t_ok(t_share(g, 0, 1 * MiB, &err), err);
 		phase(&m, MOVES);
-		r = gmem_unbind(g, 0, NULL, NULL);
+		r = gmem_unbind(u->vm, 0, 0, 0, NULL);
 		assert_true(r == 0 || r == -EINVAL);
-		t_ok(gmem_bind(g, 0, 0, 1 * MiB, 1 * MiB, NULL, &err), err);
+		t_ok(t_bind(g, 0, 0, 1 * MiB, 1 * MiB, NULL, &err), err);
 		phase(&m, CONVERTS_AGAIN);
 		t_ok(t_share(g, 1 * MiB, 1 * MiB, &err), err);
 		assert_int_equal(pthread_join(m.helper, NULL), 0);
 		u->hook = NULL;
 		assert_false(m.overlapped);
 		/* it is still there unless its own unbind came late */
-		assert_int_equal(gmem_unbind(g, 0, NULL, NULL),
+		assert_int_equal(gmem_unbind(u->vm, 0, 0, 0, NULL),
 				 r == 0 && late.result == 0 ? -EINVAL : 0);
 	}
 }
@@ -435,7 +436,7 @@ static void of_two_unbinds_of_one_slot_one_wins(void **state)
 	assert_int_equal(rivals[0].result + rivals[1].result, -EINVAL);
 	assert_int_equal(rivals[0].result * rivals[1].result, 0);
 	/* the loser left nothing busy */
-	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 }
 
 static void *bind_it(void *arg)
@@ -444,7 +445,7 @@ static void *bind_it(void *arg)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	j->result =
-		gmem_bind(j->g, j->slot, j->gpa, j->offset, j->len, NULL, &err);
+		t_bind(j->g, j->slot, j->gpa, j->offset, j->len, NULL, &err);
 	j->reason = err.reason;
 	return NULL;
 }
@@ -462,11 +463,11 @@ static void of_two_binds_of_one_slot_one_wins(void **state)
 		int won;
 
 		run(jobs, 2, bind_it);
-		won = jobs[0].result > 0 ? 0 : 1;
-		assert_int_equal(jobs[won].result, GMEM_BIND_FD);
+		won = jobs[0].result == 0 ? 0 : 1;
+		assert_int_equal(jobs[won].result, 0);
 		assert_int_equal(jobs[!won].result, -EEXIST);
 		assert_int_equal(jobs[!won].reason, GMEM_REASON_SLOT_IN_USE);
-		t_ok(gmem_unbind(jobs[won].g, 0, NULL, &err), err);
+		t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	}
 }
 
@@ -513,18 +514,18 @@ static void a_retried_reset_does_not_undo_another_bind(void **state)
 	meet_init(&m);
 	unit_bind(u, old, 0, 0);
 	unit_answer(u, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
-	t_refused(gmem_unbind(old, 0, NULL, &err), -EIO,
+	t_refused(gmem_unbind(u->vm, 0, 0, 0, &err), -EIO,
 		  GMEM_REASON_RESET_PENDING, err);
 	second = (struct job){
 		.g = b, .slot = 2, .gpa = 1 * MiB, .len = 1 * MiB
 	};
 	u->hook = bind_meanwhile;
 	u->hook_arg = &m;
-	t_ok(gmem_bind(a, 1, 0, 0, 1 * MiB, NULL, &err), err);
+	t_ok(t_bind(a, 1, 0, 0, 1 * MiB, NULL, &err), err);
 	assert_int_equal(m.most, 1);
 	assert_int_equal(pthread_join(m.helper, NULL), 0);
 	u->hook = NULL;
-	assert_int_equal(second.result, GMEM_BIND_FD);
+	assert_int_equal(second.result, 0);
 	unit_same(u, a, 0);
 	unit_same(u, b, 1 * MiB);
 }
@@ -573,14 +574,14 @@ static void *make_map_close(void *arg)
 		int r = gmem_create(j->u->vm, 64 * KiB, &o, &g, NULL);
 
 		if (!r)
-			r = gmem_bind(g, j->slot, j->slot * MiB, 0, 64 * KiB,
-				      NULL, NULL);
-		if (r > 0)
+			r = t_bind(g, j->slot, j->slot * MiB, 0, 64 * KiB, NULL,
+				   NULL);
+		if (!r)
 			r = gmem_mmap(g, 0, 4096, NULL, &p, NULL);
 		if (!r)
 			r = gmem_munmap(g, p, NULL);
 		if (!r)
-			r = gmem_unbind(g, j->slot, NULL, NULL);
+			r = gmem_unbind(g->vm, j->slot, 0, 0, NULL);
 		j->result = r ? r : gmem_close(g, NULL);
 	}
 	return NULL;

@@ -9,6 +9,7 @@
 
 #include "unit.h"
 
+#include "file.h"
 #include "slot.h"
 #include "ticket.h"
 #include "vm.h"
@@ -48,7 +49,7 @@ static void *unbind(void *arg)
 {
 	struct call *c = arg;
 
-	c->r = gmem_unbind(c->g, 0, NULL, &c->err);
+	c->r = gmem_unbind(c->g->vm, 0, 0, 0, &c->err);
 	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -142,12 +143,13 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 	start(m, &u, unbind, 0, 0);
 	until_there_are(m->vm, 2);
 	(void)pthread_mutex_lock(&m->vm->lock);
-	gmem__slot_find(m->vm, 0, 0)->serial = ++m->vm->serial;
+	gmem__slot_find(m->vm, (struct gmem__slot_id){ 0 })->serial =
+		++m->vm->serial;
 	(void)pthread_mutex_unlock(&m->vm->lock);
 	gmem__ticket_return(m->vm, &first);
 	finish(&u, -EINVAL);
 	t_reason(&u.err, GMEM_REASON_NOT_BOUND);
-	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 }
 
 static void what_overlaps_nothing_does_not_wait(void **state)

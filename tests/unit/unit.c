@@ -209,7 +209,7 @@ void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
 {
 	struct gmem_error err;
 
-	t_ok(gmem_bind(g, slot, gpa, 0, gmem_size(g), NULL, &err), err);
+	t_ok(t_bind(g, slot, gpa, 0, gmem_size(g), NULL, &err), err);
 	unit_reset(u);
 }
 

@@ -397,8 +397,8 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped,
 		!gmem_size(g) && !gmem_page_size(g) && !gmem_flags(g) &&
 		REFUSED(gmem_create(u->vm, 4096, NULL, &out, &err)) &&
 		REFUSED(gmem_adopt(u->vm, 0, NULL, &out, &err)) &&
-		REFUSED(gmem_bind(g, 1, GiB, 0, 4096, NULL, &err)) &&
-		REFUSED(gmem_unbind(g, 0, NULL, &err)) &&
+		REFUSED(t_bind(g, 1, GiB, 0, 4096, NULL, &err)) &&
+		REFUSED(gmem_unbind(u->vm, 0, 0, 0, &err)) &&
 		REFUSED(gmem_slot_note(u->vm, &s, &err)) &&
 		REFUSED(gmem_slot_forget(u->vm, 0, 0, &err)) &&
 		REFUSED(gmem_slot_get(u->vm, 0, 0, &s, &err)) &&
@@ -449,7 +449,7 @@ static void a_forked_child_is_refused_without_a_system_call(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	t_ok(gmem_unbind(g, 0, NULL, &err), err); /* the parent continues */
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err); /* the parent continues */
 }
 
 struct seen {
@@ -556,7 +556,7 @@ static void traced_life(struct unit *u, struct seen *seen)
 
 	t_ok(gmem_create(u->vm, 64 * KiB, NULL, &g, &err), err);
 	memset(seen, 0, sizeof(*seen));
-	t_ok(gmem_bind(g, 3, GiB, 4096, 8192, NULL, &err), err);
+	t_ok(t_bind(g, 3, GiB, 4096, 8192, NULL, &err), err);
 	t_ok(t_share(g, 4096, 4096, &err), err);
 	t_ok(gmem_set_private(g, 4096, 8192, &err), err);
 	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 8192);
@@ -565,7 +565,7 @@ static void traced_life(struct unit *u, struct seen *seen)
 			 (uint64_t)gmem_fd(g), 4096, 4096, 0);
 	else
 		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES", vm, GiB, 8192, 8);
-	t_ok(gmem_unbind(g, 3, NULL, &err), err);
+	t_ok(gmem_unbind(u->vm, 3, 0, 0, &err), err);
 	has_args(seen, "KVM_SET_USER_MEMORY_REGION", vm, 3, 0, 0);
 }
 

@@ -30,7 +30,7 @@ static void start(struct guest *s, struct live *l)
 static void start_bound(struct guest *s, struct live *l)
 {
 	start(s, l);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
 }
 
 static void whole_at(struct guest *s, const char *file, int line)
@@ -317,7 +317,7 @@ static struct gmem_slot bound(struct guest *s, uint32_t id, uint64_t gpa,
 	struct gmem_slot slot = { .sz = sizeof(slot) };
 	struct live *l = s->l;
 
-	live_ok(l, gmem_bind(l->g, id, gpa, offset, len, NULL, &l->err));
+	live_ok(l, t_bind(l->g, id, gpa, offset, len, NULL, &l->err));
 	live_ok(l, gmem_slot_get(l->vm, id, 0, &slot, &l->err));
 	return slot;
 }
@@ -338,14 +338,14 @@ static void slots_in_the_middle_of_a_file_reach_nothing(void **state)
 	assert_true(b.userspace_addr >= 0x10000);
 
 	/* unbind one and keep the other; bind it again, elsewhere */
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	attack_slot(&s, 1);
 	(void)bound(&s, 2, GPA + HALF, HALF - l->page, HALF);
 	attack_slot(&s, 2);
 	attack_slot(&s, 1);
-	live_ok(l, gmem_unbind(l->g, 1, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 1, 0, 0, &l->err));
 	attack_slot(&s, 2);
-	live_ok(l, gmem_unbind(l->g, 2, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 2, 0, 0, &l->err));
 
 	/* after its last slot is gone, the file gets a new reservation */
 	(void)bound(&s, 3, GPA, l->page, FILE_SIZE - l->page);
@@ -361,9 +361,9 @@ static void a_refused_close_leaves_slots_safe(void **state)
 	t_refused(gmem_close(l->g, &l->err), -EBUSY, GMEM_REASON_STILL_BOUND,
 		  l->err);
 	attack_slot(&s, 0);
-	t_refused(gmem_bind(l->g, 1, GPA + FILE_SIZE, 0, HALF, NULL, &l->err),
+	t_refused(t_bind(l->g, 1, GPA + FILE_SIZE, 0, HALF, NULL, &l->err),
 		  -EEXIST, GMEM_REASON_RANGE_BOUND, l->err);
-	t_refused(gmem_bind(l->g, 0, GPA + FILE_SIZE, 0, HALF, NULL, &l->err),
+	t_refused(t_bind(l->g, 0, GPA + FILE_SIZE, 0, HALF, NULL, &l->err),
 		  -EEXIST, GMEM_REASON_SLOT_IN_USE, l->err);
 	attack_slot(&s, 0);
 }
@@ -384,7 +384,7 @@ static void memory_mapped_after_unbind_is_out_of_reach(void **state)
 		slot = bound(&s, 0, GPA, HALF / 2, HALF);
 		for (size_t i = 0; i < T_ARRAY_SIZE(clocks); i++)
 			(void)point_msr(&s, clocks[i], GPA + 64 * i);
-		live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+		live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 		base = slot.userspace_addr - slot.offset;
 		fresh[0] = canary_fresh_at(
 			(void *)base, /* NOLINT(performance-no-int-to-ptr) */
@@ -417,9 +417,9 @@ static void memory_mapped_after_unbind_is_out_of_reach(void **state)
 static void a_slot_on_the_callers_memory_reaches_no_further(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_USERSPACE_ADDR,
+		.flags = GMEM_SLOT_USERSPACE_ADDR,
 	};
 	uint64_t len = 64 * l->page;
 	unsigned char *memory;
@@ -432,7 +432,7 @@ static void a_slot_on_the_callers_memory_reaches_no_further(void **state)
 	canary_fill(memory, len);
 	canary_fill(memory + 2 * len, len);
 	opts.userspace_addr = (uintptr_t)memory + len;
-	live_ok(l, gmem_bind(l->g, 0, GPA, len, len, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, len, len, &opts, &l->err));
 	guest_convert(&s, len, GPA, len, false);
 	for (uint64_t at = 0; at < 3 * len; at += l->page / 2) {
 		(void)guest_write(&s, GPA + at - len, 0xdeadbee0);

@@ -35,10 +35,10 @@ static unsigned char *start(struct live *l, uint32_t type)
 /* Half of a file as the guest's RAM, all of it still shared. */
 static unsigned char *start_private(struct live *l)
 {
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_FD | GMEM_BIND_USERSPACE_ADDR |
-			 GMEM_BIND_LEAVE_SHARED,
+		.flags = GMEM_SLOT_FD | GMEM_SLOT_USERSPACE_ADDR |
+			 GMEM_SLOT_LEAVE_SHARED,
 	};
 	unsigned char *ram;
 
@@ -46,7 +46,7 @@ static unsigned char *start_private(struct live *l)
 	ram = start(l, GMEM_VM_SW_PROTECTED);
 	live_ok(l, gmem_create(l->vm, 2 * RAM, NULL, &l->g, &l->err));
 	opts.userspace_addr = (uintptr_t)ram;
-	live_ok(l, gmem_bind(l->g, 0, 0, RAM, RAM, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, RAM, RAM, &opts, &l->err));
 	return ram;
 }
 
@@ -148,16 +148,13 @@ static void a_shared_fault_has_no_exit_and_goes_on_when_private(void **state)
 static void a_private_fault_goes_on_when_made_shared(void **state)
 {
 	struct live *l = *state;
-	struct gmem_unbind_opts keep = {
-		.sz = sizeof(keep),
-		.flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
-	};
 	unsigned char *ram = start_private(l);
 	int vm = gmem_vm_fd(l->vm);
 	uint64_t flags, gpa, size;
 
 	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, &keep, &l->err));
+	live_ok(l,
+		gmem_unbind(l->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &l->err));
 	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
 	t_code(vcpu_store(l, PAGE + 8, 0x55), -EFAULT);
 	assert_true(guest_fault(l, &flags, &gpa, &size));
@@ -179,7 +176,7 @@ static void unbind_leaves_no_attributes_to_the_next_slot(void **state)
 	int vm = gmem_vm_fd(l->vm);
 
 	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
 	t_code(vcpu_store(l, PAGE, 0x66), 0);
 	assert_int_equal(word(ram + PAGE), 0x66);
@@ -194,7 +191,7 @@ static void exit_reason_is_stale_after_eintr(void **state)
 	uint64_t flags, gpa, size;
 	int vm = gmem_vm_fd(l->vm);
 
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
 	t_code(raw_attributes(vm, PAGE, l->page, GMEM__ATTRIBUTE_PRIVATE), 0);
 	t_code(vcpu_store(l, PAGE, 1), -EFAULT);
@@ -280,7 +277,7 @@ static void pre_fault_stops_where_the_slot_ends(void **state)
 	live_need("init-shared");
 	live_vm(l, GMEM_VM_DEFAULT);
 	live_file(l, 16, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, RAM, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, RAM, NULL, &l->err));
 	t_code(vcpu_pre_fault(l, &gpa, &size), 0);
 	assert_int_equal(gpa, RAM);
 	assert_int_equal(size, 2 * l->page);

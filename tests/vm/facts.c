@@ -275,7 +275,7 @@ static void guest_ram(struct live *l)
 	live_file(l, 2 * LIVE_RAM / l->page, LIVE_SHARED);
 	guest_load(l, l->g, 0, "elsewhere");
 	guest_load(l, l->g, LIVE_RAM, "file");
-	live_ok(l, gmem_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, LIVE_RAM, LIVE_RAM, NULL, &l->err));
 	guest_copy(live_decoy(l, LIVE_RAM, 0xee), "poison");
 	printed = guest_run(l);
 	is("%s", printed == 4	? "guest_memfd"

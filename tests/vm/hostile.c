@@ -220,7 +220,7 @@ static void bind(struct dice *d)
 	static const uint32_t may[] = { GMEM_REASON_SLOT_IN_USE,
 					GMEM_REASON_RANGE_BOUND,
 					GMEM_REASON_GPA_OVERLAP, 0 };
-	struct gmem_bind_opts opts = { .sz = sizeof(opts) };
+	struct gmem_slot opts = { .sz = sizeof(opts) };
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint32_t id = (uint32_t)dice_roll(d, 2 * PIECES);
 	struct file *f = &h.files[id / PIECES];
@@ -237,14 +237,14 @@ static void bind(struct dice *d)
 	if (dice_percent(d, 25))
 		gpa += HOSTILE_ELSEWHERE;
 	if (f->memory) {
-		opts.flags |= GMEM_BIND_USERSPACE_ADDR;
+		opts.flags |= GMEM_SLOT_USERSPACE_ADDR;
 		opts.userspace_addr = (uintptr_t)f->memory + offset;
 	}
 	if (!f->bare && dice_percent(d, 50))
-		opts.flags |= GMEM_BIND_LEAVE_SHARED;
+		opts.flags |= GMEM_SLOT_LEAVE_SHARED;
 	if (done("bind",
-		 gmem_bind(f->g, id, gpa, offset, end - start, &opts, &err),
-		 &err, may))
+		 t_bind(f->g, id, gpa, offset, end - start, &opts, &err), &err,
+		 may))
 		happened(VMM_BOUND);
 }
 
@@ -268,14 +268,15 @@ static void put_fresh(struct worker *w, size_t len)
 static void unbind(struct worker *w)
 {
 	static const uint32_t may[] = { GMEM_REASON_NOT_BOUND, 0 };
-	struct gmem_unbind_opts opts = { .sz = sizeof(opts) };
+	uint64_t flags = 0;
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint32_t id = (uint32_t)dice_roll(&w->dice, 2 * PIECES);
 	struct file *f = &h.files[id / PIECES];
 
 	if (dice_percent(&w->dice, 25))
-		opts.flags = GMEM_UNBIND_KEEP_ATTRIBUTES;
-	if (!done("unbind", gmem_unbind(f->g, id, &opts, &err), &err, may))
+		flags = GMEM_UNBIND_KEEP_ATTRIBUTES;
+	if (!done("unbind", gmem_unbind(h.l->vm, id, 0, flags, &err), &err,
+		  may))
 		return;
 	happened(VMM_UNBOUND);
 	put_fresh(w, f->size);
@@ -722,7 +723,7 @@ static void take_down(struct live *l)
 		struct gmem_slot slot = { .sz = sizeof(slot) };
 
 		if (!gmem_slot_get(l->vm, id, 0, &slot, NULL))
-			live_ok(l, gmem_unbind(slot.gmem, id, NULL, &l->err));
+			live_ok(l, gmem_unbind(l->vm, id, 0, 0, &l->err));
 	}
 	for (unsigned int i = 0; i < 2; i++)
 		t_ok(gmem_close(h.files[i].g, &err), err);

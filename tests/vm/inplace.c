@@ -77,9 +77,9 @@ static void in_place_a_second_backing_is_refused(void **state)
 {
 	static const uint64_t kinds[] = { 0, LIVE_SHARED };
 	struct live *l = *state;
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_USERSPACE_ADDR,
+		.flags = GMEM_SLOT_USERSPACE_ADDR,
 	};
 	struct guest s;
 
@@ -88,18 +88,15 @@ static void in_place_a_second_backing_is_refused(void **state)
 	opts.userspace_addr = (uintptr_t)live_memory(l, FILE_SIZE, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
 		file(l, kinds[i]);
-		opts.flags = GMEM_BIND_USERSPACE_ADDR;
-		refused(l,
-			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
+		opts.flags = GMEM_SLOT_USERSPACE_ADDR;
+		refused(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
 			GMEM_REASON_TWO_BACKINGS);
-		opts.flags |= GMEM_BIND_CHECK_ONLY;
-		refused(l,
-			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
+		opts.flags |= GMEM_SLOT_CHECK_ONLY;
+		refused(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err),
 			GMEM_REASON_TWO_BACKINGS);
 		no_slot(l, 0);
-		live_ok(l,
-			gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
-		live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+		live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+		live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 	}
 }
 
@@ -107,9 +104,9 @@ static void in_place_a_second_backing_is_refused(void **state)
 static void elsewhere_a_second_backing_is_what_shared_pages_are(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_USERSPACE_ADDR,
+		.flags = GMEM_SLOT_USERSPACE_ADDR,
 	};
 	unsigned char *memory;
 	uint32_t value;
@@ -121,7 +118,7 @@ static void elsewhere_a_second_backing_is_what_shared_pages_are(void **state)
 	file(l, 0);
 	memory = live_memory(l, FILE_SIZE, 0);
 	opts.userspace_addr = (uintptr_t)memory;
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, &opts, &l->err));
 	live_ok(l, gmem_set_shared(l->g, l->page, l->page, &l->err));
 	t_code(guest_write(&s, GPA + l->page, 0x11), 0);
 	memcpy(&value, memory + l->page, sizeof(value));
@@ -138,7 +135,7 @@ static void what_has_no_shared_side_is_not_made_shared(void **state)
 
 	guest_start(&s, l);
 	file(l, 0);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
 	t_code(guest_write(&s, GPA + l->page, 0x22), 0);
 	refused(l, gmem_set_shared(l->g, l->page, l->page, &l->err),
 		GMEM_REASON_NO_SHARED_SIDE);
@@ -165,7 +162,7 @@ static void it_is_made_shared_if_that_is_asked_by_name(void **state)
 	guest_start(&s, l);
 	want = guest_in_place() ? 0 : -EFAULT;
 	file(l, 0);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
 	live_ok(l, set(l, l->page, GMEM_ATTRIBUTE_SHARED,
 		       GMEM_ATTRIBUTES_UNBACKED));
 	assert_int_equal(attributes(l, l->page), GMEM_ATTRIBUTE_SHARED);
@@ -181,9 +178,9 @@ static void it_is_made_shared_if_that_is_asked_by_name(void **state)
 
 static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 {
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_READONLY,
+		.flags = GMEM_SLOT_READONLY,
 	};
 	struct live *l = *state;
 	uint32_t value = 0x44;
@@ -192,7 +189,7 @@ static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 	guest_start(&s, l);
 	need_in_place();
 	file(l, LIVE_SHARED);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
 	live_ok(l, gmem_write(l->g, l->page, &value, sizeof(value), &l->err));
 	refused(l, gmem_set_private(l->g, l->page, l->page, &l->err),
 		GMEM_REASON_HVA_BOUND);
@@ -201,13 +198,12 @@ static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 	assert_int_equal(attributes(l, l->page), GMEM_ATTRIBUTE_SHARED);
 	t_code(guest_read(&s, GPA + l->page, &value), 0);
 	assert_int_equal(value, 0x44);
-	live_ok(l, gmem_unbind(l->g, 0, NULL, &l->err));
+	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 
 	/* with the slot gone it may be, and then the slot may not */
-	live_ok(l, gmem_bind(l->g, 1, GPA, 0, FILE_SIZE, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, GPA, 0, FILE_SIZE, NULL, &l->err));
 	live_ok(l, gmem_set_private(l->g, l->page, l->page, &l->err));
-	refused(l,
-		gmem_bind(l->g, 2, 2 * GPA, 0, FILE_SIZE / 2, &opts, &l->err),
+	refused(l, t_bind(l->g, 2, 2 * GPA, 0, FILE_SIZE / 2, &opts, &l->err),
 		GMEM_REASON_PRIVATE);
 }
 
@@ -215,9 +211,9 @@ static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 static void in_place_leave_shared_makes_the_range_shared(void **state)
 {
 	struct live *l = *state;
-	struct gmem_bind_opts opts = {
+	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_BIND_LEAVE_SHARED,
+		.flags = GMEM_SLOT_LEAVE_SHARED,
 	};
 	struct guest s;
 	uint32_t value;
@@ -225,9 +221,9 @@ static void in_place_leave_shared_makes_the_range_shared(void **state)
 	guest_start(&s, l);
 	need_in_place();
 	file(l, GMEM_CREATE_MMAP);
-	live_ok(l, gmem_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
-	live_ok(l, gmem_bind(l->g, 1, GPA + FILE_SIZE / 2, FILE_SIZE / 2,
-			     FILE_SIZE / 2, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
+	live_ok(l, t_bind(l->g, 1, GPA + FILE_SIZE / 2, FILE_SIZE / 2,
+			  FILE_SIZE / 2, NULL, &l->err));
 	assert_int_equal(attributes(l, 0), GMEM_ATTRIBUTE_SHARED);
 	assert_int_equal(attributes(l, FILE_SIZE / 2 - l->page),
 			 GMEM_ATTRIBUTE_SHARED);

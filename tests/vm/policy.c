@@ -100,7 +100,7 @@ static void a_guest_obeys_where_the_feature_says_so(void **state)
 	map = raw_map(l, gmem_fd(l->g), LIVE_RAM, PROT_READ);
 	bind_to(map, LIVE_RAM, THERE);
 	guest_load(l, l->g, 0, "four");
-	live_ok(l, gmem_bind(l->g, 0, 0, 0, LIVE_RAM, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 0, 0, 0, LIVE_RAM, NULL, &l->err));
 	page = map + guest_result() / l->page * l->page;
 	t_code(guest_run(l), 4);
 	assert_int_equal(node_of(page), obeys(l) ? THERE : HERE);

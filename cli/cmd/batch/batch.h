@@ -39,7 +39,7 @@ struct bound {
 	uint32_t slot;
 	bool noted;
 	uint64_t gpa, offset, len;
-	int mode; /* GMEM_BIND_FD or GMEM_BIND_HVA */
+	const char *mode; /* its name; NULL: noted */
 };
 
 /* One line, understood. */
@@ -51,7 +51,7 @@ struct op {
 	uint32_t slot;
 	uint64_t gpa, offset, len, size, hugetlb, addr;
 	uint64_t flags;
-	int mode; /* of a bind */
+	const char *mode; /* of a bind, its name */
 	uint32_t threads;
 	struct policy_args policy;
 	const char *path;      /* of an input */

@@ -6,6 +6,7 @@
 #include "cmd/batch/batch.h"
 #include "report/error.h"
 #include "report/picture.h"
+#include "target/vm.h"
 
 int call_create(struct batch *b, struct op *op)
 {
@@ -24,28 +25,28 @@ int call_create(struct batch *b, struct op *op)
 
 int call_bind(struct batch *b, struct op *op)
 {
-	const struct gmem_bind_opts opts = {
-		.sz = sizeof(opts),
+	struct gmem_slot slot = {
+		.sz = sizeof(slot),
+		.slot = op->slot,
+		.gpa = op->gpa,
+		.len = op->len,
+		.offset = op->offset,
+		.gmem = op->object->g,
 		.flags = op->flags,
 	};
+	int r = gmem_bind(&slot, &b->err);
 
-	op->mode = gmem_bind(op->object->g, op->slot, op->gpa, op->offset,
-			     op->len, &opts, &b->err);
-	if (op->mode >= 0 && b->result)
-		json_text(b->result, "mode",
-			  gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)op->mode),
-			  "");
-	return op->mode < 0 ? op->mode : 0;
+	if (r < 0)
+		return r;
+	op->mode = slot_mode(&slot);
+	if (b->result)
+		json_text(b->result, "mode", op->mode, "");
+	return 0;
 }
 
 int call_unbind(struct batch *b, struct op *op)
 {
-	const struct gmem_unbind_opts opts = {
-		.sz = sizeof(opts),
-		.flags = op->flags,
-	};
-
-	return gmem_unbind(op->object->g, op->slot, &opts, &b->err);
+	return gmem_unbind(b->vm, op->slot, 0, op->flags, &b->err);
 }
 
 int call_note(struct batch *b, struct op *op)
@@ -57,7 +58,7 @@ int call_note(struct batch *b, struct op *op)
 		.len = op->len,
 		.offset = op->offset,
 		.userspace_addr = op->addr,
-		.flags = (uint32_t)op->flags,
+		.flags = op->flags | GMEM_SLOT_USERSPACE_ADDR,
 		.fd = -1,
 	};
 
@@ -199,11 +200,11 @@ int call_write(struct batch *b, struct op *op)
 
 /* ----------------------------------------------------------------- stat -- */
 
-static const char *slot_mode(const struct bound *s)
+static const char *bound_mode(const struct bound *s)
 {
 	if (s->noted)
 		return gmem_name(GMEM_NAME_SLOT_FLAG, GMEM_SLOT_NOTED);
-	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
+	return s->mode;
 }
 
 static void stat_text(const struct object *o)
@@ -219,7 +220,7 @@ static void stat_text(const struct object *o)
 		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
 		       ", offset 0x%" PRIx64 ", %s, %s\n",
 		       o->name, s->slot, s->gpa, s->offset,
-		       size_text(s->len, text), slot_mode(s));
+		       size_text(s->len, text), bound_mode(s));
 }
 
 static void stat_json(const struct batch *b, const struct object *o)
@@ -234,7 +235,7 @@ static void stat_json(const struct batch *b, const struct object *o)
 		json_u64(slot, "gpa", s->gpa);
 		json_u64(slot, "offset", s->offset);
 		json_u64(slot, "len", s->len);
-		json_text(slot, "mode", slot_mode(s), "");
+		json_text(slot, "mode", bound_mode(s), "");
 		json_object_array_add(slots, slot);
 	}
 	json_object_object_add(b->result, "flags",

@@ -62,10 +62,10 @@ static const struct verb verbs[] = {
 		    "make a memory slot of it; fd, hva: only in this mode" },
 	  .takes = { PARAM_OBJECT, PARAM_SLOT, PARAM_GPA, PARAM_OPTIONAL,
 		     PARAM_OFFSET, PARAM_LEN },
-	  .names = GMEM_NAME_BIND_FLAG,
-	  .flags = GMEM_BIND_FD | GMEM_BIND_HVA | GMEM_BIND_DIRTY_LOG |
-		   GMEM_BIND_READONLY | GMEM_BIND_ALIAS |
-		   GMEM_BIND_LEAVE_SHARED,
+	  .names = GMEM_NAME_SLOT_FLAG,
+	  .flags = GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG |
+		   GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS |
+		   GMEM_SLOT_LEAVE_SHARED,
 	  .call = call_bind,
 	  .commit = keep_slot },
 	{ .word = { "unbind", "NAME SLOT [keep-attributes]",
