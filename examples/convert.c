@@ -277,8 +277,7 @@ static int make_ram(struct machine *m)
 	struct gmem_slot slot = { .sz = sizeof(slot) };
 	size_t size = PAGES * m->page;
 
-	if (gmem_vm_features(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL, NULL) ==
-	    GMEM_YES) {
+	if (gmem_vm_has(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES)) {
 		file.flags = GMEM_CREATE_MMAP;
 	} else {
 		m->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	printf("%-18s %-8s %-7s %s\n", "FEATURE", "HERE", "SINCE", "KNOWN BY");
-	for (uint32_t i = 0; gmem_vm_features(vm, i, &info, NULL) >= 0; i++)
+	for (uint32_t i = 0; gmem_vm_feature(vm, i, &info, NULL) >= 0; i++)
 		printf("%-18s %-8s %-7s %s\n", info.name,
 		       gmem_name(GMEM_NAME_SUPPORT, info.support),
 		       info.since ? info.since : "-", info.known_by);

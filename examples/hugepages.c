@@ -171,8 +171,7 @@ static int show(struct gmem_vm *vm, uint32_t encoding, bool model)
 					 .hugetlb_size = HUGE };
 	struct gmem_slot slot = { .sz = sizeof(slot), .len = PAGES * HUGE };
 	struct gmem *ram, *large;
-	bool in_place = gmem_vm_features(vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
-					 NULL) == GMEM_YES;
+	bool in_place = gmem_vm_has(vm, GMEM_FEATURE_FILE_ATTRIBUTES);
 
 	/* In the posting of 2024 the host could not map them. */
 	if (encoding != GMEM_HUGETLB_RFC1)

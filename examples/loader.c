@@ -24,13 +24,14 @@ static int failed(const char *what, const struct gmem_error *err)
 }
 
 /* The length of a pipe is known only at its end, so no percentage. */
-static void progress(void *arg, uint64_t done, uint64_t total)
+static int progress(void *arg, uint64_t done, uint64_t total)
 {
 	(void)arg;
 	(void)total;
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\rloaded %llu KiB",
 			(unsigned long long)done >> 10);
+	return 0;
 }
 
 int main(int argc, char **argv)

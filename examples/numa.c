@@ -22,9 +22,9 @@ static int failed(const char *what, const struct gmem_error *err)
 	return 1;
 }
 
-/* GMEM_PLACED_BY_FILE, GMEM_PLACED_BY_POPULATE or -errno. */
+/* Says in *@how by which way; 0 or -errno. */
 static int place(struct gmem *memory, const struct gmem_mempolicy *policy,
-		 struct gmem_error *err)
+		 const char **how, struct gmem_error *err)
 {
 	struct gmem_populate_opts opts = {
 		.sz = sizeof(opts),
@@ -32,14 +32,16 @@ static int place(struct gmem *memory, const struct gmem_mempolicy *policy,
 	};
 	int r = gmem_set_mempolicy(memory, 0, SIZE, policy, 0, err);
 
+	*how = "populating under the policy";
 	if (r < 0 && (err->reason == GMEM_REASON_POLICY_IGNORED ||
 		      err->reason == GMEM_REASON_POLICY_UNMAPPABLE))
 		return gmem_populate(memory, 0, SIZE, &opts, err);
+	*how = "the file's policy";
 	if (r < 0)
 		return r;
 	/* The file has the policy: pages can be allocated at any time. */
 	opts.policy = NULL;
-	return gmem_populate(memory, 0, SIZE, &opts, err) < 0 ? err->code : r;
+	return gmem_populate(memory, 0, SIZE, &opts, err);
 }
 
 int main(void)
@@ -54,7 +56,8 @@ int main(void)
 	struct bitmask *nodes = NULL;
 	struct gmem_vm *vm = NULL;
 	struct gmem *memory;
-	int status = 1, how, verdict;
+	const char *how;
+	int status = 1;
 
 	if (numa_available() < 0) {
 		fprintf(stderr, "numa: this kernel is built without NUMA\n");
@@ -68,22 +71,18 @@ int main(void)
 		failed("create guest memory", &err);
 		goto out;
 	}
-	how = place(memory, &policy, &err);
-	if (how < 0) {
+	if (place(memory, &policy, &how, &err) < 0) {
 		failed("place it", &err);
 		goto out;
 	}
-	verdict = gmem_verify_placement(memory, 0, SIZE, &policy, &found, &err);
-	if (verdict < 0) {
+	if (gmem_verify_placement(memory, 0, SIZE, &policy, &found, &err) < 0) {
 		failed("verify the placement", &err);
 		goto out;
 	}
 	printf("%llu of %llu bytes are on node %d, placed by %s\n",
 	       (unsigned long long)(found.resident - found.misplaced), SIZE,
-	       numa_max_node(),
-	       how == GMEM_PLACED_BY_FILE ? "the file's policy"
-					  : "populating under the policy");
-	status = verdict == GMEM_YES ? 0 : 1;
+	       numa_max_node(), how);
+	status = found.verdict == GMEM_PLACED_WELL ? 0 : 1;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)
 		status = failed("destroy the VM", &err);

@@ -6,8 +6,9 @@
  * has a page of its own in section 3, every feature a line in
  * gmem_features(7).  What holds for all calls:
  *
- * Return: 0 (or a documented positive) on success, -errno on failure.  errno
- *   itself is not part of the interface.  Objects come back through a pointer
+ * Return: 0 on success, -errno on failure, what else there is to say in a
+ *   structure; getters return a number.  errno itself is not part of the
+ *   interface.  Objects come back through a pointer
  *   to a pointer, which is left untouched on failure.
  * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
  *   call clears the rest first and reports there which rule was broken and
@@ -35,10 +36,19 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <gmem_version.h>
 
 #ifdef __cplusplus
+template <class T> inline T gmem_init()
+{
+	T t = T();
+
+	t.sz = sizeof(T);
+	return t;
+}
+
 extern "C" {
 #endif
 
@@ -48,6 +58,16 @@ extern "C" {
 #else
 #define GMEM_API
 #define GMEM_CHECK
+#endif
+
+/*
+ * A struct of options, results or errors with .sz set and the rest zero, as in
+ * struct gmem_error err = GMEM_INIT(struct gmem_error);
+ */
+#ifdef __cplusplus
+#define GMEM_INIT(type) gmem_init<type>()
+#else
+#define GMEM_INIT(type) ((type){ .sz = sizeof(type) })
 #endif
 
 struct gmem_vm; /* a KVM virtual machine */
@@ -202,6 +222,13 @@ GMEM_API const char *gmem_reason_remedy(uint32_t reason);
  */
 GMEM_API int gmem_strerror(const struct gmem_error *err, char *buf, size_t len);
 
+/*
+ * Writes "@what: MESSAGE [REASON]; REMEDY" and a new line to @stream; the
+ * library itself prints nothing.  Return: 0, or -EIO if that failed.
+ */
+GMEM_API int gmem_print_error(FILE *stream, const char *what,
+			      const struct gmem_error *err);
+
 /* The version of the library in use, such as "0.1.0"; static. */
 GMEM_API const char *gmem_version(void);
 
@@ -224,7 +251,7 @@ enum gmem_name_kind {
 	GMEM_NAME_MPOL = 12,		/* enum gmem_mempolicy_mode */
 	GMEM_NAME_MPOL_FLAG = 13,	/* GMEM_MPOL_F_* */
 	GMEM_NAME_MEMPOLICY_FLAG = 14,	/* GMEM_MEMPOLICY_* */
-	GMEM_NAME_PLACED_BY = 15,	/* GMEM_PLACED_BY_* */
+	GMEM_NAME_PLACED = 15,		/* enum gmem_placed */
 	GMEM_NAME_RESIDENT_FLAG = 16,	/* GMEM_RESIDENT_* */
 	GMEM_NAME_LOAD_FLAG = 17,	/* GMEM_LOAD_* */
 	GMEM_NAME_ERROR_FLAG = 18,	/* GMEM_ERROR_* */
@@ -351,24 +378,13 @@ enum gmem_feature {
 	GMEM_FEATURE_PRE_FAULT = 8,
 	GMEM_FEATURE_MEMPOLICY = 9,
 	GMEM_FEATURE_RESIDENCY = 10,
-	GMEM_FEATURE_HUGETLB_64K = 11,
-	GMEM_FEATURE_HUGETLB_512K = 12,
-	GMEM_FEATURE_HUGETLB_1M = 13,
-	GMEM_FEATURE_HUGETLB_2M = 14,
-	GMEM_FEATURE_HUGETLB_8M = 15,
-	GMEM_FEATURE_HUGETLB_16M = 16,
-	GMEM_FEATURE_HUGETLB_32M = 17,
-	GMEM_FEATURE_HUGETLB_256M = 18,
-	GMEM_FEATURE_HUGETLB_512M = 19,
-	GMEM_FEATURE_HUGETLB_1G = 20,
-	GMEM_FEATURE_HUGETLB_2G = 21,
-	GMEM_FEATURE_HUGETLB_16G = 22,
-	GMEM_FEATURE_VM_DEFAULT = 23,
-	GMEM_FEATURE_VM_SW_PROTECTED = 24,
-	GMEM_FEATURE_VM_SEV = 25,
-	GMEM_FEATURE_VM_SEV_ES = 26,
-	GMEM_FEATURE_VM_SNP = 27,
-	GMEM_FEATURE_VM_TDX = 28,
+	GMEM_FEATURE_HUGETLB = 11, /* sizes: gmem_vm_hugetlb_sizes() */
+	GMEM_FEATURE_VM_DEFAULT = 12,
+	GMEM_FEATURE_VM_SW_PROTECTED = 13,
+	GMEM_FEATURE_VM_SEV = 14,
+	GMEM_FEATURE_VM_SEV_ES = 15,
+	GMEM_FEATURE_VM_SNP = 16,
+	GMEM_FEATURE_VM_TDX = 17,
 };
 
 enum gmem_support {
@@ -387,13 +403,28 @@ struct gmem_feature_info {
 };
 
 /*
- * Whether @feature works on this VM, as probed when @vm was made; no system
- * call.  @info may be NULL.
- * Return: enum gmem_support, or -EINVAL past the last feature.
+ * 1 if @feature works on this VM, as probed when @vm was made, else 0: no,
+ * unknown, past the last feature, or @vm is NULL or another process's.  No
+ * system call.
  */
-GMEM_API int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
-			      struct gmem_feature_info *info,
-			      struct gmem_error *err);
+GMEM_API int gmem_vm_has(const struct gmem_vm *vm, uint32_t feature);
+
+/*
+ * What was found out about @feature, and how; no system call.  -EINVAL past the
+ * last feature.
+ */
+GMEM_API GMEM_CHECK int gmem_vm_feature(const struct gmem_vm *vm,
+					uint32_t feature,
+					struct gmem_feature_info *info,
+					struct gmem_error *err);
+
+/*
+ * The sizes of huge pages that files of this VM can have: bit n of *@sizes
+ * stands for 2^n bytes.  Those that could not be tried are missing.
+ */
+GMEM_API GMEM_CHECK int gmem_vm_hugetlb_sizes(const struct gmem_vm *vm,
+					      uint64_t *sizes,
+					      struct gmem_error *err);
 
 /* A system call that the library may make: what a seccomp filter allows. */
 struct gmem_syscall {
@@ -408,7 +439,7 @@ struct gmem_syscall {
  * The @index-th entry of that table.
  * Return: 0, or -EINVAL past the last one.
  */
-GMEM_API int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
+GMEM_API GMEM_CHECK int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
 			       struct gmem_error *err);
 
 /* ---------------------------------------------------------------- file -- */
@@ -689,21 +720,17 @@ struct gmem_mempolicy {
 	size_t sz;
 	uint32_t mode;	      /* enum gmem_mempolicy_mode */
 	uint32_t flags;	      /* GMEM_MPOL_F_* */
-	unsigned long *nodes; /* the caller's; a bit a node; NULL: none */
-	uint64_t max_node;    /* bits in .nodes */
+	const unsigned long *nodes; /* a bit a node; NULL: none */
+	uint64_t max_node;	    /* bits in .nodes */
 };
 
 /* Refuse if an allocated page lies on another node. */
 #define GMEM_MEMPOLICY_STRICT (1ULL << 0)
 
-/* How a policy took effect. */
-#define GMEM_PLACED_BY_FILE 1	  /* kept by the file, for all allocations */
-#define GMEM_PLACED_BY_POPULATE 2 /* pages were allocated under it, now */
-
 /*
- * Makes @policy the policy of [@offset, @offset + @len), for pages allocated
- * from now on.  Kernel: 6.19; refused on one that would ignore it.
- * Return: GMEM_PLACED_BY_FILE or -errno.
+ * Makes @policy the policy of [@offset, @offset + @len), which the file keeps
+ * for all pages allocated from now on.  Kernel: 6.19; refused on one that would
+ * ignore it, where gmem_populate() can place pages.
  */
 GMEM_API GMEM_CHECK int gmem_set_mempolicy(struct gmem *g, uint64_t offset,
 					   uint64_t len,
@@ -712,24 +739,38 @@ GMEM_API GMEM_CHECK int gmem_set_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_error *err);
 
 /*
- * The file's policy at @offset.  The caller provides .nodes, an array of
- * .max_node bits, for the result.
+ * The file's policy at @offset.  Its nodes go into @nodes, an array of the
+ * caller's with @max_node bits, to which @policy->nodes then points.
  */
 GMEM_API GMEM_CHECK int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 					   struct gmem_mempolicy *policy,
+					   unsigned long *nodes,
+					   uint64_t max_node,
 					   struct gmem_error *err);
 
 /*
  * Called in the thread that made the call: @done of @total bytes are done, in
- * any order.
+ * any order.  Not 0 stops the call with -ECANCELED.
  */
-typedef void gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
+typedef int gmem_progress_fn(void *arg, uint64_t done, uint64_t total);
 
-/* Called for a run of adjacent pages on one node. */
-typedef void gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
+/*
+ * Called for a run of adjacent pages on one node.  Not 0 stops the call with
+ * -ECANCELED.
+ */
+typedef int gmem_run_fn(void *arg, uint64_t offset, uint64_t len, int node);
+
+/* Where the resident pages lie. */
+enum gmem_placed {
+	GMEM_PLACED_UNKNOWN = 0,   /* could not be found out */
+	GMEM_PLACED_WELL = 1,	   /* where the policy allows */
+	GMEM_PLACED_ELSEWHERE = 2, /* some do not */
+};
 
 struct gmem_placement {
 	size_t sz;
+	uint32_t verdict;     /* out: enum gmem_placed */
+	uint32_t why;	      /* out: enum gmem_reason of the verdict */
 	uint64_t resident;    /* out: bytes that are allocated */
 	uint64_t misplaced;   /* out: of these, on a node not in the policy */
 	uint64_t unknown;     /* out: of these, on an unknown node */
@@ -744,9 +785,8 @@ struct gmem_placement {
 
 /*
  * Verifies the nodes of the resident pages against @policy or, if that is
- * NULL, against the file's own policy at @offset.  It allocates nothing.
- * Return: GMEM_YES all lie where the policy allows, GMEM_NO some do not,
- * GMEM_UNKNOWN could not be found out, or -errno.
+ * NULL, against the file's own policy at @offset.  It allocates nothing.  The
+ * verdict is in *@out.
  */
 GMEM_API GMEM_CHECK int
 gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
@@ -768,9 +808,8 @@ struct gmem_populate_opts {
 
 /*
  * Allocates the missing pages of [@offset, @offset + @len).  Where the host may
- * touch them it also zeroes them, and maps them behind the file's slots.
- * Return: 0, GMEM_PLACED_BY_POPULATE with a policy, or -errno; err->done
- * bytes are populated.
+ * touch them it also zeroes them, and maps them behind the file's slots.  A
+ * policy holds for the pages allocated now; err->done bytes are populated.
  */
 GMEM_API GMEM_CHECK int gmem_populate(struct gmem *g, uint64_t offset,
 				      uint64_t len,

@@ -10,6 +10,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "hugetlb.h"
 #include "lock.h"
 #include "map.h"
 #include "opts.h"

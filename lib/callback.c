@@ -16,24 +16,30 @@ void gmem__call_trace(const struct gmem__ctx *ctx, const struct gmem_trace *ev)
 	gmem__callback_depth--;
 }
 
-void gmem__call_progress(gmem_progress_fn *fn, void *arg, uint64_t done,
+bool gmem__call_progress(gmem_progress_fn *fn, void *arg, uint64_t done,
 			 uint64_t total)
 {
+	bool more;
+
 	if (!fn)
-		return;
+		return true;
 	gmem__callback_depth++;
-	fn(arg, done, total);
+	more = fn(arg, done, total) == 0;
 	gmem__callback_depth--;
+	return more;
 }
 
-void gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
+bool gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
 		    int node)
 {
+	bool more;
+
 	if (!fn)
-		return;
+		return true;
 	gmem__callback_depth++;
-	fn(arg, offset, len, node);
+	more = fn(arg, offset, len, node) == 0;
 	gmem__callback_depth--;
+	return more;
 }
 
 int gmem__not_in_callback(struct gmem_error *err)

@@ -8,9 +8,10 @@
 #include "ctx.h"
 
 void gmem__call_trace(const struct gmem__ctx *ctx, const struct gmem_trace *ev);
-void gmem__call_progress(gmem_progress_fn *fn, void *arg, uint64_t done,
+/* Whether the caller wants more. */
+bool gmem__call_progress(gmem_progress_fn *fn, void *arg, uint64_t done,
 			 uint64_t total);
-void gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
+bool gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
 		    int node);
 /* -EDEADLK in this thread's callback: for calls that change something. */
 int gmem__not_in_callback(struct gmem_error *err);

@@ -75,8 +75,11 @@ static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
 		r = punch(g, offset + *done, stop - (offset + *done));
 		if (r < 0)
 			return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
-		gmem__call_progress(o->progress, o->progress_arg, stop - offset,
-				    len);
+		if (gmem__call_progress(o->progress, o->progress_arg,
+					stop - offset, len))
+			continue;
+		*done = stop - offset;
+		return gmem__fail_cancelled(*done, err);
 	}
 	return 0;
 }

@@ -205,21 +205,14 @@ static struct gmem__feature probe_residency(struct scratch *s, uint64_t arg)
 	return answer(r < 0 ? GMEM_UNKNOWN : GMEM_YES, r);
 }
 
-/* Without a named encoding: "no" as long as the kernel names no new flag. */
-static struct gmem__feature probe_hugetlb(struct scratch *s, uint64_t size)
+/* One size under the named encoding, on a scratch file. */
+static struct gmem__feature try_hugetlb(struct gmem_vm *vm, uint64_t size)
 {
 	struct gmem__create args = { .size = size };
-	struct gmem_vm *vm = s->vm;
-	int mask = vm->flags_cap, r;
+	int r;
 
-	if (vm->features[GMEM_FEATURE_GUEST_MEMFD].support == GMEM_NO)
-		return answer(GMEM_NO, mask);
-	if (vm->encoding == GMEM_HUGETLB_MERGED)
-		return answer(mask < 0 || mask > 3 ? GMEM_UNKNOWN : GMEM_NO,
-			      mask);
-	if (gmem__hugetlb_contradicted(vm->encoding, mask) ||
-	    gmem__hugetlb_flags(vm->encoding, size, 0, &args.flags) < 0)
-		return answer(GMEM_NO, mask);
+	if (gmem__hugetlb_flags(vm->encoding, size, 0, &args.flags) < 0)
+		return answer(GMEM_NO, vm->flags_cap);
 	r = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
 	if (r == -EINVAL)
 		return answer(GMEM_NO, r);
@@ -228,6 +221,33 @@ static struct gmem__feature probe_hugetlb(struct scratch *s, uint64_t size)
 	(void)gmem__set_cloexec(&vm->ctx, r);
 	(void)gmem__close(&vm->ctx, r);
 	return answer(GMEM_YES, 0);
+}
+
+/* Without a named encoding: "no" as long as the kernel names no new flag. */
+static struct gmem__feature probe_hugetlb(struct scratch *s, uint64_t arg)
+{
+	struct gmem_vm *vm = s->vm;
+	struct gmem__feature all, one;
+	int mask = vm->flags_cap;
+
+	(void)arg;
+	if (vm->features[GMEM_FEATURE_GUEST_MEMFD].support == GMEM_NO)
+		return answer(GMEM_NO, mask);
+	if (vm->encoding == GMEM_HUGETLB_MERGED)
+		return answer(mask < 0 || mask > 3 ? GMEM_UNKNOWN : GMEM_NO,
+			      mask);
+	all = answer(GMEM_NO, mask);
+	if (gmem__hugetlb_contradicted(vm->encoding, mask))
+		return all;
+	for (uint64_t sizes = GMEM__HUGETLB_SIZES; sizes; sizes &= sizes - 1) {
+		one = try_hugetlb(vm, sizes & -sizes);
+		if (one.support == GMEM_YES)
+			vm->hugetlb_sizes |= sizes & -sizes;
+		/* Any that works outweighs one that is not known, that a no. */
+		if (all.support != GMEM_YES && one.support != GMEM_NO)
+			all = one;
+	}
+	return all;
 }
 
 /* Before the capability (6.8), and off x86-64, there is one type. */
@@ -243,7 +263,6 @@ static struct gmem__feature probe_vm_type(struct scratch *s, uint64_t type)
 
 /* clang-format off */
 #define CAP(nr) "KVM_CHECK_EXTENSION(" #nr ")"
-#define HUGE_KNOWN_BY "no released kernel has it, " CAP(244)
 #define HUGE_TRIED_BY "named encoding tried on a scratch file"
 
 static const struct {
@@ -296,44 +315,9 @@ static const struct {
 		"residency", "6.8", "cachestat tried on a scratch file",
 		probe_residency, 0,
 	},
-	[GMEM_FEATURE_HUGETLB_64K] = {
-		"hugetlb-64k", NULL, HUGE_KNOWN_BY, probe_hugetlb, 64ULL << 10,
-	},
-	[GMEM_FEATURE_HUGETLB_512K] = {
-		"hugetlb-512k", NULL, HUGE_KNOWN_BY, probe_hugetlb,
-		512ULL << 10,
-	},
-	[GMEM_FEATURE_HUGETLB_1M] = {
-		"hugetlb-1m", NULL, HUGE_KNOWN_BY, probe_hugetlb, 1ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_2M] = {
-		"hugetlb-2m", NULL, HUGE_KNOWN_BY, probe_hugetlb, 2ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_8M] = {
-		"hugetlb-8m", NULL, HUGE_KNOWN_BY, probe_hugetlb, 8ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_16M] = {
-		"hugetlb-16m", NULL, HUGE_KNOWN_BY, probe_hugetlb, 16ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_32M] = {
-		"hugetlb-32m", NULL, HUGE_KNOWN_BY, probe_hugetlb, 32ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_256M] = {
-		"hugetlb-256m", NULL, HUGE_KNOWN_BY, probe_hugetlb,
-		256ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_512M] = {
-		"hugetlb-512m", NULL, HUGE_KNOWN_BY, probe_hugetlb,
-		512ULL << 20,
-	},
-	[GMEM_FEATURE_HUGETLB_1G] = {
-		"hugetlb-1g", NULL, HUGE_KNOWN_BY, probe_hugetlb, 1ULL << 30,
-	},
-	[GMEM_FEATURE_HUGETLB_2G] = {
-		"hugetlb-2g", NULL, HUGE_KNOWN_BY, probe_hugetlb, 2ULL << 30,
-	},
-	[GMEM_FEATURE_HUGETLB_16G] = {
-		"hugetlb-16g", NULL, HUGE_KNOWN_BY, probe_hugetlb, 16ULL << 30,
+	[GMEM_FEATURE_HUGETLB] = {
+		"hugetlb", NULL, "no released kernel has it, " CAP(244),
+		probe_hugetlb, 0,
 	},
 	[GMEM_FEATURE_VM_DEFAULT] = {
 		"vm-default", "2.6.20", CAP(235) " & 1", probe_vm_type,
@@ -418,24 +402,25 @@ int gmem__probe(struct gmem_vm *vm)
 	return shortage(f->answer);
 }
 
-bool gmem__hugetlb_known(uint64_t size)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (table[i].probe == probe_hugetlb && table[i].arg == size)
-			return true;
-	return false;
-}
-
 #define INFO_V0 40
 
 _Static_assert(sizeof(struct gmem_feature_info) == INFO_V0, "ABI");
 
-int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
-		     struct gmem_feature_info *info, struct gmem_error *err)
+int gmem_vm_has(const struct gmem_vm *vm, uint32_t feature)
+{
+	return gmem__vm_enter(vm, NULL) == 0 && feature < ARRAY_SIZE(table) &&
+	       gmem__has(vm, feature);
+}
+
+int gmem_vm_feature(const struct gmem_vm *vm, uint32_t feature,
+		    struct gmem_feature_info *info, struct gmem_error *err)
 {
 	struct gmem_feature_info i = { .sz = sizeof(i) };
 	int r = gmem__vm_enter(vm, err);
 
+	if (r < 0)
+		return r;
+	r = gmem__out_check(info, INFO_V0, "gmem_feature_info", err);
 	if (r < 0)
 		return r;
 	if (feature >= ARRAY_SIZE(table))
@@ -443,18 +428,27 @@ int gmem_vm_features(const struct gmem_vm *vm, uint32_t feature,
 				  ARRAY_SIZE(table),
 				  "feature %u is past the last of %zu", feature,
 				  ARRAY_SIZE(table));
-	if (!info)
-		return vm->features[feature].support;
-	r = gmem__out_check(info, INFO_V0, "gmem_feature_info", err);
-	if (r < 0)
-		return r;
 	i.name = table[feature].name;
 	i.since = table[feature].since;
 	i.known_by = table[feature].known_by;
-	if (table[feature].probe == probe_hugetlb && vm->encoding)
+	if (feature == GMEM_FEATURE_HUGETLB && vm->encoding)
 		i.known_by = HUGE_TRIED_BY;
 	i.support = vm->features[feature].support;
 	i.answer = vm->features[feature].answer;
 	gmem__out_copy(info, &i, sizeof(i));
-	return vm->features[feature].support;
+	return 0;
+}
+
+int gmem_vm_hugetlb_sizes(const struct gmem_vm *vm, uint64_t *sizes,
+			  struct gmem_error *err)
+{
+	int r = gmem__vm_enter(vm, err);
+
+	if (r < 0)
+		return r;
+	if (!sizes)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "sizes is NULL");
+	*sizes = vm->hugetlb_sizes;
+	return 0;
 }

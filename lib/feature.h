@@ -16,8 +16,6 @@ struct gmem__feature {
 
 /* 0, or the -errno of a shortage that hides how the VM converts. */
 int gmem__probe(struct gmem_vm *vm);
-/* Whether there is a feature for huge pages of this size. */
-bool gmem__hugetlb_known(uint64_t size);
 int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap);
 
 #endif

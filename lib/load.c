@@ -100,8 +100,9 @@ static int load_piece(struct load *l, struct gmem_error *err)
 	if (got == 0)
 		return 0;
 	l->done += (uint64_t)got;
-	gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
-			    l->len);
+	if (!gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
+				 l->len))
+		return gmem__fail_cancelled(l->done, err);
 	return 1;
 }
 

@@ -95,15 +95,18 @@ int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 		return gmem__window_failed(r, err);
 	r = bind_file(g->ctx, w.addr, len, &p);
 	gmem__window_close(g, &w);
-	if (r < 0)
-		return gmem__policy_failed(r, &p, "mbind", err);
-	return GMEM_PLACED_BY_FILE;
+	return r < 0 ? gmem__policy_failed(r, &p, "mbind", err) : 0;
 }
 
 int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
-		       struct gmem_mempolicy *policy, struct gmem_error *err)
+		       struct gmem_mempolicy *policy, unsigned long *nodes,
+		       uint64_t max_node, struct gmem_error *err)
 {
-	struct gmem_mempolicy p;
+	struct gmem_mempolicy p = {
+		.sz = sizeof(p),
+		.nodes = nodes,
+		.max_node = nodes ? max_node : 0,
+	};
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -111,8 +114,7 @@ int gmem_get_mempolicy(struct gmem *g, uint64_t offset,
 	r = gmem__out_check(policy, GMEM__MEMPOLICY_V0, "gmem_mempolicy", err);
 	if (r < 0)
 		return r;
-	gmem__opts_copy(&p, sizeof(p), policy);
-	r = gmem__policy_read(g, offset, &p, err);
+	r = gmem__policy_read(g, offset, &p, nodes, err);
 	if (r == 0)
 		gmem__out_copy(policy, &p, sizeof(p));
 	return r;

@@ -128,9 +128,10 @@ static const struct name policy_flags[] = {
 static const struct name mempolicy_flags[] = {
 	{ GMEM_MEMPOLICY_STRICT, "strict" },
 };
-static const struct name placed_by[] = {
-	{ GMEM_PLACED_BY_FILE, "file" },
-	{ GMEM_PLACED_BY_POPULATE, "populate" },
+static const struct name placed[] = {
+	{ GMEM_PLACED_UNKNOWN, "unknown" },
+	{ GMEM_PLACED_WELL, "well" },
+	{ GMEM_PLACED_ELSEWHERE, "elsewhere" },
 };
 static const struct name resident_flags[] = {
 	{ GMEM_RESIDENT_LOWER_BOUND, "lower-bound" },
@@ -165,7 +166,7 @@ static const struct {
 	[GMEM_NAME_MPOL] = { LIST(policies), "a policy mode" },
 	[GMEM_NAME_MPOL_FLAG] = { LIST(policy_flags), "a policy mode flag" },
 	[GMEM_NAME_MEMPOLICY_FLAG] = { LIST(mempolicy_flags), "a mempolicy flag" },
-	[GMEM_NAME_PLACED_BY] = { LIST(placed_by), "a way of placement" },
+	[GMEM_NAME_PLACED] = { LIST(placed), "a placement" },
 	[GMEM_NAME_RESIDENT_FLAG] = { LIST(resident_flags), "a resident flag" },
 	[GMEM_NAME_LOAD_FLAG] = { LIST(load_flags), "a load flag" },
 	[GMEM_NAME_ERROR_FLAG] = { LIST(error_flags), "an error flag" },

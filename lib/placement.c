@@ -24,7 +24,7 @@
 #include "touch.h"
 #include "window.h"
 
-#define PLACEMENT_V0 88
+#define PLACEMENT_V0 96
 #define BATCH 512 /* pages asked of move_pages at once */
 #define TRIES 3
 #define TELL (64ULL << 20)
@@ -40,13 +40,15 @@ struct look {
 	uint64_t start, len, told;
 	uint64_t bad, bad_len; /* the misplaced run that is growing */
 	int bad_node;
+	bool stop;		  /* the caller wants no more runs */
+	enum gmem_reason unknown; /* why some node is */
 };
 
 static void end_run(struct look *l)
 {
-	if (l->bad_len)
-		gmem__call_run(l->p.misplaced_run, l->p.arg, l->bad, l->bad_len,
-			       l->bad_node);
+	if (l->bad_len && !l->stop)
+		l->stop = !gmem__call_run(l->p.misplaced_run, l->p.arg, l->bad,
+					  l->bad_len, l->bad_node);
 	l->bad_len = 0;
 }
 
@@ -56,6 +58,7 @@ static void count_page(struct look *l, uint64_t offset, int node)
 
 	if (node < 0) {
 		l->p.unknown += page;
+		l->unknown = GMEM_REASON_PLACEMENT_UNKNOWN;
 		return;
 	}
 	if (l->p.node_bytes && (uint64_t)node < l->p.node_count)
@@ -121,16 +124,18 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 static int look_told(struct look *l, uint64_t pos, struct gmem_error *err)
 {
 	uint64_t done = pos - l->start;
+	bool stop = l->stop;
 	int r;
 
 	if (l->p.progress && (done - l->told >= TELL || done == l->len)) {
 		l->told = done;
-		gmem__call_progress(l->p.progress, l->p.progress_arg, done,
-				    l->len);
+		stop |= !gmem__call_progress(l->p.progress, l->p.progress_arg,
+					     done, l->len);
 	}
-	if (done == l->len)
+	if (!stop && done == l->len)
 		return 0;
-	r = gmem__cancel_check(l->p.cancel, done, err);
+	r = stop ? gmem__fail_cancelled(done, err)
+		 : gmem__cancel_check(l->p.cancel, done, err);
 	if (r < 0)
 		gmem__set_done(err, done);
 	return r;
@@ -177,6 +182,8 @@ static int skip_run(struct look *l, uint64_t offset, uint64_t len,
 {
 	l->p.unknown += len;
 	l->p.resident += len;
+	l->unknown = l->g->flags & GMEM_CREATE_MMAP ? GMEM_REASON_PRIVATE
+						    : GMEM_REASON_NOT_MAPPABLE;
 	return look_told(l, offset + len, err);
 }
 
@@ -207,13 +214,15 @@ static int look_all(struct look *l, struct gmem_error *err)
 	if (r < 0)
 		return r;
 	end_run(l);
-	return l->told == l->len ? 0 : look_told(l, end, err);
+	if (l->told == l->len && !l->stop)
+		return 0;
+	return look_told(l, end, err);
 }
 
-/* Verdict of a look whose policy is @p; relative nodes name no fixed ones. */
-static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
-		   const struct gmem_mempolicy *p, struct gmem_placement *out,
-		   struct gmem_error *err)
+/* Looks, with @p as the policy; relative nodes name no fixed ones. */
+static int look(struct gmem *g, uint64_t offset, uint64_t len,
+		const struct gmem_mempolicy *p, struct gmem_placement *out,
+		struct gmem_error *err)
 {
 	struct look l = {
 		.g = g, .policy = p, .p = *out, .start = offset, .len = len
@@ -232,33 +241,41 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return r;
 	*out = l.p;
-	if (l.p.misplaced)
-		return GMEM_NO;
-	if (l.p.resident && (l.p.unknown || relative || !p))
-		return GMEM_UNKNOWN;
-	return GMEM_YES;
+	out->verdict = GMEM_PLACED_WELL;
+	out->why = GMEM_REASON_NONE;
+	if (l.p.misplaced) {
+		out->verdict = GMEM_PLACED_ELSEWHERE;
+		out->why = GMEM_REASON_MISPLACED;
+	} else if (l.p.resident && (l.p.unknown || relative || !p)) {
+		out->verdict = GMEM_PLACED_UNKNOWN;
+		out->why =
+			l.p.unknown ? l.unknown : GMEM_REASON_PLACEMENT_UNKNOWN;
+	}
+	return 0;
 }
 
 int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 		 const struct gmem_mempolicy *p, struct gmem_error *err)
 {
 	struct gmem_placement out = { .sz = sizeof(out) };
-	int r = verdict(g, offset, len, p, &out, err);
+	int r = look(g, offset, len, p, &out, err);
 
-	if (r == GMEM_NO)
+	if (r < 0)
+		return r;
+	if (out.verdict == GMEM_PLACED_ELSEWHERE)
 		return gmem__fail(err, GMEM_REASON_MISPLACED, out.misplaced,
 				  out.resident,
 				  "%" PRIu64 " of %" PRIu64
 				  " resident bytes lie on other nodes, and "
 				  "guest memory never moves",
 				  out.misplaced, out.resident);
-	if (r == GMEM_UNKNOWN)
+	if (out.verdict == GMEM_PLACED_UNKNOWN)
 		return gmem__fail(err, GMEM_REASON_PLACEMENT_UNKNOWN,
 				  out.unknown, out.resident,
 				  "where %" PRIu64 " of %" PRIu64
 				  " resident bytes lie is unknown",
 				  out.unknown, out.resident);
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 #define OWN_NODES 1024
@@ -288,16 +305,16 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 	if (policy)
 		r = gmem__policy_check(policy, &p, err);
 	else if (g->flags & GMEM_CREATE_MMAP)
-		r = gmem__policy_read(g, offset, &p, err);
+		r = gmem__policy_read(g, offset, &p, nodes, err);
 	if (r < 0)
 		return r;
 	if (!policy && !(g->flags & GMEM_CREATE_MMAP))
-		r = verdict(g, offset, len, NULL, &result, err);
+		r = look(g, offset, len, NULL, &result, err);
 	else
-		r = verdict(g, offset, len, &p, &result, err);
+		r = look(g, offset, len, &p, &result, err);
 	if (r < 0)
 		return r;
 	gmem__out_copy(out, &result, sizeof(result));
 	gmem__set_done(err, len);
-	return r;
+	return 0;
 }

@@ -111,7 +111,7 @@ int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err)
 }
 
 int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
-		      struct gmem_error *err)
+		      unsigned long *nodes, struct gmem_error *err)
 {
 	struct gmem__window w;
 	int mode = 0, r = check_room(p, err);
@@ -127,8 +127,8 @@ int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
 	r = gmem__window_map(g, offset, g->ctx->page_size, PROT_NONE, &w);
 	if (r < 0)
 		return gmem__window_failed(r, err);
-	r = gmem__get_mempolicy(g->ctx, &mode, p->nodes,
-				p->nodes ? p->max_node + 1 : 0, w.addr,
+	r = gmem__get_mempolicy(g->ctx, &mode, nodes,
+				nodes ? p->max_node + 1 : 0, w.addr,
 				MPOL_F_ADDR);
 	gmem__window_close(g, &w);
 	if (r == -EINVAL)

@@ -28,8 +28,8 @@ bool gmem__any_node(const struct gmem_mempolicy *p);
 
 /* Only a file that can be mapped has a policy that can be set or read. */
 int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err);
-/* Into @p, which has room for .max_node nodes. */
+/* Into @p and @nodes, where there is room for .max_node of them. */
 int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
-		      struct gmem_error *err);
+		      unsigned long *nodes, struct gmem_error *err);
 
 #endif

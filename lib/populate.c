@@ -257,9 +257,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void progress(const struct job *j, uint64_t done, uint64_t total)
+static void progress(struct job *j, uint64_t done, uint64_t total)
 {
-	gmem__call_progress(j->o->progress, j->o->progress_arg, done, total);
+	if (!gmem__call_progress(j->o->progress, j->o->progress_arg, done,
+				 total))
+		fail(j, -ECANCELED, 0, STOP);
 }
 
 /* In the caller's thread, which needs no policy. */
@@ -430,7 +432,5 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	r = run(&j, o.threads ? o.threads : 1, len, err);
 	(void)pthread_cond_destroy(&j.moved);
 	(void)pthread_mutex_destroy(&j.lock);
-	if (r < 0)
-		return r;
-	return o.policy ? GMEM_PLACED_BY_POPULATE : 0;
+	return r;
 }

@@ -16,9 +16,10 @@ struct gmem_vm {
 	struct gmem__ctx ctx;
 	int fd;
 	bool owns_fd;
-	uint32_t encoding;   /* enum gmem_hugetlb_encoding */
-	int flags_cap;	     /* KVM_CAP_GUEST_MEMFD_FLAGS: mask or -errno */
-	uint32_t slot_limit; /* ids below this; 0 = unknown */
+	uint32_t encoding;	/* enum gmem_hugetlb_encoding */
+	uint64_t hugetlb_sizes; /* that work: a bit each */
+	int flags_cap;		/* KVM_CAP_GUEST_MEMFD_FLAGS: mask or -errno */
+	uint32_t slot_limit;	/* ids below this; 0 = unknown */
 	uint32_t address_spaces;
 	bool readonly_slots;
 	struct gmem__feature features[GMEM__FEATURES_MAX];

@@ -98,6 +98,31 @@ void t_ok_at(long long got, const struct gmem_error *err, const char *what,
 	_fail(file, line);
 }
 
+int t_get_mempolicy(struct gmem *g, uint64_t offset,
+		    struct gmem_mempolicy *policy, struct gmem_error *err)
+{
+	return gmem_get_mempolicy(g, offset, policy,
+				  (unsigned long *)policy->nodes,
+				  policy->max_node, err);
+}
+
+int t_placed(struct gmem *g, uint64_t offset, uint64_t len,
+	     const struct gmem_mempolicy *policy, struct gmem_placement *out,
+	     struct gmem_error *err)
+{
+	int r = gmem_verify_placement(g, offset, len, policy, out, err);
+
+	return r < 0 ? r : (int)out->verdict;
+}
+
+uint32_t t_support(const struct gmem_vm *vm, uint32_t feature)
+{
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+	int r = gmem_vm_feature(vm, feature, &info, NULL);
+
+	return r < 0 ? UINT32_MAX : info.support;
+}
+
 static struct gmem_slot slot_of(struct gmem *g, uint32_t slot, uint64_t gpa,
 				uint64_t offset, uint64_t len,
 				const struct gmem_slot *more)

@@ -86,6 +86,18 @@ long long t_bound(struct gmem *g, uint32_t slot, uint64_t gpa, uint64_t offset,
 		  uint64_t len, const struct gmem_slot *more,
 		  struct gmem_error *err);
 
+/* Into @policy, whose .nodes is an array of .max_node bits, or NULL. */
+int t_get_mempolicy(struct gmem *g, uint64_t offset,
+		    struct gmem_mempolicy *policy, struct gmem_error *err);
+
+/* The verdict of gmem_verify_placement(), or -errno. */
+int t_placed(struct gmem *g, uint64_t offset, uint64_t len,
+	     const struct gmem_mempolicy *policy, struct gmem_placement *out,
+	     struct gmem_error *err);
+
+/* What is known of a feature, enum gmem_support; UINT32_MAX: refused. */
+uint32_t t_support(const struct gmem_vm *vm, uint32_t feature);
+
 /* As GMEM_ATTRIBUTES_UNBACKED: nothing shared need be behind the memory. */
 int t_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 		 uint64_t attributes, struct gmem_error *err);

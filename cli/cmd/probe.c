@@ -75,7 +75,7 @@ static bool feature(const struct gmem_vm *vm, uint32_t index,
 		    struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
-	return gmem_vm_features(vm, index, info, NULL) >= 0;
+	return gmem_vm_feature(vm, index, info, NULL) >= 0;
 }
 
 static bool find_feature(const struct gmem_vm *vm, const char *name, size_t len,

@@ -207,7 +207,7 @@ static void look(void)
 	for (size_t i = 0; i < ROUNDS; i++) {
 		traced = 0;
 		t = bench_now();
-		if (gmem_verify_placement(g, 0, SIZE, NULL, &where, &err) < 0)
+		if (t_placed(g, 0, SIZE, NULL, &where, &err) < 0)
 			die("gmem_verify_placement");
 		ms[i] = (bench_now() - t) / 1e6;
 	}

@@ -146,12 +146,10 @@ static void the_facts_of_a_profile_are_its_kernels(void **state)
 		assert_in_range(p.version, 608, 9999);
 		v.hugetlb_encoding = p.hugetlb_encoding;
 		t_ok(gmem_model_vm_open(p.name, &o, &w->vm, &w->err), w->err);
-		t_code(gmem_vm_features(w->vm, GMEM_FEATURE_FILE_ATTRIBUTES,
-					NULL, NULL),
+		t_code(t_support(w->vm, GMEM_FEATURE_FILE_ATTRIBUTES),
 		       p.flags == GMEM_MODEL_PROFILE_IN_PLACE ? GMEM_YES
 							      : GMEM_NO);
-		t_code(gmem_vm_features(w->vm, GMEM_FEATURE_HUGETLB_2M, NULL,
-					NULL),
+		t_code(t_support(w->vm, GMEM_FEATURE_HUGETLB),
 		       p.hugetlb_encoding ? GMEM_YES : GMEM_NO);
 		t_ok(gmem_vm_close(w->vm, &w->err), w->err);
 		w->vm = NULL;
@@ -487,7 +485,7 @@ static void assert_mode(struct world *w, uint64_t offset, uint32_t mode)
 {
 	struct gmem_mempolicy p = { .sz = sizeof(p) };
 
-	t_ok(gmem_get_mempolicy(w->g, offset, &p, &w->err), w->err);
+	t_ok(t_get_mempolicy(w->g, offset, &p, &w->err), w->err);
 	assert_int_equal(p.mode, mode);
 }
 
@@ -506,15 +504,14 @@ static void a_policy_is_taken_back_from_the_file(void **state)
 	vm(w, "6.19", GMEM_VM_DEFAULT);
 	file(w, GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED);
 	t_ok(gmem_mmap(w->g, 0, PAGES * w->page, NULL, &p, &w->err), w->err);
-	t_code(gmem_set_mempolicy(w->g, 0, 3 * w->page, &bind, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(w->g, 0, 3 * w->page, &bind, 0, &w->err), 0);
 	none.flags = GMEM_MPOL_F_NUMA_BALANCING;
 	t_refused(gmem_set_mempolicy(w->g, 0, w->page, &none, 0, &w->err),
 		  -EINVAL, GMEM_REASON_POLICY_NODES, w->err);
 	assert_mode(w, 0, GMEM_MPOL_BIND);
 	none.flags = 0;
 	t_code(gmem_set_mempolicy(w->g, w->page, w->page, &none, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
+	       0);
 	assert_mode(w, 0, GMEM_MPOL_BIND);
 	assert_mode(w, w->page, GMEM_MPOL_DEFAULT);
 	assert_mode(w, 2 * w->page, GMEM_MPOL_BIND);
@@ -553,8 +550,7 @@ static void place_on_four_nodes(struct world *w, unsigned int pages,
 
 	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
 	file(w, SHARED);
-	t_code(gmem_set_mempolicy(w->g, 0, pages * w->page, p, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(w->g, 0, pages * w->page, p, 0, &w->err), 0);
 	t_ok(gmem_populate(w->g, 0, 16 * w->page, NULL, &w->err), w->err);
 }
 
@@ -572,16 +568,15 @@ static void policies_choose_the_node(void **state)
 				      .node_count = 4 };
 
 	place_on_four_nodes(w, 8, &p);
-	t_code(gmem_verify_placement(w->g, 0, 8 * w->page, NULL, &out, &w->err),
-	       GMEM_YES);
+	t_code(t_placed(w->g, 0, 8 * w->page, NULL, &out, &w->err),
+	       GMEM_PLACED_WELL);
 	assert_int_equal(bytes[2], 8 * w->page);
-	t_code(gmem_verify_placement(w->g, 8 * w->page, 8 * w->page, NULL, &out,
-				     &w->err),
-	       GMEM_YES);
+	t_code(t_placed(w->g, 8 * w->page, 8 * w->page, NULL, &out, &w->err),
+	       GMEM_PLACED_WELL);
 	assert_int_equal(bytes[0], 8 * w->page);
 	nodes = 1;
-	t_code(gmem_verify_placement(w->g, 0, 8 * w->page, &p, &out, &w->err),
-	       GMEM_NO);
+	t_code(t_placed(w->g, 0, 8 * w->page, &p, &out, &w->err),
+	       GMEM_PLACED_ELSEWHERE);
 	assert_int_equal(out.misplaced, 8 * w->page);
 }
 
@@ -599,9 +594,8 @@ static void interleaving_goes_round_the_nodes(void **state)
 				      .node_count = 4 };
 
 	place_on_four_nodes(w, 16, &p);
-	t_code(gmem_verify_placement(w->g, 0, 16 * w->page, NULL, &out,
-				     &w->err),
-	       GMEM_YES);
+	t_code(t_placed(w->g, 0, 16 * w->page, NULL, &out, &w->err),
+	       GMEM_PLACED_WELL);
 	assert_int_equal(bytes[1], 8 * w->page);
 	assert_int_equal(bytes[3], 8 * w->page);
 }
@@ -621,14 +615,12 @@ static void interleaved_pages_take_turns(void **state)
 
 	t_ok(gmem_model_vm_open("7.3", &m, &w->vm, &w->err), w->err);
 	file(w, SHARED);
-	t_code(gmem_set_mempolicy(w->g, 0, w->page, &p, 0, &w->err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(w->g, 0, w->page, &p, 0, &w->err), 0);
 	for (int i = 0; i < 2; i++) {
 		t_ok(gmem_populate(w->g, 0, w->page, NULL, &w->err), w->err);
 		out.node_bytes = bytes[i];
-		t_code(gmem_verify_placement(w->g, 0, w->page, NULL, &out,
-					     &w->err),
-		       GMEM_YES);
+		t_code(t_placed(w->g, 0, w->page, NULL, &out, &w->err),
+		       GMEM_PLACED_WELL);
 		t_ok(gmem_discard(w->g, 0, w->page, NULL, &w->err), w->err);
 	}
 	assert_int_equal(bytes[0][0] + bytes[0][1], w->page);

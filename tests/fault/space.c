@@ -91,7 +91,7 @@ static int get_policy(struct fault *t, struct gmem_error *err)
 {
 	unsigned long mask = 0x55;
 	struct gmem_mempolicy p = unit_policy(77, &mask);
-	int r = gmem_get_mempolicy(t->g, 0, &p, err);
+	int r = t_get_mempolicy(t->g, 0, &p, err);
 
 	t->touched = r < 0 && (p.mode != 77 || mask != 0x55);
 	return r;
@@ -106,13 +106,13 @@ static void a_policy_that_can_not_be_read_leaves_all_alone(void **state)
 static int verify(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_placement out = { .sz = sizeof(out), .resident = 77 };
-	int r = gmem_verify_placement(t->g, 0, fault_size(t), NULL, &out, err);
+	int r = t_placed(t->g, 0, fault_size(t), NULL, &out, err);
 
 	t->touched = r < 0 && out.resident != 77;
 	/* What the kernel did not tell is unknown, and nothing is missed. */
 	if (r >= 0) {
 		assert_int_equal(out.resident, 3 * t->page);
-		assert_int_equal(r == GMEM_UNKNOWN, out.unknown != 0);
+		assert_int_equal(r == GMEM_PLACED_UNKNOWN, out.unknown != 0);
 	}
 	assert_int_equal(
 		unit_allocated(&t->u, gmem_fd(t->g), 0, gmem_size(t->g), -1),

@@ -80,8 +80,7 @@ static void tree(struct fault *t)
 	void *p = NULL;
 
 	fault_bound(t);
-	if (gmem_vm_features(t->u.vm, GMEM_FEATURE_MMAP, NULL, NULL) !=
-	    GMEM_YES)
+	if (!gmem_vm_has(t->u.vm, GMEM_FEATURE_MMAP))
 		return;
 	t_ok(gmem_create(t->u.vm, fault_size(t), &o, &g, &err), err);
 	t->g = g;

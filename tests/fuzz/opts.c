@@ -184,7 +184,7 @@ static int try_model(struct world *w, const struct input *in,
 static int try_features(struct world *w, const struct input *in,
 			struct gmem_error *err)
 {
-	return gmem_vm_features(w->vm, 1, (void *)in->at, err);
+	return gmem_vm_feature(w->vm, 1, (void *)in->at, err);
 }
 
 static int try_syscall(struct world *w, const struct input *in,

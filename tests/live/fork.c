@@ -94,7 +94,7 @@ static int library_calls_in_child(struct live *l)
 	s.len = page;
 	CHILD(gmem_vm_fd(vm) == -EIO && gmem_fd(l->g) == -EIO);
 	CHILD(!gmem_size(l->g) && !gmem_page_size(l->g) && !gmem_flags(l->g));
-	WRONG(gmem_vm_features(vm, 0, NULL, &err));
+	WRONG(gmem_vm_feature(vm, 0, NULL, &err));
 	WRONG(gmem_create(vm, page, NULL, &g, &err));
 	WRONG(gmem_adopt(vm, 0, NULL, &g, &err));
 	WRONG(t_bind(l->g, 0, 0, 0, page, NULL, &err));

@@ -268,8 +268,7 @@ static void check_residency(const struct gmem_slot *s)
  */
 static void check_bound_slots(struct live *l, struct gmem_vm *vm)
 {
-	bool converts = gmem_vm_features(vm, GMEM_FEATURE_VM_ATTRIBUTES, NULL,
-					 NULL) == GMEM_YES;
+	bool converts = gmem_vm_has(vm, GMEM_FEATURE_VM_ATTRIBUTES);
 	struct gmem_slot s = { .sz = sizeof(s) };
 	struct gmem_error err = { .sz = sizeof(err) };
 	int fd = gmem_vm_fd(vm);

@@ -59,7 +59,7 @@ struct told {
 	int cancel;
 };
 
-static void tell(void *arg, uint64_t done, uint64_t total)
+static int tell(void *arg, uint64_t done, uint64_t total)
 {
 	struct told *t = arg;
 
@@ -69,6 +69,7 @@ static void tell(void *arg, uint64_t done, uint64_t total)
 	t->done = done;
 	t->calls++;
 	__atomic_store_n(&t->cancel, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 static void progress_is_told_in_the_callers_thread(void **state)

@@ -98,7 +98,7 @@ static void getters_make_no_call(void **state)
 	live_file(l, 4, LIVE_SHARED);
 	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	l->n_calls = 0;
-	for (uint32_t f = 0; gmem_vm_features(l->vm, f, &info, NULL) >= 0; f++)
+	for (uint32_t f = 0; gmem_vm_feature(l->vm, f, &info, NULL) >= 0; f++)
 		;
 	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
 	live_ok(l, gmem_get_attributes(l->g, 0, l->page, &attributes, &run,
@@ -142,7 +142,7 @@ static void use_getters(void *arg, const struct gmem_trace *event)
 	re->failures += event->sz < offsetof(struct gmem_trace, ns);
 	if (!re->g)
 		return;
-	re->failures += gmem_vm_features(re->vm, 0, NULL, NULL) < 0;
+	re->failures += !gmem_vm_has(re->vm, 0);
 	re->failures += gmem_get_attributes(re->g, 0, gmem_page_size(re->g),
 					    &attributes, NULL, NULL) != 0;
 	/* it is being bound or unbound: not there yet, or no longer */

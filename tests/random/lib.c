@@ -17,8 +17,7 @@ static void keep_error(const struct gmem_error *err, int64_t code,
 	r->x[2] = err->done;
 }
 
-/* The nodes of a policy are not const; nobody writes them. */
-static unsigned long node_0 = 1;
+static const unsigned long node_0 = 1;
 static const struct gmem_mempolicy on_node_0 = {
 	.sz = sizeof(on_node_0),
 	.mode = GMEM_MPOL_BIND,
@@ -48,10 +47,10 @@ static void op_features(struct side *s, const uint8_t *a, struct result *r)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_feature_info info = { .sz = sizeof(info) };
-	int code = gmem_vm_features(s->lib_vm, a[0] % 40, &info, &err);
+	int code = gmem_vm_feature(s->lib_vm, a[0] % 40, &info, &err);
 
 	keep_error(&err, code, r);
-	r->x[3] = (uint64_t)info.answer;
+	r->x[3] = side_hash((uint64_t)info.answer, info.support);
 }
 
 static void op_create(struct side *s, const uint8_t *a, struct result *r)
@@ -319,8 +318,9 @@ static void op_verify(struct side *s, const uint8_t *a, struct result *r)
 			   g, pick_offset(s, a[1]), pick_len(s, a[2]),
 			   a[3] % 2 ? &on_node_0 : NULL, &out, &err),
 		   r);
-	r->x[3] =
-		side_hash(out.resident, side_hash(out.misplaced, out.unknown));
+	r->x[3] = side_hash(
+		out.resident,
+		side_hash(out.misplaced, side_hash(out.unknown, out.verdict)));
 }
 
 const struct op_type lib_ops[] = {

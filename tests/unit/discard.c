@@ -76,7 +76,7 @@ struct told {
 	int cancel;
 };
 
-static void tell(void *arg, uint64_t done, uint64_t total)
+static int tell(void *arg, uint64_t done, uint64_t total)
 {
 	struct told *t = arg;
 
@@ -84,6 +84,7 @@ static void tell(void *arg, uint64_t done, uint64_t total)
 	assert_int_equal(total, t->total);
 	t->done = done;
 	t->cancel = ++t->calls == t->cancel_at;
+	return 0;
 }
 
 static struct gmem_discard_opts told_opts(struct told *t)

@@ -133,8 +133,7 @@ static void pages_are_counted_for_the_nodes_there_is_room_for(void **state)
 						.node_count = room };
 
 		bytes[0] = bytes[1] = bytes[2] = 0;
-		t_ok(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, &m->err),
-		     m->err);
+		t_ok(t_placed(g, 0, 1 * MiB, &p, &where, &m->err), m->err);
 		assert_int_equal(where.resident, 1 * MiB);
 		assert_int_equal(where.misplaced, 0);
 		assert_int_equal(where.unknown, 0);
@@ -160,14 +159,14 @@ static void where_an_unmappable_file_lies_is_unknown(void **state)
 
 		t_ok(t_bind(g, i, (i + 1) * GiB, 0, 1 * MiB, &o, &m->err),
 		     m->err);
-		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
-		       GMEM_YES);
+		t_code(t_placed(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_PLACED_WELL);
 		t_ok(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), m->err);
-		t_code(gmem_verify_placement(g, 0, 1 * MiB, NULL, &where, NULL),
-		       GMEM_UNKNOWN);
+		t_code(t_placed(g, 0, 1 * MiB, NULL, &where, NULL),
+		       GMEM_PLACED_UNKNOWN);
 		assert_int_equal(where.unknown, 1 * MiB);
-		t_code(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, NULL),
-		       GMEM_UNKNOWN);
+		t_code(t_placed(g, 0, 1 * MiB, &p, &where, NULL),
+		       GMEM_PLACED_UNKNOWN);
 		assert_int_equal(where.unknown, 1 * MiB);
 		assert_int_equal(where.misplaced, 0);
 	}
@@ -190,8 +189,7 @@ static void threads_populate_in_steps_under_the_policy(void **state)
 	struct gmem *g;
 
 	g = unit_create(m, 36 * MiB, 0);
-	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL),
-	       GMEM_PLACED_BY_POPULATE);
+	t_code(gmem_populate(g, 0, 32 * MiB, &o, NULL), 0);
 	c = unit_nth(m, "set_mempolicy", 0, 0);
 	assert_non_null(c);
 	assert_int_equal(c->arg[2], GMEM_MPOL_BIND | GMEM_MPOL_F_STATIC_NODES);

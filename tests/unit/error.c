@@ -50,11 +50,12 @@ static void a_larger_error_is_cleared_to_its_end(void **state)
 static void success_clears_what_an_earlier_failure_left(void **state)
 {
 	struct unit *u = *state;
+	struct gmem_feature_info info = { .sz = sizeof(info) };
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	t_code(gmem_vm_features(u->vm, 1000, NULL, &err), -EINVAL);
+	t_code(gmem_vm_feature(u->vm, 1000, &info, &err), -EINVAL);
 	assert_int_equal(err.code, -EINVAL);
-	t_code(gmem_vm_features(u->vm, 0, NULL, &err), GMEM_YES);
+	t_code(gmem_vm_feature(u->vm, 0, &info, &err), 0);
 	assert_int_equal(err.code, 0);
 	assert_int_equal(err.reason, GMEM_REASON_NONE);
 	assert_int_equal(err.value, 0);
@@ -83,7 +84,7 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 				 &err.e),
 	       -EINVAL);
 	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
-	t_code(gmem_vm_features(u->vm, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_vm_feature(u->vm, 0, NULL, &err.e), -EINVAL);
 	t_code(gmem_syscall_info(0, &sc, &err.e), -EINVAL);
 	t_code(gmem_create(u->vm, 4096, NULL, &out, &err.e), -EINVAL);
 	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err.e), -EINVAL);

@@ -89,7 +89,7 @@ static void live(struct unit *m, int *found)
 	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(m->vm), &v, &vm, &err),
 	     err);
 	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
-		found[i] = gmem_vm_features(vm, i, NULL, NULL);
+		found[i] = t_support(vm, i);
 	g = file(vm);
 	t_ok(t_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	copies(g);

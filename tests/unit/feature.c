@@ -4,23 +4,24 @@
 
 #include "seam.h"
 
-#define N_FEATURES 29
+#define N_FEATURES 18
 
-static const struct {
-	uint32_t feature;
-	unsigned int shift; /* 1 << this: the page size */
-} huge[] = {
-	{ GMEM_FEATURE_HUGETLB_64K, 16 },  { GMEM_FEATURE_HUGETLB_512K, 19 },
-	{ GMEM_FEATURE_HUGETLB_1M, 20 },   { GMEM_FEATURE_HUGETLB_2M, 21 },
-	{ GMEM_FEATURE_HUGETLB_8M, 23 },   { GMEM_FEATURE_HUGETLB_16M, 24 },
-	{ GMEM_FEATURE_HUGETLB_32M, 25 },  { GMEM_FEATURE_HUGETLB_256M, 28 },
-	{ GMEM_FEATURE_HUGETLB_512M, 29 }, { GMEM_FEATURE_HUGETLB_1G, 30 },
-	{ GMEM_FEATURE_HUGETLB_2G, 31 },   { GMEM_FEATURE_HUGETLB_16G, 34 },
-};
+/* 1 << this: the page size */
+static const unsigned int huge[] = { 16, 19, 20, 21, 23, 24,
+				     25, 28, 29, 30, 31, 34 };
+
+static uint64_t sizes(const struct unit *u)
+{
+	struct gmem_error err;
+	uint64_t sizes = 1;
+
+	t_ok(gmem_vm_hugetlb_sizes(u->vm, &sizes, &err), err);
+	return sizes;
+}
 
 static uint32_t says(const struct unit *u, uint32_t feature)
 {
-	return (uint32_t)gmem_vm_features(u->vm, feature, NULL, NULL);
+	return (uint32_t)t_support(u->vm, feature);
 }
 
 /* The features up to RESIDENCY, in the order of the header. */
@@ -167,7 +168,7 @@ static void a_capability_that_cannot_be_asked_is_unknown(void **state)
 		{ GMEM_FEATURE_PRE_FAULT, 236 },
 		{ GMEM_FEATURE_MEMPOLICY, 244 },
 		{ GMEM_FEATURE_RESIDENCY, 234 },
-		{ GMEM_FEATURE_HUGETLB_2M, 244 },
+		{ GMEM_FEATURE_HUGETLB, 244 },
 		{ GMEM_FEATURE_VM_DEFAULT, 235 },
 		{ GMEM_FEATURE_VM_SEV, 235 },
 	};
@@ -236,7 +237,7 @@ static void unknown_tells_the_errno(void **state)
 
 	unit_cap(u, OBJECT_VM, 236, -EPERM);
 	reopen(u, GMEM_VM_DEFAULT);
-	t_ok(gmem_vm_features(u->vm, GMEM_FEATURE_PRE_FAULT, &info, &err), err);
+	t_ok(gmem_vm_feature(u->vm, GMEM_FEATURE_PRE_FAULT, &info, &err), err);
 	assert_int_equal(info.support, GMEM_UNKNOWN);
 	assert_int_equal(info.answer, -EPERM);
 }
@@ -252,7 +253,7 @@ static void arm64_says_minus_one_to_what_it_does_not_know(void **state)
 	assert_int_equal(says(u, GMEM_FEATURE_VM_ATTRIBUTES), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_PRE_FAULT), GMEM_NO);
 	assert_int_equal(says(u, GMEM_FEATURE_MMAP), GMEM_NO);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_2M), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_NO);
 }
 
 static void vm_types_are_the_bits_of_capability_235(void **state)
@@ -283,18 +284,20 @@ static void how_it_is_known_names_the_probe(void **state)
 	struct gmem_feature_info a = { .sz = sizeof(a) }, b = a;
 
 	unit_need_encodings();
-	assert_int_equal(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, &a, NULL),
-			 GMEM_YES);
+	assert_int_equal(gmem_vm_feature(u->vm, GMEM_FEATURE_MMAP, &a, NULL),
+			 0);
+	assert_int_equal(a.support, GMEM_YES);
 	assert_string_equal(a.known_by, "KVM_CHECK_EXTENSION(244) & 1");
-	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &a,
-				     NULL) >= 0);
+	assert_true(gmem_vm_feature(u->vm, GMEM_FEATURE_HUGETLB, &a, NULL) >=
+		    0);
 	u->encoding = GMEM_HUGETLB_RFC2;
 	reopen(u, GMEM_VM_DEFAULT);
-	assert_true(gmem_vm_features(u->vm, GMEM_FEATURE_HUGETLB_2M, &b,
-				     NULL) >= 0);
+	assert_true(gmem_vm_feature(u->vm, GMEM_FEATURE_HUGETLB, &b, NULL) >=
+		    0);
 	assert_string_not_equal(a.known_by, b.known_by);
-	assert_int_equal(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, &b, NULL),
-			 GMEM_YES);
+	assert_int_equal(gmem_vm_feature(u->vm, GMEM_FEATURE_MMAP, &b, NULL),
+			 0);
+	assert_int_equal(b.support, GMEM_YES);
 	assert_string_equal(b.known_by, "KVM_CHECK_EXTENSION(244) & 1");
 }
 
@@ -302,13 +305,12 @@ static void huge_pages_are_no_without_a_named_encoding(void **state)
 {
 	struct unit *u = *state;
 
-	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
-		assert_int_equal(says(u, huge[i].feature), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_NO);
 	/* a flag of a kernel yet to come */
 	unit_cap(u, OBJECT_VM, 244, 7);
 	reopen(u, GMEM_VM_DEFAULT);
-	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++)
-		assert_int_equal(says(u, huge[i].feature), GMEM_UNKNOWN);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_UNKNOWN);
+	assert_int_equal(sizes(u), 0);
 }
 
 static void a_named_encoding_is_tried_size_by_size(void **state)
@@ -318,19 +320,52 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 	unit_need_encodings();
 	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
 	memset(u->k->pools, 0, sizeof(u->k->pools));
+	reopen(u, GMEM_VM_SW_PROTECTED);
+	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_NO);
 	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++) {
-		u->k->pools[0] = (struct pool){ 1ULL << huge[i].shift, 1, 0 };
+		u->k->pools[0] = (struct pool){ 1ULL << huge[i], 1, 0 };
 		reopen(u, GMEM_VM_SW_PROTECTED);
-		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
-			assert_int_equal(says(u, huge[k].feature),
-					 k == i ? GMEM_YES : GMEM_NO);
+		assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_YES);
+		assert_int_equal(sizes(u), 1ULL << huge[i]);
 	}
-	/* a size that could not be tried, the third: 1 MiB */
-	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
-	unit_answer(u, "ioctl", 0xc040aed4, 4, 1, -EMFILE);
-	u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_512K), GMEM_NO);
-	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB_1M), GMEM_UNKNOWN);
+	u->k->pools[1] = (struct pool){ 2 * MiB, 1, 0 };
+	reopen(u, GMEM_VM_SW_PROTECTED);
+	assert_int_equal(sizes(u), 2 * MiB | 16 * GiB);
+}
+
+/* What works outweighs it. */
+static void a_size_that_could_not_be_tried_is_unknown(void **state)
+{
+	struct unit *u = *state;
+
+	unit_need_encodings();
+	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	memset(u->k->pools, 0, sizeof(u->k->pools));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+		/* the third of them: 1 MiB */
+		unit_answer(u, "ioctl", 0xc040aed4, 4, 1, -EMFILE);
+		u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
+		assert_int_equal(says(u, GMEM_FEATURE_HUGETLB),
+				 i ? GMEM_YES : GMEM_UNKNOWN);
+		assert_int_equal(sizes(u), i ? 2 * MiB : 0);
+		u->k->pools[0] = (struct pool){ 2 * MiB, 1, 0 };
+	}
+}
+
+/* Of the three values only one is yes. */
+static void has_is_1_for_what_works_and_for_nothing_else(void **state)
+{
+	struct unit *u = *state;
+
+	for (uint32_t i = 0; i < N_FEATURES; i++)
+		assert_int_equal(gmem_vm_has(u->vm, i), says(u, i) == GMEM_YES);
+	assert_int_equal(gmem_vm_has(u->vm, N_FEATURES), 0);
+	assert_int_equal(gmem_vm_has(u->vm, UINT32_MAX), 0);
+	assert_int_equal(gmem_vm_has(NULL, 0), 0);
+	unit_cap(u, OBJECT_VM, 244, 7);
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(gmem_vm_has(u->vm, GMEM_FEATURE_HUGETLB), 0);
 }
 
 static void opening_leaves_one_fd_one_page_one_allocation(void **state)
@@ -349,13 +384,13 @@ static void asking_makes_no_call(void **state)
 	struct gmem_error err;
 
 	for (uint32_t i = 0; i < N_FEATURES; i++) {
-		t_ok(gmem_vm_features(u->vm, i, &info, &err), err);
+		t_ok(gmem_vm_feature(u->vm, i, &info, &err), err);
 		assert_non_null(info.name);
 		assert_non_null(info.known_by);
 		for (uint32_t k = 0; k < i; k++) {
 			struct gmem_feature_info o = { .sz = sizeof(o) };
 
-			t_ok(gmem_vm_features(u->vm, k, &o, &err), err);
+			t_ok(gmem_vm_feature(u->vm, k, &o, &err), err);
 			assert_string_not_equal(o.name, info.name);
 		}
 	}
@@ -369,11 +404,10 @@ static void only_unreleased_features_have_no_first_kernel(void **state)
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 
 	for (uint32_t i = 0; i < N_FEATURES; i++) {
-		bool none = i == GMEM_FEATURE_FILE_ATTRIBUTES;
+		bool none = i == GMEM_FEATURE_FILE_ATTRIBUTES ||
+			    i == GMEM_FEATURE_HUGETLB;
 
-		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
-			none = none || i == huge[k].feature;
-		assert_true(gmem_vm_features(u->vm, i, &info, NULL) >= 0);
+		assert_int_equal(gmem_vm_feature(u->vm, i, &info, NULL), 0);
 		assert_int_equal(info.since == NULL, none);
 	}
 }
@@ -381,12 +415,17 @@ static void only_unreleased_features_have_no_first_kernel(void **state)
 static void a_feature_past_the_last_is_refused(void **state)
 {
 	struct unit *u = *state;
+	struct gmem_feature_info info = { .sz = sizeof(info) };
 	struct gmem_error err;
 
-	t_refused(gmem_vm_features(u->vm, N_FEATURES, NULL, &err), -EINVAL,
+	t_refused(gmem_vm_feature(u->vm, N_FEATURES, &info, &err), -EINVAL,
 		  GMEM_REASON_VALUE_UNKNOWN, err);
 	assert_int_equal(err.value, N_FEATURES);
-	t_refused(gmem_vm_features(NULL, 0, NULL, &err), -EINVAL,
+	t_refused(gmem_vm_feature(NULL, 0, &info, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_vm_feature(u->vm, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_vm_hugetlb_sizes(u->vm, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 
@@ -417,6 +456,9 @@ int main(void)
 		TEST(how_it_is_known_names_the_probe, unit_default),
 		TEST(huge_pages_are_no_without_a_named_encoding, unit_default),
 		TEST(a_named_encoding_is_tried_size_by_size, unit_sw612),
+		TEST(a_size_that_could_not_be_tried_is_unknown, unit_sw612),
+		TEST(has_is_1_for_what_works_and_for_nothing_else,
+		     unit_default),
 		TEST(opening_leaves_one_fd_one_page_one_allocation, unit_sw),
 		TEST(asking_makes_no_call, unit_default),
 		TEST(only_unreleased_features_have_no_first_kernel,

@@ -55,21 +55,21 @@ static void what_comes_after_is_still_looked_at(void **state)
 	t_ok(gmem_populate(m->g, 0, 8 * MiB, NULL, &m->err), m->err);
 	p.nodes = &first;
 	o.frees = true;
-	assert_int_equal(
-		gmem_verify_placement(m->g, 0, 8 * MiB, &p, &got, &m->err),
-		GMEM_NO);
+	assert_int_equal(t_placed(m->g, 0, 8 * MiB, &p, &got, &m->err),
+			 GMEM_PLACED_ELSEWHERE);
 	assert_false(o.frees);
 	assert_int_equal(got.misplaced, 8 * MiB - m->page);
 	end(m);
 }
 
-static void count(void *arg, uint64_t done, uint64_t total)
+static int count(void *arg, uint64_t done, uint64_t total)
 {
 	unsigned int *steps = arg;
 
 	(void)done;
 	(void)total;
 	++*steps;
+	return 0;
 }
 
 /* One system call for all of it could not be cancelled. */
@@ -123,10 +123,9 @@ static void a_page_that_moves_is_asked_for_again(void **state)
 	m->vm->ctx.sys = &sys;
 	for (moving = 1; moving < 4; moving++) {
 		unsigned int times = moving;
-		int r = gmem_verify_placement(m->g, 0, 1 * MiB, &p, &got,
-					      &m->err);
+		int r = t_placed(m->g, 0, 1 * MiB, &p, &got, &m->err);
 
-		t_code(r, times < 3 ? GMEM_YES : GMEM_UNKNOWN);
+		t_code(r, times < 3 ? GMEM_PLACED_WELL : GMEM_PLACED_UNKNOWN);
 		assert_int_equal(got.unknown, times < 3 ? 0 : m->page);
 		assert_int_equal(moving, 0);
 		moving = times;

@@ -60,9 +60,9 @@ static void uses(struct unit *m, struct gmem *g)
 	holds(m, &before);
 	t_ok(gmem_populate(g, 0, 1 * MiB, &o, &err), err);
 	holds(m, &before);
-	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	t_ok(t_get_mempolicy(g, 0, &p, &err), err);
 	holds(m, &before);
-	t_ok(gmem_verify_placement(g, 0, 1 * MiB, &p, &where, &err), err);
+	t_ok(t_placed(g, 0, 1 * MiB, &p, &where, &err), err);
 	holds(m, &before);
 	t_ok(gmem_resident(g, 0, 1 * MiB, &there, &err), err);
 	holds(m, &before);

@@ -222,7 +222,7 @@ struct told {
 	int cancel;
 };
 
-static void tell(void *arg, uint64_t done, uint64_t total)
+static int tell(void *arg, uint64_t done, uint64_t total)
 {
 	struct told *t = arg;
 
@@ -230,6 +230,7 @@ static void tell(void *arg, uint64_t done, uint64_t total)
 	assert_int_equal(total, t->total);
 	t->done = done;
 	t->cancel = ++t->calls == 3;
+	return 0;
 }
 
 static void cancel_ends_it_with_done_exact(void **state)

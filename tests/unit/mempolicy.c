@@ -18,8 +18,7 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 
 	p.flags = GMEM_MPOL_F_STATIC_NODES;
 	err = (struct gmem_error){ .sz = sizeof(err) };
-	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err), 0);
 	assert_int_equal(u->n_calls, 4);
 	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[2], 10);
 	assert_int_equal(unit_nth(u, "mmap", 0, 0)->arg[1], 64 * KiB);
@@ -27,11 +26,11 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[1], 64 * KiB);
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[2], 0x8002);
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[3], 0);
-	t_ok(gmem_get_mempolicy(g, 124 * KiB, &out, &err), err);
+	t_ok(t_get_mempolicy(g, 124 * KiB, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_BIND);
 	assert_int_equal(out.flags, GMEM_MPOL_F_STATIC_NODES);
 	assert_int_equal(got, 2);
-	t_ok(gmem_get_mempolicy(g, 128 * KiB, &out, &err), err);
+	t_ok(t_get_mempolicy(g, 128 * KiB, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_DEFAULT);
 	assert_int_equal(out.flags, 0);
 	assert_int_equal(got, 0);
@@ -49,26 +48,25 @@ static void the_default_policy_takes_a_policy_back(void **state)
 			      out = unit_policy(GMEM_MPOL_LOCAL, &got);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
 	/* What the kernel refuses leaves the policy as it was. */
 	unit_answer(u, "mbind", 0, 1, 1, -EINVAL);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
-	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	t_ok(t_get_mempolicy(g, 0, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_BIND);
 	assert_int_equal(got, 2);
 	unit_reset(u);
-	t_code(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err),
-	       GMEM_PLACED_BY_FILE);
-	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), 0);
+	t_ok(t_get_mempolicy(g, 0, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_DEFAULT);
 	assert_int_equal(got, 0);
 	/* Between the two it is the local one. */
-	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
 	unit_answer(u, "mbind", 0, 3, 1, -ENOMEM);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &none, 0, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
-	t_ok(gmem_get_mempolicy(g, 0, &out, &err), err);
+	t_ok(t_get_mempolicy(g, 0, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_LOCAL);
 }
 
@@ -103,8 +101,7 @@ static void a_file_without_a_vm_tells_by_its_magic(void **state)
 		     err);
 		unit_reset(u);
 		if (own)
-			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
-			       GMEM_PLACED_BY_FILE);
+			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
 		else
 			t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
 				  -EOPNOTSUPP, GMEM_REASON_POLICY_IGNORED, err);
@@ -126,9 +123,9 @@ static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_UNMAPPABLE, err);
-	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
+	t_refused(t_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_UNMAPPABLE, err);
-	t_refused(gmem_get_mempolicy(NULL, 0, &p, &err), -EINVAL,
+	t_refused(t_get_mempolicy(NULL, 0, &p, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
 	assert_int_equal(mask, 1);
@@ -149,7 +146,7 @@ static void a_kernel_without_numa_is_named(void **state)
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NUMA_UNSUPPORTED, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
-	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
+	t_refused(t_get_mempolicy(g, 0, &p, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NUMA_UNSUPPORTED, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
@@ -198,8 +195,7 @@ static void each_mode_takes_the_nodes_it_needs_and_no_others(void **state)
 		unit_reset(u);
 		if (!rows[i].why) {
 			err = (struct gmem_error){ .sz = sizeof(err) };
-			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err),
-			       GMEM_PLACED_BY_FILE);
+			t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
 			continue;
 		}
 		t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
@@ -253,14 +249,14 @@ static void more_nodes_than_the_kernel_reads_are_refused(void **state)
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_int_equal(err.value, 32769);
 	assert_int_equal(err.limit, 32768);
-	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+	t_refused(t_get_mempolicy(g, 0, &p, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_int_equal(err.value, 32769);
 	assert_int_equal(err.limit, 32768);
 	assert_int_equal(u->n_calls, 0);
 	p.max_node = 32768;
-	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
-	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
+	t_ok(t_get_mempolicy(g, 0, &p, &err), err);
 }
 
 static void room_for_too_few_nodes_is_refused(void **state)
@@ -273,14 +269,14 @@ static void room_for_too_few_nodes_is_refused(void **state)
 
 	u->k->nodes = 32;
 	p.max_node = 8;
-	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+	t_refused(t_get_mempolicy(g, 0, &p, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_int_equal(err.value, 8);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
 	assert_int_equal(mask, 5);
 	p.nodes = NULL;
 	p.max_node = 0;
-	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	t_ok(t_get_mempolicy(g, 0, &p, &err), err);
 	assert_int_equal(p.mode, GMEM_MPOL_DEFAULT);
 	assert_null(p.nodes);
 }
@@ -297,7 +293,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, NULL, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_get_mempolicy(g, 0, NULL, &err), -EINVAL,
+	t_refused(gmem_get_mempolicy(g, 0, NULL, NULL, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 2, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
@@ -307,7 +303,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_UNALIGNED, err);
 	t_refused(gmem_set_mempolicy(g, 4096, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	t_refused(gmem_get_mempolicy(g, MiB, &p, &err), -EINVAL,
+	t_refused(t_get_mempolicy(g, MiB, &p, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	assert_int_equal(u->n_calls, 0);
 }
@@ -321,17 +317,16 @@ static void older_and_newer_policies_are_told_apart(void **state)
 	union unit_newer n = unit_newer(&p, sizeof(p), 0);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	t_code(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err), 0);
 	n = unit_newer(&p, sizeof(p), 1);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, (void *)&n, 0, &err), -E2BIG,
 		  GMEM_REASON_OPTS_NEWER, err);
-	t_ok(gmem_get_mempolicy(g, 0, (void *)&n, &err), err);
+	t_ok(t_get_mempolicy(g, 0, (void *)&n, &err), err);
 	assert_int_equal(n.b[sizeof(p)], 0);
 	p.sz = 0;
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
-	t_refused(gmem_get_mempolicy(g, 0, &p, &err), -EINVAL,
+	t_refused(t_get_mempolicy(g, 0, &p, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
 }
 
@@ -356,12 +351,11 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	assert_int_equal(err.value, 8 * KiB);
 	assert_int_equal(err.limit, 72 * KiB);
 	assert_int_equal(unit_count(u, "mbind", 0), 0);
-	t_code(set_strict(g, GMEM_MPOL_BIND, 3, &err), GMEM_PLACED_BY_FILE);
-	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), GMEM_PLACED_BY_FILE);
-	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err),
-	       GMEM_PLACED_BY_FILE);
+	t_code(set_strict(g, GMEM_MPOL_BIND, 3, &err), 0);
+	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), 0);
+	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err), 0);
 	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, NULL, &err), err);
-	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), GMEM_PLACED_BY_FILE);
+	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), 0);
 }
 
 static void strict_refuses_what_it_can_not_look_at(void **state)

@@ -95,10 +95,9 @@ static void the_end_of_a_list_leaves_the_value_alone(void **state)
 	uint64_t value = 7;
 
 	(void)state;
-	assert_string_equal(gmem_name_at(GMEM_NAME_PLACED_BY, 1, NULL),
-			    "populate");
-	assert_null(gmem_name_at(GMEM_NAME_PLACED_BY, 2, &value));
-	assert_null(gmem_name_at(GMEM_NAME_PLACED_BY, UINT32_MAX, &value));
+	assert_string_equal(gmem_name_at(GMEM_NAME_PLACED, 1, NULL), "well");
+	assert_null(gmem_name_at(GMEM_NAME_PLACED, 3, &value));
+	assert_null(gmem_name_at(GMEM_NAME_PLACED, UINT32_MAX, &value));
 	assert_null(gmem_name_at(KINDS, 0, &value));
 	assert_null(gmem_name_at(UINT32_MAX, 0, &value));
 	assert_int_equal(value, 7);

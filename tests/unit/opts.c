@@ -227,7 +227,7 @@ static void results_are_written_as_far_as_both_know(void **state)
 
 	memset(&v, 0xff, sizeof(v));
 	v.i.sz = 64;
-	t_ok(gmem_vm_features(u->vm, 0, &v.i, &err), err);
+	t_ok(gmem_vm_feature(u->vm, 0, &v.i, &err), err);
 	assert_int_equal(v.i.sz, 64);
 	assert_string_equal(v.i.name, "user-memory2");
 	for (size_t i = sizeof(v.i); i < 64; i++)
@@ -241,10 +241,10 @@ static void results_without_their_size_are_refused(void **state)
 	struct unit *u = *state;
 	struct gmem_feature_info i = { .sz = 0 };
 	struct gmem_syscall s = { .sz = 39 };
-	struct gmem_slot slot = { .sz = 63 };
+	struct gmem_slot slot = { .sz = 71 };
 	struct gmem_error err;
 
-	t_refused(gmem_vm_features(u->vm, 0, &i, &err), -EINVAL,
+	t_refused(gmem_vm_feature(u->vm, 0, &i, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
 	t_refused(gmem_syscall_info(0, &s, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);

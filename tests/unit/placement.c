@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-/* What gmem_verify_placement() says of a whole file. */
+/* What t_placed() says of a whole file. */
 static int verify(struct gmem *g, uint32_t mode, uint32_t flags,
 		  unsigned long mask, struct gmem_placement *out)
 {
@@ -14,7 +14,7 @@ static int verify(struct gmem *g, uint32_t mode, uint32_t flags,
 
 	p.flags = flags;
 	out->sz = sizeof(*out);
-	r = gmem_verify_placement(g, 0, gmem_size(g), &p, out, &err);
+	r = t_placed(g, 0, gmem_size(g), &p, out, &err);
 	if (r < 0)
 		print_error("%s\n", err.msg);
 	return r;
@@ -28,7 +28,7 @@ struct runs {
 	unsigned int n;
 };
 
-static void note_run(void *arg, uint64_t offset, uint64_t len, int node)
+static int note_run(void *arg, uint64_t offset, uint64_t len, int node)
 {
 	struct runs *r = arg;
 
@@ -36,6 +36,7 @@ static void note_run(void *arg, uint64_t offset, uint64_t len, int node)
 	r->run[r->n].offset = offset;
 	r->run[r->n].len = len;
 	r->run[r->n++].node = node;
+	return 0;
 }
 
 static void pages_are_counted_on_their_nodes(void **state)
@@ -47,7 +48,7 @@ static void pages_are_counted_on_their_nodes(void **state)
 
 	unit_allocate(u, gmem_fd(g), 0, 4 * MiB, 0);
 	unit_allocate(u, gmem_fd(g), 8 * MiB, 64 * KiB, 1);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_PLACED_WELL);
 	assert_int_equal(out.resident, 4 * MiB + 64 * KiB);
 	assert_int_equal(out.misplaced, 0);
 	assert_int_equal(out.unknown, 0);
@@ -56,7 +57,7 @@ static void pages_are_counted_on_their_nodes(void **state)
 	/* a node that has no entry is counted in none */
 	bytes[1] = 5;
 	out.node_count = 1;
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_PLACED_WELL);
 	assert_int_equal(bytes[0], 4 * MiB);
 	assert_int_equal(bytes[1], 5);
 }
@@ -75,7 +76,7 @@ static void misplaced_runs_are_told_in_order(void **state)
 	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 3);
 	unit_allocate(u, gmem_fd(g), 8 * MiB + 4 * KiB, 4 * KiB, 1);
 	unit_allocate(u, gmem_fd(g), 16 * MiB - 4 * KiB, 4 * KiB, 0);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_PLACED_ELSEWHERE);
 	assert_int_equal(out.misplaced, 3 * MiB + 16 * KiB);
 	assert_int_equal(out.resident, 3 * MiB + 84 * KiB);
 	assert_int_equal(runs.n, 4);
@@ -101,7 +102,7 @@ static void looking_allocates_nothing_and_leaves_no_mapping(void **state)
 
 	unit_allocate(u, gmem_fd(g), 64 * KiB, 64 * KiB, 0);
 	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 0);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_WELL);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 16 * MiB, -1),
 			 68 * KiB);
 	assert_int_equal(unit_mappings(u), maps);
@@ -125,7 +126,7 @@ static void pages_are_asked_for_in_batches(void **state)
 	struct gmem_placement out = { .sz = sizeof(out) };
 
 	unit_allocate(u, gmem_fd(g), 0, 16 * MiB, 0);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_YES);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_WELL);
 	assert_int_equal(unit_count(u, "mmap", 0), 1);
 	assert_int_equal(unit_count(u, "move_pages", 0), 8);
 	assert_int_equal(unit_nth(u, "move_pages", 0, 7)->arg[1], 512);
@@ -136,19 +137,21 @@ static const struct {
 	unsigned long mask;
 	int here, nothing; /* verdicts with a page on node 1, and without */
 } rows[] = {
-	{ GMEM_MPOL_DEFAULT, 0, 0, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_PREFERRED, 0, 0, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_PREFERRED, 0, 1, GMEM_NO, GMEM_YES },
-	{ GMEM_MPOL_PREFERRED, 0, 2, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_BIND, 0, 1, GMEM_NO, GMEM_YES },
-	{ GMEM_MPOL_BIND, 0, 2, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_BIND, GMEM_MPOL_F_STATIC_NODES, 1, GMEM_NO, GMEM_YES },
-	{ GMEM_MPOL_INTERLEAVE, 0, 3, GMEM_YES, GMEM_YES },
-	{ GMEM_MPOL_PREFERRED_MANY, 0, 1, GMEM_NO, GMEM_YES },
+	{ GMEM_MPOL_DEFAULT, 0, 0, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_PREFERRED, 0, 0, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_PREFERRED, 0, 1, GMEM_PLACED_ELSEWHERE, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_PREFERRED, 0, 2, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_BIND, 0, 1, GMEM_PLACED_ELSEWHERE, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_BIND, 0, 2, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_STATIC_NODES, 1, GMEM_PLACED_ELSEWHERE,
+	  GMEM_PLACED_WELL },
+	{ GMEM_MPOL_INTERLEAVE, 0, 3, GMEM_PLACED_WELL, GMEM_PLACED_WELL },
+	{ GMEM_MPOL_PREFERRED_MANY, 0, 1, GMEM_PLACED_ELSEWHERE,
+	  GMEM_PLACED_WELL },
 	/* which these are, only the kernel knows */
-	{ GMEM_MPOL_BIND, GMEM_MPOL_F_RELATIVE_NODES, 1, GMEM_UNKNOWN,
-	  GMEM_YES },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_RELATIVE_NODES, 1, GMEM_PLACED_UNKNOWN,
+	  GMEM_PLACED_WELL },
 };
 
 static void each_policy_has_its_verdict(void **state)
@@ -171,7 +174,8 @@ static void each_policy_has_its_verdict(void **state)
 		       rows[i].here);
 		assert_int_equal(out.resident, 4096);
 		assert_int_equal(out.misplaced,
-				 rows[i].here == GMEM_NO ? 4096 : 0);
+				 rows[i].here == GMEM_PLACED_ELSEWHERE ? 4096
+								       : 0);
 	}
 }
 
@@ -185,13 +189,13 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 4096, 0);
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
-	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_NO);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_ELSEWHERE);
 	assert_int_equal(out.misplaced, 4096);
 	t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
 	assert_int_equal(out.resident, MiB);
 }
 
@@ -202,13 +206,12 @@ static void what_can_not_be_mapped_is_unknown(void **state)
 	struct gmem_placement out = { .sz = sizeof(out) };
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), GMEM_YES);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 0);
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
-	       GMEM_UNKNOWN);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_UNKNOWN);
 	assert_int_equal(out.resident, 64 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_UNKNOWN);
 	assert_int_equal(out.unknown, 64 * KiB);
 	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }
@@ -223,14 +226,14 @@ static void private_pages_are_unknown_and_not_looked_at(void **state)
 	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
 	unit_allocate(u, gmem_fd(g), 0, 256 * KiB, 0);
 	unit_reset(u);
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_UNKNOWN);
 	assert_int_equal(out.resident, 256 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
 	assert_int_equal(unit_count(u, "mmap", 0), 2);
 	assert_int_equal(unit_nth(u, "mmap", 0, 1)->arg[3], 128 * KiB);
 	/* a misplaced page is one, whatever is unknown besides */
 	u->k->nodes = 2;
-	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_NO);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_PLACED_ELSEWHERE);
 	assert_int_equal(out.misplaced, 192 * KiB);
 	assert_int_equal(out.unknown, 64 * KiB);
 }
@@ -258,7 +261,8 @@ static void what_the_kernel_does_not_tell_is_unknown(void **state)
 		unit_reset(u);
 		unit_answer(u, faults[i].call, 0, faults[i].nth, 1,
 			    faults[i].code);
-		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out),
+		       GMEM_PLACED_UNKNOWN);
 		assert_int_equal(out.resident, 4 * MiB);
 		assert_int_equal(out.unknown, faults[i].unknown);
 		assert_int_equal(unit_mappings(u), maps);
@@ -273,8 +277,8 @@ static void without_cachestat_nothing_is_said_nor_changed(void **state)
 	struct gmem_error err;
 
 	u->lacks = "cachestat";
-	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err),
-		  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, err);
+	t_refused(t_placed(g, 0, MiB, NULL, &out, &err), -EOPNOTSUPP,
+		  GMEM_REASON_RESIDENCY_UNKNOWN, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
 	assert_int_equal(out.resident, 7);
 }
@@ -288,22 +292,22 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	struct gmem_error err;
 
-	t_refused(gmem_verify_placement(NULL, 0, MiB, NULL, &out, &err),
-		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_verify_placement(g, 0, MiB, NULL, NULL, &err), -EINVAL,
+	t_refused(t_placed(NULL, 0, MiB, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_verify_placement(g, 0, 0, NULL, &out, &err), -EINVAL,
+	t_refused(t_placed(g, 0, MiB, NULL, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(t_placed(g, 0, 0, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_verify_placement(g, 8, 4096, NULL, &out, &err), -EINVAL,
+	t_refused(t_placed(g, 8, 4096, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_verify_placement(g, 4096, MiB, NULL, &out, &err),
-		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, err);
-	t_refused(gmem_verify_placement(g, 0, MiB, &p, &out, &err), -EINVAL,
+	t_refused(t_placed(g, 4096, MiB, NULL, &out, &err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, err);
+	t_refused(t_placed(g, 0, MiB, &p, &out, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
-	out.sz = 87;
-	t_refused(gmem_verify_placement(g, 0, MiB, NULL, &out, &err), -EINVAL,
+	out.sz = 95;
+	t_refused(t_placed(g, 0, MiB, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
-	assert_int_equal(err.limit, 88);
+	assert_int_equal(err.limit, 96);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -316,8 +320,7 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
-	t_code(gmem_verify_placement(g, 0, MiB, NULL, (void *)&n, &err),
-	       GMEM_YES);
+	t_code(t_placed(g, 0, MiB, NULL, (void *)&n, &err), GMEM_PLACED_WELL);
 	assert_int_equal(n.b[sizeof(out)], 0);
 	memcpy(&out, &n, sizeof(out));
 	assert_int_equal(out.sz, sizeof(out) + 8);

@@ -85,9 +85,7 @@ static void what_is_unknown_is_not_bound(void **state)
 	     err);
 	t_ok(adopt(m->vm, &again, &err), err);
 	t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &err), err);
-	t_code(gmem_vm_features(again, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
-				&err),
-	       GMEM_UNKNOWN);
+	t_code(t_support(again, GMEM_FEATURE_FILE_ATTRIBUTES), GMEM_UNKNOWN);
 	refused(again, EPERM);
 	t_ok(gmem_vm_close(again, &err), err);
 	/* Each capability in turn: one of them is the VM's attributes. */
@@ -97,8 +95,8 @@ static void what_is_unknown_is_not_bound(void **state)
 		     err);
 		t_ok(adopt(m->vm, &again, &err), err);
 		t_ok(gmem_model_fail(m->vm, NULL, 0, 0, &err), err);
-		if (gmem_vm_features(again, GMEM_FEATURE_VM_ATTRIBUTES, NULL,
-				     &err) == GMEM_UNKNOWN) {
+		if (t_support(again, GMEM_FEATURE_VM_ATTRIBUTES) ==
+		    GMEM_UNKNOWN) {
 			unknown++;
 			refused(again, EPERM);
 		}

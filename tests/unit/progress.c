@@ -13,7 +13,7 @@ struct heard {
 	unsigned int cancel_at; /* set with this callback; 0: never */
 };
 
-static void hear(void *arg, uint64_t done, uint64_t total)
+static int hear(void *arg, uint64_t done, uint64_t total)
 {
 	struct heard *h = arg;
 
@@ -24,6 +24,7 @@ static void hear(void *arg, uint64_t done, uint64_t total)
 	h->total = total;
 	if (++h->n == h->cancel_at)
 		__atomic_store_n(&h->cancel, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 static int verify(struct gmem *g, struct heard *h, struct gmem_error *err)
@@ -33,7 +34,7 @@ static int verify(struct gmem *g, struct heard *h, struct gmem_error *err)
 				    .progress_arg = h,
 				    .cancel = &h->cancel };
 
-	return gmem_verify_placement(g, 0, SIZE, NULL, &p, err);
+	return t_placed(g, 0, SIZE, NULL, &p, err);
 }
 
 static int populate(struct gmem *g, struct heard *h, struct gmem_error *err)

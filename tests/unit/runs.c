@@ -20,7 +20,7 @@ static int verify(struct gmem *g, struct gmem_placement *out,
 
 	err->sz = sizeof(*err);
 	out->sz = sizeof(*out);
-	return gmem_verify_placement(g, 0, gmem_size(g), &p, out, err);
+	return t_placed(g, 0, gmem_size(g), &p, out, err);
 }
 
 /* Every other page, as a balloon leaves memory. */
@@ -36,7 +36,7 @@ static void a_look_at_fragments_costs_as_many_pages_as_there_are(void **state)
 	for (uint64_t i = 0; i < n; i++)
 		make(g, 2 * i * m->page, m->page);
 	unit_reset(m);
-	t_code(verify(g, &out, &err), GMEM_YES);
+	t_code(verify(g, &out, &err), GMEM_PLACED_WELL);
 	assert_int_equal(out.resident, n * m->page);
 	assert_true(unit_count(m, "cachestat", 0) <= 10 * n);
 	assert_true(unit_sum(m, "cachestat") <= 20 * n * m->page);
@@ -54,7 +54,7 @@ static void a_look_at_a_sparse_file_costs_nothing_for_its_size(void **state)
 	make(g, 3 * TiB, 4 * MiB);
 	make(g, 40 * TiB + m->page, m->page);
 	unit_reset(m);
-	t_code(verify(g, &out, &err), GMEM_YES);
+	t_code(verify(g, &out, &err), GMEM_PLACED_WELL);
 	assert_int_equal(out.resident, 4 * MiB + m->page);
 	assert_true(unit_count(m, "cachestat", 0) < 500);
 	unit_reset(m);
@@ -73,7 +73,7 @@ struct told {
 	int cancel;
 };
 
-static void tell(void *arg, uint64_t done, uint64_t total)
+static int tell(void *arg, uint64_t done, uint64_t total)
 {
 	struct told *t = arg;
 
@@ -82,6 +82,7 @@ static void tell(void *arg, uint64_t done, uint64_t total)
 	assert_int_equal(total, t->total);
 	t->done = done;
 	t->cancel = ++t->calls == t->cancel_at;
+	return 0;
 }
 
 static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
@@ -96,7 +97,7 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 
 	g = unit_create(m, t.total, SHARED_FLAGS);
 	make(g, 0, 160 * MiB);
-	t_code(verify(g, &out, &err), GMEM_YES);
+	t_code(verify(g, &out, &err), GMEM_PLACED_WELL);
 	assert_int_equal(t.done, t.total);
 	assert_int_equal(t.calls, 3);
 	assert_int_equal(out.resident, 160 * MiB);
@@ -115,7 +116,7 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 	assert_int_equal(unit_count(m, "cachestat", 0), 0);
 	/* done is done */
 	t = (struct told){ .total = t.total, .cancel_at = 3 };
-	t_code(verify(g, &out, &err), GMEM_YES);
+	t_code(verify(g, &out, &err), GMEM_PLACED_WELL);
 }
 
 /* Whichever step of whichever worker fails: none before done is missing. */

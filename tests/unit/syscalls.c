@@ -139,13 +139,13 @@ static void fill(struct unit *u, uint64_t flags)
 	assert_non_null(g);
 	did(u, "gmem_set_mempolicy",
 	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
-	did(u, "gmem_get_mempolicy", gmem_get_mempolicy(g, 0, &p, NULL));
+	did(u, "gmem_get_mempolicy", t_get_mempolicy(g, 0, &p, NULL));
 	mask = 1;
 	p.mode = GMEM_MPOL_BIND;
 	did(u, "gmem_populate", gmem_populate(g, 0, MiB / 2, &o, NULL));
 	assert_true(unit_count(u, "set_mempolicy", 0) > 0);
 	did(u, "gmem_verify_placement",
-	    gmem_verify_placement(g, 0, MiB, NULL, &where, NULL));
+	    t_placed(g, 0, MiB, NULL, &where, NULL));
 	did(u, "gmem_set_mempolicy",
 	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));

@@ -222,8 +222,7 @@ static void an_adopted_vm_stays_the_callers(void **state)
 	t_ok(adopt(u, fd, &err), err);
 	assert_int_equal(gmem_vm_fd(u->vm), fd);
 	assert_int_equal(unit_count(u, "ioctl", CREATE_VM), 0);
-	t_code(gmem_vm_features(u->vm, GMEM_FEATURE_MMAP, NULL, NULL),
-	       GMEM_YES);
+	t_code(t_support(u->vm, GMEM_FEATURE_MMAP), GMEM_YES);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
 	assert_true(unit_is_open(fd));
@@ -392,7 +391,7 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped,
 	size_t len = 0;
 	void *p = NULL;
 	bool refused =
-		REFUSED(gmem_vm_features(u->vm, 0, NULL, &err)) &&
+		REFUSED(gmem_vm_feature(u->vm, 0, NULL, &err)) &&
 		REFUSED(gmem_vm_fd(u->vm)) && REFUSED(gmem_fd(g)) &&
 		!gmem_size(g) && !gmem_page_size(g) && !gmem_flags(g) &&
 		REFUSED(gmem_create(u->vm, 4096, NULL, &out, &err)) &&
@@ -497,6 +496,7 @@ static void the_trace_tells_of_each_call(void **state)
 
 struct looker {
 	struct gmem_vm *vm;
+	struct gmem_feature_info info;
 	int last;
 };
 
@@ -506,13 +506,13 @@ static void look(void *arg, const struct gmem_trace *ev)
 
 	(void)ev;
 	if (l->vm)
-		l->last = gmem_vm_features(l->vm, 0, NULL, NULL);
+		l->last = gmem_vm_feature(l->vm, 0, &l->info, NULL);
 }
 
 static void a_callback_of_the_closing_call_may_look(void **state)
 {
 	struct unit *u = *state;
-	struct looker l = { 0 };
+	struct looker l = { .info = { .sz = sizeof(l.info) } };
 	struct gmem_vm_opts o = { .sz = sizeof(o),
 				  .trace = look,
 				  .trace_arg = &l };

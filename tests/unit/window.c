@@ -76,7 +76,7 @@ static void no_call_maps_more_than_64_mib_at_once(void **state)
 	t_ok(gmem_load(g, 0, fd, size, NULL, &err), err);
 	assert_int_equal(err.done, size);
 	t_ok(gmem_populate(g, 0, size, NULL, &err), err);
-	assert_true(gmem_verify_placement(g, 0, size, NULL, &where, &err) >= 0);
+	assert_true(t_placed(g, 0, size, NULL, &where, &err) >= 0);
 	assert_int_equal(where.resident, size);
 	assert_int_equal(unit_longest(m, "mmap"), 64 * MiB);
 	assert_int_equal(unit_file_mappings(m), 0);

@@ -529,8 +529,7 @@ static void make_vm(struct live *l)
 	vm = gmem_vm_fd(l->vm);
 	t_code(raw_ioctl(vm, KVM_ENABLE_CAP, &cap), 0);
 	h.l = l;
-	h.in_place = gmem_vm_features(l->vm, GMEM_FEATURE_FILE_ATTRIBUTES, NULL,
-				      NULL) == GMEM_YES;
+	h.in_place = gmem_vm_has(l->vm, GMEM_FEATURE_FILE_ATTRIBUTES);
 	h.ram = live_memory(l, ram, 0);
 	t_code(raw_plain(vm, RAM_SLOT, HOSTILE_RAM, ram, h.ram), 0);
 	make_files(l);

@@ -24,8 +24,7 @@ static void start(struct live *l)
 
 static bool obeys(const struct live *l)
 {
-	return gmem_vm_features(l->vm, GMEM_FEATURE_MEMPOLICY, NULL, NULL) ==
-	       GMEM_YES;
+	return gmem_vm_has(l->vm, GMEM_FEATURE_MEMPOLICY);
 }
 
 static int node_of(void *page)
@@ -175,8 +174,7 @@ static void populate_places_pages_of_unmappable_files(void **state)
 	live_file(l, LARGE / l->page, 0);
 	for (int i = 0; i < 2; i++)
 		before[i] = live_guest_memory(i);
-	t_code(gmem_populate(l->g, 0, LARGE, &opts, &l->err),
-	       GMEM_PLACED_BY_POPULATE);
+	t_code(gmem_populate(l->g, 0, LARGE, &opts, &l->err), 0);
 	for (int i = 0; i < 2; i++)
 		grown[i] = live_guest_memory(i) - before[i];
 	/* new pages may wait on a CPU's list, not counted yet */

@@ -17,9 +17,7 @@ static void start(struct live *l, uint32_t type, uint64_t flags)
 		t_skip("no-cachestat", "this kernel has cachestat(2)");
 	live_vm(l, type);
 	live_file(l, PAGES, flags);
-	assert_int_equal(
-		gmem_vm_features(l->vm, GMEM_FEATURE_RESIDENCY, NULL, NULL),
-		GMEM_NO);
+	assert_int_equal(t_support(l->vm, GMEM_FEATURE_RESIDENCY), GMEM_NO);
 }
 
 static void what_was_touched_is_a_lower_bound(void **state)

@@ -72,7 +72,7 @@ static int feature(const struct patient *p, uint32_t number,
 		   struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
-	return p->vm ? gmem_vm_features(p->vm, number, info, NULL)
+	return p->vm ? gmem_vm_feature(p->vm, number, info, NULL)
 		     : GMEM_UNKNOWN;
 }
 

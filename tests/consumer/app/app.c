@@ -35,8 +35,7 @@ static int use(struct gmem_vm *vm)
 	char text[] = "guest memory", back[sizeof(text)] = "";
 	struct gmem *g;
 
-	if (gmem_vm_features(vm, GMEM_FEATURE_INIT_SHARED, NULL, NULL) !=
-	    GMEM_YES)
+	if (!gmem_vm_has(vm, GMEM_FEATURE_INIT_SHARED))
 		return 77;
 	if (gmem_create(vm, SIZE, &opts, &g, &err) < 0)
 		return failed(&err);
