@@ -663,6 +663,47 @@ GMEM_API GMEM_CHECK int gmem_attributes_import(struct gmem *g, const void *buf,
 					       size_t len, uint64_t flags,
 					       struct gmem_error *err);
 
+/* --------------------------------------------------- by guest address -- */
+
+/* What is behind a guest address. */
+struct gmem_location {
+	size_t sz;
+	struct gmem *gmem;   /* the file; NULL if it is not known here */
+	uint64_t offset;     /* in the file */
+	uint64_t attributes; /* GMEM_ATTRIBUTE_* */
+	uint64_t run;	     /* bytes from there on, in this slot, with these */
+	uint64_t userspace_addr; /* of the address, not of its slot */
+	uint32_t slot;
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * What is behind @gpa; -EINVAL with NOT_BOUND if no slot that is known here.
+ * @out->gmem is borrowed.  No system call.
+ */
+GMEM_API GMEM_CHECK int gmem_vm_at(struct gmem_vm *vm, uint32_t address_space,
+				   uint64_t gpa, struct gmem_location *out,
+				   struct gmem_error *err);
+
+/*
+ * gmem_set_attributes() of what is behind [@gpa, @gpa + @len), in any number of
+ * slots and files: all of it is checked before anything changes.  err->done
+ * counts from @gpa on.
+ */
+GMEM_API GMEM_CHECK int
+gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+		       uint64_t len, uint64_t attributes,
+		       const struct gmem_attributes_opts *opts,
+		       struct gmem_error *err);
+
+/* gmem_discard() of what is behind [@gpa, @gpa + @len), in the same way. */
+struct gmem_discard_opts;
+GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
+					uint32_t address_space, uint64_t gpa,
+					uint64_t len,
+					const struct gmem_discard_opts *opts,
+					struct gmem_error *err);
+
 /* ----------------------------------------------------------- host view -- */
 
 #define GMEM_MMAP_READONLY (1ULL << 0)

@@ -36,7 +36,7 @@
 _Static_assert(sizeof(struct gmem_attributes_opts) == ATTRIBUTES_OPTS_V0,
 	       "ABI");
 
-static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+const struct gmem__opts_type gmem__attributes_opts = GMEM__OPTS_TYPE(
 	gmem_attributes_opts, ATTRIBUTES_OPTS_V0, ATTRIBUTES_FLAGS);
 _Static_assert(GMEM_ATTRIBUTE_PRIVATE == GMEM__ATTRIBUTE_PRIVATE, "UAPI");
 
@@ -267,7 +267,7 @@ int gmem__attr_all_shared(struct gmem *g, uint64_t offset, uint64_t len)
 
 int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 		       enum gmem__state state, const int *cancel,
-		       struct gmem_error *err)
+		       uint64_t *done, struct gmem_error *err)
 {
 	uint64_t pos = offset, end = offset + len, n;
 	int r = 0;
@@ -280,7 +280,7 @@ int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 			 cancel, &n, err);
 		pos += n;
 	}
-	gmem__set_done(err, pos - offset);
+	*done = pos - offset;
 	return r;
 }
 
@@ -332,9 +332,11 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 							  : "private");
 }
 
-static int check_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
-			    uint64_t attributes, struct gmem_error *err)
+int gmem__attr_state(uint64_t attributes, enum gmem__state *state,
+		     struct gmem_error *err)
 {
+	*state = attributes == GMEM_ATTRIBUTE_PRIVATE ? GMEM__PRIVATE
+						      : GMEM__SHARED;
 	if (attributes != GMEM_ATTRIBUTE_SHARED &&
 	    attributes != GMEM_ATTRIBUTE_PRIVATE)
 		return gmem__fail(
@@ -342,7 +344,7 @@ static int check_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
 			GMEM_ATTRIBUTE_PRIVATE,
 			"attributes 0x%" PRIx64 ", known are 0 and 0x%x",
 			attributes, (unsigned int)GMEM_ATTRIBUTE_PRIVATE);
-	return gmem__file_range_check(g, offset, len, err);
+	return 0;
 }
 
 int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
@@ -354,16 +356,15 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem_attributes_opts o;
 	struct gmem__ticket ticket;
 	enum gmem__state state;
+	uint64_t done = 0;
 	bool unbacked;
-	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	int r = gmem__enter_opts(g, &gmem__attributes_opts, opts, &o, err);
 
 	if (r < 0)
 		return r;
-	r = check_attributes(g, offset, len, attributes, err);
-	if (r < 0)
+	r = gmem__attr_state(attributes, &state, err);
+	if (r < 0 || (r = gmem__file_range_check(g, offset, len, err)) < 0)
 		return r;
-	state = attributes == GMEM_ATTRIBUTE_PRIVATE ? GMEM__PRIVATE
-						     : GMEM__SHARED;
 	unbacked = o.flags & GMEM_ATTRIBUTES_UNBACKED;
 	if (!g->record.blocks || (o.flags & GMEM_ATTRIBUTES_CHECK_ONLY)) {
 		r = gmem__attr_check(g, offset, len, state, unbacked, err);
@@ -376,7 +377,9 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 		return r;
 	r = gmem__attr_check(g, offset, len, state, unbacked, err);
 	if (r == 0)
-		r = gmem__attr_convert(g, offset, len, state, o.cancel, err);
+		r = gmem__attr_convert(g, offset, len, state, o.cancel, &done,
+				       err);
+	gmem__set_done(err, done);
 	gmem__ticket_return(g->vm, &ticket);
 	return r;
 }
@@ -395,7 +398,7 @@ int gmem_set_shared(struct gmem *g, uint64_t offset, uint64_t len,
 				   err);
 }
 
-static uint64_t public_attributes(enum gmem__state s)
+uint64_t gmem__attr_public(enum gmem__state s)
 {
 	switch (s) {
 	case GMEM__PRIVATE:
@@ -423,11 +426,11 @@ int gmem_get_attributes(const struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return r;
 	if (run)
-		*attributes = public_attributes(
+		*attributes = gmem__attr_public(
 			gmem__record_run(&g->record, offset, len, &n));
 	else
 		*attributes =
-			public_attributes(gmem__record_get(&g->record, offset));
+			gmem__attr_public(gmem__record_get(&g->record, offset));
 	if (run)
 		*run = n;
 	return 0;

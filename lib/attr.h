@@ -17,13 +17,20 @@
 int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 		     enum gmem__state state, bool unbacked,
 		     struct gmem_error *err);
-/* Converts in steps and records what was converted; sets err->done. */
+/* Converts in steps and records what was converted: *@done bytes. */
 int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
 		       enum gmem__state state, const int *cancel,
-		       struct gmem_error *err);
+		       uint64_t *done, struct gmem_error *err);
 /* In place: all of the range becomes shared, or nothing of it; -errno. */
 int gmem__attr_all_shared(struct gmem *g, uint64_t offset, uint64_t len);
 void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 		       enum gmem__state state);
+
+struct gmem__opts_type;
+extern const struct gmem__opts_type gmem__attributes_opts;
+/* What the caller's @attributes are in the record, and the other way. */
+int gmem__attr_state(uint64_t attributes, enum gmem__state *state,
+		     struct gmem_error *err);
+uint64_t gmem__attr_public(enum gmem__state state);
 
 #endif

@@ -80,23 +80,21 @@ static int check_runs(struct gmem *g, const void *buf, uint64_t runs,
 static int set_runs(struct gmem *g, const void *buf, uint64_t runs,
 		    bool record_only, struct gmem_error *err)
 {
-	uint64_t pos = 0, n;
+	uint64_t pos = 0, n, done;
 	enum gmem__state s;
 	int r = 0;
 
-	for (uint64_t i = 0; r == 0 && i < runs; i++) {
+	for (uint64_t i = 0; r == 0 && i < runs; i++, pos += done) {
 		gmem__wire_run(buf, i, &n, &s);
-		gmem__set_done(err, n);
+		done = n;
 		if (s == GMEM__UNSET)
-			;
-		else if (record_only)
+			continue;
+		if (record_only)
 			gmem__attr_record(g, pos, n, s);
 		else
-			r = gmem__attr_convert(g, pos, n, s, NULL, err);
-		/* All earlier runs are done, and this part of the next one. */
-		gmem__set_done(err, pos + (err ? err->done : 0));
-		pos += n;
+			r = gmem__attr_convert(g, pos, n, s, NULL, &done, err);
 	}
+	gmem__set_done(err, pos);
 	return r;
 }
 

@@ -10,6 +10,7 @@
 #include "call.h"
 #include "callback.h"
 #include "cancel.h"
+#include "discard.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -22,7 +23,7 @@
 
 _Static_assert(sizeof(struct gmem_discard_opts) == DISCARD_OPTS_V0, "ABI");
 
-static const struct gmem__opts_type opts_type =
+const struct gmem__opts_type gmem__discard_opts =
 	GMEM__OPTS_TYPE(gmem_discard_opts, DISCARD_OPTS_V0, 0);
 
 static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
@@ -60,51 +61,48 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 	return stop < end ? stop : end;
 }
 
-static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
-			 const struct gmem_discard_opts *o, uint64_t *done,
-			 struct gmem_error *err)
+static int discard_step(const struct gmem *g, uint64_t pos, uint64_t stop,
+			struct gmem__discard *d, struct gmem_error *err)
 {
-	uint64_t end = offset + len, stop;
-	int r;
+	int r = punch(g, pos, stop - pos);
 
-	for (*done = 0; *done < len; *done = stop - offset) {
-		r = gmem__cancel_check(o->cancel, *done, err);
+	if (r < 0)
+		return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
+	d->done += stop - pos;
+	return 0;
+}
+
+int gmem__discard(const struct gmem *g, uint64_t offset, uint64_t len,
+		  struct gmem__discard *d, struct gmem_error *err)
+{
+	uint64_t pos = offset, end = offset + len, stop;
+	int r = 0;
+
+	if (!d->o.cancel && !d->o.progress)
+		return discard_step(g, pos, end, d, err);
+	for (; r == 0 && pos < end; pos = stop) {
+		r = gmem__cancel_check(d->o.cancel, d->done, err);
 		if (r < 0)
 			return r;
-		stop = step_end(g, offset + *done, end);
-		r = punch(g, offset + *done, stop - (offset + *done));
-		if (r < 0)
-			return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
-		if (gmem__call_progress(o->progress, o->progress_arg,
-					stop - offset, len))
-			continue;
-		*done = stop - offset;
-		return gmem__fail_cancelled(*done, err);
+		stop = step_end(g, pos, end);
+		r = discard_step(g, pos, stop, d, err);
+		if (r == 0 &&
+		    !gmem__call_progress(d->o.progress, d->o.progress_arg,
+					 d->done, d->total))
+			r = gmem__fail_cancelled(d->done, err);
 	}
-	return 0;
+	return r;
 }
 
 int gmem_discard(struct gmem *g, uint64_t offset, uint64_t len,
 		 const struct gmem_discard_opts *opts, struct gmem_error *err)
 {
-	struct gmem_discard_opts o;
-	uint64_t done = 0;
-	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	struct gmem__discard d = { .total = len };
+	int r = gmem__enter_opts(g, &gmem__discard_opts, opts, &d.o, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__file_range_check(g, offset, len, err)) < 0)
 		return r;
-	r = gmem__file_range_check(g, offset, len, err);
-	if (r < 0)
-		return r;
-	if (o.cancel || o.progress) {
-		r = discard_steps(g, offset, len, &o, &done, err);
-	} else {
-		r = punch(g, offset, len);
-		if (r < 0)
-			r = gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
-		else
-			done = len;
-	}
-	gmem__set_done(err, done);
+	r = gmem__discard(g, offset, len, &d, err);
+	gmem__set_done(err, d.done);
 	return r;
 }
