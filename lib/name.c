@@ -5,6 +5,7 @@
  * its own.  Features and reasons have their names where their rows are.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "macros.h"
 #include "name.h"
@@ -204,4 +205,20 @@ const char *gmem__errno_name(int sys)
 	const char *name = gmem_name(GMEM_NAME_ERRNO, -(uint64_t)sys);
 
 	return name ? name : "no known name";
+}
+
+const char *gmem__flags_text(uint32_t kind, uint64_t flags,
+			     char buf[GMEM__FLAGS_TEXT])
+{
+	const char *name;
+	uint64_t flag;
+	size_t n = 0;
+
+	for (uint32_t i = 0; (name = gmem_name_at(kind, i, &flag)) != NULL &&
+			     n < GMEM__FLAGS_TEXT;
+	     i++)
+		if (flags & flag)
+			n += (size_t)snprintf(buf + n, GMEM__FLAGS_TEXT - n,
+					      "%s%s", n ? " " : "", name);
+	return n ? buf : "none";
 }

@@ -120,7 +120,7 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 
 	if (remedy)
 		e.remedy = remedy;
-	(void)gmem_strerror(&e, text, sizeof(text));
+	error_text(&e, text, sizeof(text));
 	message(ctl, "%s", text);
 	out_problem(ctl, json_error(&e));
 	return status_of(ctl, exit_of(&e));

@@ -167,7 +167,7 @@ class Seen(Ps):
         foreign = Foreign(self, "three")
         files = self.ps("--nodes")[1]
         unmappable, private, shared = [files[h.inode] for h in foreign.held]
-        self.assertIn("without MMAP", unmappable["nodes_reason"])
+        self.assertIn("without mmap", unmappable["nodes_reason"])
         self.assertIn("private", private["nodes_reason"])
         total = sum(n["bytes"] for n in shared["nodes"])
         self.assertEqual(total, foreign.held[2].resident)
