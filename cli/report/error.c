@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static const char *const remedies[] = {
 		"gmemctl probe --format seccomp",
 	[GMEM_REASON_LOCK_LIMIT] = "raise RLIMIT_MEMLOCK (ulimit -l)",
 	[GMEM_REASON_INIT_SHARED_UNMAPPABLE] =
-		"add mmap: without it nobody can reach the memory",
+		"add mmap",
 	[GMEM_REASON_GUEST_ONLY] =
 		"add init-shared to let the host in, drop mmap for a "
 		"confidential VM, or add guest-only if the host needs no "
@@ -50,8 +51,7 @@ static const char *const remedies[] = {
 		"make the file shared, choose a --vm-type with private "
 		"memory, or add unbound for a file that backs no guest",
 	[GMEM_REASON_HUGETLB_UNSUPPORTED] =
-		"leave hugetlb out: no released kernel has huge pages in "
-		"guest_memfd",
+		"leave hugetlb out",
 	[GMEM_REASON_ENCODING_CONTRADICTED] =
 		"leave hugetlb out: the kernel uses those bits for something "
 		"else",
@@ -141,6 +141,31 @@ void error_text(const struct gmem_error *err, char *buf, size_t size)
 
 	e.remedy = error_remedy(err);
 	(void)gmem_strerror(&e, buf, size);
+}
+
+const char *errno_remedy(int errnum)
+{
+	switch (errnum) {
+	case EBADF:
+		return "name one that is open: gmemctl ps lists those of "
+		       "guest_memfds";
+	case ESRCH:
+		return "name one that runs: gmemctl ps lists those with a "
+		       "guest_memfd";
+	case ENOENT:
+		return "check the name";
+	case EACCES:
+		return "give this user permission to read it";
+	case EMFILE:
+	case ENFILE:
+		return reason_remedy(GMEM_REASON_FD_LIMIT);
+	case ENOMEM:
+		return reason_remedy(GMEM_REASON_NO_MEMORY);
+	case EAGAIN:
+		return reason_remedy(GMEM_REASON_THREADS);
+	default:
+		return "";
+	}
 }
 
 int refuse(struct gmem_error *err, int code, uint32_t reason, const char *fmt,

@@ -21,6 +21,9 @@ void print_names(uint32_t kind, uint64_t flags);
 const char *reason_remedy(uint32_t reason);
 const char *error_remedy(const struct gmem_error *err);
 
+/* What to do about what the system refused; "" for what the message says. */
+const char *errno_remedy(int errnum);
+
 /* What gmem_strerror(3) makes of it, with that remedy. */
 void error_text(const struct gmem_error *err, char *buf, size_t size);
 

@@ -21,8 +21,12 @@ NO_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace"]
 
 class Usage(Case):
     def test_usage(self):
-        for columns in ("", "pid,", "PID", "pid,nosuch", ",".join(["pid"] * 21)):
-            self.usage("ps", "-o", columns, says="--output: ", command="ps")
+        listed = "is not one of dev, inode, size, resident, nodes, vm, mapped, pid, "
+        listed += "hold, command\n"
+        for columns in ("", "pid,", "PID", "pid,nosuch"):
+            self.usage("ps", "-o", columns, says=listed, command="ps")
+        columns = ",".join(["pid"] * 21)
+        self.usage("ps", "-o", columns, says="more than 20 columns", command="ps")
         self.usage("ps", "-o", says="-o needs a value: COL", command="ps")
         self.usage("ps", "-bo", says="-o needs a value: COL", command="ps")
         self.usage("ps", "--budget=1s", says="'1s' is not a number", command="ps")

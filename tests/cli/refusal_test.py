@@ -100,6 +100,9 @@ class Refusal(Case):
         for text in (r.stdout, r.stderr):
             self.assertEqual(C_NAMES.findall(text), [], text)
 
+    def says_what_to_do(self, r):
+        self.assertNotEqual(json.loads(r.stdout)["error"]["remedy"], "", r)
+
     def test_of_a_batch(self):
         for model, text, *more in BATCH:
             with self.subTest(text):
@@ -109,7 +112,7 @@ class Refusal(Case):
                 self.assertIn(f"-:{text.count(chr(10)) + 1}: ", r.stderr)
                 r = ctl(*args, "--json", input=text)
                 self.plain(r)
-                self.assertNotEqual(json.loads(r.stdout)["error"]["remedy"], "")
+                self.says_what_to_do(r)
 
     def test_of_commands(self):
         for args in OTHERS:
@@ -117,6 +120,10 @@ class Refusal(Case):
                 args = [*args, "--model"]
             with self.subTest(args):
                 self.plain(ctl(*args))
+                if args[0] not in ("run", "probe", "why"):
+                    r = ctl(*args, "--json")
+                    self.plain(r)
+                    self.says_what_to_do(r)
 
 
 main()
