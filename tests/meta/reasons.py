@@ -104,8 +104,8 @@ def no_message_of_the_library_needs_c():
 def gmemctl_s_remedies_need_no_c():
     path = "cli/report/error.c"
     library = remedies("lib/reason.c", r'\{\s*"[^"]+",\s*(?:0|-E\w+),')
-    own = remedies(path, "")
-    ours = re.findall(rf"\[({REASON})\] = OURS,", meta.text(path))
+    own = remedies(path, r"\{")
+    ours = re.findall(rf"\[({REASON})\] = \{{ OURS }},", meta.text(path))
     yield from meta.differ("lib/reason.c", library, "gmem.h", header())
     for constant, text in {**library, **own}.items():
         if constant not in ours and re.search(C_REMEDY, text):
