@@ -79,7 +79,7 @@ static const struct {
 	},
 	[GMEM_REASON_VM_TYPE_UNSUPPORTED] = {
 		"vm-type-unsupported", -EOPNOTSUPP,
-		"use a type that gmem_vm_features(3) reports, or a kernel "
+		"use a type that gmem_vm_feature(3) reports, or a kernel "
 		"and CPU that have this one",
 	},
 	[GMEM_REASON_VM_TYPE_CONTRADICTED] = {

@@ -32,8 +32,7 @@ static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 {
 	if (s->flags & GMEM_SLOT_FD && s->flags & GMEM_SLOT_HVA)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, s->flags, 0,
-				  "GMEM_SLOT_FD and GMEM_SLOT_HVA exclude each "
-				  "other");
+				  "fd mode and HVA mode exclude each other");
 	if (s->flags & GMEM_SLOT_FD && s->flags & GMEM_SLOT_DIRTY_LOG)
 		return gmem__fail(err, GMEM_REASON_DIRTY_LOG, s->flags, 0,
 				  "no kernel has a dirty log on a slot with a "
@@ -131,8 +130,7 @@ static int may_forget(const struct gmem__slot *s, const void *arg,
 	if (s->s.flags & GMEM_SLOT_NOTED)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_STILL_BOUND, s->s.slot, 0,
-			  "slot %u was made by gmem_bind(3), gmem_unbind(3) "
-			  "ends it",
+			  "slot %u is bound, not noted: unbinding ends it",
 			  s->s.slot);
 }
 

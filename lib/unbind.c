@@ -19,7 +19,7 @@ static int may_unbind(const struct gmem__slot *s, const void *arg,
 	if (!(s->s.flags & GMEM_SLOT_NOTED))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NOTED_SLOT, s->s.slot, 0,
-			  "slot %u was made by the VMM, not by gmem_bind(3)",
+			  "slot %u was made by the VMM, and only noted",
 			  s->s.slot);
 }
 

@@ -324,7 +324,7 @@ static void op_verify(struct side *s, const uint8_t *a, struct result *r)
 }
 
 const struct op_type lib_ops[] = {
-	{ "gmem_vm_features", 1, op_features },
+	{ "gmem_vm_feature", 1, op_features },
 	{ "gmem_create", 8, op_create },
 	{ "gmem_adopt", 2, op_adopt },
 	{ "gmem_close", 3, op_close },
