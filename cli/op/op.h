@@ -17,12 +17,11 @@
 struct ctl;
 struct json_object;
 
-/*
- * An operation returns 0, unless it says more, or -errno with .err.
- */
+/* An operation returns 0, unless it says more, or -errno with .err. */
 struct work {
 	const struct ctl *ctl;
 	struct target target;
+	const char *name;  /* begins each line of text; NULL: the only file */
 	const char *done;  /* to memory: "populated"; NULL: it only shows */
 	const int *cancel; /* NULL = it is not interrupted */
 	struct json_object *json; /* what is shown; NULL: it is printed */
@@ -45,6 +44,7 @@ int op_policy_set(struct work *w, const struct policy_args *policy,
 int op_policy_verify(struct work *w, const struct policy_args *policy);
 
 /* work.c, for the operations and those who start them */
+void put_name(const struct work *w);
 /*
  * Ends an operation that changes memory, which returned @r: shows how far it
  * came, in JSON also where it failed.  Return: 0, or @r if that is -errno.

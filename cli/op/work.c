@@ -6,6 +6,12 @@
 #include "report/json.h"
 #include "report/words.h"
 
+void put_name(const struct work *w)
+{
+	if (w->name)
+		printf("%s: ", w->name);
+}
+
 void work_json(const struct work *w, json_object *to)
 {
 	const struct target *t = &w->target;
@@ -44,10 +50,12 @@ int work_end(struct work *w, int r)
 {
 	char done[SIZE_TEXT];
 
-	if (w->json)
+	if (w->json) {
 		work_json(w, w->json);
-	else if (r >= 0)
+	} else if (r >= 0) {
+		put_name(w);
 		printf("%s %s at 0x%" PRIx64 "\n", w->done,
 		       size_text(w->err->done, done), w->target.offset);
+	}
 	return r < 0 ? r : 0;
 }

@@ -9,7 +9,7 @@ import resource
 import tempfile
 
 from ctl import ACCESS, CHECK, Case, FAILED, OK, PAGE, UNSUPPORTED, USAGE
-from ctl import ctl, drop_override, main
+from ctl import ctl, drop_override, main, validator
 
 GOOD = r"""
 # Two slots of one file.
@@ -65,7 +65,9 @@ node: '+' several, '*' one beyond 9, '?' not known
 0x0000000000100000 ..
 state              ss
 node
+ram: populated 1M at 0x200000
 ram: 0x200000 resident 1M, nodes 0:1M, placed yes
+ram: populated 4K at 0x300000
 ram: 0x200000 2M, resident 1028K
 ram: 0x200000 2M, resident 0
 ram: 0x0 policy default
@@ -424,6 +426,28 @@ class Part(Batch):
         self.assertEqual(self.refused(text, FAILED, "", "--model=7.3")["done"], 0)
         text = CREATE + "attributes x 0 4M"
         self.assertNotIn("done", self.refused(text, FAILED, "", "--model=7.3"))
+
+
+class Shape(Batch):
+    """A line shows in JSON what the command on one file does."""
+
+    def like(self, command, line, more=()):
+        """The result of a line, valid as what the command shows."""
+        text = "create x 2M shared\nbind x 0 0\n" + line
+        r = self.ended(self.batch(text, "--json", "--model=7.3"), OK)
+        result = self.valid(r.stdout, "batch")["results"][2]
+        shown = {k: v for k, v in result.items() if k not in more}
+        for key in ("line", "command", "object"):
+            del shown[key]
+        shown |= {"schema": f"gmemctl.{command}/1", "fd": 3}
+        shown |= {"pid": None, "pid_reason": "an inherited descriptor"}
+        validator(command).validate(shown)
+        return result
+
+    def test_populate(self):
+        result = self.like("populate", "populate x 1M 4K")
+        self.assertEqual((result["offset"], result["len"]), (1 << 20, 4096))
+        self.assertEqual((result["done"], result["resident"]), (4096, 4096))
 
 
 class Real(Batch):

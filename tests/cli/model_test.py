@@ -65,6 +65,7 @@ attributes ram 0 4M
 stat ram
 """
 HUGE_SAYS = """\
+ram: populated 4M at 0x0
 ram: 0x0 64M, resident 4M
 ram: 0x0 64M, resident 2M
 ram: 0x0 2M private

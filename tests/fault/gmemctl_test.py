@@ -55,7 +55,7 @@ RUNS = (
     (("why", "--model=7.3", "create", "--size=5000"), ""),
 )
 # What says itself that it is not all.
-UNSURE = ("or more", "unknown")
+UNSURE = ("or more", "unknown", ": null,", "_reason\": ")
 
 
 class Server:

@@ -14,10 +14,10 @@
 #include <gmem.h>
 
 #include "cmd/batch/line.h"
+#include "op/op.h"
 #include "report/json.h"
 #include "report/words.h"
 #include "table/command.h"
-#include "target/policy.h"
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
@@ -147,6 +147,8 @@ int call_stat(struct batch *b, struct op *op);
 int call_close(struct batch *b, struct op *op);
 
 /* space.c: the same */
+/* The work of a line on a range; what it shows in JSON has the range. */
+struct work work_of(struct batch *b, const struct op *op);
 int call_populate(struct batch *b, struct op *op);
 int call_discard(struct batch *b, struct op *op);
 int call_resident(struct batch *b, struct op *op);

@@ -12,6 +12,22 @@
 #include "report/picture.h"
 #include "target/load.h"
 
+struct work work_of(struct batch *b, const struct op *op)
+{
+	if (b->result) {
+		json_u64(b->result, "offset", op->offset);
+		json_u64(b->result, "len", op->len);
+	}
+	return (struct work){
+		.ctl = b->ctl,
+		.target = { op->object->g, op->offset, op->len },
+		.name = op->name,
+		.done = op->verb->done,
+		.json = b->result,
+		.err = &b->err,
+	};
+}
+
 /*
  * What a dry run gives for .cancel: such a call checks all it is given and
  * takes no memory.
@@ -31,24 +47,10 @@ static int cancelled(const struct batch *b, int r)
 
 int call_populate(struct batch *b, struct op *op)
 {
-	struct gmem_populate_opts opts = {
-		.sz = sizeof(opts),
-		.threads = op->threads,
-		.cancel = cancel(b),
-	};
-	struct gmem_mempolicy policy;
-	struct bitmask *mask = NULL;
-	int r = 0;
+	struct work w = work_of(b, op);
 
-	if (op->policy.mode) {
-		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
-		opts.policy = &policy;
-	}
-	if (!r)
-		r = gmem_populate(op->object->g, op->offset, op->len, &opts,
-				  &b->err);
-	policy_free(mask);
-	return cancelled(b, r);
+	w.cancel = cancel(b);
+	return cancelled(b, op_populate(&w, op->threads, &op->policy));
 }
 
 int call_discard(struct batch *b, struct op *op)
