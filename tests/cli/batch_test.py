@@ -69,6 +69,7 @@ ram: populated 1M at 0x200000
 ram: 0x200000 resident 1M, nodes 0:1M, placed yes
 ram: populated 4K at 0x300000
 ram: 0x200000 2M, resident 1028K
+ram: discarded 2M at 0x200000
 ram: 0x200000 2M, resident 0
 ram: 0x0 policy default
 ram: size 64K, page size 4K, flags mmap init-shared
@@ -448,6 +449,10 @@ class Shape(Batch):
         result = self.like("populate", "populate x 1M 4K")
         self.assertEqual((result["offset"], result["len"]), (1 << 20, 4096))
         self.assertEqual((result["done"], result["resident"]), (4096, 4096))
+
+    def test_discard(self):
+        result = self.like("discard", "discard x")
+        self.assertEqual((result["done"], result["resident"]), (2 << 20, 0))
 
 
 class Real(Batch):

@@ -55,7 +55,9 @@ int call_populate(struct batch *b, struct op *op)
 
 int call_discard(struct batch *b, struct op *op)
 {
-	return gmem_discard(op->object->g, op->offset, op->len, NULL, &b->err);
+	struct work w = work_of(b, op);
+
+	return op_discard(&w);
 }
 
 int call_resident(struct batch *b, struct op *op)
