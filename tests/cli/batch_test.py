@@ -71,6 +71,8 @@ ram: populated 4K at 0x300000
 ram: 0x200000 2M, resident 1028K
 ram: discarded 2M at 0x200000
 ram: 0x200000 2M, resident 0
+ram: loaded 0 at 0x200000
+ram: loaded 0 at 0x200001
 ram: 0x0 policy default
 ram: size 64K, page size 4K, flags mmap init-shared
 """[1:]
@@ -453,6 +455,13 @@ class Shape(Batch):
     def test_discard(self):
         result = self.like("discard", "discard x")
         self.assertEqual((result["done"], result["resident"]), (2 << 20, 0))
+
+    def test_load(self):
+        result = self.like("load", "load x 1M /dev/null")
+        self.assertEqual((result["offset"], result["len"]), (1 << 20, 1 << 20))
+        self.assertEqual((result["done"], result["resident"]), (0, 0))
+        result = self.like("load", "load x 1 /dev/null")
+        self.assertIn("is not a multiple of", result["resident_reason"])
 
 
 class Real(Batch):

@@ -10,7 +10,6 @@
 #include "cmd/batch/batch.h"
 #include "report/error.h"
 #include "report/picture.h"
-#include "target/load.h"
 
 struct work work_of(struct batch *b, const struct op *op)
 {
@@ -84,27 +83,21 @@ int call_resident(struct batch *b, struct op *op)
 
 int call_load(struct batch *b, struct op *op)
 {
-	const struct gmem_load_opts opts = {
-		.sz = sizeof(opts),
-		.flags = GMEM_LOAD_UNTIL_EOF,
-		.cancel = cancel(b),
-	};
+	struct work w = work_of(b, op);
 	int fd = -1, r;
 
-	if (b->dry)
-		return cancelled(b, gmem_load(op->object->g, op->offset, fd,
-					      op->len, &opts, &b->err));
-	fd = open(op->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
+	w.cancel = cancel(b);
+	if (!b->dry)
+		fd = open(op->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && !b->dry) {
 		r = -errno;
 		return refuse(&b->err, r, GMEM_REASON_INPUT, "%s: %s", op->path,
 			      strerror(-r));
 	}
-	r = load_all(op->object->g, op->offset, op->len, fd, &opts, &b->err);
-	(void)close(fd);
-	if (!r && b->result)
-		json_u64(b->result, "done", b->err.done);
-	return r;
+	r = op_load(&w, fd, true);
+	if (fd >= 0)
+		(void)close(fd);
+	return cancelled(b, r);
 }
 
 int call_map(struct batch *b, struct op *op)
