@@ -18,17 +18,14 @@ static void stat_json(json_object *o, const struct target *t,
 	json_u64(o, "inode", st->st_ino);
 	json_u64(o, "size", gmem_size(t->g));
 	json_u64(o, "page_size", gmem_page_size(t->g));
-	json_object_object_add(o, "mappable",
-			       json_object_new_boolean(mappable));
+	json_boolean(o, "mappable", mappable);
 	if (mappable)
 		json_null(o, "shared", "a descriptor does not tell");
 	else
-		json_object_object_add(o, "shared",
-				       json_object_new_boolean(false));
+		json_boolean(o, "shared", false);
 	json_u64(o, "resident", in->bytes);
-	json_object_object_add(o, "lower_bound",
-			       json_object_new_boolean(!!(
-				       in->flags & GMEM_RESIDENT_LOWER_BOUND)));
+	json_boolean(o, "lower_bound",
+		     !!(in->flags & GMEM_RESIDENT_LOWER_BOUND));
 }
 
 static void stat_text(const struct target *t, const struct stat *st,

@@ -196,8 +196,7 @@ static int do_lines(struct batch *b, FILE *f)
 			gmem_name(GMEM_NAME_VM_TYPE, vm_type_of(args.vm_type)),
 			"");
 		model_json(b->ctl, o);
-		json_object_object_add(o, "dry_run",
-				       json_object_new_boolean(b->dry));
+		json_boolean(o, "dry_run", b->dry);
 		json_object_object_add(o, "results", results);
 		if (end.error)
 			json_object_object_add(o, "error", end.error);

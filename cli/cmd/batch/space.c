@@ -71,8 +71,7 @@ int call_resident(struct batch *b, struct op *op)
 	least = in.flags & GMEM_RESIDENT_LOWER_BOUND;
 	if (b->result) {
 		json_u64(b->result, "resident", in.bytes);
-		json_object_object_add(b->result, "lower_bound",
-				       json_object_new_boolean(least));
+		json_boolean(b->result, "lower_bound", least);
 	} else {
 		printf("%s: 0x%" PRIx64 " %s, resident %s%s\n", op->name,
 		       op->offset, size_text(op->len, len),
