@@ -22,6 +22,7 @@ struct work {
 	const struct ctl *ctl;
 	struct target target;
 	const char *name;  /* begins each line of text; NULL: the only file */
+	bool own;	   /* gmemctl made the file: all of it is known */
 	const char *done;  /* to memory: "populated"; NULL: it only shows */
 	const int *cancel; /* NULL = it is not interrupted */
 	struct json_object *json; /* what is shown; NULL: it is printed */

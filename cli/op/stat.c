@@ -10,35 +10,52 @@
 #include "report/json.h"
 #include "report/words.h"
 
-static void stat_json(json_object *o, const struct target *t,
-		      const struct stat *st, const struct gmem_residency *in)
-{
-	bool mappable = gmem_flags(t->g) & GMEM_CREATE_MMAP;
-
-	json_u64(o, "inode", st->st_ino);
-	json_u64(o, "size", gmem_size(t->g));
-	json_u64(o, "page_size", gmem_page_size(t->g));
-	json_boolean(o, "mappable", mappable);
-	if (mappable)
-		json_null(o, "shared", "a descriptor does not tell");
-	else
-		json_boolean(o, "shared", false);
-	json_u64(o, "resident", in->bytes);
-	json_boolean(o, "lower_bound",
-		     !!(in->flags & GMEM_RESIDENT_LOWER_BOUND));
-}
-
-static void stat_text(const struct target *t, const struct stat *st,
+static void stat_json(const struct work *w, const struct stat *st,
 		      const struct gmem_residency *in)
 {
+	uint64_t flags = gmem_flags(w->target.g);
+	json_object *o = w->json;
+
+	json_u64(o, "inode", st->st_ino);
+	json_u64(o, "size", gmem_size(w->target.g));
+	json_u64(o, "page_size", gmem_page_size(w->target.g));
+	json_boolean(o, "mappable", flags & GMEM_CREATE_MMAP);
+	if (w->own || !(flags & GMEM_CREATE_MMAP))
+		json_boolean(o, "shared", flags & GMEM_CREATE_INIT_SHARED);
+	else
+		json_null(o, "shared", "a descriptor does not tell");
+	json_u64(o, "resident", in->bytes);
+	json_boolean(o, "lower_bound", in->flags & GMEM_RESIDENT_LOWER_BOUND);
+}
+
+/* A line begins. */
+static void row(const struct work *w, const char *what)
+{
+	put_name(w);
+	printf("%-10s ", what);
+}
+
+static void stat_text(const struct work *w, const struct stat *st,
+		      const struct gmem_residency *in)
+{
+	const struct target *t = &w->target;
+	uint64_t flags = gmem_flags(t->g);
 	char text[SIZE_TEXT];
 
-	printf("inode      %" PRIu64 "\n", (uint64_t)st->st_ino);
-	printf("size       %s\n", size_text(gmem_size(t->g), text));
-	printf("page size  %s\n", size_text(gmem_page_size(t->g), text));
-	printf("mappable   %s\n",
-	       gmem_flags(t->g) & GMEM_CREATE_MMAP ? "yes" : "no");
-	printf("resident   %s%s", size_text(in->bytes, text),
+	row(w, "inode");
+	printf("%" PRIu64 "\n", (uint64_t)st->st_ino);
+	row(w, "size");
+	puts(size_text(gmem_size(t->g), text));
+	row(w, "page size");
+	puts(size_text(gmem_page_size(t->g), text));
+	row(w, "mappable");
+	puts(flags & GMEM_CREATE_MMAP ? "yes" : "no");
+	if (w->own) {
+		row(w, "shared");
+		puts(flags & GMEM_CREATE_INIT_SHARED ? "yes" : "no");
+	}
+	row(w, "resident");
+	printf("%s%s", size_text(in->bytes, text),
 	       in->flags & GMEM_RESIDENT_LOWER_BOUND ? " or more" : "");
 	if (t->len != gmem_size(t->g)) {
 		printf(" of %s", size_text(t->len, text));
@@ -62,8 +79,8 @@ int op_stat(struct work *w)
 			      strerror(-r));
 	}
 	if (w->json)
-		stat_json(w->json, t, &st, &in);
+		stat_json(w, &st, &in);
 	else
-		stat_text(t, &st, &in);
+		stat_text(w, &st, &in);
 	return 0;
 }

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from ctl import Case, CHECK, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
-from ctl import ctl, main
+from ctl import ctl, main, without_inodes
 
 MIB = 1 << 20
 # Built with kernel interfaces that are not merged.
@@ -71,7 +71,12 @@ ram: discarded 2M at 0x0
 ram: 0x0 64M, resident 2M
 ram: 0x0 2M private
 ram: 0x200000 2M shared
-ram: size 64M, page size 2M, flags none
+ram: inode      N
+ram: size       64M
+ram: page size  2M
+ram: mappable   no
+ram: shared     no
+ram: resident   2M
 ram: slot 0 at gpa 0x0, offset 0x0, 64M, fd
 """
 MAPPED = """\
@@ -300,7 +305,7 @@ class Batch(Case):
         r = self.ended(batch(model, text, *args), OK)
         first, rest = r.stdout.split("\n", 1)
         self.assertTrue(first.startswith(note(model)), first)
-        return rest
+        return without_inodes(rest)
 
     def test_conversion_in_place(self):
         self.assertEqual(self.said("inplace", CONVERT, *PRIVATE), CONVERTED)

@@ -4,8 +4,6 @@
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
-#include "report/error.h"
-#include "report/picture.h"
 
 int call_create(struct batch *b, struct op *op)
 {
@@ -206,15 +204,10 @@ static const char *slot_mode(const struct bound *s)
 	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
 }
 
-static void stat_text(const struct object *o)
+static void slots_text(const struct object *o)
 {
-	uint64_t flags = gmem_flags(o->g);
 	char text[SIZE_TEXT];
 
-	printf("%s: size %s", o->name, size_text(gmem_size(o->g), text));
-	printf(", page size %s, flags", size_text(gmem_page_size(o->g), text));
-	print_names(GMEM_NAME_CREATE_FLAG, flags & FILE_SHARED);
-	puts(flags & FILE_SHARED ? "" : " none");
 	for (const struct bound *s = o->slots; s; s = s->next)
 		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
 		       ", offset 0x%" PRIx64 ", %s, %s\n",
@@ -222,12 +215,10 @@ static void stat_text(const struct object *o)
 		       size_text(s->len, text), slot_mode(s));
 }
 
-static void stat_json(const struct batch *b, const struct object *o)
+static void slots_json(const struct object *o, json_object *to)
 {
 	json_object *slots = json_object_new_array(), *slot;
 
-	json_u64(b->result, "size", gmem_size(o->g));
-	json_u64(b->result, "page_size", gmem_page_size(o->g));
 	for (const struct bound *s = o->slots; s; s = s->next) {
 		slot = json_object_new_object();
 		json_u64(slot, "slot", s->slot);
@@ -237,17 +228,19 @@ static void stat_json(const struct batch *b, const struct object *o)
 		json_text(slot, "mode", slot_mode(s), "");
 		json_object_array_add(slots, slot);
 	}
-	json_object_object_add(b->result, "flags",
-			       json_names(GMEM_NAME_CREATE_FLAG,
-					  gmem_flags(o->g) & FILE_SHARED));
-	json_object_object_add(b->result, "slots", slots);
+	json_object_object_add(to, "slots", slots);
 }
 
 int call_stat(struct batch *b, struct op *op)
 {
+	struct work w = work_of(b, op);
+	int r = op_stat(&w);
+
+	if (r < 0)
+		return r;
 	if (b->result)
-		stat_json(b, op->object);
+		slots_json(op->object, b->result);
 	else
-		stat_text(op->object);
+		slots_text(op->object);
 	return 0;
 }

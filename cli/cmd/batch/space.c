@@ -21,6 +21,7 @@ struct work work_of(struct batch *b, const struct op *op)
 		.ctl = b->ctl,
 		.target = { op->object->g, op->offset, op->len },
 		.name = op->name,
+		.own = true,
 		.done = op->verb->done,
 		.json = b->result,
 		.err = &b->err,
