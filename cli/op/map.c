@@ -10,7 +10,9 @@ static int map_json(const struct work *w, const struct picture *p)
 	json_u64(w->json, "size", gmem_size(p->g));
 	json_u64(w->json, "page_size", gmem_page_size(p->g));
 	json_text(w->json, "state", p->state,
-		  "a descriptor does not tell; say --shared if it is");
+		  p->recorded ? "each run has one"
+			      : "a descriptor does not tell; say --shared if "
+				"it is");
 	json_object_object_add(w->json, "runs", runs);
 	return picture_runs(p, runs, w->err);
 }
@@ -22,6 +24,7 @@ int op_map(struct work *w, const char *state, bool nodes, uint32_t width)
 		.g = t->g,
 		.offset = t->offset,
 		.len = t->len,
+		.recorded = w->own,
 		.state = state,
 		.nodes = nodes,
 		.width = width,

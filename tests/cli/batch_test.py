@@ -450,6 +450,9 @@ class Shape(Batch):
         r = self.ended(self.batch(text, "--json", "--model=7.3"), OK)
         result = self.valid(r.stdout, "batch")["results"][2]
         shown = {k: v for k, v in result.items() if k not in more}
+        if command == "map":
+            shown["runs"] = [{**run} for run in shown["runs"]]
+            self.assertEqual([run.pop("state") for run in shown["runs"]], ["shared"])
         for key in ("line", "command", "object"):
             del shown[key]
         shown |= {"schema": f"gmemctl.{command}/1", "fd": 3}
@@ -476,6 +479,10 @@ class Shape(Batch):
     def test_stat(self):
         result = self.like("stat", "stat x", ["slots"])
         self.assertEqual((result["mappable"], result["shared"]), (True, True))
+
+    def test_map(self):
+        for line in ("map x", "map x 4K 8K nodes"):
+            self.assertEqual(self.like("map", line)["size"], 2 << 20)
 
 
 class Real(Batch):

@@ -62,6 +62,7 @@ int call_discard(struct batch *b, struct op *op)
 
 int call_resident(struct batch *b, struct op *op)
 {
+	const struct work w = work_of(b, op);
 	struct gmem_residency in = { .sz = sizeof(in) };
 	char size[SIZE_TEXT], len[SIZE_TEXT];
 	bool least;
@@ -70,9 +71,9 @@ int call_resident(struct batch *b, struct op *op)
 	if (r < 0)
 		return r;
 	least = in.flags & GMEM_RESIDENT_LOWER_BOUND;
-	if (b->result) {
-		json_u64(b->result, "resident", in.bytes);
-		json_boolean(b->result, "lower_bound", least);
+	if (w.json) {
+		json_u64(w.json, "resident", in.bytes);
+		json_boolean(w.json, "lower_bound", least);
 	} else {
 		printf("%s: 0x%" PRIx64 " %s, resident %s%s\n", op->name,
 		       op->offset, size_text(op->len, len),
@@ -102,23 +103,9 @@ int call_load(struct batch *b, struct op *op)
 
 int call_map(struct batch *b, struct op *op)
 {
-	const struct picture p = {
-		.g = op->object->g,
-		.offset = op->offset,
-		.len = op->len,
-		.recorded = true,
-		.nodes = op->flags & BATCH_MAP_NODES,
-	};
-	struct gmem_residency in = { .sz = sizeof(in) };
-	json_object *runs;
-	/* The range, before a picture of it is begun. */
-	int r = gmem_resident(p.g, p.offset, p.len, &in, &b->err);
+	struct work w = work_of(b, op);
 
-	if (r < 0 || !b->result)
-		return r < 0 ? r : picture_print(&p, &b->err);
-	runs = json_object_new_array();
-	json_object_object_add(b->result, "runs", runs);
-	return picture_runs(&p, runs, &b->err);
+	return op_map(&w, NULL, op->flags & BATCH_MAP_NODES, 0);
 }
 
 /* ------------------------------------------------------------ placement -- */
