@@ -31,7 +31,9 @@ int op_policy_get(struct work *w)
 		json_policy(w->json, &p, *nodes ? nodes : NULL);
 		return 0;
 	}
-	printf("%s%s%s", policy_name(p.mode), *nodes ? " " : "", nodes);
+	put_name(w);
+	printf("%s%s%s%s", w->name ? "policy " : "", policy_name(p.mode),
+	       *nodes ? " " : "", nodes);
 	print_names(GMEM_NAME_MPOL_FLAG, p.flags);
 	putchar('\n');
 	return 0;
@@ -59,6 +61,7 @@ int op_policy_set(struct work *w, const struct policy_args *policy,
 /* --------------------------------------------------------------- verify -- */
 
 struct look {
+	const struct work *w;
 	json_object *runs;     /* NULL: print them */
 	uint64_t bytes[NODES]; /* of each node */
 	struct gmem_placement p;
@@ -71,6 +74,7 @@ static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 	json_object *o;
 
 	if (!l->runs) {
+		put_name(l->w);
 		printf("misplaced: 0x%" PRIx64 " %s on node %d\n", offset,
 		       size_text(len, text), node);
 		return;
@@ -82,15 +86,21 @@ static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 	json_object_array_add(l->runs, o);
 }
 
+static void row(const struct look *l, const char *what, const char *text)
+{
+	put_name(l->w);
+	printf("%s: %s\n", what, text);
+}
+
 static void verify_text(const struct look *l, int r)
 {
 	char text[SIZE_TEXT], nodes[NODES_TEXT];
 
-	printf("placed: %s\n", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
-	printf("resident: %s\n", size_text(l->p.resident, text));
-	printf("misplaced: %s\n", size_text(l->p.misplaced, text));
-	printf("unknown: %s\n", size_text(l->p.unknown, text));
-	printf("nodes: %s\n", *nodes_text(l->bytes, nodes) ? nodes : "none");
+	row(l, "placed", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
+	row(l, "resident", size_text(l->p.resident, text));
+	row(l, "misplaced", size_text(l->p.misplaced, text));
+	row(l, "unknown", size_text(l->p.unknown, text));
+	row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
 }
 
 static void verify_json(json_object *o, const struct look *l, int r)
@@ -110,6 +120,7 @@ int op_policy_verify(struct work *w, const struct policy_args *policy)
 	struct gmem_mempolicy p;
 	struct progress bar;
 	struct look l = {
+		.w = w,
 		.runs = w->json ? json_object_new_array() : NULL,
 		.p = { .sz = sizeof(l.p),
 		       .node_count = NODES,

@@ -71,14 +71,18 @@ node: '+' several, '*' one beyond 9, '?' not known
 state              ss
 node
 ram: populated 1M at 0x200000
-ram: 0x200000 resident 1M, nodes 0:1M, placed yes
+ram: placed: yes
+ram: resident: 1M
+ram: misplaced: 0
+ram: unknown: 0
+ram: nodes: 0:1M
 ram: populated 4K at 0x300000
 ram: 0x200000 2M, resident 1028K
 ram: discarded 2M at 0x200000
 ram: 0x200000 2M, resident 0
 ram: loaded 0 at 0x200000
 ram: loaded 0 at 0x200001
-ram: 0x0 policy default
+ram: policy default
 ram: inode      N
 ram: size       64K
 ram: page size  4K
@@ -483,6 +487,16 @@ class Shape(Batch):
     def test_map(self):
         for line in ("map x", "map x 4K 8K nodes"):
             self.assertEqual(self.like("map", line)["size"], 2 << 20)
+
+    def test_policy(self):
+        result = self.like("policy", "policy x 1M 4K")
+        self.assertEqual((result["mode"], result["nodes"]), ("default", None))
+        result = self.like("policy", "policy x set=bind nodes=0,1")
+        self.assertEqual((result["mode"], result["nodes"]), ("bind", "0,1"))
+
+    def test_placement(self):
+        result = self.like("policy", "placement x policy=bind nodes=1")
+        self.assertEqual((result["placed"], result["misplaced"]), ("yes", 0))
 
 
 class Real(Batch):

@@ -390,9 +390,9 @@ class Batch(Case):
             ("0,1", "0-1"),
         ):
             text = self.said("7.3", NODES.format(nodes))
-            self.assertIn(f"ram: 0x0 policy bind {shown}\n", text)
-            self.assertIn("placed yes\n", text)
-        self.assertIn("nodes 1:4M", self.said("7.3", NODES.format("1")))
+            self.assertIn(f"ram: policy bind {shown}\n", text)
+            self.assertIn("ram: placed: yes\n", text)
+        self.assertIn("ram: nodes: 1:4M\n", self.said("7.3", NODES.format("1")))
         for nodes in ("2", "0-2", "99999999999999999999"):
             r = batch("7.3", NODES.format(nodes))
             self.assertNotEqual(r.returncode, OK)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The real run of the lines about memory and where it is. */
+/* The lines on a range whose work is an operation of cli/op. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,7 +9,6 @@
 
 #include "cmd/batch/batch.h"
 #include "report/error.h"
-#include "report/picture.h"
 
 struct work work_of(struct batch *b, const struct op *op)
 {
@@ -108,79 +107,18 @@ int call_map(struct batch *b, struct op *op)
 	return op_map(&w, NULL, op->flags & BATCH_MAP_NODES, 0);
 }
 
-/* ------------------------------------------------------------ placement -- */
-
-static int set_policy(struct batch *b, struct op *op)
-{
-	struct gmem_mempolicy policy;
-	struct bitmask *mask;
-	int r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
-
-	if (!r)
-		r = gmem_set_mempolicy(op->object->g, op->offset, op->len,
-				       &policy, op->flags, &b->err);
-	policy_free(mask);
-	return r < 0 ? r : 0;
-}
-
 int call_policy(struct batch *b, struct op *op)
 {
-	struct gmem_mempolicy policy;
-	char nodes[NODES_TEXT];
-	int r;
+	struct work w = work_of(b, op);
 
-	if (op->policy.mode)
-		return set_policy(b, op);
-	r = policy_get(op->object->g, op->offset, &policy, nodes, &b->err);
-	if (r < 0)
-		return r;
-	if (b->result) {
-		json_text(b->result, "mode", policy_name(policy.mode), "");
-		json_text(b->result, "nodes", *nodes ? nodes : NULL,
-			  "this policy has none");
-	} else {
-		printf("%s: 0x%" PRIx64 " policy %s%s%s\n", op->name,
-		       op->offset, policy_name(policy.mode), *nodes ? " " : "",
-		       nodes);
-	}
-	return 0;
+	return op->policy.mode ? op_policy_set(&w, &op->policy, op->flags)
+			       : op_policy_get(&w);
 }
 
 int call_placement(struct batch *b, struct op *op)
 {
-	static uint64_t bytes[NODES];
-	struct gmem_placement p = {
-		.sz = sizeof(p),
-		.node_bytes = bytes,
-		.node_count = NODES,
-	};
-	char nodes[NODES_TEXT], size[SIZE_TEXT];
-	struct bitmask *mask = NULL;
-	struct gmem_mempolicy policy;
-	int r = 0;
+	struct work w = work_of(b, op);
+	int r = op_policy_verify(&w, &op->policy);
 
-	if (op->policy.mode)
-		r = policy_make(b->ctl, &op->policy, &policy, &mask, &b->err);
-	if (!r)
-		r = gmem_verify_placement(op->object->g, op->offset, op->len,
-					  op->policy.mode ? &policy : NULL, &p,
-					  &b->err);
-	policy_free(mask);
-	if (r < 0)
-		return r;
-	if (b->result) {
-		json_text(b->result, "placed",
-			  gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r), "");
-		json_u64(b->result, "resident", p.resident);
-		json_u64(b->result, "misplaced", p.misplaced);
-		json_u64(b->result, "unknown", p.unknown);
-		json_object_object_add(b->result, "node_bytes",
-				       nodes_json(bytes));
-	} else {
-		printf("%s: 0x%" PRIx64 " resident %s, nodes %s, placed %s\n",
-		       op->name, op->offset, size_text(p.resident, size),
-		       *nodes_text(bytes, nodes) ? nodes : "none",
-		       gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
-	}
-	return 0;
+	return r < 0 ? r : 0;
 }
