@@ -30,6 +30,8 @@ struct work {
 };
 
 int op_stat(struct work *w);
+/* How much is allocated, as stat shows it. */
+int op_resident(struct work *w);
 /* @policy without a mode: none. */
 int op_populate(struct work *w, uint32_t threads,
 		const struct policy_args *policy);

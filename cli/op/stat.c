@@ -10,8 +10,46 @@
 #include "report/json.h"
 #include "report/words.h"
 
-static void stat_json(const struct work *w, const struct stat *st,
-		      const struct gmem_residency *in)
+/* A line of text begins. */
+static void row(const struct work *w, const char *what)
+{
+	put_name(w);
+	printf("%-10s ", what);
+}
+
+static void show_resident(const struct work *w, const struct gmem_residency *in)
+{
+	const struct target *t = &w->target;
+	bool least = in->flags & GMEM_RESIDENT_LOWER_BOUND;
+	char text[SIZE_TEXT];
+
+	if (w->json) {
+		json_u64(w->json, "resident", in->bytes);
+		json_boolean(w->json, "lower_bound", least);
+		return;
+	}
+	row(w, "resident");
+	printf("%s%s", size_text(in->bytes, text), least ? " or more" : "");
+	if (t->len != gmem_size(t->g)) {
+		printf(" of %s", size_text(t->len, text));
+		printf(" at 0x%" PRIx64, t->offset);
+	}
+	putchar('\n');
+}
+
+int op_resident(struct work *w)
+{
+	const struct target *t = &w->target;
+	struct gmem_residency in = { .sz = sizeof(in) };
+	int r = gmem_resident(t->g, t->offset, t->len, &in, w->err);
+
+	if (r < 0)
+		return r;
+	show_resident(w, &in);
+	return 0;
+}
+
+static void stat_json(const struct work *w, const struct stat *st)
 {
 	uint64_t flags = gmem_flags(w->target.g);
 	json_object *o = w->json;
@@ -24,44 +62,26 @@ static void stat_json(const struct work *w, const struct stat *st,
 		json_boolean(o, "shared", flags & GMEM_CREATE_INIT_SHARED);
 	else
 		json_null(o, "shared", "a descriptor does not tell");
-	json_u64(o, "resident", in->bytes);
-	json_boolean(o, "lower_bound", in->flags & GMEM_RESIDENT_LOWER_BOUND);
 }
 
-/* A line begins. */
-static void row(const struct work *w, const char *what)
+static void stat_text(const struct work *w, const struct stat *st)
 {
-	put_name(w);
-	printf("%-10s ", what);
-}
-
-static void stat_text(const struct work *w, const struct stat *st,
-		      const struct gmem_residency *in)
-{
-	const struct target *t = &w->target;
-	uint64_t flags = gmem_flags(t->g);
+	struct gmem *g = w->target.g;
+	uint64_t flags = gmem_flags(g);
 	char text[SIZE_TEXT];
 
 	row(w, "inode");
 	printf("%" PRIu64 "\n", (uint64_t)st->st_ino);
 	row(w, "size");
-	puts(size_text(gmem_size(t->g), text));
+	puts(size_text(gmem_size(g), text));
 	row(w, "page size");
-	puts(size_text(gmem_page_size(t->g), text));
+	puts(size_text(gmem_page_size(g), text));
 	row(w, "mappable");
 	puts(flags & GMEM_CREATE_MMAP ? "yes" : "no");
 	if (w->own) {
 		row(w, "shared");
 		puts(flags & GMEM_CREATE_INIT_SHARED ? "yes" : "no");
 	}
-	row(w, "resident");
-	printf("%s%s", size_text(in->bytes, text),
-	       in->flags & GMEM_RESIDENT_LOWER_BOUND ? " or more" : "");
-	if (t->len != gmem_size(t->g)) {
-		printf(" of %s", size_text(t->len, text));
-		printf(" at 0x%" PRIx64, t->offset);
-	}
-	putchar('\n');
 }
 
 int op_stat(struct work *w)
@@ -79,8 +99,9 @@ int op_stat(struct work *w)
 			      strerror(-r));
 	}
 	if (w->json)
-		stat_json(w, &st, &in);
+		stat_json(w, &st);
 	else
-		stat_text(w, &st, &in);
+		stat_text(w, &st);
+	show_resident(w, &in);
 	return 0;
 }

@@ -63,7 +63,7 @@ ram: slot 0 at gpa 0x0, offset 0x0, 2M, fd
 ram: slot 1 at gpa 0x1000000, offset 0x200000, 2M, hva
 ram: 0x0 4M shared
 ram: 0x1000 8K shared
-ram: 0x0 4M, resident 12K
+ram: resident   12K
 4K per mark: '.' hole, ':' in part, '#' all resident
 state: 'p' private, 's' shared, 'u' unset, 'm' several
 node: '+' several, '*' one beyond 9, '?' not known
@@ -77,9 +77,9 @@ ram: misplaced: 0
 ram: unknown: 0
 ram: nodes: 0:1M
 ram: populated 4K at 0x300000
-ram: 0x200000 2M, resident 1028K
+ram: resident   1028K of 2M at 0x200000
 ram: discarded 2M at 0x200000
-ram: 0x200000 2M, resident 0
+ram: resident   0 of 2M at 0x200000
 ram: loaded 0 at 0x200000
 ram: loaded 0 at 0x200001
 ram: policy default
@@ -483,6 +483,13 @@ class Shape(Batch):
     def test_stat(self):
         result = self.like("stat", "stat x", ["slots"])
         self.assertEqual((result["mappable"], result["shared"]), (True, True))
+
+    def test_resident(self):
+        text = "create x 2M shared\npopulate x\nresident x 1M 4K"
+        r = self.ended(self.batch(text, "--json", "--model=7.3"), OK)
+        result = self.valid(r.stdout, "batch")["results"][2]
+        shown = {"resident": 4096, "lower_bound": False}
+        self.assertEqual({**result, **shown, "offset": 1 << 20, "len": 4096}, result)
 
     def test_map(self):
         for line in ("map x", "map x 4K 8K nodes"):

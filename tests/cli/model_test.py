@@ -66,9 +66,9 @@ stat ram
 """
 HUGE_SAYS = """\
 ram: populated 4M at 0x0
-ram: 0x0 64M, resident 4M
+ram: resident   4M
 ram: discarded 2M at 0x0
-ram: 0x0 64M, resident 2M
+ram: resident   2M
 ram: 0x0 2M private
 ram: 0x200000 2M shared
 ram: inode      N

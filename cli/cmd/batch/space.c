@@ -2,8 +2,6 @@
 /* The lines on a range whose work is an operation of cli/op. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,24 +59,9 @@ int call_discard(struct batch *b, struct op *op)
 
 int call_resident(struct batch *b, struct op *op)
 {
-	const struct work w = work_of(b, op);
-	struct gmem_residency in = { .sz = sizeof(in) };
-	char size[SIZE_TEXT], len[SIZE_TEXT];
-	bool least;
-	int r = gmem_resident(op->object->g, op->offset, op->len, &in, &b->err);
+	struct work w = work_of(b, op);
 
-	if (r < 0)
-		return r;
-	least = in.flags & GMEM_RESIDENT_LOWER_BOUND;
-	if (w.json) {
-		json_u64(w.json, "resident", in.bytes);
-		json_boolean(w.json, "lower_bound", least);
-	} else {
-		printf("%s: 0x%" PRIx64 " %s, resident %s%s\n", op->name,
-		       op->offset, size_text(op->len, len),
-		       size_text(in.bytes, size), least ? " or more" : "");
-	}
-	return 0;
+	return op_resident(&w);
 }
 
 int call_load(struct batch *b, struct op *op)
