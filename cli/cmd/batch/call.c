@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The real run: each line is a call of the library, which does the checks. */
+/* The lines that are a call of the library, which does the checks. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -193,54 +193,4 @@ int call_write(struct batch *b, struct op *op)
 {
 	return gmem_write(op->object->g, op->offset, op->data, op->len,
 			  &b->err);
-}
-
-/* ----------------------------------------------------------------- stat -- */
-
-static const char *slot_mode(const struct bound *s)
-{
-	if (s->noted)
-		return gmem_name(GMEM_NAME_SLOT_FLAG, GMEM_SLOT_NOTED);
-	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
-}
-
-static void slots_text(const struct object *o)
-{
-	char text[SIZE_TEXT];
-
-	for (const struct bound *s = o->slots; s; s = s->next)
-		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
-		       ", offset 0x%" PRIx64 ", %s, %s\n",
-		       o->name, s->slot, s->gpa, s->offset,
-		       size_text(s->len, text), slot_mode(s));
-}
-
-static void slots_json(const struct object *o, json_object *to)
-{
-	json_object *slots = json_object_new_array(), *slot;
-
-	for (const struct bound *s = o->slots; s; s = s->next) {
-		slot = json_object_new_object();
-		json_u64(slot, "slot", s->slot);
-		json_u64(slot, "gpa", s->gpa);
-		json_u64(slot, "offset", s->offset);
-		json_u64(slot, "len", s->len);
-		json_text(slot, "mode", slot_mode(s), "");
-		json_object_array_add(slots, slot);
-	}
-	json_object_object_add(to, "slots", slots);
-}
-
-int call_stat(struct batch *b, struct op *op)
-{
-	struct work w = work_of(b, op);
-	int r = op_stat(&w);
-
-	if (r < 0)
-		return r;
-	if (b->result)
-		slots_json(op->object, b->result);
-	else
-		slots_text(op->object);
-	return 0;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The lines on a range whose work is an operation of cli/op. */
+/* The lines that are an operation of cli/op, which the commands share. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -104,4 +106,54 @@ int call_placement(struct batch *b, struct op *op)
 	int r = op_policy_verify(&w, &op->policy);
 
 	return r < 0 ? r : 0;
+}
+
+/* ----------------------------------------------------------------- stat -- */
+
+static const char *slot_mode(const struct bound *s)
+{
+	if (s->noted)
+		return gmem_name(GMEM_NAME_SLOT_FLAG, GMEM_SLOT_NOTED);
+	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
+}
+
+static void slots_text(const struct object *o)
+{
+	char text[SIZE_TEXT];
+
+	for (const struct bound *s = o->slots; s; s = s->next)
+		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
+		       ", offset 0x%" PRIx64 ", %s, %s\n",
+		       o->name, s->slot, s->gpa, s->offset,
+		       size_text(s->len, text), slot_mode(s));
+}
+
+static void slots_json(const struct object *o, json_object *to)
+{
+	json_object *slots = json_object_new_array(), *slot;
+
+	for (const struct bound *s = o->slots; s; s = s->next) {
+		slot = json_object_new_object();
+		json_u64(slot, "slot", s->slot);
+		json_u64(slot, "gpa", s->gpa);
+		json_u64(slot, "offset", s->offset);
+		json_u64(slot, "len", s->len);
+		json_text(slot, "mode", slot_mode(s), "");
+		json_object_array_add(slots, slot);
+	}
+	json_object_object_add(to, "slots", slots);
+}
+
+int call_stat(struct batch *b, struct op *op)
+{
+	struct work w = work_of(b, op);
+	int r = op_stat(&w);
+
+	if (r < 0)
+		return r;
+	if (b->result)
+		slots_json(op->object, b->result);
+	else
+		slots_text(op->object);
+	return 0;
 }
