@@ -80,7 +80,7 @@ static void end_refused(struct batch *b, struct end *end, const struct op *op)
 	size_t n = (size_t)snprintf(text, sizeof(text),
 				    "%s: ", op->verb->word.name);
 
-	(void)gmem_strerror(&b->err, text + n, sizeof(text) - n);
+	error_text(&b->err, text + n, sizeof(text) - n);
 	if (op->verb->done)
 		end_part(b, end, op, text, error);
 	else
