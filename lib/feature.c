@@ -263,7 +263,7 @@ static struct gmem__feature probe_vm_type(struct scratch *s, uint64_t type)
 
 /* clang-format off */
 #define CAP(nr) "KVM_CHECK_EXTENSION(" #nr ")"
-#define HUGE_TRIED_BY "named encoding tried on a scratch file"
+#define HUGE_TRIED_BY "each size tried on a scratch file"
 
 static const struct {
 	const char *name, *since, *known_by;
@@ -291,11 +291,11 @@ static const struct {
 	},
 	[GMEM_FEATURE_FILE_ATTRIBUTES] = {
 		"file-attributes", NULL,
-		"KVM_SET_MEMORY_ATTRIBUTES2 tried on a scratch file",
+		"the ioctl tried on a scratch file",
 		probe_file_attributes, 0,
 	},
 	[GMEM_FEATURE_MEMORY_FAULT_EXIT] = {
-		"memory-fault-exit", "6.8", CAP(232) ", on arm64 " CAP(234),
+		"memory-fault-exit", "6.8", CAP(232) ", arm64 (234)",
 		probe_memory_fault, GMEM__CAP_MEMORY_FAULT_INFO,
 	},
 	[GMEM_FEATURE_MAP_GPA_RANGE_EXIT] = {
@@ -308,7 +308,7 @@ static const struct {
 	},
 	[GMEM_FEATURE_MEMPOLICY] = {
 		"mempolicy", "6.19",
-		"mbind on one scratch mapping, read through a second",
+		"mbind, read by a second mapping",
 		probe_mempolicy, 0,
 	},
 	[GMEM_FEATURE_RESIDENCY] = {
@@ -316,7 +316,7 @@ static const struct {
 		probe_residency, 0,
 	},
 	[GMEM_FEATURE_HUGETLB] = {
-		"hugetlb", NULL, "no released kernel has it, " CAP(244),
+		"hugetlb", NULL, CAP(244) " names none",
 		probe_hugetlb, 0,
 	},
 	[GMEM_FEATURE_VM_DEFAULT] = {

@@ -75,7 +75,7 @@ static bool feature(const struct gmem_vm *vm, uint32_t index,
 		    struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
-	return gmem_vm_feature(vm, index, info, NULL) >= 0;
+	return gmem_vm_feature(vm, index, info, NULL) == 0;
 }
 
 static bool find_feature(const struct gmem_vm *vm, const char *name, size_t len,
@@ -132,6 +132,27 @@ static void print_feature(const struct gmem_feature_info *f)
 	       f->known_by);
 }
 
+static uint64_t sizes_of(const struct gmem_vm *vm)
+{
+	uint64_t sizes = 0;
+
+	(void)!gmem_vm_hugetlb_sizes(vm, &sizes, NULL);
+	return sizes;
+}
+
+static void print_sizes(const struct gmem_vm *vm)
+{
+	uint64_t sizes = sizes_of(vm);
+	char text[SIZE_TEXT];
+
+	if (!sizes)
+		return;
+	printf("%-19s", "  sizes");
+	for (; sizes; sizes &= sizes - 1)
+		printf(" %s", size_text(sizes & -sizes, text));
+	putchar('\n');
+}
+
 /* @list NULL: all features. */
 static void print_text(const struct host *h, const char *list)
 {
@@ -154,9 +175,13 @@ static void print_text(const struct host *h, const char *list)
 			       u.release, u.machine);
 		printf("%-19s %-8s%-7s%-8s%s\n", "FEATURE", "SUPPORT", "SINCE",
 		       "ANSWER", "HOW KNOWN");
-		for (uint32_t i = 0; feature(vm, i, &f); i++)
-			if (!list || listed(list, f.name))
-				print_feature(&f);
+		for (uint32_t i = 0; feature(vm, i, &f); i++) {
+			if (list && !listed(list, f.name))
+				continue;
+			print_feature(&f);
+			if (i == GMEM_FEATURE_HUGETLB)
+				print_sizes(vm);
+		}
 		more = true;
 	}
 }
@@ -182,6 +207,15 @@ static void print_env(const struct host *h)
 	}
 }
 
+static json_object *json_sizes(const struct gmem_vm *vm)
+{
+	json_object *list = json_object_new_array();
+
+	for (uint64_t s = sizes_of(vm); s; s &= s - 1)
+		json_object_array_add(list, json_object_new_uint64(s & -s));
+	return list;
+}
+
 static json_object *json_feature(const struct gmem_feature_info *f)
 {
 	json_object *o = json_object_new_object();
@@ -204,6 +238,8 @@ static json_object *json_vm(const struct gmem_vm *vm,
 	for (uint32_t i = 0; vm && feature(vm, i, &f); i++)
 		json_object_object_add(list, f.name, json_feature(&f));
 	json_object_object_add(o, "features", list);
+	if (vm)
+		json_object_object_add(o, "hugetlb_sizes", json_sizes(vm));
 	if (!vm) {
 		json_text(o, "features_reason",
 			  "a VM of this type could not be made", "");

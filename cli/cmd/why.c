@@ -299,7 +299,8 @@ static void check_known(struct why *w)
 
 	for (size_t i = 0; i < ARRAY_SIZE(needs) && !w->err.code; i++) {
 		if (needs[i].flags & ~w->args->create_flags ||
-		    gmem_vm_feature(w->vm, needs[i].feature, &info, NULL))
+		    gmem_vm_feature(w->vm, needs[i].feature, &info, NULL) < 0 ||
+		    info.support != GMEM_UNKNOWN)
 			continue;
 		(void)refuse(&w->err, info.answer, GMEM_REASON_KERNEL,
 			     "whether this VM has %s is not known: %s "

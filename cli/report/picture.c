@@ -74,8 +74,7 @@ static void add_run(struct runs *m, uint64_t offset, uint64_t len,
 	json_u64(m->last, "len", len);
 	if (m->p->recorded)
 		json_text(m->last, "state", m->state, "");
-	json_object_object_add(m->last, "resident",
-			       json_object_new_boolean(resident));
+	json_boolean(m->last, "resident", resident);
 	if (node >= 0)
 		json_u64(m->last, "node", (uint64_t)node);
 	else
@@ -111,7 +110,7 @@ static uint64_t found_end(const struct runs *m)
 	return end > m->start ? end : m->start;
 }
 
-static void node_run(void *arg, uint64_t offset, uint64_t len, int node)
+static int node_run(void *arg, uint64_t offset, uint64_t len, int node)
 {
 	struct runs *m = arg;
 	uint64_t end = found_end(m);
@@ -119,6 +118,7 @@ static void node_run(void *arg, uint64_t offset, uint64_t len, int node)
 	if (offset > end)
 		add_run(m, end, offset - end, false, NO_NODE);
 	add_run(m, offset, len, true, node);
+	return 0;
 }
 
 /*

@@ -30,7 +30,7 @@ void progress_start(struct progress *p, const char *what)
 	p->last = p->start;
 }
 
-void progress_show(void *arg, uint64_t done, uint64_t total)
+int progress_show(void *arg, uint64_t done, uint64_t total)
 {
 	struct progress *p = arg;
 	char bar[BAR + 1], now[SIZE_TEXT], all[SIZE_TEXT];
@@ -39,7 +39,7 @@ void progress_show(void *arg, uint64_t done, uint64_t total)
 
 	if (!p->terminal || ms_since(&p->start) < BAR_AFTER_MS ||
 	    ms_since(&p->last) < BAR_EVERY_MS)
-		return;
+		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &p->last);
 	part = (unsigned int)((double)done / (double)total * BAR);
 	memset(bar, ' ', BAR);
@@ -51,6 +51,7 @@ void progress_show(void *arg, uint64_t done, uint64_t total)
 			   size_text(total, all)) -
 		   1;
 	(void)fflush(stderr);
+	return 0;
 }
 
 void progress_end(struct progress *p)

@@ -16,7 +16,7 @@ struct progress {
 };
 
 void progress_start(struct progress *p, const char *what);
-void progress_show(void *arg, uint64_t done, uint64_t total);
+int progress_show(void *arg, uint64_t done, uint64_t total);
 void progress_end(struct progress *p);
 
 /* From here on SIGINT and SIGTERM make it non-zero instead of ending us. */

@@ -122,10 +122,8 @@ int policy_get(struct gmem *g, uint64_t offset, struct gmem_mempolicy *out,
 
 	*out = (struct gmem_mempolicy){
 		.sz = sizeof(*out),
-		.nodes = bits,
-		.max_node = NODES,
 	};
-	r = gmem_get_mempolicy(g, offset, out, err);
+	r = gmem_get_mempolicy(g, offset, out, bits, NODES, err);
 	out->nodes = NULL;
 	*nodes = '\0';
 	for (unsigned int n = 0; n < NODES && at < NODES_TEXT; n = last + 1) {

@@ -77,12 +77,12 @@ class Policy(Case):
         ctl("populate", "--fd", fd, "--len=1M", pass_fds=[fd])
         against = ["--verify", "--against=bind", "--nodes=all", "--shared"]
         got = self.json(fd, *against)
-        self.assertEqual((got["placed"], got["resident"]), ("yes", MIB))
+        self.assertEqual((got["placed"], got["resident"]), ("well", MIB))
         self.assertEqual((got["misplaced"], got["unknown"]), (0, 0))
         self.assertEqual(sum(n["bytes"] for n in got["node_bytes"]), MIB)
         r = self.ended(self.policy(fd, *against), OK)
-        self.assertTrue(r.stdout.startswith("placed: yes\nresident: 1M\n"))
-        self.assertEqual(self.json(fd, "--verify", "--shared")["placed"], "yes")
+        self.assertTrue(r.stdout.startswith("placed: well\nresident: 1M\n"))
+        self.assertEqual(self.json(fd, "--verify", "--shared")["placed"], "well")
         self.assertEqual(resident(fd), MIB)
 
     def test_verify_what_cannot_be_looked_at(self):

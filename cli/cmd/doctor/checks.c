@@ -73,8 +73,9 @@ static int feature(const struct patient *p, uint32_t number,
 		   struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
-	return p->vm ? gmem_vm_feature(p->vm, number, info, NULL)
-		     : GMEM_UNKNOWN;
+	if (!p->vm || gmem_vm_feature(p->vm, number, info, NULL) < 0)
+		return GMEM_UNKNOWN;
+	return (int)info->support;
 }
 
 static const char no_vm[] = "no VM could be made to find out";
@@ -283,9 +284,7 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 		if (read_number(path, &n))
 			pages += n;
 	}
-	for (uint32_t i = 0; p->vm && feature(p, i, &info) >= 0; i++)
-		taken |= !strncmp(info.name, "hugetlb-", 8) &&
-			 info.support == GMEM_YES;
+	taken = feature(p, GMEM_FEATURE_HUGETLB, &info) == GMEM_YES;
 	if (pages && !taken && fd == GMEM_YES)
 		say(f, VERDICT_WARN,
 		    "keep the pools only for what is not a guest_memfd",

@@ -13,8 +13,7 @@ static int use(gmem_vm *vm)
 
 	opts.sz = sizeof(opts);
 	opts.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED;
-	if (gmem_vm_features(vm, GMEM_FEATURE_INIT_SHARED, nullptr, nullptr) !=
-	    GMEM_YES)
+	if (!gmem_vm_has(vm, GMEM_FEATURE_INIT_SHARED))
 		return 77;
 	if (gmem_create(vm, 1 << 20, &opts, &g, nullptr) < 0)
 		return 1;
