@@ -147,7 +147,7 @@ int gmem__unmap_all(struct gmem *g)
 	return first;
 }
 
-/* All other slots were deleted, or the failure was told before. */
+/* All other slots were deleted, or the failure was reported before. */
 static int told(const struct gmem *g, const void *addr, uint64_t len,
 		struct gmem_error *err)
 {

@@ -463,7 +463,7 @@ static void close_deletes_all_that_are_stuck(void **state)
 		  GMEM_REASON_NO_MEMORY, m->err);
 	assert_true(unit_gpa_private(m, GiB));
 	assert_true(unit_gpa_private(m, 4 * GiB));
-	/* by a bind in the place of one, */
+	/* by a bind at the address of one, */
 	m->hook = converts;
 	t_ok(gmem_bind(m->g, 7, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
 	assert_null(m->hook);

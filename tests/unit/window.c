@@ -254,7 +254,7 @@ static void each_that_cannot_be_unmapped_is_tried_again(void **state)
 	assert_int_equal(unit_file_mappings(m), 0);
 }
 
-/* Files with a mapping of the caller's and with a reservation. */
+/* One file that the caller has mapped, and one with a reservation. */
 static void destroy_tells_of_each_mapping_that_stays(void **state)
 {
 	struct gmem_mmap_opts o = { .sz = sizeof(o),
