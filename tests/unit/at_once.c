@@ -21,10 +21,9 @@ struct worker {
 
 static struct {
 	pthread_barrier_t both;
-	unsigned int mapped; /* how many mmap() came */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	bool bound, late, done;
+	bool late, done;
 } at;
 
 static void *bind(void *arg)
@@ -111,14 +110,24 @@ static void wait_for(const bool *what)
 	(void)pthread_mutex_unlock(&at.lock);
 }
 
+static bool is(const bool *what)
+{
+	bool r;
+
+	(void)pthread_mutex_lock(&at.lock);
+	r = *what;
+	(void)pthread_mutex_unlock(&at.lock);
+	return r;
+}
+
 /* Who comes second unmaps its own, and has no slot before the first is gone. */
 static void late(struct unit *m, const struct unit_call *c, void *arg)
 {
 	(void)m;
 	(void)arg;
-	if (!strcmp(c->name, "mmap") && !at.done) {
+	if (!strcmp(c->name, "mmap")) {
 		(void)pthread_barrier_wait(&at.both);
-	} else if (!strcmp(c->name, "munmap") && !at.late) {
+	} else if (!strcmp(c->name, "munmap") && !is(&at.late)) {
 		set(&at.late);
 		wait_for(&at.done);
 	}
@@ -129,13 +138,8 @@ static void *bind_and_unbind(void *arg)
 	struct worker *w = arg;
 
 	(void)bind(w);
-	(void)pthread_mutex_lock(&at.lock);
-	if (at.bound) {
-		(void)pthread_mutex_unlock(&at.lock);
+	if (is(&at.done))
 		return NULL;
-	}
-	at.bound = true;
-	(void)pthread_mutex_unlock(&at.lock);
 	wait_for(&at.late);
 	if (w->r >= 0)
 		(void)unbind(w);
