@@ -2,6 +2,8 @@
 /* Slots that the VMM makes itself: noted, checked against, never touched. */
 #include "unit.h"
 
+#include "vm.h"
+
 #define REGION2 0x40a0ae49
 
 static struct gmem_slot at(uint32_t slot, uint64_t gpa, uint64_t len)
@@ -360,6 +362,27 @@ static void what_is_forgotten_is_no_more_than_the_slot(void **state)
 	assert_int_equal(run, 1 * MiB);
 }
 
+/* In a VM of the VMM's own, whose slot stays. */
+static void destroy_leaves_a_noted_slot_s_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm *vm = NULL;
+	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct gmem_slot s;
+	struct gmem *g = NULL;
+	struct gmem_error err;
+
+	t_ok(gmem__vm_adopt_on(&unit_sys, u, gmem_vm_fd(u->vm), NULL, &vm,
+			       &err),
+	     err);
+	t_ok(gmem_create(vm, 64 * KiB, &o, &g, &err), err);
+	s = bind_raw(u, g, 3, GiB);
+	t_ok(gmem_slot_note(vm, &s, &err), err);
+	t_ok(gmem_set_private(g, 0, 64 * KiB, &err), err);
+	t_ok(gmem_vm_destroy(vm, &err), err);
+	assert_true(unit_gpa_private(u, GiB));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -385,6 +408,7 @@ int main(void)
 		TEST(the_same_inode_on_another_device_is_another_file,
 		     unit_default),
 		TEST(what_is_forgotten_is_no_more_than_the_slot, unit_sw),
+		TEST(destroy_leaves_a_noted_slot_s_attributes, unit_sw),
 	};
 
 	return t_main(tests);

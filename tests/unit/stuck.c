@@ -516,14 +516,20 @@ static void a_note_in_the_place_of_two_lets_go_of_both(void **state)
 static void also_in_the_address_space_of_smm(void **state)
 {
 	struct unit *m = *state;
-	struct gmem_bind_opts smm = { .sz = sizeof(smm), .address_space = 1 };
-	struct gmem_unbind_opts un = { .sz = sizeof(un), .address_space = 1 };
 
-	unit_create(m, 1 * MiB, SHARED_FLAGS);
-	t_ok(gmem_bind(m->g, 6, GiB, 0, 1 * MiB, &smm, &m->err), m->err);
-	will_fail(m, DELETE, ENOMEM);
-	t_refused(gmem_unbind(m->g, 6, &un, &m->err), -ENOMEM,
-		  GMEM_REASON_NO_MEMORY, m->err);
+	unit_create(m, 2 * MiB, SHARED_FLAGS);
+	for (uint32_t as = 0; as < 2; as++) {
+		struct gmem_bind_opts o = { .sz = sizeof(o),
+					    .address_space = as };
+		struct gmem_unbind_opts un = { .sz = sizeof(un),
+					       .address_space = as };
+
+		t_ok(gmem_bind(m->g, 6, GiB, as * MiB, 1 * MiB, &o, &m->err),
+		     m->err);
+		will_fail(m, DELETE, ENOMEM);
+		t_refused(gmem_unbind(m->g, 6, &un, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+	}
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
 

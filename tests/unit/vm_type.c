@@ -167,6 +167,25 @@ static void an_adopted_vm_may_be_of_the_type_that_always_was(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
+static void arm64_offers_the_default_type_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_refused(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), -EOPNOTSUPP,
+		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, 0);
+	assert_int_equal(err.limit, 1);
+	/* the most that the kernel can be asked for, which it refuses */
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 255 };
+	t_refused(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), -EINVAL,
+		  GMEM_REASON_IPA_BITS, err);
+	assert_int_equal(err.sys_errno, EINVAL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -179,6 +198,7 @@ int main(void)
 		     unit_bare),
 		TEST(an_adopted_vm_may_be_of_the_type_that_always_was,
 		     unit_bare),
+		TEST(arm64_offers_the_default_type_alone, unit_arm64),
 	};
 
 	return t_main(tests);
