@@ -76,15 +76,15 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 /* What the slot's pages start as. */
 static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 {
-	bool fd = s->flags & GMEM_SLOT_FD;
 	bool shared = flags & GMEM_BIND_LEAVE_SHARED;
 
+	/* By address, what HVA mode takes is INIT_SHARED. */
 	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		return first_attributes(
 			g->vm, s,
-			fd && !shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
+			!shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
 	/* In place it is the file that starts private or shared. */
-	return fd && shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
+	return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
 }
 
 /* Deletes a slot whose attributes could not be set. */
