@@ -5,6 +5,7 @@
  * half changed, and in the end nothing is left.
  */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -92,6 +93,43 @@ static void *bind(void *arg)
 	return NULL;
 }
 
+static void *ask(void *arg)
+{
+	static const int may[] = { -EEXIST, -EBUSY, -EINVAL, 0 };
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_CHECK_ONLY };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t at = any(w, 4) * 256 * KiB;
+
+		CHECK(w, one_of(gmem_bind(w->m->g, any(w, IDS), at, at,
+					  256 * KiB, &o, NULL),
+				may));
+	}
+	return NULL;
+}
+
+/* Files come and go, and each has one handle. */
+static void *make_and_adopt(void *arg)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct gmem *g = NULL, *again = NULL;
+		int fd;
+
+		CHECK(w, gmem_create(w->m->vm, 64 * KiB, &o, &g, NULL) == 0);
+		fd = dup(gmem_fd(g));
+		CHECK(w,
+		      gmem_adopt(w->m->vm, fd, NULL, &again, NULL) == -EEXIST);
+		(void)close(fd);
+		CHECK(w, gmem_close(g, NULL) == 0);
+	}
+	return NULL;
+}
+
 static void *convert(void *arg)
 {
 	static const int may[] = { -EINVAL, 0 };
@@ -126,7 +164,8 @@ static void *look(void *arg)
 static void slots_are_never_half_changed(void **state)
 {
 	static void *(*const jobs[])(void *) = {
-		forget, forget, note, note, bind, bind, convert, look
+		forget,	 forget, note, note,	       bind,	       bind,
+		convert, look,	 ask,  make_and_adopt, make_and_adopt,
 	};
 	struct unit *m = *state;
 	struct worker w[T_ARRAY_SIZE(jobs)];
