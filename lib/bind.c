@@ -157,7 +157,6 @@ static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
 	unsigned char *base;
 	int r;
 
-	*reserved = false;
 	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
 		return 0;
 	if (g->flags & GMEM_CREATE_MMAP)
@@ -196,7 +195,7 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
 {
 	struct gmem__slot *s;
-	bool reserved;
+	bool reserved = false;
 	int r = gmem__not_in_callback(err);
 
 	if (r < 0)
