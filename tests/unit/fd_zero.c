@@ -149,10 +149,13 @@ static void probe(struct unit *m, int *found)
 	struct gmem_vm *vm = NULL;
 	struct gmem_error err;
 
+	unit_reset(m);
 	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(m->vm), &o, &vm, &err),
 	     err);
 	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
 		found[i] = gmem_vm_features(vm, i, NULL, NULL);
+	/* a program that another thread starts does not inherit it */
+	found[0] = (int)unit_count(m, "fcntl", 0);
 	t_ok(gmem_vm_close(vm, &err), err);
 }
 

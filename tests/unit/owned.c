@@ -105,9 +105,8 @@ static void close_it(struct unit *m, const struct unit_call *c, void *arg)
 {
 	struct gmem *g = m->g;
 
-	(void)c;
 	(void)arg;
-	if (unit_count(m, "fstat", 0) != 1 || !g)
+	if (!g || strcmp(c->name, "fstat") != 0 || !unit_count(m, c->name, 0))
 		return;
 	m->g = NULL;
 	t_code(gmem_close(g, NULL), 0);
