@@ -141,12 +141,12 @@ static void a_kernel_without_numa_obeys_no_policy(void **state)
 	}
 }
 
-/* The same number of an unknown kind, or a no: as the file is that it needs. */
+/* It needs one that can be mapped: no, or unknown, as that is. */
 static void without_a_file_to_try_it_on_there_is_no_policy(void **state)
 {
 	struct unit *u = *state;
 
-	/* what MMAP would do is told by a kernel without it */
+	/* without MMAP, and where that cannot be asked */
 	unit_cap(u, OBJECT_VM, 244, GMEM__FLAG_INIT_SHARED);
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);

@@ -33,7 +33,7 @@ static int destroy_in_child(struct unit *m)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		(void)alarm(20);
-		/* else it would go on here, as if it were the test */
+		/* else cmocka would continue here, as if it were the test */
 		(void)signal(SIGSEGV, SIG_DFL);
 		if (gmem_vm_destroy(m->vm, NULL) < 0)
 			_exit(FAILED);
