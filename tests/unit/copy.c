@@ -157,6 +157,7 @@ static void a_fault_counts_the_second_time(void **state)
 		unit_reset(u);
 		unit_answer(u, "process_vm_writev", 0, 1, 1, codes[i]);
 		t_ok(gmem_write(g, 0, b, 4, &err), err);
+		assert_int_equal(err.done, 4);
 		unit_reset(u);
 		unit_answer(u, "process_vm_writev", 0, 1, 2, codes[i]);
 		t_refused(gmem_write(g, 0, b, 4, &err), -EFAULT,
