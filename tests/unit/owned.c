@@ -17,27 +17,6 @@ static void refused(struct unit *m, int fd)
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 }
 
-static void a_file_is_not_adopted_beside_its_own_handle(void **state)
-{
-	struct unit *m = *state;
-	struct gmem *other;
-	int copy;
-
-	other = unit_create(m, 64 * KiB, SHARED_FLAGS);
-	unit_create(m, 64 * KiB, SHARED_FLAGS);
-	refused(m, gmem_fd(other));
-	refused(m, gmem_fd(m->g));
-	/* another number for the same file */
-	copy = dup(gmem_fd(other));
-	assert_true(copy >= 0);
-	refused(m, copy);
-	assert_int_equal(m->err.limit, gmem_fd(other));
-	t_ok(gmem_close(other, &m->err), m->err);
-	/* with the handle gone it may be */
-	t_ok(gmem_adopt(m->vm, copy, NULL, &other, &m->err), m->err);
-	assert_int_equal(gmem_fd(other), copy);
-}
-
 static int stray(struct unit *m)
 {
 	return unit_file_fd(m, gmem_vm_fd(m->vm), 64 * KiB, SHARED_FLAGS);
@@ -197,9 +176,6 @@ static void an_adoption_that_fails_leaves_no_mapping(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_file_is_not_adopted_beside_its_own_handle,
-		     unit_default73),
-		TEST(a_file_is_not_adopted_beside_its_own_handle, unit_inplace),
 		TEST(the_kernel_is_asked_once_which_file_a_handle_has,
 		     unit_default73),
 		TEST(a_handle_is_known_by_its_own_descriptor, unit_default73),
