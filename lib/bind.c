@@ -74,15 +74,15 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 /* What the slot's pages start as. */
 static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 {
-	bool fd = s->flags & GMEM_SLOT_FD;
 	bool shared = flags & GMEM_SLOT_LEAVE_SHARED;
 
+	/* By address, what HVA mode takes is INIT_SHARED. */
 	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		return first_attributes(
 			g->vm, s,
-			fd && !shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
+			!shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
 	/* In place it is the file that starts private or shared. */
-	return fd && shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
+	return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
 }
 
 /* Deletes a slot whose attributes could not be set. */
@@ -137,7 +137,6 @@ static int behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 	unsigned char *base;
 	int r;
 
-	*reserved = false;
 	if (b->flags & GMEM_SLOT_USERSPACE_ADDR)
 		return 0;
 	if (g->flags & GMEM_CREATE_MMAP)
@@ -177,7 +176,7 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 static int bind(struct gmem *g, struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem__slot *s;
-	bool reserved;
+	bool reserved = false;
 	int r = gmem__not_in_callback(err);
 
 	if (r < 0)

@@ -72,10 +72,9 @@ static int next_window(struct load *l, struct gmem_error *err)
 	uint64_t pos = l->offset + l->done;
 	int r;
 
-	if (l->w.len && pos - l->w.offset < l->w.len)
+	if (pos - l->w.offset < l->w.len)
 		return 0;
 	gmem__window_close(l->g, &l->w);
-	l->w.len = 0;
 	r = gmem__window_open(l->g, pos, l->len - l->done, &l->w);
 	return r < 0 ? gmem__window_failed(r, err) : 0;
 }
@@ -137,7 +136,7 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	if (r < 0)
 		return r;
 	r = check_range(g, offset, len, err);
-	if (r < 0 || len == 0)
+	if (r < 0)
 		return r;
 	r = load_all(&l, err);
 	gmem__window_close(g, &l.w);

@@ -119,10 +119,7 @@ static int is_stuck(const struct gmem__slot *s, const void *serial,
 		    struct gmem_error *err)
 {
 	(void)err;
-	return s->state == GMEM__SLOT_STUCK &&
-			       s->serial == *(const uint64_t *)serial
-		       ? 0
-		       : -ENOENT;
+	return s->serial == *(const uint64_t *)serial ? 0 : -ENOENT;
 }
 
 /* The next to retry, of those not yet tried in this pass; vm->lock is held. */
@@ -138,8 +135,7 @@ static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
 			       : NULL;
 	}
 	for (s = vm->stuck; s; s = s->next_stuck)
-		if (s->state == GMEM__SLOT_STUCK && s->s.gmem == g &&
-		    s->pass < pass)
+		if (s->s.gmem == g && s->pass < pass)
 			return s;
 	return NULL;
 }

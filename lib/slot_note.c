@@ -108,7 +108,6 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	if (!n)
 		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
 	n->s = s;
-	n->s.sz = sizeof(n->s);
 	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);
 	if (r == 0)
