@@ -465,7 +465,8 @@ class Hostile(Ps):
             # It is known to be false, and not only unknown.
             self.assertNotIn(foreign.pid, [h["pid"] for h in value["hidden"]])
             self.assertIn(true.held[0].inode, files)
-            self.assertNotIn(str(foreign.pid), ctl("ps", *ENOUGH).stdout)
+            pids = ctl("ps", "-no", "pid", *ENOUGH).stdout.split()
+            self.assertNotIn(str(foreign.pid), pids)
 
     def test_what_cannot_be_verified_is_no_file(self):
         self.require("userns")
