@@ -54,7 +54,7 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 	if (sys == -EBADF)
 		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
 				      (uint64_t)l->fd, 0,
-				      "fd %d cannot be read", l->fd);
+				      "the input cannot be read");
 	/* Direct I/O says so whichever page it was. */
 	if (sys == -EFAULT) {
 		r = gmem__why_fault(l->g, &l->w, at, len, err);
@@ -62,7 +62,7 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 			return r;
 	}
 	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)l->fd,
-			      0, "reading fd %d failed with %s", l->fd,
+			      0, "reading the input failed with %s",
 			      gmem__errno_name(sys));
 }
 
@@ -119,8 +119,9 @@ static int load_all(struct load *l, struct gmem_error *err)
 	if (l->done == l->len || (l->o->flags & GMEM_LOAD_UNTIL_EOF))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_INPUT_SHORT, l->done, l->len,
-			  "fd %d ended after %" PRIu64 " of %" PRIu64 " bytes",
-			  l->fd, l->done, l->len);
+			  "the input ended after %" PRIu64 " of %" PRIu64
+			  " bytes",
+			  l->done, l->len);
 }
 
 int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
