@@ -4,7 +4,7 @@
 
 A line "$ gmemctl ..." there is a command and "< TEXT" its input; what follows
 is its standard output, "! TEXT" a line of standard error, and "= N" its exit
-status.  `expected_test.py write` writes anew what follows the commands: look at
+status.  `expected_test.py write` replaces what follows the commands: look at
 the difference before it is committed.
 """
 

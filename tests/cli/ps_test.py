@@ -330,7 +330,7 @@ class Table(Ps):
         return ctl("ps", *ENOUGH, *args).stdout.splitlines()
 
     def aligned(self, lines, heads):
-        """The table, made anew from its words, is the same."""
+        """The table, printed again from its words, is the same."""
         rows = [line.split() for line in lines]
         for row in rows:
             self.assertEqual(len(row), len(heads), lines)
