@@ -123,13 +123,13 @@ static void a_reservation_waits_for_a_noted_slot(void **state)
 	struct unit *m = *state;
 	unsigned char *p = in_reservation(m);
 
-	t_ok(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	assert_true(mapped(p, 2 * MiB));
 	STILL_BOUND(m, gmem_close(m->g, &m->err), 1);
 	assert_true(mapped(p, 2 * MiB));
 	/* the next slot takes the same one */
 	unit_bind(m, m->g, 0, GiB);
-	t_ok(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	t_ok(gmem_slot_forget(m->vm, 1, 0, &m->err), m->err);
 	t_ok(gmem_close(m->g, &m->err), m->err);
 	assert_false(mapped(p, 2 * MiB));
@@ -213,7 +213,7 @@ static void close_leaves_a_window_that_a_slot_leads_to(void **state)
 	unit_reset(m);
 	unit_answer(m, "munmap", 0, 1, 1, -ENOMEM);
 	unit_bind(m, g, 0, GiB);
-	t_ok(t_bind(g, 0, 0, 0, 64 * KiB, NULL, &m->err), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 	unit_answer(m, "munmap", 0, 1, 1, -EPERM);
 	t_refused(gmem_close(g, &m->err), -EPERM, GMEM_REASON_ACCESS_DENIED,
 		  m->err);
