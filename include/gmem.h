@@ -223,11 +223,17 @@ GMEM_API const char *gmem_reason_remedy(uint32_t reason);
 GMEM_API int gmem_strerror(const struct gmem_error *err, char *buf, size_t len);
 
 /*
- * Writes "@what: MESSAGE [REASON]; REMEDY" and a new line to @stream; the
- * library itself prints nothing.  Return: 0, or -EIO if that failed.
+ * Writes "@what: MESSAGE [REASON]; REMEDY" and a new line to @stream.  Part of
+ * the program: the library itself prints nothing.
  */
-GMEM_API int gmem_print_error(FILE *stream, const char *what,
-			      const struct gmem_error *err);
+static inline void gmem_print_error(FILE *stream, const char *what,
+				    const struct gmem_error *err)
+{
+	char text[512];
+
+	(void)gmem_strerror(err, text, sizeof(text));
+	(void)fprintf(stream, "%s: %s\n", what, text);
+}
 
 /* The version of the library in use, such as "0.1.0"; static. */
 GMEM_API const char *gmem_version(void);

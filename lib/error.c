@@ -168,12 +168,3 @@ const char *gmem_version(void)
 {
 	return GMEM_VERSION;
 }
-
-int gmem_print_error(FILE *stream, const char *what,
-		     const struct gmem_error *err)
-{
-	char text[512];
-
-	(void)gmem_strerror(err, text, sizeof(text));
-	return fprintf(stream, "%s: %s\n", what, text) < 0 ? -EIO : 0;
-}
