@@ -54,7 +54,7 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 	if (sys == -EBADF)
 		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
 				      (uint64_t)l->fd, 0,
-				      "fd %d cannot be read", l->fd);
+				      "the input cannot be read");
 	/* Direct I/O says so whichever page it was. */
 	if (sys == -EFAULT) {
 		r = gmem__why_fault(l->g, &l->w, at, len, err);
@@ -62,7 +62,7 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 			return r;
 	}
 	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)l->fd,
-			      0, "reading fd %d failed with %s", l->fd,
+			      0, "reading the input failed with %s",
 			      gmem__errno_name(sys));
 }
 
@@ -72,10 +72,9 @@ static int next_window(struct load *l, struct gmem_error *err)
 	uint64_t pos = l->offset + l->done;
 	int r;
 
-	if (l->w.len && pos - l->w.offset < l->w.len)
+	if (pos - l->w.offset < l->w.len)
 		return 0;
 	gmem__window_close(l->g, &l->w);
-	l->w.len = 0;
 	r = gmem__window_open(l->g, pos, l->len - l->done, &l->w);
 	return r < 0 ? gmem__window_failed(r, err) : 0;
 }
@@ -119,8 +118,9 @@ static int load_all(struct load *l, struct gmem_error *err)
 	if (l->done == l->len || (l->o->flags & GMEM_LOAD_UNTIL_EOF))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_INPUT_SHORT, l->done, l->len,
-			  "fd %d ended after %" PRIu64 " of %" PRIu64 " bytes",
-			  l->fd, l->done, l->len);
+			  "the input ended after %" PRIu64 " of %" PRIu64
+			  " bytes",
+			  l->done, l->len);
 }
 
 int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
@@ -135,7 +135,7 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	if (r < 0)
 		return r;
 	r = check_range(g, offset, len, err);
-	if (r < 0 || len == 0)
+	if (r < 0)
 		return r;
 	r = load_all(&l, err);
 	gmem__window_close(g, &l.w);

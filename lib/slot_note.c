@@ -111,7 +111,6 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	if (!n)
 		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
 	n->s = s;
-	n->s.sz = sizeof(n->s);
 	n->s.flags |= GMEM_SLOT_NOTED;
 	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);
@@ -149,8 +148,7 @@ static int may_forget(const struct gmem__slot *s, const void *arg,
 	if (s->s.flags & GMEM_SLOT_NOTED)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_STILL_BOUND, id->slot, 0,
-			  "slot %u was made by gmem_bind(3), gmem_unbind(3) "
-			  "ends it",
+			  "slot %u is bound, not noted: unbinding ends it",
 			  id->slot);
 }
 

@@ -33,9 +33,11 @@ static void same(struct gmem *a, struct gmem *b)
 static size_t export(const struct gmem *g)
 {
 	struct gmem_error err;
-	size_t need = 0, len = sizeof(buf);
+	size_t need = 0, len;
 
 	t_ok(gmem_attributes_export(g, NULL, &need, &err), err);
+	/* room for all of it, and not a byte more, is enough */
+	len = need;
 	t_ok(gmem_attributes_export(g, buf, &len, &err), err);
 	assert_int_equal(len, need);
 	return len;
@@ -72,7 +74,59 @@ static void record_only_makes_no_call(void **state)
 				    &err),
 	     err);
 	same(from, to);
+	assert_int_equal(err.done, 4 * MiB);
 	assert_int_equal(u->n_calls, 0);
+}
+
+/* Whatever the last run is, and also where nothing is to be set. */
+static void all_of_a_record_is_done(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, 0);
+	struct gmem_error err;
+	size_t len;
+
+	t_ok(gmem_bind(g, 0, 0, 0, 3 * MiB, NULL, &err), err);
+	t_ok(t_share(g, 4096, 8192, &err), err);
+	len = export(g);
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_RECORD_ONLY, &err),
+	     err);
+	assert_int_equal(err.done, 4 * MiB);
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	assert_int_equal(err.done, 4 * MiB);
+}
+
+/* Another change of the file comes before it or after it. */
+static void meanwhile(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_NOWAIT };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)arg;
+	if (c->request != GMEM__KVM_SET_MEMORY_ATTRIBUTES)
+		return;
+	++*(unsigned int *)u->hook_arg;
+	t_refused(gmem_set_attributes(u->g, 4 * MiB - 4096, 4096,
+				      GMEM_ATTRIBUTE_PRIVATE, &o, &err),
+		  -EAGAIN, GMEM_REASON_RANGE_BUSY, err);
+}
+
+static void an_import_has_the_file_to_itself(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	size_t len = export(g);
+	unsigned int met = 0;
+	struct gmem_error err;
+
+	u->hook = meanwhile;
+	u->hook_arg = &met;
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	u->hook = NULL;
+	assert_int_equal(met, 5);
 }
 
 static void a_buffer_that_is_too_small_is_left_alone(void **state)
@@ -118,6 +172,7 @@ static void a_record_of_another_file_is_refused(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = striped(u, 0);
+	struct gmem *other = unit_create(u, 4 * MiB, 0);
 	struct gmem *small = unit_create(u, 2 * MiB, 0);
 	size_t len = export(g);
 	struct gmem_error err;
@@ -128,6 +183,15 @@ static void a_record_of_another_file_is_refused(void **state)
 		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(err.value, 4 * MiB);
 	assert_int_equal(err.limit, 2 * MiB);
+	/* as large, of half as many pages */
+	unit_bind(u, other, 10, 4 * GiB);
+	len = export(other);
+	assert_int_equal(buf[40 + 1], 1024 << 2 >> 8);
+	buf[16 + 1] = 8192 >> 8;
+	buf[40 + 1] = 512 << 2 >> 8;
+	t_refused(gmem_attributes_import(other, buf, len, GMEM_IMPORT_UNBACKED,
+					 &err),
+		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -176,6 +240,37 @@ static void an_import_that_fails_says_how_far_it_came(void **state)
 	same(from, to);
 }
 
+/* Where a run fails, all before it is done, and of it what was. */
+static void what_is_done_ends_where_it_failed(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *from = unit_create(m, MiB, SHARED_FLAGS);
+	struct gmem *to = unit_create(m, MiB, SHARED_FLAGS);
+	size_t len;
+
+	t_ok(gmem_set_private(from, 64 * KiB, 64 * KiB, &m->err), m->err);
+	t_ok(gmem_set_private(from, 256 * KiB, 64 * KiB, &m->err), m->err);
+	len = export(from);
+	for (uint64_t nth = 1; nth <= 5; nth++) {
+		static const uint64_t done[] = { 0, 64 * KiB, 128 * KiB,
+						 256 * KiB, 320 * KiB };
+
+		t_ok(gmem_model_fail(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", nth,
+				     ENOMEM, &m->err),
+		     m->err);
+		t_refused(gmem_attributes_import(to, buf, len, 0, &m->err),
+			  -ENOMEM, GMEM_REASON_NO_MEMORY, m->err);
+		assert_int_equal(m->err.done, done[nth - 1]);
+		/* the same without anybody to tell */
+		t_ok(gmem_model_fail(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", nth,
+				     ENOMEM, &m->err),
+		     m->err);
+		t_code(gmem_attributes_import(to, buf, len, 0, NULL), -ENOMEM);
+	}
+	t_ok(gmem_attributes_import(to, buf, len, 0, &m->err), m->err);
+	assert_int_equal(m->err.done, MiB);
+}
+
 static void a_file_that_never_converts_exports_what_it_is(void **state)
 {
 	struct unit *u = *state;
@@ -186,9 +281,11 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 
 	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
 	     err);
+	assert_int_equal(err.done, 4 * MiB);
 	t_refused(
 		gmem_attributes_import(h, buf, len, GMEM_IMPORT_UNBACKED, &err),
 		-EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	assert_int_equal(err.done, 0);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -199,11 +296,14 @@ int main(void)
 		TEST(import_makes_kernel_and_record_what_was_exported,
 		     unit_inplace),
 		TEST(record_only_makes_no_call, unit_sw),
+		TEST(all_of_a_record_is_done, unit_sw),
+		TEST(an_import_has_the_file_to_itself, unit_sw),
 		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),
 		TEST(what_is_no_record_changes_nothing, unit_sw),
 		TEST(a_record_of_another_file_is_refused, unit_sw),
 		TEST(an_import_over_an_unbound_range_changes_nothing, unit_sw),
 		TEST(an_import_that_fails_says_how_far_it_came, unit_sw),
+		TEST(what_is_done_ends_where_it_failed, unit_inplace),
 		TEST(a_file_that_never_converts_exports_what_it_is,
 		     unit_default),
 	};

@@ -33,16 +33,6 @@ static void before(struct unit *u, const struct unit_call *c, void *arg)
 		make_room();
 }
 
-static struct gmem *file(struct gmem_vm *vm)
-{
-	struct gmem_create_opts c = { .sz = sizeof(c), .flags = SHARED_FLAGS };
-	struct gmem_error err;
-	struct gmem *g = NULL;
-
-	t_ok(gmem_create(vm, 1 * MiB, &c, &g, &err), err);
-	return g;
-}
-
 static void copies(struct gmem *g)
 {
 	struct gmem_error err;
@@ -90,16 +80,16 @@ static void live(struct unit *m, int *found)
 	     err);
 	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
 		found[i] = gmem_vm_features(vm, i, NULL, NULL);
-	g = file(vm);
+	g = unit_file(vm, SHARED_FLAGS);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	copies(g);
-	other = file(vm);
+	other = unit_file(vm, SHARED_FLAGS);
 	fd = dup(gmem_fd(other));
 	t_ok(gmem_close(other, &err), err);
 	notes(vm, g, fd);
 	/* its number again: one that the library did not make */
 	m->hook = NULL;
-	other = file(m->vm);
+	other = unit_file(m->vm, SHARED_FLAGS);
 	m->hook = before;
 	fd = gmem_fd(other);
 	if (made.n + 1 == made.zero) {
@@ -124,7 +114,7 @@ static void each_descriptor_may_be_0(void **state)
 	struct unit *m = *state;
 	int usual[GMEM__FEATURES_MAX] = { 0 },
 	    found[GMEM__FEATURES_MAX] = { 0 };
-	unsigned int all;
+	unsigned int all, open = m->k->n_fds;
 
 	m->lacks = "process_vm_readv process_vm_writev";
 	m->hook = before;
@@ -137,7 +127,86 @@ static void each_descriptor_may_be_0(void **state)
 		made.zero = zero;
 		live(m, found);
 		assert_memory_equal(found, usual, sizeof(usual));
+		assert_int_equal(m->k->n_fds, open);
 	}
+}
+
+static void before_open(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (c->request == GMEM__KVM_CREATE_VM || !strcmp(c->name, "openat"))
+		make_room();
+}
+
+static void a_vm_and_its_device_may_be_0(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_error err;
+	int fd;
+
+	for (made.zero = 1; made.zero <= 2; made.zero++) {
+		made.n = 0;
+		m->hook = before_open;
+		t_ok(gmem__vm_open_on(&unit_sys, m, NULL, &m->vm, &err), err);
+		m->hook = NULL;
+		assert_int_equal(made.n, 2);
+		if (made.zero == 2)
+			assert_int_equal(gmem_vm_fd(m->vm), 0);
+		t_ok(gmem_vm_close(m->vm, &err), err);
+		m->vm = NULL;
+	}
+	assert_int_equal(open("/dev/null", O_RDONLY), 0);
+	fd = unit_vm_fd(m, 0);
+	assert_int_equal(dup2(fd, 0), 0);
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, 0, NULL, &m->vm, &err), err);
+	t_ok(gmem_vm_close(m->vm, &err), err);
+	m->vm = NULL;
+	assert_int_equal(unit_sys.close(m, fd), 0);
+	assert_int_equal(unit_sys.close(m, 0), 0);
+	assert_int_equal(open("/dev/null", O_RDONLY), 0);
+}
+
+/* Also one of those that a VM is tried for huge pages with. */
+static void probe(struct unit *m, int *found)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	unit_reset(m);
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(m->vm), &o, &vm, &err),
+	     err);
+	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
+		found[i] = gmem_vm_features(vm, i, NULL, NULL);
+	/* a program that another thread starts does not inherit it */
+	found[0] = (int)unit_count(m, "fcntl", 0);
+	t_ok(gmem_vm_close(vm, &err), err);
+}
+
+static void each_file_that_is_tried_may_be_0(void **state)
+{
+	struct unit *m = *state;
+	int usual[GMEM__FEATURES_MAX] = { 0 },
+	    found[GMEM__FEATURES_MAX] = { 0 };
+	unsigned int all, open;
+
+	unit_open_encoding(m, GMEM_HUGETLB_RFC2);
+	open = m->k->n_fds;
+	m->hook = before;
+	made.n = made.zero = 0;
+	probe(m, usual);
+	all = made.n;
+	assert_true(all > 12);
+	for (unsigned int zero = 1; zero <= all; zero++) {
+		made.n = 0;
+		made.zero = zero;
+		probe(m, found);
+		assert_memory_equal(found, usual, sizeof(usual));
+		assert_int_equal(m->k->n_fds, open);
+	}
+	make_room(); /* 0 is open again */
 }
 
 int main(void)
@@ -145,6 +214,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(each_descriptor_may_be_0, unit_default73),
 		TEST(each_descriptor_may_be_0, unit_inplace),
+		TEST(a_vm_and_its_device_may_be_0, unit_bare),
+		TEST(each_file_that_is_tried_may_be_0, unit_bare),
 	};
 
 	return t_main(tests);

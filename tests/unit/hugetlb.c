@@ -23,6 +23,49 @@ static const struct {
 	{ 16 * GiB, 0x88000002, 0x8800000000000004 },
 };
 
+static void only_what_the_encoding_has_is_encoded(void **state)
+{
+	static const struct {
+		uint32_t encoding;
+		uint64_t flags, kernel; /* without the size; 0: refused */
+	} rows[] = {
+		{ GMEM_HUGETLB_RFC1, 0, 1ULL << 1 },
+		{ GMEM_HUGETLB_RFC1, GMEM_CREATE_UNBOUND, 1ULL << 1 },
+		{ GMEM_HUGETLB_RFC1, GMEM_CREATE_MMAP, 0 },
+		{ GMEM_HUGETLB_RFC1, GMEM_CREATE_INIT_SHARED, 0 },
+		{ GMEM_HUGETLB_RFC1, SHARED_FLAGS, 0 },
+		{ GMEM_HUGETLB_RFC2, 0, 1ULL << 2 },
+		{ GMEM_HUGETLB_RFC2, GMEM_CREATE_UNBOUND, 1ULL << 2 },
+		{ GMEM_HUGETLB_RFC2, SHARED_FLAGS, 1ULL << 2 | 1 },
+		{ GMEM_HUGETLB_RFC2, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY,
+		  1ULL << 2 | 1 | 1ULL << 1 },
+		{ GMEM_HUGETLB_MERGED, 0, 0 },
+	};
+	uint64_t first = 0, flags;
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		bool known = GMEM__HUGETLB_BUILT && rows[i].kernel;
+		uint64_t size;
+
+		flags = 4711;
+		t_code(gmem__hugetlb_flags(rows[i].encoding, 2 * MiB,
+					   rows[i].flags, &flags),
+		       known ? 0 : -EOPNOTSUPP);
+		if (!known) {
+			assert_int_equal(flags, 4711);
+			continue;
+		}
+		/* The size is in upper bits that are no flags. */
+		size = flags & ~rows[i].kernel;
+		assert_int_equal(flags & rows[i].kernel, rows[i].kernel);
+		assert_true(size > 7);
+		if (first && rows[i].encoding == rows[i - 1].encoding)
+			assert_int_equal(size, first);
+		first = size;
+	}
+}
+
 static int make(struct unit *u, uint64_t size, uint64_t huge, uint64_t flags,
 		struct gmem **out, struct gmem_error *err)
 {
@@ -233,6 +276,25 @@ static void create_refuses_a_contradicted_encoding(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* Its flags mean something else to this kernel. */
+static void nor_is_a_contradicted_encoding_tried(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .hugetlb_encoding = GMEM_HUGETLB_RFC1 };
+	const struct unit_call *c;
+	struct gmem_error err;
+	unsigned int n = 0;
+
+	unit_need_encodings();
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	unit_reset(u);
+	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), err);
+	while ((c = unit_nth(u, "ioctl", GMEM__KVM_CREATE_GUEST_MEMFD, n++)))
+		assert_int_equal(c->in.create.flags & ~GMEM__FLAG_MMAP, 0);
+	assert_true(n > 1);
+}
+
 static void a_kernel_without_the_series_is_found_out(void **state)
 {
 	struct unit *u = *state;
@@ -257,6 +319,7 @@ int main(void)
 		TEST(built_without_them_every_encoding_is_denied, unit_bare),
 		TEST(built_without_them_create_says_so, unit_bare),
 #endif
+		cmocka_unit_test(only_what_the_encoding_has_is_encoded),
 		TEST(every_size_has_its_number_in_rfc1, unit_bare),
 		TEST(every_size_has_its_number_in_rfc2, unit_bare),
 		TEST(a_mappable_rfc2_file_is_told_to_start_private, unit_bare),
@@ -270,6 +333,7 @@ int main(void)
 		TEST(an_encoding_that_the_flag_mask_denies_is_not_used,
 		     unit_bare),
 		TEST(create_refuses_a_contradicted_encoding, unit_bare),
+		TEST(nor_is_a_contradicted_encoding_tried, unit_sw),
 		TEST(a_kernel_without_the_series_is_found_out, unit_bare),
 	};
 

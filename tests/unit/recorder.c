@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The recorder between the library and the model. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -476,6 +477,9 @@ static void rec_free(void *priv, void *p)
 	lock(u);
 	u->live_allocs -= p != NULL;
 	unlock(u);
+	/* who still uses it does not find what was there */
+	if (p)
+		memset(p, 0xa5, malloc_usable_size(p));
 	model__sys.free(u->k, p);
 }
 

@@ -66,6 +66,29 @@ static void *convert(void *arg)
 	return NULL;
 }
 
+static void *bind(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = gmem_bind(c->g, 1, 8 * GiB, c->offset, c->len, NULL, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *import(void *arg)
+{
+	struct call *c = arg;
+	unsigned char buf[64];
+	size_t len = sizeof(buf);
+
+	c->r = gmem_attributes_export(c->g, buf, &len, &c->err);
+	if (c->r == 0)
+		c->r = gmem_attributes_import(c->g, buf, len,
+					      GMEM_IMPORT_UNBACKED, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
 static void start(struct unit *m, struct call *c, void *(*fn)(void *),
 		  uint64_t offset, uint64_t len)
 {
@@ -127,6 +150,27 @@ static void no_change_passes_one_that_waits(void **state)
 		t_reason(&late[i].err, GMEM_REASON_NOT_BOUND);
 	}
 	assert_int_equal(tickets(m->vm), 0);
+}
+
+static void a_bind_and_an_import_wait_for_their_turn(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+
+	for (int i = 0; i < 2; i++) {
+		struct call c = { 0 };
+
+		unit_create(m, 1 * MiB, 0);
+		if (i)
+			unit_bind(m, m->g, 0, GiB);
+		take(m, &first, &r, 8 * m->page, m->page);
+		start(m, &c, i ? import : bind, 0, 16 * m->page);
+		until_there_are(m->vm, 2);
+		assert_false(done(&c));
+		gmem__ticket_return(m->vm, &first);
+		finish(&c, i ? 0 : GMEM_BIND_FD);
+	}
 }
 
 /* As if it had been unbound, and another bound, by those that came before. */
@@ -208,6 +252,8 @@ static void nowait_passes_no_waiting_change_either(void **state)
 	t_refused(gmem_set_attributes(m->g, 8 * m->page, m->page,
 				      GMEM_ATTRIBUTE_PRIVATE, &o, &m->err),
 		  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
+	assert_int_equal(m->err.value, 8 * m->page);
+	assert_non_null(strstr(m->err.msg, "offset 0x8000"));
 	assert_int_equal(tickets(m->vm), 2);
 	gmem__ticket_return(m->vm, &first);
 	finish(&u, 0);
@@ -223,25 +269,155 @@ static void a_change_can_be_cancelled_while_it_waits(void **state)
 	int cancel = 0;
 
 	bound(m);
-	take(m, &first, &r, 0, m->page);
+	take(m, &first, &r, m->page, m->page);
 	c.cancel = &cancel;
-	start(m, &c, convert, 0, 2 * m->page);
+	start(m, &c, convert, m->page, 2 * m->page);
 	until_there_are(m->vm, 2);
-	start(m, &behind, convert, m->page, m->page);
+	start(m, &behind, convert, 2 * m->page, m->page);
 	until_there_are(m->vm, 3);
 	__atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
 	finish(&c, -ECANCELED);
 	t_reason(&c.err, GMEM_REASON_CANCELLED);
+	assert_int_equal(c.err.value, 0);
+	assert_non_null(strstr(c.err.msg, "offset 0x1000"));
 	assert_int_equal(c.err.done, 0);
 	finish(&behind, 0);
 	assert_int_equal(tickets(m->vm), 1);
 	gmem__ticket_return(m->vm, &first);
 }
 
+/* ------------------------------------------------- what a ticket is of -- */
+
+/* Other ranges that are next to it in memory, and the same of another file. */
+static void a_ticket_is_of_its_ranges_alone(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *other = unit_create(m, 1 * MiB, 0);
+	struct gmem__range held[2], want[2];
+	struct gmem__ticket h, w;
+
+	bound(m);
+	held[0] = (struct gmem__range){ m->g, 0, m->page };
+	held[1] = want[0] = (struct gmem__range){ m->g, m->page, 2 * m->page };
+	want[1] = held[0];
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &h, held, 1, false, NULL, NULL), 0);
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &w, want, 1, true, NULL, NULL), 0);
+	gmem__ticket_return(m->vm, &w);
+	want[0] = (struct gmem__range){ other, 0, m->page };
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &w, want, 1, true, NULL, NULL), 0);
+	gmem__ticket_return(m->vm, &w);
+	gmem__ticket_return(m->vm, &h);
+}
+
+static void an_unbind_waits_for_changes_of_its_slot_alone(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__ticket beside;
+	struct gmem__range r;
+
+	unit_create(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	take(m, &beside, &r, 1 * MiB, m->page);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	gmem__ticket_return(m->vm, &beside);
+}
+
+/* ------------------------------------ a stuck slot that the VMM replaced -- */
+
+/* Slot 0 with the first half of .g, which the kernel does not delete. */
+static void stuck(struct unit *m)
+{
+	unit_create(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
+		    -ENOMEM);
+	t_refused(gmem_unbind(m->g, 0, NULL, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+}
+
+/* The VMM deletes it, and makes one of its own elsewhere. */
+static void replace(struct unit *m)
+{
+	struct gmem__region r = { .slot = 0 };
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = 4 * GiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
+
+	assert_int_equal(model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+					  GMEM__KVM_SET_USER_MEMORY_REGION, &r),
+			 0);
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+}
+
+static void an_unbind_leaves_a_slot_that_was_bound_meanwhile(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call u = { 0 };
+
+	stuck(m);
+	take(m, &first, &r, 0, m->page);
+	start(m, &u, unbind, 0, 0);
+	until_there_are(m->vm, 2);
+	replace(m);
+	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+	t_ok(gmem_bind(m->g, 0, 8 * GiB, 1 * MiB, 1 * MiB, NULL, &m->err),
+	     m->err);
+	gmem__ticket_return(m->vm, &first);
+	finish(&u, -EINVAL);
+	t_reason(&u.err, GMEM_REASON_NOT_BOUND);
+	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+	assert_int_equal(s.offset, 1 * MiB);
+}
+
+static void *close_it(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = gmem_close(c->g, &c->err);
+	return NULL;
+}
+
+/* Close wants to delete it once more, and waits for its turn. */
+static void a_retry_deletes_no_slot_that_came_meanwhile(void **state)
+{
+	struct unit *m = *state;
+
+	for (int forget = 0; forget < 2; forget++) {
+		struct gmem__ticket first;
+		struct gmem__range r;
+		struct call c = { 0 };
+
+		stuck(m);
+		take(m, &first, &r, 0, m->page);
+		start(m, &c, close_it, 0, 0);
+		until_there_are(m->vm, 2);
+		replace(m);
+		if (forget)
+			t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+		unit_reset(m);
+		gmem__ticket_return(m->vm, &first);
+		finish(&c, 0);
+		assert_int_equal(unit_count(m, "ioctl",
+					    GMEM__KVM_SET_USER_MEMORY_REGION),
+				 0);
+		if (!forget)
+			t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+		assert_int_equal(tickets(m->vm), 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(no_change_passes_one_that_waits, unit_sw),
+		TEST(a_bind_and_an_import_wait_for_their_turn, unit_sw),
 		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),
 		TEST(what_overlaps_nothing_does_not_wait, unit_sw),
 		TEST(what_overlaps_nothing_does_not_wait, unit_inplace),
@@ -250,6 +426,10 @@ int main(void)
 		TEST(nowait_passes_no_waiting_change_either, unit_sw),
 		TEST(a_change_can_be_cancelled_while_it_waits, unit_sw),
 		TEST(a_change_can_be_cancelled_while_it_waits, unit_inplace),
+		TEST(a_ticket_is_of_its_ranges_alone, unit_sw),
+		TEST(an_unbind_waits_for_changes_of_its_slot_alone, unit_sw),
+		TEST(an_unbind_leaves_a_slot_that_was_bound_meanwhile, unit_sw),
+		TEST(a_retry_deletes_no_slot_that_came_meanwhile, unit_sw),
 	};
 
 	return t_main(tests);

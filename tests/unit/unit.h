@@ -166,6 +166,8 @@ bool unit_balanced(struct unit *u);
 
 /* A file of @size with @flags; fails the test if it cannot be made. */
 struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags);
+/* The same in any VM, of 1 MiB; forgets no calls. */
+struct gmem *unit_file(struct gmem_vm *vm, uint64_t flags);
 /* Binds a whole file at @gpa as @slot, and forgets the calls made. */
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa);
 
