@@ -39,6 +39,9 @@
 #include <stdio.h>
 
 #include <gmem_version.h>
+#ifdef __clang__
+#include <gmem_u64.h> /* for bindgen */
+#endif
 
 #ifdef __cplusplus
 template <class T> inline T gmem_init()
@@ -69,6 +72,8 @@ extern "C" {
 #else
 #define GMEM_INIT(type) ((type){ .sz = sizeof(type) })
 #endif
+/* A 64-bit flag. */
+#define GMEM_BIT(n) (UINT64_C(1) << (n))
 
 struct gmem_vm; /* a KVM virtual machine */
 struct gmem;	/* one guest_memfd */
@@ -451,13 +456,13 @@ GMEM_API GMEM_CHECK int gmem_syscall_info(uint32_t index, struct gmem_syscall *o
 /* ---------------------------------------------------------------- file -- */
 
 /* gmem_create_opts.flags and gmem_flags(). */
-#define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host can map it; 6.18 */
-#define GMEM_CREATE_INIT_SHARED (1ULL << 1) /* starts shared; 6.18 */
+#define GMEM_CREATE_MMAP GMEM_BIT(0)	    /* the host can map it; 6.18 */
+#define GMEM_CREATE_INIT_SHARED GMEM_BIT(1) /* starts shared; 6.18 */
 /* These confirm a combination that is surprising: */
-#define GMEM_CREATE_GUEST_ONLY (1ULL << 8) /* MMAP, but SIGBUS at touch */
-#define GMEM_CREATE_UNBOUND (1ULL << 9)	   /* will not back a guest */
+#define GMEM_CREATE_GUEST_ONLY GMEM_BIT(8) /* MMAP, but SIGBUS at touch */
+#define GMEM_CREATE_UNBOUND GMEM_BIT(9)	   /* will not back a guest */
 /* Makes all checks, but no file. */
-#define GMEM_CREATE_CHECK_ONLY (1ULL << 16)
+#define GMEM_CREATE_CHECK_ONLY GMEM_BIT(16)
 
 struct gmem_create_opts {
 	size_t sz;
@@ -476,8 +481,8 @@ GMEM_API GMEM_CHECK int gmem_create(struct gmem_vm *vm, uint64_t size,
 				    struct gmem **out, struct gmem_error *err);
 
 /* gmem_adopt_opts.flags: what a file descriptor does not show. */
-#define GMEM_ADOPT_INIT_SHARED (1ULL << 0) /* the sender says: INIT_SHARED */
-#define GMEM_ADOPT_FOREIGN (1ULL << 1)	   /* the file is another VM's */
+#define GMEM_ADOPT_INIT_SHARED GMEM_BIT(0) /* the sender says: INIT_SHARED */
+#define GMEM_ADOPT_FOREIGN GMEM_BIT(1)	   /* the file is another VM's */
 
 struct gmem_adopt_opts {
 	size_t sz;
@@ -519,17 +524,17 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
  * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.  A
  * slot that a call returns has one of the two.
  */
-#define GMEM_SLOT_FD (1ULL << 0)	     /* a guest_memfd is behind it */
-#define GMEM_SLOT_HVA (1ULL << 1)	     /* a slot on a mapping */
-#define GMEM_SLOT_DIRTY_LOG (1ULL << 2)	     /* with dirty page logging */
-#define GMEM_SLOT_READONLY (1ULL << 3)	     /* the guest cannot write */
-#define GMEM_SLOT_ALIAS (1ULL << 4)	     /* in: bound elsewhere too */
-#define GMEM_SLOT_LEAVE_SHARED (1ULL << 5)   /* in: do not start private */
-#define GMEM_SLOT_USERSPACE_ADDR (1ULL << 6) /* .userspace_addr is yours */
-#define GMEM_SLOT_OWN_ADDR (1ULL << 7)	     /* it is the library's */
-#define GMEM_SLOT_NOTED (1ULL << 8)	     /* out: from gmem_slot_note() */
-#define GMEM_SLOT_STUCK (1ULL << 9) /* out: kernel refused to delete it */
-#define GMEM_SLOT_CHECK_ONLY (1ULL << 16) /* in: only check */
+#define GMEM_SLOT_FD GMEM_BIT(0)	     /* a guest_memfd is behind it */
+#define GMEM_SLOT_HVA GMEM_BIT(1)	     /* a slot on a mapping */
+#define GMEM_SLOT_DIRTY_LOG GMEM_BIT(2)	     /* with dirty page logging */
+#define GMEM_SLOT_READONLY GMEM_BIT(3)	     /* the guest cannot write */
+#define GMEM_SLOT_ALIAS GMEM_BIT(4)	     /* in: bound elsewhere too */
+#define GMEM_SLOT_LEAVE_SHARED GMEM_BIT(5)   /* in: do not start private */
+#define GMEM_SLOT_USERSPACE_ADDR GMEM_BIT(6) /* .userspace_addr is yours */
+#define GMEM_SLOT_OWN_ADDR GMEM_BIT(7)	     /* it is the library's */
+#define GMEM_SLOT_NOTED GMEM_BIT(8)	     /* out: from gmem_slot_note() */
+#define GMEM_SLOT_STUCK GMEM_BIT(9) /* out: kernel refused to delete it */
+#define GMEM_SLOT_CHECK_ONLY GMEM_BIT(16) /* in: only check */
 
 /*
  * A memory slot, the same for every call that takes or returns one: what a
@@ -560,7 +565,7 @@ GMEM_API GMEM_CHECK int gmem_bind(struct gmem_slot *slot,
 				  struct gmem_error *err);
 
 /* Leave the attributes as they are, for the next slot there. */
-#define GMEM_UNBIND_KEEP_ATTRIBUTES (1ULL << 0)
+#define GMEM_UNBIND_KEEP_ATTRIBUTES GMEM_BIT(0)
 
 /*
  * Deletes a slot of gmem_bind(), then resets its attributes, which outlive
@@ -612,14 +617,14 @@ GMEM_API GMEM_CHECK int gmem_slot_next(struct gmem_vm *vm,
 
 /* ---------------------------------------------------------- attributes -- */
 
-#define GMEM_ATTRIBUTE_SHARED 0ULL
-#define GMEM_ATTRIBUTE_PRIVATE (1ULL << 3)
-#define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* out: no slot there */
+#define GMEM_ATTRIBUTE_SHARED UINT64_C(0)
+#define GMEM_ATTRIBUTE_PRIVATE GMEM_BIT(3)
+#define GMEM_ATTRIBUTE_UNSET GMEM_BIT(63) /* out: no slot there */
 
 /* gmem_attributes_opts.flags. */
-#define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
-#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share unbacked ranges */
-#define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
+#define GMEM_ATTRIBUTES_NOWAIT GMEM_BIT(0)   /* -EAGAIN, do not wait */
+#define GMEM_ATTRIBUTES_UNBACKED GMEM_BIT(1) /* share unbacked ranges */
+#define GMEM_ATTRIBUTES_CHECK_ONLY GMEM_BIT(16)
 
 struct gmem_attributes_opts {
 	size_t sz;
@@ -658,8 +663,8 @@ GMEM_API GMEM_CHECK int gmem_attributes_export(const struct gmem *g, void *buf,
 					       struct gmem_error *err);
 
 /* Set only the record: the kernel has these attributes already. */
-#define GMEM_IMPORT_RECORD_ONLY (1ULL << 0)
-#define GMEM_IMPORT_UNBACKED (1ULL << 1) /* as GMEM_ATTRIBUTES_UNBACKED */
+#define GMEM_IMPORT_RECORD_ONLY GMEM_BIT(0)
+#define GMEM_IMPORT_UNBACKED GMEM_BIT(1) /* as GMEM_ATTRIBUTES_UNBACKED */
 
 /*
  * Sets the attributes of an exported record, in the kernel and in the record.
@@ -712,8 +717,8 @@ GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
 
 /* ----------------------------------------------------------- host view -- */
 
-#define GMEM_MMAP_READONLY (1ULL << 0)
-#define GMEM_MMAP_ALLOW_PRIVATE (1ULL << 1) /* touching may raise SIGBUS */
+#define GMEM_MMAP_READONLY GMEM_BIT(0)
+#define GMEM_MMAP_ALLOW_PRIVATE GMEM_BIT(1) /* touching may raise SIGBUS */
 
 struct gmem_mmap_opts {
 	size_t sz;
@@ -772,7 +777,7 @@ struct gmem_mempolicy {
 };
 
 /* Refuse if an allocated page lies on another node. */
-#define GMEM_MEMPOLICY_STRICT (1ULL << 0)
+#define GMEM_MEMPOLICY_STRICT GMEM_BIT(0)
 
 /*
  * Makes @policy the policy of [@offset, @offset + @len), which the file keeps
@@ -896,7 +901,7 @@ GMEM_API GMEM_CHECK int gmem_resident(struct gmem *g, uint64_t offset,
 				      struct gmem_error *err);
 
 /* An input that ends before @len bytes is a success. */
-#define GMEM_LOAD_UNTIL_EOF (1ULL << 0)
+#define GMEM_LOAD_UNTIL_EOF GMEM_BIT(0)
 
 struct gmem_load_opts {
 	size_t sz;

@@ -81,12 +81,18 @@ def deny(number, errnum, *args):
     return confine
 
 
+def libraries():
+    """The paths of ours that gmemctl uses.  The loader finds them itself, but
+    only with /proc and where the user can go."""
+    said = subprocess.check_output(["ldd", GMEMCTL], text=True)
+    return re.findall(r"=> (\S*/libgmem\S*)", said)
+
+
 def in_reach(directory, *command):
     """The command with a copy of gmemctl, and what else is in the directory,
     in /mnt: other users cannot go to every build folder."""
     shutil.copy(GMEMCTL, directory)
-    libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
-    for library in re.findall(r"=> (\S*/libgmem\S*)", libraries):
+    for library in libraries():
         shutil.copy(library, directory)
     os.chmod(directory, 0o755)
     script = 'mount --bind "$0" /mnt && LD_LIBRARY_PATH=/mnt exec "$@"'

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from ctl import CHECK, FAILED, Case, GMEMCTL, HANG, OK
-from ctl import ctl, deny, in_reach, main
+from ctl import ctl, deny, in_reach, libraries, main
 from foreign import Foreign, guest_memfd
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -552,7 +552,8 @@ class Hostile(Ps):
             for held in true.held:
                 (h,) = files[held.inode]["holders"]
                 self.assertEqual(h["pid"], true.pid)
-        script = f"mount -t tmpfs none /proc; {GMEMCTL} ps"
+        path = ":".join(os.path.dirname(name) for name in libraries())
+        script = f"mount -t tmpfs none /proc; LD_LIBRARY_PATH={path} {GMEMCTL} ps"
         r = subprocess.run(
             ["unshare", "-m", "sh", "-c", script],
             capture_output=True,
