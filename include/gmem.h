@@ -256,7 +256,7 @@ enum gmem_name_kind {
 	GMEM_NAME_SLOT_FLAG = 6,	/* GMEM_SLOT_*; also a slot's mode */
 	GMEM_NAME_UNBIND_FLAG = 7,	/* GMEM_UNBIND_* */
 	GMEM_NAME_ATTRIBUTE = 8,	/* GMEM_ATTRIBUTE_* */
-	GMEM_NAME_ATTRIBUTES_FLAG = 9, /* GMEM_ATTRIBUTES_* */
+	GMEM_NAME_ATTRIBUTES_FLAG = 9,	/* GMEM_ATTRIBUTES_* */
 	GMEM_NAME_IMPORT_FLAG = 10,	/* GMEM_IMPORT_* */
 	GMEM_NAME_MMAP_FLAG = 11,	/* GMEM_MMAP_* */
 	GMEM_NAME_MPOL = 12,		/* enum gmem_mempolicy_mode */
@@ -450,8 +450,9 @@ struct gmem_syscall {
  * The @index-th entry of that table.
  * Return: 0, or -EINVAL past the last one.
  */
-GMEM_API GMEM_CHECK int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
-			       struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_syscall_info(uint32_t index,
+					  struct gmem_syscall *out,
+					  struct gmem_error *err);
 
 /* ---------------------------------------------------------------- file -- */
 
@@ -533,7 +534,7 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 #define GMEM_SLOT_USERSPACE_ADDR GMEM_BIT(6) /* .userspace_addr is yours */
 #define GMEM_SLOT_OWN_ADDR GMEM_BIT(7)	     /* it is the library's */
 #define GMEM_SLOT_NOTED GMEM_BIT(8)	     /* out: from gmem_slot_note() */
-#define GMEM_SLOT_STUCK GMEM_BIT(9) /* out: kernel refused to delete it */
+#define GMEM_SLOT_STUCK GMEM_BIT(9)	  /* out: kernel refused to delete it */
 #define GMEM_SLOT_CHECK_ONLY GMEM_BIT(16) /* in: only check */
 
 /*
@@ -608,7 +609,8 @@ GMEM_API GMEM_CHECK int gmem_slot_at(struct gmem_vm *vm, uint32_t address_space,
 
 /*
  * The first slot that ends beyond @gpa, so that a walk over all slots starts
- * at 0 and goes on at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the last.
+ * at 0 and goes on at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the
+ * last.
  */
 GMEM_API GMEM_CHECK int gmem_slot_next(struct gmem_vm *vm,
 				       uint32_t address_space, uint64_t gpa,
@@ -770,8 +772,8 @@ enum gmem_mempolicy_mode {
 
 struct gmem_mempolicy {
 	size_t sz;
-	uint32_t mode;	      /* enum gmem_mempolicy_mode */
-	uint32_t flags;	      /* GMEM_MPOL_F_* */
+	uint32_t mode;		    /* enum gmem_mempolicy_mode */
+	uint32_t flags;		    /* GMEM_MPOL_F_* */
 	const unsigned long *nodes; /* a bit a node; NULL: none */
 	uint64_t max_node;	    /* bits in .nodes */
 };
