@@ -808,6 +808,18 @@ GMEM_API GMEM_CHECK int gmem_resident(struct gmem *g, uint64_t offset,
 				      uint64_t len, struct gmem_residency *out,
 				      struct gmem_error *err);
 
+/* Called for a run of allocated bytes; anything but 0 stops the call. */
+typedef int gmem_resident_fn(void *arg, uint64_t offset, uint64_t len);
+
+/*
+ * Calls @fn, with @arg, for each allocated run of the range, private or shared,
+ * in order.  It allocates nothing.  If @fn stops it, the call returns
+ * -ECANCELED; err->done bytes were walked, with the run that @fn had last.
+ */
+GMEM_API GMEM_CHECK int gmem_walk_resident(struct gmem *g, uint64_t offset,
+					   uint64_t len, gmem_resident_fn *fn,
+					   void *arg, struct gmem_error *err);
+
 /* An input that ends before @len bytes is a success. */
 #define GMEM_LOAD_UNTIL_EOF (1ULL << 0)
 

@@ -76,7 +76,7 @@ static const struct {
 	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
-	       "gmem_resident" },
+	       "gmem_resident gmem_walk_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },

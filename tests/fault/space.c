@@ -206,6 +206,32 @@ static void a_count_that_fails_says_nothing(void **state)
 	run(fault_numa, two_runs, resident, 0, "gmem_resident");
 }
 
+static int add_run(void *arg, uint64_t offset, uint64_t len)
+{
+	struct fault *t = arg;
+
+	(void)offset;
+	t->len += len;
+	return 0;
+}
+
+static int walk(struct fault *t, struct gmem_error *err)
+{
+	int r;
+
+	t->len = 0;
+	r = gmem_walk_resident(t->g, 0, fault_size(t), add_run, t, err);
+	assert_true(err->done == fault_size(t) || r < 0);
+	assert_true(t->len == 3 * t->page || r < 0);
+	return r;
+}
+
+static void a_walk_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	run(fault_numa, two_runs, walk, FAULT_PROGRESS, "gmem_walk_resident");
+}
+
 /* Its first call fails always, so that is the errno it may report too. */
 static void a_lower_bound_that_fails_leaves_no_mapping(void **state)
 {
@@ -259,6 +285,7 @@ int main(void)
 			workers_that_fail_are_gone_and_can_be_tried_again),
 		cmocka_unit_test(a_discard_that_fails_can_be_tried_again),
 		cmocka_unit_test(a_count_that_fails_says_nothing),
+		cmocka_unit_test(a_walk_that_fails_changes_nothing),
 		cmocka_unit_test(a_lower_bound_that_fails_leaves_no_mapping),
 		cmocka_unit_test(a_load_that_fails_can_go_on),
 	};

@@ -191,6 +191,30 @@ static void residency_of_a_huge_hole_takes_few_calls(void **state)
 	assert_true(l->n_calls - before < 64);
 }
 
+static int sum_run(void *arg, uint64_t offset, uint64_t len)
+{
+	uint64_t *sum = arg;
+
+	sum[0] += len;
+	sum[1] = offset + len;
+	return 0;
+}
+
+static void a_walk_tells_the_resident_runs(void **state)
+{
+	struct live *l = *state;
+	uint64_t sum[2] = { 0 };
+	struct gmem *g = start(l, GMEM_CREATE_UNBOUND);
+
+	live_ok(l, gmem_populate(g, MiB, 2 * MiB, NULL, &l->err));
+	live_ok(l, gmem_populate(g, 8 * MiB, l->page, NULL, &l->err));
+	live_ok(l, gmem_walk_resident(g, 0, SIZE, sum_run, sum, &l->err));
+	assert_int_equal(sum[0], 2 * MiB + l->page);
+	assert_int_equal(sum[1], 8 * MiB + l->page);
+	assert_int_equal(l->err.done, SIZE);
+	assert_int_equal(resident(l, 0, SIZE), 2 * MiB + l->page);
+}
+
 /* A pipe that a thread fills in odd pieces. */
 struct source {
 	int fd[2];
@@ -357,6 +381,7 @@ int main(void)
 		live_test(space_beyond_the_file_is_refused),
 		live_test(residency_counts_what_was_never_touched),
 		live_test(residency_of_a_huge_hole_takes_few_calls),
+		live_test(a_walk_tells_the_resident_runs),
 		live_test(a_pipe_is_loaded_byte_for_byte),
 		live_test(input_that_ends_early_is_an_error_unless_asked),
 		live_test(input_that_can_not_be_read_is_named),

@@ -85,6 +85,14 @@ static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 	in_callback(arg);
 }
 
+static int resident(void *arg, uint64_t offset, uint64_t len)
+{
+	(void)offset;
+	(void)len;
+	in_callback(arg);
+	return 0;
+}
+
 static void open_vm(struct world *w, int i, const char *profile,
 		    gmem_trace_fn *fn)
 {
@@ -184,6 +192,9 @@ static void progress_and_runs_change_nothing_either(void **state)
 	tried = w.tried;
 	t_code(gmem_verify_placement(w.g[0], 0, 1 * MiB, &here, &out, &err),
 	       GMEM_NO);
+	assert_true(w.tried > tried);
+	tried = w.tried;
+	t_ok(gmem_walk_resident(w.g[0], 0, 1 * MiB, resident, &w, &err), err);
 	assert_true(w.tried > tried);
 	end(&w);
 }

@@ -124,6 +124,14 @@ static void live(struct unit *u, uint64_t flags)
 	did(u, "gmem_write", gmem_write(h, 0, buf, 8, NULL));
 }
 
+static int ignore_run(void *arg, uint64_t offset, uint64_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	return 0;
+}
+
 /* Placement and space, by the straight way and by those round it. */
 static void fill(struct unit *u, uint64_t flags)
 {
@@ -150,6 +158,8 @@ static void fill(struct unit *u, uint64_t flags)
 	did(u, "gmem_set_mempolicy",
 	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
+	did(u, "gmem_walk_resident",
+	    gmem_walk_resident(g, 0, MiB, ignore_run, NULL, NULL));
 	u->lacks = "cachestat";
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
 	u->lacks = NULL;
