@@ -165,6 +165,8 @@ enum gmem_reason {
 	GMEM_REASON_THREADS = 131,	     /* no thread could be started */
 	GMEM_REASON_INPUT = 132,	     /* the input could not be read */
 	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
+	GMEM_REASON_NO_POSITION = 134,	     /* the fd takes no offset */
+	GMEM_REASON_BEYOND_INPUT = 135,	     /* it ends before the offset */
 };
 
 /* gmem_error.flags. */
@@ -820,20 +822,23 @@ GMEM_API GMEM_CHECK int gmem_walk_resident(struct gmem *g, uint64_t offset,
 					   uint64_t len, gmem_resident_fn *fn,
 					   void *arg, struct gmem_error *err);
 
-/* An input that ends before @len bytes is a success. */
-#define GMEM_LOAD_UNTIL_EOF (1ULL << 0)
+/* gmem_load_opts.flags. */
+#define GMEM_LOAD_UNTIL_EOF (1ULL << 0)	   /* it may end before @len bytes */
+#define GMEM_LOAD_INPUT_OFFSET (1ULL << 1) /* use .input_offset */
 
 struct gmem_load_opts {
 	size_t sz;
 	uint64_t flags;		    /* GMEM_LOAD_* */
 	gmem_progress_fn *progress; /* or NULL */
 	void *progress_arg;
-	const int *cancel; /* read atomically at each step; or NULL */
+	const int *cancel;     /* read atomically at each step; or NULL */
+	uint64_t input_offset; /* in a file, with GMEM_LOAD_INPUT_OFFSET */
 };
 
 /*
  * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
- * range at @offset; err->done bytes have arrived.  @fd stays the caller's.
+ * range at @offset; err->done bytes have arrived.  A hole of a file becomes a
+ * hole: its pages are freed.  @fd stays the caller's.
  */
 GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,

@@ -10,6 +10,7 @@
 #include "call.h"
 #include "callback.h"
 #include "cancel.h"
+#include "discard.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -60,23 +61,33 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 	return stop < end ? stop : end;
 }
 
+int gmem__discard_step(const struct gmem *g, uint64_t *pos, uint64_t end,
+		       struct gmem_error *err)
+{
+	uint64_t stop = step_end(g, *pos, end);
+	int r = punch(g, *pos, stop - *pos);
+
+	if (r < 0)
+		return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
+	*pos = stop;
+	return 0;
+}
+
 static int discard_steps(const struct gmem *g, uint64_t offset, uint64_t len,
 			 const struct gmem_discard_opts *o, uint64_t *done,
 			 struct gmem_error *err)
 {
-	uint64_t end = offset + len, stop;
+	uint64_t pos = offset, end = offset + len;
 	int r;
 
-	for (*done = 0; *done < len; *done = stop - offset) {
+	while (pos < end) {
 		r = gmem__cancel_check(o->cancel, *done, err);
+		if (r == 0)
+			r = gmem__discard_step(g, &pos, end, err);
 		if (r < 0)
 			return r;
-		stop = step_end(g, offset + *done, end);
-		r = punch(g, offset + *done, stop - (offset + *done));
-		if (r < 0)
-			return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
-		gmem__call_progress(o->progress, o->progress_arg, stop - offset,
-				    len);
+		*done = pos - offset;
+		gmem__call_progress(o->progress, o->progress_arg, *done, len);
 	}
 	return 0;
 }

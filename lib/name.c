@@ -141,6 +141,7 @@ static const struct name resident_flags[] = {
 };
 static const struct name load_flags[] = {
 	{ GMEM_LOAD_UNTIL_EOF, "until-eof" },
+	{ GMEM_LOAD_INPUT_OFFSET, "input-offset" },
 };
 static const struct name error_flags[] = {
 	{ GMEM_ERROR_DIAGNOSED, "diagnosed" },

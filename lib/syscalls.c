@@ -42,10 +42,10 @@ static const struct {
 	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt" },
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_resident" },
+	  "gmem_resident gmem_load" },
 	{ "newfstatat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_resident" },
+	  "gmem_resident gmem_load" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
@@ -73,10 +73,10 @@ static const struct {
 	{ "set_mempolicy", NULL, 0, "gmem_populate" },
 	{ "move_pages", NULL, 0, "gmem_set_mempolicy gmem_verify_placement" },
 	{ "mincore", NULL, 0, "gmem_resident" },
-	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
+	{ "fallocate", NULL, 0, "gmem_populate gmem_discard gmem_load" },
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
-	       "gmem_resident gmem_walk_resident" },
+	       "gmem_resident gmem_walk_resident gmem_load" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
@@ -85,6 +85,8 @@ static const struct {
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
 	{ "write", NULL, 0, "gmem_read gmem_write" },
 	{ "read", NULL, 0, "gmem_read gmem_write gmem_load" },
+	{ "pread64", NULL, 0, "gmem_load" },
+	{ "lseek", NULL, 0, "gmem_load" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
 	       "gmem_read gmem_write" },

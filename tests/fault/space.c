@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Placement and space, each call failing in turn. */
+#include <unistd.h>
+
 #include "fault.h"
 
 /* 12 KiB with pages of 4 KiB, on node 1. */
@@ -270,6 +272,53 @@ static void a_load_that_fails_can_go_on(void **state)
 	run(fault_numa, with_input, load, FAULT_PARTLY, "gmem_load");
 }
 
+/* A page, a hole and a few bytes, into memory that was used. */
+#define SPARSE(t) (6 * (t)->page + 10)
+
+static void with_sparse_file(struct fault *t)
+{
+	fault_shared(t);
+	memset(t->buf, 0x55, sizeof(t->buf));
+	unit_allocate(&t->u, gmem_fd(t->g), 0, fault_size(t), 0);
+	t->fd = unit_file(&t->u, t->buf, sizeof(t->buf), 0);
+	assert_int_equal(pwrite(t->fd, t->buf, 10, (off_t)(6 * t->page)), 10);
+}
+
+/* Not by the library, whose calls are counted. */
+static void peek(struct fault *t, uint64_t offset, void *to, size_t len)
+{
+	const struct file *f =
+		(struct file *)model__object(t->u.k, gmem_fd(t->g));
+
+	assert_int_equal(model__inode_copy(f->inode, offset, to, len, false),
+			 0);
+}
+
+/* The whole again, whatever part of it was loaded before. */
+static int load_sparse(struct fault *t, struct gmem_error *err)
+{
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET };
+	unsigned char got[16];
+	int r = gmem_load(t->g, 5, t->fd, SPARSE(t), &o, err);
+
+	assert_true(err->done <= SPARSE(t));
+	if (r < 0)
+		return r;
+	assert_int_equal(err->done, SPARSE(t));
+	peek(t, 6 * t->page, got, sizeof(got));
+	for (size_t i = 0; i < sizeof(got); i++)
+		assert_int_equal(got[i], i < 5 || i >= 15 ? 0 : 0x55);
+	return r;
+}
+
+static void a_load_of_a_hole_that_fails_can_be_tried_again(void **state)
+{
+	(void)state;
+	run(fault_numa, with_sparse_file, load_sparse, FAULT_PARTLY,
+	    "gmem_load");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -288,6 +337,8 @@ int main(void)
 		cmocka_unit_test(a_walk_that_fails_changes_nothing),
 		cmocka_unit_test(a_lower_bound_that_fails_leaves_no_mapping),
 		cmocka_unit_test(a_load_that_fails_can_go_on),
+		cmocka_unit_test(
+			a_load_of_a_hole_that_fails_can_be_tried_again),
 	};
 
 	return t_main(tests);

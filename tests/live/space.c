@@ -295,6 +295,41 @@ static void input_that_ends_early_is_an_error_unless_asked(void **state)
 	check_poured(l, 1000);
 }
 
+/* Into memory that was used: in the middle whole pages, and parts at the ends.
+ */
+static void a_hole_of_a_file_frees_memory(void **state)
+{
+	struct live *l = *state;
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET,
+				    .input_offset = 16 };
+	struct gmem *g = start(l, LIVE_SHARED);
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+	unsigned char c[3];
+
+	live_keep_fd(l, fd);
+	assert_int_equal(pwrite(fd, "head", 4, 16), 4);
+	assert_int_equal(pwrite(fd, "tail", 4, 8 * MiB + 100), 4);
+	memset(live_keep_map(
+		       l, raw_map(l, gmem_fd(g), SIZE, PROT_READ | PROT_WRITE),
+		       SIZE),
+	       0xaa, SIZE);
+	live_ok(l, gmem_load(g, 123, fd, 8 * MiB + 88, &o, &l->err));
+	assert_int_equal(l->err.done, 8 * MiB + 88);
+	/* the pages of 123 and of 123 + 8 MiB + 84, and all behind them */
+	assert_true(resident(l, 0, SIZE) <= SIZE - 8 * MiB + 2 * l->page);
+	assert_int_equal(resident(l, MiB, 4 * MiB), 0);
+	live_ok(l, gmem_read(g, 122, c, 3, &l->err));
+	assert_memory_equal(c, "\xaahe", 3);
+	live_ok(l, gmem_read(g, 4 * MiB, c, 3, &l->err));
+	assert_memory_equal(c, "\0\0\0", 3);
+	live_ok(l, gmem_read(g, 123 + 8 * MiB + 83, c, 3, &l->err));
+	assert_memory_equal(c, "\0ta", 3);
+	live_ok(l, gmem_read(g, 123 + 8 * MiB + 87, c, 2, &l->err));
+	assert_memory_equal(c, "l\xaa", 2);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+}
+
 static void input_that_can_not_be_read_is_named(void **state)
 {
 	struct live *l = *state;
@@ -384,6 +419,7 @@ int main(void)
 		live_test(a_walk_tells_the_resident_runs),
 		live_test(a_pipe_is_loaded_byte_for_byte),
 		live_test(input_that_ends_early_is_an_error_unless_asked),
+		live_test(a_hole_of_a_file_frees_memory),
 		live_test(input_that_can_not_be_read_is_named),
 		live_test(private_memory_is_not_loaded),
 		cmocka_unit_test_setup_teardown(

@@ -34,11 +34,12 @@ static void told(struct unit *m, int r, const struct gmem_error *err,
 	assert_int_equal(unit_file_mappings(m), 0);
 }
 
-static int input(uint64_t len)
+/* Data: a hole would free the page. */
+static int input(const void *data, size_t len)
 {
 	int fd = memfd_create("input", MFD_CLOEXEC);
 
-	assert_int_equal(ftruncate(fd, (off_t)len), 0);
+	assert_int_equal(pwrite(fd, data, len, 0), len);
 	return fd;
 }
 
@@ -48,9 +49,10 @@ static void touch(struct unit *m, struct gmem *g)
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t from = 2 * m->page + 1, len = (PAGES - 3) * m->page;
 	unsigned char *buf = calloc(1, PAGES * m->page);
-	int fd = input(PAGES * m->page), r;
+	int fd, r;
 
 	assert_non_null(buf);
+	fd = input(buf, PAGES * m->page);
 	r = gmem_read(g, from, buf, len, &err);
 	told(m, r, &err, BAD * m->page - from);
 	r = gmem_read(g, BAD * m->page + 3, buf, 1, &err);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The list for seccomp filters: complete, exact, and without doubles. */
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "seam.h"
@@ -168,6 +170,11 @@ static void fill(struct unit *u, uint64_t flags)
 	did(u, "gmem_create", gmem_create(u->vm, MiB, &c, &g, NULL));
 	fd = unit_input(u, "abc", 3, 2);
 	did(u, "gmem_load", gmem_load(g, 0, fd, 3, NULL, NULL));
+	assert_int_equal(unit_sys.close(u, fd), 0);
+	fd = unit_file(u, "abc", 3, 2);
+	assert_int_equal(ftruncate(fd, 64 * KiB), 0);
+	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
+	did(u, "gmem_load", gmem_load(g, 0, fd, 64 * KiB, NULL, NULL));
 	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
 	did(u, "gmem_close", gmem_close(g, NULL));
 	assert_int_equal(unit_sys.close(u, fd), 0);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "error.h"
+#include "fd.h"
+#include "name.h"
+
+/* Whether it has a position and reads at offsets; *@sys: what says no. */
+static bool has_offsets(struct gmem__fd *f, uint32_t mode, int *sys)
+{
+	int64_t position;
+
+	/* Other devices may take an offset and ignore it. */
+	if (!S_ISREG(mode) && !S_ISBLK(mode))
+		return false;
+	position = gmem__lseek(f->ctx, f->fd, 0, SEEK_CUR);
+	if (position < 0) {
+		*sys = (int)position;
+		return false;
+	}
+	f->position = (uint64_t)position;
+	return true;
+}
+
+int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
+		   struct gmem_error *err)
+{
+	struct gmem__stat st = { 0 };
+	int sys = gmem__fstat(f->ctx, f->fd, &st);
+
+	if (sys == -EBADF)
+		return gmem__fd_failed(f, sys, err);
+	/* Without fstat(2) it is taken for a stream. */
+	f->regular = S_ISREG(st.mode);
+	f->offsets = has_offsets(f, st.mode, &sys);
+	f->size = st.size;
+	f->start = at ? *at : f->position;
+	if (at && !f->offsets)
+		return gmem__fail_sys(err, GMEM_REASON_NO_POSITION, -ESPIPE,
+				      sys, (uint64_t)f->fd, 0,
+				      "fd %d has no offsets: it is a pipe, a "
+				      "socket or a device",
+				      f->fd);
+	return 0;
+}
+
+int gmem__fd_seek(const struct gmem__fd *f, uint64_t position)
+{
+	int64_t r;
+
+	if (!f->offsets)
+		return 0;
+	r = gmem__lseek(f->ctx, f->fd, position, SEEK_SET);
+	return r < 0 ? (int)r : 0;
+}
+
+int gmem__fd_failed(const struct gmem__fd *f, int sys, struct gmem_error *err)
+{
+	if (sys == -EBADF)
+		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
+				      (uint64_t)f->fd, 0,
+				      "fd %d cannot be read", f->fd);
+	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)f->fd,
+			      0, "reading fd %d failed with %s", f->fd,
+			      gmem__errno_name(sys));
+}
