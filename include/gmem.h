@@ -167,6 +167,7 @@ enum gmem_reason {
 	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
 	GMEM_REASON_NO_POSITION = 134,	     /* the fd takes no offset */
 	GMEM_REASON_BEYOND_INPUT = 135,	     /* it ends before the offset */
+	GMEM_REASON_OUTPUT = 136,	     /* it could not be written */
 };
 
 /* gmem_error.flags. */
@@ -231,6 +232,7 @@ enum gmem_name_kind {
 	GMEM_NAME_RESIDENT_FLAG = 17,	/* GMEM_RESIDENT_* */
 	GMEM_NAME_LOAD_FLAG = 18,	/* GMEM_LOAD_* */
 	GMEM_NAME_ERROR_FLAG = 19,	/* GMEM_ERROR_* */
+	GMEM_NAME_STORE_FLAG = 20,	/* GMEM_STORE_* */
 };
 
 /*
@@ -844,6 +846,27 @@ GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,
 				  const struct gmem_load_opts *opts,
 				  struct gmem_error *err);
+
+#define GMEM_STORE_OUTPUT_OFFSET (1ULL << 0) /* use .output_offset */
+
+struct gmem_store_opts {
+	size_t sz;
+	uint64_t flags;		    /* GMEM_STORE_* */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel;	/* read atomically at each step; or NULL */
+	uint64_t output_offset; /* in a file, with GMEM_STORE_OUTPUT_OFFSET */
+};
+
+/*
+ * Writes the shared range at @offset to @fd, a file, pipe or socket; err->done
+ * bytes are written.  What is not allocated is not read: it becomes a hole of a
+ * file, or zeroes.  @fd stays the caller's.
+ */
+GMEM_API GMEM_CHECK int gmem_store(struct gmem *g, uint64_t offset, int fd,
+				   uint64_t len,
+				   const struct gmem_store_opts *opts,
+				   struct gmem_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,7 +9,17 @@
 #include "fd.h"
 #include "name.h"
 
-/* Whether it has a position and reads at offsets; *@sys: what says no. */
+/* Then each write goes to the end, whatever the offset; or nobody knows. */
+static bool appends(const struct gmem__fd *f, int *sys)
+{
+	int flags = gmem__status_flags(f->ctx, f->fd);
+
+	if (flags < 0)
+		*sys = flags;
+	return flags < 0 || (flags & O_APPEND);
+}
+
+/* Whether it is used by offsets; *@sys: the -errno that says no. */
 static bool has_offsets(struct gmem__fd *f, uint32_t mode, int *sys)
 {
 	int64_t position;
@@ -22,7 +33,7 @@ static bool has_offsets(struct gmem__fd *f, uint32_t mode, int *sys)
 		return false;
 	}
 	f->position = (uint64_t)position;
-	return true;
+	return !f->output || !appends(f, sys);
 }
 
 int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
@@ -34,6 +45,7 @@ int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
 	if (sys == -EBADF)
 		return gmem__fd_failed(f, sys, err);
 	/* Without fstat(2) it is taken for a stream. */
+	f->socket = S_ISSOCK(st.mode);
 	f->regular = S_ISREG(st.mode);
 	f->offsets = has_offsets(f, st.mode, &sys);
 	f->size = st.size;
@@ -42,8 +54,8 @@ int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
 		return gmem__fail_sys(err, GMEM_REASON_NO_POSITION, -ESPIPE,
 				      sys, (uint64_t)f->fd, 0,
 				      "fd %d has no offsets: it is a pipe, a "
-				      "socket or a device",
-				      f->fd);
+				      "socket or a device%s",
+				      f->fd, f->output ? ", or appends" : "");
 	return 0;
 }
 
@@ -61,9 +73,11 @@ int gmem__fd_failed(const struct gmem__fd *f, int sys, struct gmem_error *err)
 {
 	if (sys == -EBADF)
 		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
-				      (uint64_t)f->fd, 0,
-				      "fd %d cannot be read", f->fd);
-	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)f->fd,
-			      0, "reading fd %d failed with %s", f->fd,
-			      gmem__errno_name(sys));
+				      (uint64_t)f->fd, 0, "fd %d cannot be %s",
+				      f->fd, f->output ? "written" : "read");
+	return gmem__fail_sys(
+		err, f->output ? GMEM_REASON_OUTPUT : GMEM_REASON_INPUT, 0, sys,
+		(uint64_t)f->fd, 0, "%s fd %d failed with %s",
+		f->output ? "writing" : "reading", f->fd,
+		gmem__errno_name(sys));
 }

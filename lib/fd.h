@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The caller's descriptor that guest memory is read from. */
+/* The caller's descriptor that guest memory is read from or written to. */
 #ifndef GMEM_LIB_FD_H
 #define GMEM_LIB_FD_H
 
@@ -13,7 +13,9 @@
 struct gmem__fd {
 	const struct gmem__ctx *ctx;
 	int fd;
-	bool regular;	   /* a file */
+	bool output;	   /* it is written, otherwise read */
+	bool socket;	   /* a stream, too */
+	bool regular;	   /* a file, as long as what is written to it */
 	bool offsets;	   /* it is used by them, otherwise as a stream */
 	uint64_t start;	   /* the offset of the first byte */
 	uint64_t position; /* the file position before the call */
@@ -21,14 +23,14 @@ struct gmem__fd {
 };
 
 /*
- * Finds out what f->fd, with f->ctx, is.  It begins at *@at, which a stream
- * refuses, or, if that is NULL, at its file position.
+ * Finds out what f->fd, with f->ctx and f->output, is.  It begins at *@at,
+ * which a stream refuses, or, if that is NULL, at its file position.
  */
 int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
 		   struct gmem_error *err);
 /* Moves the file position of one with offsets to @position; 0 or -errno. */
 int gmem__fd_seek(const struct gmem__fd *f, uint64_t position);
-/* It cannot be read. */
+/* It cannot be read or written. */
 int gmem__fd_failed(const struct gmem__fd *f, int sys, struct gmem_error *err);
 
 #endif

@@ -18,7 +18,6 @@
 #include "file.h"
 #include "map.h"
 #include "opts.h"
-#include "range.h"
 #include "resident.h"
 #include "touch.h"
 #include "window.h"
@@ -31,17 +30,6 @@ _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 static const struct gmem__opts_type opts_type =
 	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0,
 			GMEM_LOAD_UNTIL_EOF | GMEM_LOAD_INPUT_OFFSET);
-
-/* No alignment is asked of a copy, only room and a file that is shared. */
-static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
-		       struct gmem_error *err)
-{
-	int r = gmem__inside(offset, len, g->size, err);
-
-	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
-		return r;
-	return gmem__need_shared(g, offset, len, err);
-}
 
 struct load {
 	struct gmem *g;
@@ -108,31 +96,17 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 	return gmem__fd_failed(&l->fd, sys, err);
 }
 
-/* The window with the next byte, which may be the one that is open. */
-static int next_window(struct load *l, struct gmem_error *err)
-{
-	uint64_t pos = l->offset + l->done;
-	int r;
-
-	if (l->w.len && pos - l->w.offset < l->w.len)
-		return 0;
-	gmem__window_close(l->g, &l->w);
-	l->w.len = 0;
-	r = gmem__window_open(l->g, pos, l->len - l->done, &l->w);
-	return r < 0 ? gmem__window_failed(r, err) : 0;
-}
-
 /* One read of at most @n bytes: 1, 0 at the end of the input, or -errno. */
 static int load_piece(struct load *l, uint64_t n, struct gmem_error *err)
 {
 	uint64_t pos = l->offset + l->done, room;
 	const struct gmem__fd *f = &l->fd;
-	int r = next_window(l, err);
+	int r = gmem__window_next(l->g, pos, l->len - l->done, &l->w);
 	unsigned char *to;
 	int64_t got;
 
 	if (r < 0)
-		return r;
+		return gmem__window_failed(r, err);
 	room = l->w.len - (pos - l->w.offset);
 	if (n > room)
 		n = room;
@@ -257,11 +231,10 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 
 	if (r < 0)
 		return r;
-	r = check_range(g, offset, len, err);
+	r = gmem__shared_range_check(g, offset, len, err);
 	if (r < 0 || len == 0)
 		return r;
-	l.fd.ctx = g->ctx;
-	l.fd.fd = fd;
+	l.fd = (struct gmem__fd){ .ctx = g->ctx, .fd = fd };
 	r = begin(&l, err);
 	if (r < 0)
 		return r;

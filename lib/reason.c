@@ -397,6 +397,10 @@ static const struct {
 	[GMEM_REASON_BEYOND_INPUT] = {
 		"beyond-input", -EINVAL, "pass an offset inside the input",
 	},
+	[GMEM_REASON_OUTPUT] = {
+		"output", 0,
+		"pass a file, pipe or socket that takes so much",
+	},
 };
 /* clang-format on */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Placement and space, each call failing in turn. */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -319,6 +320,66 @@ static void a_load_of_a_hole_that_fails_can_be_tried_again(void **state)
 	    "gmem_load");
 }
 
+/* Two runs of pages in the memory; contents that must go in the file. */
+static void with_output(struct fault *t)
+{
+	static unsigned char old[64 * KiB];
+
+	two_runs(t);
+	memset(old, 1, sizeof(old));
+	t->fd = unit_file(&t->u, old, sizeof(old), 0);
+}
+
+static int store_to(struct fault *t, int fd, uint64_t flags,
+		    struct gmem_error *err)
+{
+	struct gmem_store_opts o = { .sz = sizeof(o), .flags = flags };
+	uint64_t len = fault_size(t) - 5;
+	int r = gmem_store(t->g, 5, fd, len, &o, err);
+
+	assert_true(err->done <= len);
+	assert_true(r < 0 || err->done == len);
+	return r;
+}
+
+/* The whole again, whatever part of it was stored before. */
+static int store(struct fault *t, struct gmem_error *err)
+{
+	int r = store_to(t, t->fd, GMEM_STORE_OUTPUT_OFFSET, err);
+	char got[2];
+
+	if (r < 0)
+		return r;
+	for (uint64_t at = 0; at < fault_size(t) - 5; at++) {
+		assert_int_equal(pread(t->fd, got, 1, (off_t)at), 1);
+		assert_int_equal(got[0], 0);
+	}
+	return r;
+}
+
+static void a_store_that_fails_can_be_tried_again(void **state)
+{
+	(void)state;
+	run(fault_numa, with_output, store, FAULT_PARTLY, "gmem_store");
+}
+
+static void with_null(struct fault *t)
+{
+	two_runs(t);
+	t->fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static int store_stream(struct fault *t, struct gmem_error *err)
+{
+	return store_to(t, t->fd, 0, err);
+}
+
+static void a_stream_that_fails_leaves_all_alone(void **state)
+{
+	(void)state;
+	run(fault_numa, with_null, store_stream, FAULT_PARTLY, "gmem_store");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -339,6 +400,8 @@ int main(void)
 		cmocka_unit_test(a_load_that_fails_can_go_on),
 		cmocka_unit_test(
 			a_load_of_a_hole_that_fails_can_be_tried_again),
+		cmocka_unit_test(a_store_that_fails_can_be_tried_again),
+		cmocka_unit_test(a_stream_that_fails_leaves_all_alone),
 	};
 
 	return t_main(tests);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -330,6 +331,92 @@ static void a_hole_of_a_file_frees_memory(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
 }
 
+/* To a file on tmpfs and back, and old contents that must go. */
+static void what_was_stored_is_loaded_with_its_holes(void **state)
+{
+	struct live *l = *state;
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET };
+	struct gmem *g = start(l, LIVE_SHARED), *h;
+	int fd = memfd_create("stored", MFD_CLOEXEC);
+	unsigned char c[3], old[64];
+	uint64_t there;
+
+	memset(old, 0xaa, sizeof(old));
+	live_keep_fd(l, fd);
+	for (off_t at = 0; at < (off_t)(8 * MiB); at += sizeof(old))
+		assert_int_equal(pwrite(fd, old, sizeof(old), at), sizeof(old));
+	live_ok(l, gmem_write(g, 5 * MiB - 1, "abc", 3, &l->err));
+	live_ok(l, gmem_populate(g, 32 * MiB, MiB, NULL, &l->err));
+	there = resident(l, 0, SIZE);
+	live_ok(l, gmem_store(g, 0, fd, SIZE, NULL, &l->err));
+	assert_int_equal(l->err.done, SIZE);
+	assert_int_equal(resident(l, 0, SIZE), there);
+	assert_int_equal(lseek(fd, 0, SEEK_END), SIZE);
+	assert_int_equal(lseek(fd, 0, SEEK_DATA), 5 * MiB - l->page);
+	assert_int_equal(lseek(fd, 33 * MiB, SEEK_DATA), SIZE - l->page);
+	h = live_file(l, SIZE / l->page, LIVE_SHARED);
+	live_ok(l, gmem_load(h, 0, fd, SIZE, &o, &l->err));
+	assert_int_equal(resident(l, 0, SIZE), there + l->page);
+	live_ok(l, gmem_read(h, 5 * MiB - 1, c, 3, &l->err));
+	assert_memory_equal(c, "abc", 3);
+	live_ok(l, gmem_read(h, MiB, c, 1, &l->err));
+	assert_int_equal(c[0], 0);
+}
+
+struct drain {
+	int fd;
+	uint64_t n, wrong;
+};
+
+static void *drain(void *arg)
+{
+	struct drain *d = arg;
+	unsigned char buf[4099];
+	ssize_t r;
+
+	while ((r = read(d->fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < r; i++, d->n++)
+			d->wrong += buf[i] != (d->n == 5 * MiB ? 'x' : 0);
+	return NULL;
+}
+
+static void store_poured(struct live *l, const int fd[2])
+{
+	struct drain d = { .fd = fd[0] };
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, drain, &d), 0);
+	live_ok(l, gmem_store(l->g, 123, fd[1], 8 * MiB, NULL, &l->err));
+	assert_int_equal(close(fd[1]), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_int_equal(close(fd[0]), 0);
+	assert_int_equal(d.n, 8 * MiB);
+	assert_int_equal(d.wrong, 0);
+}
+
+static void a_pipe_and_a_socket_get_holes_as_zeroes(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+	int fd[2];
+
+	live_ok(l, gmem_write(g, 5 * MiB + 123, "x", 1, &l->err));
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	store_poured(l, fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	store_poured(l, fd);
+	assert_int_equal(resident(l, 0, SIZE), l->page);
+	/* without a signal */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	assert_int_equal(close(fd[0]), 0);
+	live_keep_fd(l, fd[1]);
+	t_refused(gmem_store(g, 0, fd[1], 1, NULL, &l->err), -EPIPE,
+		  GMEM_REASON_OUTPUT, l->err);
+}
+
 static void input_that_can_not_be_read_is_named(void **state)
 {
 	struct live *l = *state;
@@ -343,7 +430,7 @@ static void input_that_can_not_be_read_is_named(void **state)
 		  GMEM_REASON_BAD_FD, l->err);
 }
 
-static void private_memory_is_not_loaded(void **state)
+static void private_memory_is_neither_loaded_nor_stored(void **state)
 {
 	struct live *l = *state;
 	struct gmem *g;
@@ -352,6 +439,8 @@ static void private_memory_is_not_loaded(void **state)
 	live_vm(l, GMEM_VM_DEFAULT);
 	g = live_file(l, 8, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 	live_refused(l, gmem_load(g, 0, 0, 1, NULL, &l->err), -EACCES,
+		     GMEM_REASON_PRIVATE);
+	live_refused(l, gmem_store(g, 0, 1, 1, NULL, &l->err), -EACCES,
 		     GMEM_REASON_PRIVATE);
 }
 
@@ -420,8 +509,10 @@ int main(void)
 		live_test(a_pipe_is_loaded_byte_for_byte),
 		live_test(input_that_ends_early_is_an_error_unless_asked),
 		live_test(a_hole_of_a_file_frees_memory),
+		live_test(what_was_stored_is_loaded_with_its_holes),
+		live_test(a_pipe_and_a_socket_get_holes_as_zeroes),
 		live_test(input_that_can_not_be_read_is_named),
-		live_test(private_memory_is_not_loaded),
+		live_test(private_memory_is_neither_loaded_nor_stored),
 		cmocka_unit_test_setup_teardown(
 			a_storm_of_signals_leaves_no_gap, live_setup, calm),
 	};

@@ -169,6 +169,9 @@ static void progress_and_runs_change_nothing_either(void **state)
 	struct gmem_load_opts l = { .sz = sizeof(l),
 				    .progress = progress,
 				    .progress_arg = &w };
+	struct gmem_store_opts st = { .sz = sizeof(st),
+				      .progress = progress,
+				      .progress_arg = &w };
 	struct gmem_placement out = { .sz = sizeof(out),
 				      .misplaced_run = misplaced,
 				      .arg = &w };
@@ -188,6 +191,12 @@ static void progress_and_runs_change_nothing_either(void **state)
 	close(fd[1]);
 	t_ok(gmem_load(w.g[0], 0, fd[0], 4, &l, &err), err);
 	close(fd[0]);
+	assert_true(w.tried > tried);
+	tried = w.tried;
+	assert_int_equal(pipe(fd), 0);
+	t_ok(gmem_store(w.g[0], 0, fd[1], 4, &st, &err), err);
+	close(fd[0]);
+	close(fd[1]);
 	assert_true(w.tried > tried);
 	tried = w.tried;
 	t_code(gmem_verify_placement(w.g[0], 0, 1 * MiB, &here, &out, &err),

@@ -62,6 +62,8 @@ static void touch(struct unit *m, struct gmem *g)
 	told(m, r, &err, BAD * m->page - from);
 	r = gmem_load(g, from, fd, len, NULL, &err);
 	told(m, r, &err, BAD * m->page - from);
+	r = gmem_store(g, from, fd, len, NULL, &err);
+	told(m, r, &err, BAD * m->page - from);
 	r = gmem_populate(g, 2 * m->page, 14 * m->page, NULL, &err);
 	told(m, r, &err, (BAD - 2) * m->page);
 	/* The pages before and after still work. */
