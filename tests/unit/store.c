@@ -212,7 +212,7 @@ static void a_pipe_gets_the_holes_as_zeroes(void **state)
 	assert_int_equal(unit_sys.close(u, fd[1]), 0);
 }
 
-/* SIGPIPE would end this program. */
+/* It is sent: write(2) would raise SIGPIPE. */
 static void a_socket_that_is_closed_is_an_error_and_no_signal(void **state)
 {
 	struct unit *u = *state;
