@@ -86,15 +86,36 @@ static int create_in_child(struct conform *c, int fd)
 	return c_create(c, c->vm, c->page, 0);
 }
 
+static int bind_in_child(struct conform *c, int fd)
+{
+	return c_bind(c, c->vm, 0, 0, c->page, fd, 0);
+}
+
+static int delete_in_child(struct conform *c, int fd)
+{
+	(void)fd;
+	return c_delete(c, c->vm, 0);
+}
+
 static void other_process(struct conform *c)
 {
+	int fd = c_file(c);
+
 	IS(c_child(c, ask_in_child, 0), -EIO);
 	IS(c_child(c, create_in_child, 0), -EIO);
+	IS(c_child(c, bind_in_child, fd), -EIO);
+	IS(c_bind(c, c->vm, 0, 0, c->page, fd, 0), 0);
+	IS(c_child(c, delete_in_child, 0), -EIO);
 }
 
 static int allocate_in_child(struct conform *c, int fd)
 {
-	return c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 2 * c->page);
+	int r = c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE, 0, 2 * c->page);
+
+	if (r < 0)
+		return r;
+	return c_fallocate(c, fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0,
+			   c->page);
 }
 
 static void file_in_other_process(struct conform *c)
@@ -102,7 +123,7 @@ static void file_in_other_process(struct conform *c)
 	int fd = c_file(c);
 
 	IS(c_child(c, allocate_in_child, fd), 0);
-	PAGES_ARE(fd, 2);
+	PAGES_ARE(fd, 1);
 }
 
 static void bad_pointer(struct conform *c)

@@ -55,6 +55,7 @@ static void no_attributes(struct conform *c)
 
 	IS(err(ftruncate(fd, (off_t)c->page)), -EINVAL);
 	IS(err(ftruncate(fd, (off_t)(PAGES * c->page))), -EINVAL);
+	IS(err(ftruncate(fd, (off_t)(2 * PAGES * c->page))), -EINVAL);
 	IS(err(fchmod(fd, 0644)), -EINVAL);
 	IS(err(futimens(fd, NULL)), -EINVAL);
 }
@@ -74,6 +75,7 @@ static void size_and_mode(struct conform *c)
 	IS(c_fstat(c, c_file(c), &st), 0);
 	IS(st.st_size, PAGES * c->page);
 	IS(st.st_mode, S_IFREG | 0600);
+	IS(st.st_nlink, 1);
 }
 
 static void no_block_count(struct conform *c)
@@ -120,15 +122,39 @@ static void resident_exact(struct conform *c)
 	IS(c_resident(c, fd, 2 * PAGES * c->page, c->page), 0);
 }
 
+/* No line of fdinfo tells flags, VM or bindings. */
+static bool fdinfo_is_plain(int fd)
+{
+	static const char *const keys[] = { "pos:", "flags:", "mnt_id:",
+					    "ino:" };
+	char path[64], line[128];
+	bool plain;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	plain = f;
+	while (plain && fgets(line, sizeof(line), f)) {
+		plain = false;
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			plain |= !strncmp(line, keys[i], strlen(keys[i]));
+	}
+	if (f)
+		(void)fclose(f);
+	return plain;
+}
+
 static void link_text(struct conform *c)
 {
+	int fd = c_file(c);
 	char path[64], text[64] = "";
 	const char *want = c->version >= 619 ? "/[kvm-gmem] (deleted)"
 					     : "anon_inode:[kvm-gmem]";
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c_file(c));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	IS(readlink(path, text, sizeof(text) - 1) > 0, 1);
 	IS(strcmp(text, want), 0);
+	IS(fdinfo_is_plain(fd), true);
 }
 
 static void no_second_open(struct conform *c)
@@ -156,7 +182,10 @@ static void duplicate_is_the_same(struct conform *c)
 
 static void no_seals(struct conform *c)
 {
-	IS(err(fcntl(c_file(c), F_GET_SEALS)), -EINVAL);
+	int fd = c_file(c);
+
+	IS(err(fcntl(fd, F_GET_SEALS)), -EINVAL);
+	IS(err(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK)), -EINVAL);
 }
 
 static void locks(struct conform *c)
@@ -215,7 +244,7 @@ const struct conform_case fd_cases[] = {
 	{ "fd: fstatfs", "magic", NEED_GMEM, magic },
 	{ "fd: cachestat", "resident_exact", NEED_GMEM | NEED_RESIDENCY,
 	  resident_exact },
-	{ "fd: readlink", "link_text", NEED_GMEM, link_text },
+	{ "fd: readlink, fdinfo", "link_text", NEED_GMEM, link_text },
 	{ "fd: reopen", "no_second_open", NEED_GMEM, no_second_open },
 	{ "fd: dup", "duplicate_is_the_same", NEED_GMEM,
 	  duplicate_is_the_same },

@@ -163,6 +163,7 @@ static void coherent(struct conform *c)
 	IS(byte, 0x77);
 	IS(c_madvise(c, p, c->page, MADV_DONTNEED), 0);
 	IS(p[5], 0x77);
+	PAGES_ARE(fd, 1);
 	IS(c_unmap(c, q), 0);
 	IS(p[5], 0x77);
 }
@@ -205,6 +206,7 @@ static void idle_advice(struct conform *c)
 		IS(c_madvise(c, p, PAGES * c->page, advice[i]), want);
 	}
 	PAGES_ARE(fd, 1);
+	IS(p[0], 1);
 }
 
 static void bad_advice(struct conform *c)

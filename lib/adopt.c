@@ -68,9 +68,8 @@ static int find_flags(struct gmem *g, uint64_t flags, struct gmem_error *err)
 	} else if (flags & GMEM_ADOPT_INIT_SHARED) {
 		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
 				  flags, 0,
-				  "fd %d cannot be mapped, so it is not the "
-				  "INIT_SHARED file that was claimed",
-				  g->fd);
+				  "the file cannot be mapped, so it is not "
+				  "shared, as was claimed");
 	}
 	if (flags & GMEM_ADOPT_INIT_SHARED)
 		g->flags |= GMEM_CREATE_INIT_SHARED;

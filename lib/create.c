@@ -8,6 +8,7 @@
 #include "error.h"
 #include "file.h"
 #include "hugetlb.h"
+#include "name.h"
 #include "opts.h"
 #include "range.h"
 #include "uapi.h"
@@ -58,15 +59,15 @@ static int check_use(const struct gmem_vm *vm, uint64_t flags,
 	if (shared && !mmap)
 		return gmem__fail(err, GMEM_REASON_INIT_SHARED_UNMAPPABLE,
 				  flags, 0,
-				  "INIT_SHARED without MMAP is memory that "
+				  "init-shared without mmap is memory that "
 				  "neither host nor guest can reach");
 	if (guest_only && (shared || !mmap))
 		return gmem__fail(err, GMEM_REASON_GUEST_ONLY, flags, 0,
-				  "GUEST_ONLY goes with MMAP and without "
-				  "INIT_SHARED");
+				  "guest-only goes with mmap and without "
+				  "init-shared");
 	if (mmap && !shared && !guest_only && !in_place)
 		return gmem__fail(err, GMEM_REASON_GUEST_ONLY, flags, 0,
-				  "MMAP without INIT_SHARED: the guest would "
+				  "mmap without init-shared: the guest would "
 				  "use the file for all its memory, each touch "
 				  "by the host would be SIGBUS");
 	if (!mmap && !gmem__may_convert(vm) && !(flags & GMEM_CREATE_UNBOUND))
@@ -80,7 +81,8 @@ static int check_use(const struct gmem_vm *vm, uint64_t flags,
 static int check_support(const struct gmem_vm *vm, uint64_t flags,
 			 struct gmem_error *err)
 {
-	uint64_t missing = 0;
+	uint64_t missing = 0, have = vm->flags_cap > 0 ? vm->flags_cap : 0;
+	char lacks[GMEM__FLAGS_TEXT], has[GMEM__FLAGS_TEXT];
 
 	if (vm->features[GMEM_FEATURE_GUEST_MEMFD].support == GMEM_NO)
 		return gmem__fail(err, GMEM_REASON_NO_GUEST_MEMFD, 0, 0,
@@ -93,12 +95,11 @@ static int check_support(const struct gmem_vm *vm, uint64_t flags,
 	missing &= flags;
 	if (!missing)
 		return 0;
-	return gmem__fail(err, GMEM_REASON_FLAG_UNSUPPORTED, missing,
-			  vm->flags_cap > 0 ? (uint64_t)vm->flags_cap : 0,
-			  "flags 0x%" PRIx64 " are not supported by this VM "
-			  "(it supports 0x%x)",
-			  missing,
-			  vm->flags_cap > 0 ? (unsigned int)vm->flags_cap : 0);
+	return gmem__fail(
+		err, GMEM_REASON_FLAG_UNSUPPORTED, missing, have,
+		"this VM does not support the flags %s (it supports %s)",
+		gmem__flags_text(GMEM_NAME_CREATE_FLAG, missing, lacks),
+		gmem__flags_text(GMEM_NAME_CREATE_FLAG, have, has));
 }
 
 /* The kernel's flags for huge pages, or why there are none. */
@@ -128,7 +129,7 @@ static int check_hugetlb(const struct gmem_vm *vm, uint64_t hugetlb_size,
 	if (gmem__hugetlb_flags(vm->encoding, hugetlb_size, flags,
 				kernel_flags) < 0)
 		return gmem__fail(err, GMEM_REASON_FLAG_UNSUPPORTED, flags, 0,
-				  "huge page encoding RFC v%u has no MMAP",
+				  "huge page encoding RFC v%u has no mmap",
 				  vm->encoding);
 	return 0;
 }
@@ -157,6 +158,7 @@ static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
 			 uint64_t kernel_flags, uint64_t hugetlb_size,
 			 struct gmem_error *err)
 {
+	char flags[GMEM__FLAGS_TEXT];
 	int r;
 
 	/* arm64 says EINVAL to an ioctl that it does not know. */
@@ -185,11 +187,12 @@ static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
 				   " bytes",
 				   hugetlb_size);
 	else
-		r = gmem__fail_sys(err, GMEM_REASON_FLAG_UNSUPPORTED,
-				   -EOPNOTSUPP, sys, kernel_flags, 0,
-				   "the kernel refuses flags 0x%" PRIx64
-				   " for this VM",
-				   kernel_flags);
+		r = gmem__fail_sys(
+			err, GMEM_REASON_FLAG_UNSUPPORTED, -EOPNOTSUPP, sys,
+			kernel_flags, 0,
+			"the kernel refuses the flags %s for this VM",
+			gmem__flags_text(GMEM_NAME_CREATE_FLAG, kernel_flags,
+					 flags));
 	return gmem__diagnosed(err, r);
 }
 

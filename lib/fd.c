@@ -9,6 +9,11 @@
 #include "fd.h"
 #include "name.h"
 
+static const char *name(const struct gmem__fd *f)
+{
+	return f->output ? "output" : "input";
+}
+
 /* Then each write goes to the end, whatever the offset; or nobody knows. */
 static bool appends(const struct gmem__fd *f, int *sys)
 {
@@ -53,9 +58,9 @@ int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
 	if (at && !f->offsets)
 		return gmem__fail_sys(err, GMEM_REASON_NO_POSITION, -ESPIPE,
 				      sys, (uint64_t)f->fd, 0,
-				      "fd %d has no offsets: it is a pipe, a "
+				      "the %s has no offsets: it is a pipe, a "
 				      "socket or a device%s",
-				      f->fd, f->output ? ", or appends" : "");
+				      name(f), f->output ? ", or appends" : "");
 	return 0;
 }
 
@@ -73,11 +78,11 @@ int gmem__fd_failed(const struct gmem__fd *f, int sys, struct gmem_error *err)
 {
 	if (sys == -EBADF)
 		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
-				      (uint64_t)f->fd, 0, "fd %d cannot be %s",
-				      f->fd, f->output ? "written" : "read");
+				      (uint64_t)f->fd, 0, "the %s cannot be %s",
+				      name(f), f->output ? "written" : "read");
 	return gmem__fail_sys(
 		err, f->output ? GMEM_REASON_OUTPUT : GMEM_REASON_INPUT, 0, sys,
-		(uint64_t)f->fd, 0, "%s fd %d failed with %s",
-		f->output ? "writing" : "reading", f->fd,
+		(uint64_t)f->fd, 0, "%s the %s failed with %s",
+		f->output ? "writing" : "reading", name(f),
 		gmem__errno_name(sys));
 }

@@ -155,7 +155,8 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 {
 	if (g->slots)
 		return gmem__fail(err, GMEM_REASON_STILL_BOUND, g->slots, 0,
-				  "%u slots still use the file", g->slots);
+				  "the file has %u slot%s", g->slots,
+				  g->slots > 1 ? "s" : "");
 	if (g->maps)
 		return gmem__fail(err, GMEM_REASON_STILL_MAPPED, 0, 0,
 				  "the file is still mapped");

@@ -194,8 +194,9 @@ static int load_all(struct load *l, struct gmem_error *err)
 	if (l->done == l->len || (l->o->flags & GMEM_LOAD_UNTIL_EOF))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_INPUT_SHORT, l->done, l->len,
-			  "fd %d ended after %" PRIu64 " of %" PRIu64 " bytes",
-			  l->fd.fd, l->done, l->len);
+			  "the input ended after %" PRIu64 " of %" PRIu64
+			  " bytes",
+			  l->done, l->len);
 }
 
 /* What comes next is to be read next, or nothing if an offset was given. */
@@ -217,9 +218,9 @@ static int begin(struct load *l, struct gmem_error *err)
 	if (r < 0 || !at || !f->regular || f->start <= f->size)
 		return r;
 	return gmem__fail(err, GMEM_REASON_BEYOND_INPUT, f->start, f->size,
-			  "offset %" PRIu64 " of fd %d is beyond its end at "
-			  "%" PRIu64,
-			  f->start, f->fd, f->size);
+			  "offset %" PRIu64 " is beyond the end of the input, "
+			  "which has %" PRIu64 " bytes",
+			  f->start, f->size);
 }
 
 int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,

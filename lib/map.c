@@ -29,8 +29,7 @@ int gmem__need_mappable(const struct gmem *g, struct gmem_error *err)
 	if (g->flags & GMEM_CREATE_MMAP)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NOT_MAPPABLE, g->flags,
-			  GMEM_CREATE_MMAP,
-			  "the file was made without GMEM_CREATE_MMAP");
+			  GMEM_CREATE_MMAP, "the file was made without mmap");
 }
 
 enum gmem__state gmem__host_state(const struct gmem *g, uint64_t offset,

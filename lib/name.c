@@ -5,6 +5,7 @@
  * its own.  Features and reasons have their names where their rows are.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "macros.h"
 #include "name.h"
@@ -161,16 +162,16 @@ static const struct {
 	[GMEM_NAME_ERRNO] = { LIST(errnos), "an errno" },
 	[GMEM_NAME_VM_TYPE] = { LIST(vm_types), "a VM type" },
 	[GMEM_NAME_HUGETLB_ENCODING] = { LIST(encodings), "a huge page encoding" },
-	[GMEM_NAME_SUPPORT] = { LIST(supports), "a support" },
+	[GMEM_NAME_SUPPORT] = { LIST(supports), "a level of support" },
 	[GMEM_NAME_CREATE_FLAG] = { LIST(create_flags), "a create flag" },
 	[GMEM_NAME_ADOPT_FLAG] = { LIST(adopt_flags), "an adopt flag" },
 	[GMEM_NAME_BIND_FLAG] = { LIST(bind_flags), "a bind flag" },
-	[GMEM_NAME_UNBIND_FLAG] = { LIST(unbind_flags), "a unbind flag" },
+	[GMEM_NAME_UNBIND_FLAG] = { LIST(unbind_flags), "an unbind flag" },
 	[GMEM_NAME_SLOT_FLAG] = { LIST(slot_flags), "a slot flag" },
 	[GMEM_NAME_ATTRIBUTE] = { LIST(attributes), "an attribute" },
 	[GMEM_NAME_ATTRIBUTES_FLAG] = { LIST(attributes_flags), "an attributes flag" },
 	[GMEM_NAME_IMPORT_FLAG] = { LIST(import_flags), "an import flag" },
-	[GMEM_NAME_MMAP_FLAG] = { LIST(mmap_flags), "a mmap flag" },
+	[GMEM_NAME_MMAP_FLAG] = { LIST(mmap_flags), "an mmap flag" },
 	[GMEM_NAME_MPOL] = { LIST(policies), "a policy mode" },
 	[GMEM_NAME_MPOL_FLAG] = { LIST(policy_flags), "a policy mode flag" },
 	[GMEM_NAME_MEMPOLICY_FLAG] = { LIST(mempolicy_flags), "a mempolicy flag" },
@@ -209,4 +210,20 @@ const char *gmem__errno_name(int sys)
 	const char *name = gmem_name(GMEM_NAME_ERRNO, -(uint64_t)sys);
 
 	return name ? name : "no known name";
+}
+
+const char *gmem__flags_text(uint32_t kind, uint64_t flags,
+			     char buf[GMEM__FLAGS_TEXT])
+{
+	const char *name;
+	uint64_t flag;
+	size_t n = 0;
+
+	for (uint32_t i = 0; (name = gmem_name_at(kind, i, &flag)) != NULL &&
+			     n < GMEM__FLAGS_TEXT;
+	     i++)
+		if (flags & flag)
+			n += (size_t)snprintf(buf + n, GMEM__FLAGS_TEXT - n,
+					      "%s%s", n ? " " : "", name);
+	return n ? buf : "none";
 }

@@ -8,6 +8,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "name.h"
 #include "opts.h"
 #include "policy.h"
 #include "window.h"
@@ -52,10 +53,12 @@ static int check_nodes(const struct gmem_mempolicy *p, struct gmem_error *err)
 	needed = possible && p->mode != GMEM_MPOL_PREFERRED;
 	if (any && !possible)
 		return gmem__fail(err, GMEM_REASON_POLICY_NODES, p->mode, 0,
-				  "mode %u takes no nodes", p->mode);
+				  "policy mode %s takes no nodes",
+				  gmem_name(GMEM_NAME_MPOL, p->mode));
 	if (!any && needed)
 		return gmem__fail(err, GMEM_REASON_POLICY_NODES, p->mode, 0,
-				  "mode %u needs a node", p->mode);
+				  "policy mode %s needs a node",
+				  gmem_name(GMEM_NAME_MPOL, p->mode));
 	return 0;
 }
 
@@ -85,19 +88,24 @@ int gmem__policy_check(const struct gmem_mempolicy *policy,
 int gmem__policy_failed(int sys, const struct gmem_mempolicy *p,
 			const char *what, struct gmem_error *err)
 {
+	char flags[GMEM__FLAGS_TEXT];
+
 	if (sys == -ENOSYS)
 		return gmem__fail_sys(err, GMEM_REASON_NUMA_UNSUPPORTED,
 				      -EOPNOTSUPP, sys, 0, 0,
 				      "this kernel is built without NUMA");
 	if (sys == -EINVAL)
 		return gmem__diagnosed(
-			err, gmem__fail_sys(err, GMEM_REASON_POLICY_NODES, 0,
-					    sys, p->mode, p->max_node,
-					    "the kernel refuses mode %u, flags "
-					    "0x%x with these nodes: one must "
-					    "be online and allowed to this "
-					    "process",
-					    p->mode, p->flags));
+			err,
+			gmem__fail_sys(err, GMEM_REASON_POLICY_NODES, 0, sys,
+				       p->mode, p->max_node,
+				       "the kernel refuses policy mode %s, "
+				       "flags %s, with these nodes: one "
+				       "must be online and allowed to "
+				       "this process",
+				       gmem_name(GMEM_NAME_MPOL, p->mode),
+				       gmem__flags_text(GMEM_NAME_MPOL_FLAG,
+							p->flags, flags)));
 	return gmem__fail_call(err, sys, what);
 }
 
@@ -107,7 +115,7 @@ int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_POLICY_UNMAPPABLE, g->flags, 0,
 			  "a file takes a policy through a mapping, and this "
-			  "one was made without GMEM_CREATE_MMAP");
+			  "one was made without mmap");
 }
 
 int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,

@@ -53,11 +53,11 @@ static int one_backing(const struct gmem *g, const struct gmem__bind *b,
 	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		why = "this VM converts in place";
 	else if (g->flags & GMEM_CREATE_MMAP)
-		why = "the file was made with GMEM_CREATE_MMAP";
+		why = "the file was made with mmap";
 	if (!why)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_TWO_BACKINGS, b->userspace_addr, 0,
-			  "userspace_addr 0x%" PRIx64
+			  "userspace address 0x%" PRIx64
 			  ": %s, so its guest would see the file only",
 			  b->userspace_addr, why);
 }
@@ -93,7 +93,7 @@ static int plan_fd(const struct gmem *g, const struct gmem__bind *b,
 		return r;
 	if (g->vm->ctx.arm64 && !(g->flags & GMEM_CREATE_MMAP))
 		return gmem__fail(err, GMEM_REASON_NEEDS_MMAP, g->flags, 0,
-				  "the file was made without MMAP");
+				  "the file was made without mmap");
 	if (!(g->flags & GMEM_CREATE_MMAP) && !gmem__may_convert(g->vm))
 		return gmem__fail(err, GMEM_REASON_NEVER_USED, g->flags, 0,
 				  "this VM has no private memory, its guest "
@@ -114,7 +114,7 @@ static int plan_hva(const struct gmem *g, const struct gmem__bind *b,
 		return gmem__fail(err, GMEM_REASON_HVA_PRIVATE, g->flags,
 				  GMEM_CREATE_INIT_SHARED,
 				  "HVA mode needs memory that is shared, and "
-				  "this file was made without INIT_SHARED");
+				  "this file was made without init-shared");
 	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
 				  b->userspace_addr, 0,
@@ -143,8 +143,7 @@ int gmem__bind_plan(const struct gmem *g, struct gmem__bind *b,
 
 	if (named == (GMEM_BIND_FD | GMEM_BIND_HVA))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, b->flags, 0,
-				  "GMEM_BIND_FD and GMEM_BIND_HVA exclude each "
-				  "other");
+				  "fd mode and HVA mode exclude each other");
 	if (named)
 		b->mode = named;
 	else if ((b->flags & NEEDS_HVA) || g->foreign)
@@ -215,14 +214,14 @@ static int check_userspace_addr(const struct gmem_vm *vm,
 		if (!addr)
 			return 0;
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, 0,
-				  "userspace_addr 0x%" PRIx64
-				  " without GMEM_BIND_USERSPACE_ADDR",
+				  "userspace address 0x%" PRIx64
+				  " without the flag userspace-addr",
 				  addr);
 	}
 	if (b->mode == GMEM_BIND_FD && addr < USER_ADDR_LEAST)
 		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr,
 				  USER_ADDR_LEAST,
-				  "userspace_addr 0x%" PRIx64
+				  "userspace address 0x%" PRIx64
 				  " is below 0x%x: KVM would take what the VMM "
 				  "has there for guest memory",
 				  addr, (unsigned int)USER_ADDR_LEAST);
@@ -230,7 +229,7 @@ static int check_userspace_addr(const struct gmem_vm *vm,
 	    ctx->sys->addressable(ctx->priv, addr, b->len))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, ctx->page_size,
-			  "userspace_addr 0x%" PRIx64
+			  "userspace address 0x%" PRIx64
 			  " is not a page-aligned, untagged user address "
 			  "with room for 0x%" PRIx64 " bytes",
 			  addr, b->len);
@@ -312,9 +311,9 @@ int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
 	    st.ino == conflict->ino && st.dev == conflict->dev)
 		return code;
 	return gmem__fail(err, GMEM_REASON_DEAD_SLOT, conflict->s.slot, 0,
-			  "slot %u is in the way and dead: its guest_memfd, "
-			  "fd %d, was closed",
-			  conflict->s.slot, conflict->s.fd);
+			  "slot %u is in the way and dead: its guest_memfd "
+			  "was closed",
+			  conflict->s.slot);
 }
 
 int gmem__bind_diagnose(const struct gmem *g, const struct gmem__bind *b,

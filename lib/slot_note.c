@@ -149,8 +149,7 @@ static int may_forget(const struct gmem__slot *s, const void *arg,
 	if (s->s.flags & GMEM_SLOT_NOTED)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_STILL_BOUND, id->slot, 0,
-			  "slot %u was made by gmem_bind(3), gmem_unbind(3) "
-			  "ends it",
+			  "slot %u is bound, not noted: unbinding ends it",
 			  id->slot);
 }
 

@@ -37,8 +37,8 @@ static int may_unbind(const struct gmem__slot *s, const void *arg,
 				  w->slot, w->address_space);
 	if (s->s.flags & GMEM_SLOT_NOTED)
 		return gmem__fail(err, GMEM_REASON_NOTED_SLOT, w->slot, 0,
-				  "slot %u was made by the VMM, not by "
-				  "gmem_bind(3)",
+				  "slot %u was made by the VMM, and only "
+				  "noted",
 				  w->slot);
 	return 0;
 }

@@ -276,9 +276,10 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 	if (r < 0)
 		return r;
 	if (o.device || o.ipa_bits)
-		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, o.ipa_bits, 0,
-				  "device and ipa_bits are for gmem_vm_open(3) "
-				  "only");
+		return gmem__fail(
+			err, GMEM_REASON_VALUE_UNKNOWN, o.ipa_bits, 0,
+			"device and ipa_bits are only for a VM that is "
+			"made here");
 	r = vm_alloc(sys, priv, &o, &vm, err);
 	if (r < 0)
 		return r;

@@ -16,7 +16,7 @@ static const struct profile profiles[] = {
 	  "private files on VMs with private memory", 612, 0, TYPES(4) },
 	{ "6.18",
 	  "6.18.44 without two-dimensional paging; 6.18.15 on x86-64 and arm64",
-	  "mmap, INIT_SHARED, every VM type; policies are ignored", 618,
+	  "mmap, init-shared, every VM type; policies are ignored", 618,
 	  RULES_6_18, TYPES(5) },
 	{ "6.19", "6.19.14 on x86-64 and arm64; 7.0.13 on x86-64",
 	  "its own inodes; policies are obeyed", 619, RULES_6_19, TYPES(5) },

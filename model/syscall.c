@@ -50,6 +50,7 @@ static int64_t call_fstat(struct kernel *k, const uint64_t *a)
 			.st_ino = st.ino,
 			.st_dev = st.dev,
 			.st_mode = st.mode,
+			.st_nlink = 1,
 			.st_uid = st.uid,
 		};
 	return r;

@@ -104,8 +104,8 @@ static int check_words(struct report *r)
 		one.words = &r->words[i];
 		if (!number_of(&one))
 			return usage_error(r->ctl,
-					   "'%s' is the name of no case and "
-					   "the beginning of no row",
+					   "'%s' is no case: gmemctl conform "
+					   "--list has their names and rows",
 					   r->words[i]);
 	}
 	return 0;

@@ -354,7 +354,7 @@ static bool tell_failed(const struct host *h)
 	for (uint32_t t = 0; t < TYPES; t++) {
 		if (!h->type[t].err.code)
 			continue;
-		(void)gmem_strerror(&h->type[t].err, text, sizeof(text));
+		error_text(&h->type[t].err, text, sizeof(text));
 		message(h->ctl, "VM type %s: %s", vm_type_name(t), text);
 		any = true;
 	}

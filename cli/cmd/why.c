@@ -189,7 +189,7 @@ static void answer_text(const struct why *w, const char *verdict)
 		       w->step);
 	printf(": %s\n", w->err.msg);
 	printf("rule: %s\n", gmem_reason_str(w->err.reason));
-	printf("remedy: %s\n", w->err.remedy);
+	printf("remedy: %s\n", error_remedy(&w->err));
 }
 
 static int answer(const struct why *w)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cmd/work.h"
+#include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
 #include "report/words.h"
@@ -56,7 +57,7 @@ int work_end(struct ctl *ctl, const struct target_args *a,
 	}
 	if (r >= 0)
 		return CTL_OK;
-	(void)gmem_strerror(err, text, sizeof(text));
+	error_text(err, text, sizeof(text));
 	message(ctl, "%s", text);
 	if (part)
 		tell_part(ctl, t, what, err);

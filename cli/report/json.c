@@ -77,7 +77,7 @@ json_object *json_error(const struct gmem_error *err)
 {
 	json_object *o = json_problem(errno_name(-err->code),
 				      gmem_reason_str(err->reason), err->msg,
-				      err->remedy);
+				      error_remedy(err));
 
 	json_object_object_add(
 		o, "diagnosed",

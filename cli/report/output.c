@@ -90,6 +90,7 @@ int usage_error(struct ctl *ctl, const char *fmt, ...)
 int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 {
 	bool access = errnum == EACCES || errnum == EPERM;
+	const char *remedy = errno_remedy(errnum);
 	char text[512], said[640];
 	va_list ap;
 
@@ -97,8 +98,9 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)snprintf(said, sizeof(said), "%s: %s", text, strerror(errnum));
-	message(ctl, "%s", said);
-	out_problem(ctl, json_problem(errno_name(errnum), "system", said, ""));
+	message(ctl, "%s%s%s", said, *remedy ? "; " : "", remedy);
+	out_problem(ctl,
+		    json_problem(errno_name(errnum), "system", said, remedy));
 	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
 }
 
@@ -120,7 +122,7 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 
 	if (remedy)
 		e.remedy = remedy;
-	(void)gmem_strerror(&e, text, sizeof(text));
+	error_text(&e, text, sizeof(text));
 	message(ctl, "%s", text);
 	out_problem(ctl, json_error(&e));
 	return status_of(ctl, exit_of(&e));

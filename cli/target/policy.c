@@ -26,7 +26,7 @@ void numa_warn(int num, char *fmt, ...)
 const char *policy_problem(const struct policy_args *a)
 {
 	if (a->nodes && !a->mode)
-		return "goes with a policy";
+		return "needs a policy: add --policy MODE";
 	return a->nodes ? parse_nodes(a->nodes) : NULL;
 }
 

@@ -105,6 +105,9 @@ int target_open(struct ctl *ctl, const struct target_args *a,
 		return status;
 	if (adopt(fd, a->shared, &out->g, &err) < 0) {
 		(void)close(fd);
+		if (err.reason == GMEM_REASON_INIT_SHARED_UNMAPPABLE)
+			return gmem_failed(ctl, &err,
+					   "leave --shared out: it is private");
 		if (err.reason != GMEM_REASON_NOT_GUEST_MEMFD)
 			return gmem_failed(ctl, &err, NULL);
 		/* The library would name the copy. */

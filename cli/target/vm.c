@@ -85,13 +85,10 @@ int vm_failed(struct ctl *ctl, const struct gmem_error *err)
 	const char *path = vm_device(ctl);
 	char why[PRIV_TEXT], remedy[2 * PRIV_TEXT];
 
-	if (err->reason == GMEM_REASON_VM_TYPE_UNSUPPORTED)
-		return gmem_failed(ctl, err,
-				   "use a type that gmemctl probe reports, or "
-				   "a kernel and CPU that have this one");
 	if (err->reason != GMEM_REASON_DEVICE_ACCESS ||
 	    !*priv_explain(path, why))
 		return gmem_failed(ctl, err, NULL);
-	(void)snprintf(remedy, sizeof(remedy), "%s: %s", err->remedy, why);
+	(void)snprintf(remedy, sizeof(remedy), "%s: %s", error_remedy(err),
+		       why);
 	return gmem_failed(ctl, err, remedy);
 }

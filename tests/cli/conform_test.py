@@ -51,7 +51,7 @@ class Cases(Case):
                 "--model",
                 "size_zero",
                 word,
-                says=f"'{word}' is the name of no case and the beginning of no row",
+                says=f"'{word}' is no case: gmemctl conform --list has",
                 command="conform",
             )
 

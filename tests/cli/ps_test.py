@@ -21,8 +21,12 @@ NO_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace"]
 
 class Usage(Case):
     def test_usage(self):
-        for columns in ("", "pid,", "PID", "pid,nosuch", ",".join(["pid"] * 21)):
-            self.usage("ps", "-o", columns, says="--output: ", command="ps")
+        listed = "is not one of dev, inode, size, resident, nodes, vm, mapped, pid, "
+        listed += "hold, command\n"
+        for columns in ("", "pid,", "PID", "pid,nosuch"):
+            self.usage("ps", "-o", columns, says=listed, command="ps")
+        columns = ",".join(["pid"] * 21)
+        self.usage("ps", "-o", columns, says="more than 20 columns", command="ps")
         self.usage("ps", "-o", says="-o needs a value: COL", command="ps")
         self.usage("ps", "-bo", says="-o needs a value: COL", command="ps")
         self.usage("ps", "--budget=1s", says="'1s' is not a number", command="ps")
@@ -167,7 +171,7 @@ class Seen(Ps):
         foreign = Foreign(self, "three")
         files = self.ps("--nodes")[1]
         unmappable, private, shared = [files[h.inode] for h in foreign.held]
-        self.assertIn("without MMAP", unmappable["nodes_reason"])
+        self.assertIn("without mmap", unmappable["nodes_reason"])
         self.assertIn("private", private["nodes_reason"])
         total = sum(n["bytes"] for n in shared["nodes"])
         self.assertEqual(total, foreign.held[2].resident)

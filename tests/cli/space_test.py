@@ -36,9 +36,12 @@ class Usage(Case):
         for command in ALL:
             file = ["/dev/null"] if command == "load" else []
             r = ctl(command, "--fd", 77, *file)
-            self.ended(r, FAILED, f"{command}: --fd 77: Bad file descriptor")
+            says = f"{command}: --fd 77: Bad file descriptor; name one that is open"
+            self.ended(r, FAILED, says)
             r = ctl(command, "--fd", 77, "--json", *file)
-            self.valid(r.stdout, command)
+            error = self.valid(r.stdout, command)["error"]
+            self.assertEqual(error["message"], "--fd 77: Bad file descriptor")
+            self.assertIn("gmemctl ps", error["remedy"])
 
     def test_not_a_guest_memfd(self):
         with open("/dev/null") as null:
@@ -51,7 +54,7 @@ class Usage(Case):
     def test_no_such_process(self):
         pid = 2**22 + 1  # beyond the largest
         r = ctl("stat", "--fd", 3, "--pid", pid)
-        self.ended(r, FAILED, f"stat: process {pid}: No such process")
+        self.ended(r, FAILED, f"stat: process {pid}: No such process; name one that runs")
 
     def test_a_descriptor_that_may_not_be_copied(self):
         r = ctl(
@@ -72,7 +75,7 @@ class Usage(Case):
 
     def test_policy_words(self):
         for args, says in (
-            (["--nodes", "0"], "--nodes: '0' goes with a policy"),
+            (["--nodes", "0"], "--nodes: '0' needs a policy: add --policy MODE"),
             (["--policy", "bind", "--nodes", "0,"], "'0,' is not a set of nodes"),
             (["--policy", "bind", "--nodes", "3-1"], "'3-1' is not a set"),
             (["--policy", "bound"], "'bound' is not one of default,"),
@@ -179,7 +182,7 @@ class Populate(Memory):
         self.assertIn("[private]; ", r.stderr)
         fd = guest_memfd(self, MIB, 0)
         r = self.on(fd, "populate", "--shared")
-        self.ended(r, FAILED, "[init-shared-unmappable]; ")
+        self.ended(r, FAILED, "[init-shared-unmappable]; leave --shared out")
 
 
 class Interrupted(Memory):

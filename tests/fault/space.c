@@ -281,7 +281,7 @@ static void with_sparse_file(struct fault *t)
 	fault_shared(t);
 	memset(t->buf, 0x55, sizeof(t->buf));
 	unit_allocate(&t->u, gmem_fd(t->g), 0, fault_size(t), 0);
-	t->fd = unit_file(&t->u, t->buf, sizeof(t->buf), 0);
+	t->fd = unit_memfd(&t->u, t->buf, sizeof(t->buf), 0);
 	assert_int_equal(pwrite(t->fd, t->buf, 10, (off_t)(6 * t->page)), 10);
 }
 
@@ -327,7 +327,7 @@ static void with_output(struct fault *t)
 
 	two_runs(t);
 	memset(old, 1, sizeof(old));
-	t->fd = unit_file(&t->u, old, sizeof(old), 0);
+	t->fd = unit_memfd(&t->u, old, sizeof(old), 0);
 }
 
 static int store_to(struct fault *t, int fd, uint64_t flags,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Private and shared: the record compared with what the kernel does. */
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "live.h"
 
@@ -115,43 +114,6 @@ static void set_refuses_a_bad_range(void **state)
 			gmem_set_attributes(l->g, rows[i].offset, rows[i].len,
 					    rows[i].attributes, NULL, &l->err),
 			-EINVAL, rows[i].reason);
-}
-
-/* The kernel's checks. */
-static void the_kernel_checks_attributes(void **state)
-{
-	struct live *l = *state;
-	struct gmem__attributes a = { .flags = 1 };
-	int vm;
-
-	start_private(l, 1);
-	vm = gmem_vm_fd(l->vm);
-	a.size = l->page;
-	t_code(raw_ioctl(vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a), -EINVAL);
-	t_code(raw_attributes(vm, 0, l->page, 1), -EINVAL);
-	t_code(raw_attributes(vm, 0, 0, 8), -EINVAL);
-	t_code(raw_attributes(vm, 512, l->page, 8), -EINVAL);
-	t_code(raw_attributes(vm, 0, 512, 8), -EINVAL);
-	t_code(raw_attributes(vm, -l->page, 2 * l->page, 8), -EINVAL);
-	/* no slot is needed */
-	t_code(raw_attributes(vm, GPA, l->page, 8), 0);
-	assert_true(guest_private(l, GPA));
-	t_code(raw_attributes(vm, GPA, l->page, 0), 0);
-	assert_false(guest_private(l, GPA));
-}
-
-/* Attributes outlive slots, so unbinding resets them. */
-static void attributes_outlive_slots_in_the_kernel(void **state)
-{
-	struct live *l = *state;
-	int vm;
-
-	start_private(l, 1);
-	vm = gmem_vm_fd(l->vm);
-	t_code(raw_bind(vm, 0, GPA, l->page, NULL, gmem_fd(l->g), 0), 0);
-	t_code(raw_attributes(vm, GPA, l->page, 8), 0);
-	t_code(raw_delete(vm, 0), 0);
-	assert_true(guest_private(l, GPA));
 }
 
 static void bind_sets_private(void **state)
@@ -410,29 +372,6 @@ static void the_guest_gets_the_memory_that_the_attribute_says(void **state)
 	assert_memory_equal(ram + page, &two, sizeof(two));
 }
 
-/* A private access without a file exits with EFAULT. */
-static void a_private_access_without_a_file_is_a_fault_exit(void **state)
-{
-	struct live *l = *state;
-	uint64_t flags, gpa, size;
-	unsigned char *ram;
-	int vm;
-
-	start_private(l, 1);
-	vm = gmem_vm_fd(l->vm);
-	ram = live_memory(l, LIVE_RAM, 0);
-	guest_copy(ram, "ab");
-	t_code(raw_plain(vm, 0, 0, LIVE_RAM, ram), 0);
-	t_code(raw_attributes(vm, guest_text(), l->page, 8), 0);
-	t_code(guest_run(l), -EFAULT);
-	assert_true(guest_fault(l, &flags, &gpa, &size));
-	assert_int_equal(flags, 8);
-	assert_int_equal(gpa, guest_text());
-	assert_int_equal(size, l->page);
-	t_code(raw_attributes(vm, guest_text(), l->page, 0), 0);
-	t_code(guest_run(l), 2);
-}
-
 /* 6.18: /dev/kvm answers for all types together. */
 static void each_vm_answers_for_its_own_type(void **state)
 {
@@ -459,8 +398,6 @@ int main(void)
 		live_test(shared_for_good_is_no_call),
 		live_test(private_is_refused_on_a_default_vm),
 		live_test(set_refuses_a_bad_range),
-		live_test(the_kernel_checks_attributes),
-		live_test(attributes_outlive_slots_in_the_kernel),
 		live_test(bind_sets_private),
 		live_test(bind_leaves_shared_what_is_asked_for),
 		live_test(unbind_deletes_the_slot_then_resets),
@@ -475,7 +412,6 @@ int main(void)
 		live_test(set_stops_when_cancelled),
 		live_test(import_puts_an_exported_record_back),
 		live_test(the_guest_gets_the_memory_that_the_attribute_says),
-		live_test(a_private_access_without_a_file_is_a_fault_exit),
 		live_test(each_vm_answers_for_its_own_type),
 	};
 

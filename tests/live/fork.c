@@ -24,27 +24,6 @@ static void start(struct live *l)
 	l->n_calls = 0;
 }
 
-/* EIO does not mean "unsupported". */
-static int raw_calls_in_child(struct live *l)
-{
-	int vm = vm_fd;
-
-	(void)l;
-	CHILD(raw_cap(vm, GMEM__CAP_GUEST_MEMFD) == -EIO);
-	CHILD(raw_create(vm, l->page, 0) == -EIO);
-	CHILD(raw_plain(vm, 0, 0, l->page, NULL) == -EIO);
-	CHILD(raw_delete(vm, 0) == -EIO);
-	return 0;
-}
-
-static void the_kernel_refuses_vm_calls_of_a_child(void **state)
-{
-	struct live *l = *state;
-
-	start(l);
-	live_child(l, raw_calls_in_child);
-}
-
 /* The file itself belongs to no process. */
 static int use_the_file_in_child(struct live *l)
 {
@@ -257,7 +236,6 @@ static void adopt_knows_another_processs_vm(void **state)
 int main(void)
 {
 	const struct CMUnitTest fork[] = {
-		live_test(the_kernel_refuses_vm_calls_of_a_child),
 		live_test(the_kernel_lets_a_child_change_the_file),
 		live_test(a_forked_child_is_refused_without_a_system_call),
 		live_test(mappings_do_not_go_into_a_child),

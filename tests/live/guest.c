@@ -28,11 +28,6 @@ struct pre_fault { /* kvm_pre_fault_memory */
 
 _Static_assert(sizeof(struct pre_fault) == 64, "UAPI");
 
-uint64_t guest_text(void)
-{
-	return GUEST_TEXT;
-}
-
 uint64_t guest_result(void)
 {
 	return GUEST_RESULT;

@@ -142,7 +142,6 @@ void guest_copy(unsigned char *ram, const char *text);
  */
 int guest_run(struct live *l);
 /* Where in RAM it reads the text and stores its length. */
-uint64_t guest_text(void);
 uint64_t guest_result(void);
 /* After -EFAULT: whether it is a memory-fault exit, with its numbers. */
 bool guest_fault(const struct live *l, uint64_t *flags, uint64_t *gpa,

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A vCPU on what the library bound. */
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "live.h"
 
 #define GET_DIRTY_LOG GMEM__IOW(0x42, 16)
@@ -171,53 +167,6 @@ static void a_readonly_slot_is_bound_in_hva_mode(void **state)
 	assert_int_equal(s.flags, GMEM_SLOT_READONLY);
 }
 
-/* Nobody is notified; the guest's next access reads zeroes. */
-static void punching_under_a_guest_gives_it_zeroes(void **state)
-{
-	struct live *l = *state;
-
-	start(l, "four");
-	live_ok(l, bind(l, 0));
-	t_code(guest_run(l), 4);
-	assert_int_equal(fallocate(gmem_fd(l->g),
-				   FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-				   LIVE_RAM + guest_text(), l->page),
-			 0);
-	t_code(guest_run(l), 0);
-	assert_int_equal(stored(l), 0);
-}
-
-/* A dead slot has no memory. */
-static void a_dead_slot_is_a_fault_exit(void **state)
-{
-	struct live *l = *state;
-	uint64_t flags, gpa, size;
-	int fd, vm;
-	void *p;
-
-	live_need("two-dimensional-paging");
-	start(l, "four");
-	vm = gmem_vm_fd(l->vm);
-	fd = raw_create(vm, LIVE_RAM, LIVE_SHARED);
-	p = mmap(NULL, LIVE_RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(p != MAP_FAILED);
-	guest_copy(p, "four");
-	t_code(raw_bind(vm, 0, 0, LIVE_RAM, NULL, fd, 0), 0);
-	close(fd);
-	/* the mapping holds the file */
-	t_code(guest_run(l), 4);
-	munmap(p, LIVE_RAM);
-	for (int i = 0; i < 2; i++) {
-		t_code(guest_run(l), -EFAULT);
-		assert_true(guest_fault(l, &flags, &gpa, &size));
-		assert_int_equal(flags, 0);
-		assert_int_equal(size, l->page);
-	}
-	t_code(raw_delete(vm, 0), 0);
-	live_ok(l, bind(l, 0));
-	t_code(guest_run(l), 4);
-}
-
 static void pre_fault_allocates_in_the_file(void **state)
 {
 	struct live *l = *state;
@@ -246,8 +195,6 @@ int main(void)
 		live_test(dirty_log_in_hva_mode_shows_what_the_guest_stored),
 		live_test(an_alias_shows_the_same_memory),
 		live_test(a_readonly_slot_is_bound_in_hva_mode),
-		live_test(punching_under_a_guest_gives_it_zeroes),
-		live_test(a_dead_slot_is_a_fault_exit),
 		live_test(pre_fault_allocates_in_the_file),
 	};
 

@@ -130,18 +130,6 @@ static void discard_frees_and_reads_as_zero(void **state)
 	assert_int_equal(c, 0);
 }
 
-static void dontneed_frees_nothing(void **state)
-{
-	struct live *l = *state;
-	struct gmem *g = start(l, LIVE_SHARED);
-	void *p;
-
-	live_ok(l, gmem_populate(g, 0, MiB, NULL, &l->err));
-	p = raw_map(l, gmem_fd(g), MiB, PROT_READ | PROT_WRITE);
-	assert_int_equal(madvise(p, MiB, MADV_DONTNEED), 0);
-	assert_int_equal(resident(l, 0, MiB), MiB);
-}
-
 static void space_beyond_the_file_is_refused(void **state)
 {
 	struct live *l = *state;
@@ -501,7 +489,6 @@ int main(void)
 		live_test(progress_is_told_in_the_callers_thread),
 		live_test(cancel_ends_with_what_is_done),
 		live_test(discard_frees_and_reads_as_zero),
-		live_test(dontneed_frees_nothing),
 		live_test(space_beyond_the_file_is_refused),
 		live_test(residency_counts_what_was_never_touched),
 		live_test(residency_of_a_huge_hole_takes_few_calls),

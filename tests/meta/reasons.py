@@ -24,6 +24,22 @@ def table():
             if constant != "GMEM_REASON_NONE"}
 
 
+# What only a program in C understands: in remedies, and in messages, of which
+# those on the size of a struct reach no other program.
+C_MESSAGE = r"\bGMEM_[A-Z]|\berr->|\bgmem_\w+\(3\)"
+C_REMEDY = (rf"{C_MESSAGE}|\bstruct\b|\bsizeof\b|\.sz\b|\bgmem\.h\b|\bNULL\b"
+            r"|\b\w+_\w+ 0\b")
+LITERAL = r'"((?:\\.|[^"\\\n])*)"'
+
+
+def remedies(path, row):
+    """{constant: text} of the rows that @row, with its text last, matches."""
+    found = re.findall(rf"\[({REASON})\]\s*=\s*{row}((?:\s*{LITERAL})+)",
+                       re.sub(r'" GMEM_DEVICE "', "/dev/kvm", meta.text(path)))
+    return {constant: "".join(re.findall(LITERAL, text))
+            for constant, text, _ in found if constant != "GMEM_REASON_NONE"}
+
+
 def mdoc_entries(page):
     """(codes, name, constant) of ".It Bo Er E , E Bc Cm name Pq Dv CONST"."""
     found = re.findall(rf"^\.It Bo Er (.*) Bc Cm (\S+) Pq Dv ({REASON})$",
@@ -78,6 +94,24 @@ def every_reason_is_given_by_the_library():
             if not re.search(rf"\b{constant}\b", code))
 
 
+def no_message_of_the_library_needs_c():
+    for path in meta.files("lib/*.c"):
+        for text in re.findall(LITERAL, meta.text(path)):
+            if path.name != "reason.c" and re.search(C_MESSAGE, text):
+                yield f"{path}: a user of gmemctl may read '{text}'"
+
+
+def gmemctl_s_remedies_need_no_c():
+    path = "cli/report/error.c"
+    library = remedies("lib/reason.c", r'\{\s*"[^"]+",\s*(?:0|-E\w+),')
+    own = remedies(path, r"\{")
+    ours = re.findall(rf"\[({REASON})\] = \{{ OURS }},", meta.text(path))
+    yield from meta.differ("lib/reason.c", library, "gmem.h", header())
+    for constant, text in {**library, **own}.items():
+        if constant not in ours and re.search(C_REMEDY, text):
+            yield f"{constant}: a user of gmemctl may read '{text}'"
+
+
 def every_reason_is_in_gmem_reasons_7():
     page = meta.text("man/gmem_reasons.7")
     listed = [constant for _, _, constant in mdoc_entries(page)]
@@ -98,5 +132,6 @@ meta.run(every_reason_is_in_the_table, numbers_and_names_are_unique,
          names_follow_from_the_constants,
          every_reason_has_a_test_that_provokes_it,
          every_reason_is_given_by_the_library,
+         no_message_of_the_library_needs_c, gmemctl_s_remedies_need_no_c,
          every_reason_is_in_gmem_reasons_7,
          every_reason_is_an_error_of_some_call)

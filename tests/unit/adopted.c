@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* How a file starts that was taken over, and what it is known by. */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -108,6 +109,7 @@ static void a_file_has_one_handle(void **state)
 			assert_null(again);
 			assert_int_equal(m->err.value, fds[k]);
 			assert_int_equal(m->err.limit, gmem_fd(g));
+			assert_true(fcntl(fds[k], F_GETFD) >= 0);
 		}
 		assert_int_equal(close(fds[1]), 0);
 	}
@@ -117,6 +119,7 @@ static void a_file_has_one_handle(void **state)
 	own = dup(gmem_fd(taken));
 	t_ok(gmem_close(taken, &m->err), m->err);
 	t_ok(adopt(m, own, GMEM_ADOPT_INIT_SHARED, &again, &m->err), m->err);
+	assert_int_equal(gmem_fd(again), own);
 }
 
 static void a_size_of_huge_pages_is_held_to_the_file(void **state)
@@ -148,6 +151,7 @@ int main(void)
 		TEST(by_address_a_foreign_file_does_not_convert, unit_sw),
 		TEST(a_claim_of_what_cannot_be_mapped_is_refused, unit_sw),
 		TEST(a_file_has_one_handle, unit_default73),
+		TEST(a_file_has_one_handle, unit_inplace),
 		TEST(a_size_of_huge_pages_is_held_to_the_file, unit_default73),
 	};
 

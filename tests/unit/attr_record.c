@@ -33,9 +33,11 @@ static void same(struct gmem *a, struct gmem *b)
 static size_t export(const struct gmem *g)
 {
 	struct gmem_error err;
-	size_t need = 0, len = sizeof(buf);
+	size_t need = 0, len;
 
 	t_ok(gmem_attributes_export(g, NULL, &need, &err), err);
+	/* room for all of it, and not a byte more, is enough */
+	len = need;
 	t_ok(gmem_attributes_export(g, buf, &len, &err), err);
 	assert_int_equal(len, need);
 	return len;
@@ -176,6 +178,37 @@ static void an_import_that_fails_says_how_far_it_came(void **state)
 	same(from, to);
 }
 
+/* Where a run fails, all before it is done, and of it what was. */
+static void what_is_done_ends_where_it_failed(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *from = unit_create(m, MiB, SHARED_FLAGS);
+	struct gmem *to = unit_create(m, MiB, SHARED_FLAGS);
+	size_t len;
+
+	t_ok(gmem_set_private(from, 64 * KiB, 64 * KiB, &m->err), m->err);
+	t_ok(gmem_set_private(from, 256 * KiB, 64 * KiB, &m->err), m->err);
+	len = export(from);
+	for (uint64_t nth = 1; nth <= 5; nth++) {
+		static const uint64_t done[] = { 0, 64 * KiB, 128 * KiB,
+						 256 * KiB, 320 * KiB };
+
+		t_ok(gmem_model_fail(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", nth,
+				     ENOMEM, &m->err),
+		     m->err);
+		t_refused(gmem_attributes_import(to, buf, len, 0, &m->err),
+			  -ENOMEM, GMEM_REASON_NO_MEMORY, m->err);
+		assert_int_equal(m->err.done, done[nth - 1]);
+		/* the same without anybody to tell */
+		t_ok(gmem_model_fail(m->vm, "KVM_SET_MEMORY_ATTRIBUTES2", nth,
+				     ENOMEM, &m->err),
+		     m->err);
+		t_code(gmem_attributes_import(to, buf, len, 0, NULL), -ENOMEM);
+	}
+	t_ok(gmem_attributes_import(to, buf, len, 0, &m->err), m->err);
+	assert_int_equal(m->err.done, MiB);
+}
+
 static void a_file_that_never_converts_exports_what_it_is(void **state)
 {
 	struct unit *u = *state;
@@ -186,9 +219,11 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 
 	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
 	     err);
+	assert_int_equal(err.done, 4 * MiB);
 	t_refused(
 		gmem_attributes_import(h, buf, len, GMEM_IMPORT_UNBACKED, &err),
 		-EOPNOTSUPP, GMEM_REASON_NO_PRIVATE_MEMORY, err);
+	assert_int_equal(err.done, 0);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -204,6 +239,7 @@ int main(void)
 		TEST(a_record_of_another_file_is_refused, unit_sw),
 		TEST(an_import_over_an_unbound_range_changes_nothing, unit_sw),
 		TEST(an_import_that_fails_says_how_far_it_came, unit_sw),
+		TEST(what_is_done_ends_where_it_failed, unit_inplace),
 		TEST(a_file_that_never_converts_exports_what_it_is,
 		     unit_default),
 	};

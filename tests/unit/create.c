@@ -202,6 +202,8 @@ static void a_flag_that_only_the_kernel_refuses_is_diagnosed(void **state)
 		  GMEM_REASON_FLAG_UNSUPPORTED, err);
 	assert_int_equal(err.sys_errno, EINVAL);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
+	assert_string_equal(err.msg, "the kernel refuses the flags mmap "
+				     "init-shared for this VM");
 	assert_null(g);
 }
 

@@ -33,16 +33,6 @@ static void before(struct unit *u, const struct unit_call *c, void *arg)
 		make_room();
 }
 
-static struct gmem *file(struct gmem_vm *vm)
-{
-	struct gmem_create_opts c = { .sz = sizeof(c), .flags = SHARED_FLAGS };
-	struct gmem_error err;
-	struct gmem *g = NULL;
-
-	t_ok(gmem_create(vm, 1 * MiB, &c, &g, &err), err);
-	return g;
-}
-
 static void copies(struct gmem *g)
 {
 	struct gmem_error err;
@@ -90,16 +80,16 @@ static void live(struct unit *m, int *found)
 	     err);
 	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
 		found[i] = gmem_vm_features(vm, i, NULL, NULL);
-	g = file(vm);
+	g = unit_file(vm, SHARED_FLAGS);
 	t_ok(gmem_bind(g, 0, GiB, 0, 1 * MiB, NULL, &err), err);
 	copies(g);
-	other = file(vm);
+	other = unit_file(vm, SHARED_FLAGS);
 	fd = dup(gmem_fd(other));
 	t_ok(gmem_close(other, &err), err);
 	notes(vm, g, fd);
 	/* its number again: one that the library did not make */
 	m->hook = NULL;
-	other = file(m->vm);
+	other = unit_file(m->vm, SHARED_FLAGS);
 	m->hook = before;
 	fd = gmem_fd(other);
 	if (made.n + 1 == made.zero) {

@@ -33,16 +33,6 @@ static void holds(const struct unit *m, const struct held *want)
 	assert_int_equal(is.mapped, want->mapped);
 }
 
-static struct gmem *file(struct gmem_vm *vm, uint64_t flags)
-{
-	struct gmem_create_opts c = { .sz = sizeof(c), .flags = flags };
-	struct gmem_error err;
-	struct gmem *g = NULL;
-
-	t_ok(gmem_create(vm, 1 * MiB, &c, &g, &err), err);
-	return g;
-}
-
 /* These only look, or leave what they do to the kernel. */
 static void uses(struct unit *m, struct gmem *g)
 {
@@ -122,12 +112,12 @@ static void a_life_leaves_nothing(void **state)
 	     err);
 	open = held(m);
 	assert_int_equal(open.descriptors, none.descriptors);
-	g = file(vm, SHARED_FLAGS);
+	g = unit_file(vm, SHARED_FLAGS);
 	uses(m, g);
 	slots_and_mappings(m, vm, g);
 	t_ok(gmem_close(g, &err), err);
 	holds(m, &open);
-	g = file(vm, GMEM_CREATE_UNBOUND);
+	g = unit_file(vm, GMEM_CREATE_UNBOUND);
 	t_ok(gmem_close(g, &err), err);
 	holds(m, &open);
 	t_ok(gmem_vm_close(vm, &err), err);

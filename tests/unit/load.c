@@ -203,7 +203,7 @@ static unsigned char byte_at(uint64_t at)
 
 static int sparse_file(struct unit *u)
 {
-	int fd = unit_file(u, "", 0, 0);
+	int fd = unit_memfd(u, "", 0, 0);
 	unsigned char buf[5000];
 
 	for (uint64_t at = 0; at < sizeof(buf); at++)
@@ -316,7 +316,7 @@ static void a_hole_is_neither_read_nor_freed_where_nothing_is(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
 	struct gmem_error err;
-	int fd = unit_file(u, "text", 4, 0);
+	int fd = unit_memfd(u, "text", 4, 0);
 
 	assert_int_equal(ftruncate(fd, (off_t)(64 * TiB)), 0);
 	t_ok(gmem_load(g, 0, fd, 64 * TiB, NULL, &err), err);
@@ -456,7 +456,7 @@ static void the_position_is_behind_what_was_loaded(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	int fd = unit_file(u, fresh_image(), sizeof(image), 7001);
+	int fd = unit_memfd(u, fresh_image(), sizeof(image), 7001);
 	struct gmem_load_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_LOAD_UNTIL_EOF };
 	struct gmem_error err;
@@ -478,7 +478,7 @@ static void an_input_offset_leaves_the_position_alone(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	int fd = unit_file(u, fresh_image(), sizeof(image), 0);
+	int fd = unit_memfd(u, fresh_image(), sizeof(image), 0);
 	struct gmem_load_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_LOAD_INPUT_OFFSET,
 				    .input_offset = 70000 };
@@ -502,7 +502,7 @@ static void an_input_offset_beyond_the_end_is_refused(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	int fd = unit_file(u, fresh_image(), sizeof(image), 0);
+	int fd = unit_memfd(u, fresh_image(), sizeof(image), 0);
 	struct gmem_load_opts o = { .sz = sizeof(o),
 				    .flags = GMEM_LOAD_INPUT_OFFSET |
 					     GMEM_LOAD_UNTIL_EOF,
@@ -561,7 +561,7 @@ static void what_turned_private_meanwhile_ends_it(void **state)
 				       .size = 4096,
 				       .attributes = 8 };
 	struct gmem_error err;
-	int fd = unit_file(u, fresh_image(), sizeof(image), 0);
+	int fd = unit_memfd(u, fresh_image(), sizeof(image), 0);
 
 	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_load(g, 100, fd, sizeof(image), NULL, &err), -EACCES,
@@ -643,7 +643,7 @@ static void cancel_ends_it_in_a_hole(void **state)
 		.cancel = &t.cancel,
 	};
 	struct gmem_error err;
-	int fd = unit_file(u, "", 0, 0);
+	int fd = unit_memfd(u, "", 0, 0);
 
 	assert_int_equal(ftruncate(fd, (off_t)(2 * GiB)), 0);
 	unit_allocate(u, gmem_fd(g), 0, 2 * GiB, 0);

@@ -233,6 +233,7 @@ static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
+	assert_non_null(strstr(err.msg, "policy mode bind, flags none,"));
 	assert_int_equal(err.sys_errno, EINVAL);
 	assert_int_equal(err.flags & GMEM_ERROR_DIAGNOSED,
 			 GMEM_ERROR_DIAGNOSED);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The names of numbers; that none is missing is tests/meta/names.py's. */
+#include <stdbool.h>
+
 #include "t.h"
 
 #define KINDS (GMEM_NAME_STORE_FLAG + 1)
@@ -189,6 +191,29 @@ static void the_message_lists_the_names_of_the_kind(void **state)
 				     "encoding: merged, rfc1, rfc2");
 }
 
+/* As it is said: "an mmap flag". */
+static void the_article_fits_the_kind(void **state)
+{
+	static const char before[] = "is not the name of a";
+	struct gmem_error err;
+	const char *article;
+	uint64_t value;
+	bool vowel;
+
+	(void)state;
+	for (uint32_t kind = 0; kind < KINDS; kind++) {
+		t_refused(gmem_value(kind, "x", &value, &err), -EINVAL,
+			  GMEM_REASON_VALUE_UNKNOWN, err);
+		article = strstr(err.msg, before);
+		assert_non_null(article);
+		article += strlen(before);
+		vowel = !strncmp(article, "n ", 2);
+		article += vowel ? 2 : 1;
+		assert_int_equal(vowel, strchr("aeiou", *article) ||
+						!strncmp(article, "mmap", 4));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest name[] = {
@@ -200,6 +225,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_such_value_has_no_name),
 		cmocka_unit_test(a_word_that_is_no_name_is_refused),
 		cmocka_unit_test(the_message_lists_the_names_of_the_kind),
+		cmocka_unit_test(the_article_fits_the_kind),
 	};
 
 	return t_main(name);

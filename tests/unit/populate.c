@@ -226,6 +226,33 @@ static void each_failure_ends_it_with_what_is_done(void **state)
 	}
 }
 
+/* The message says which of the calls that populate makes it was. */
+static void the_call_that_failed_is_named(void **state)
+{
+	static const struct {
+		const char *call;
+		uint64_t nth;
+		const char *name;
+	} rows[] = {
+		{ "fallocate", 1, "fallocate" },
+		{ "mmap", 1, "mapping the guest_memfd" },
+	};
+	struct unit *m = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
+
+		t_ok(gmem_model_fail(m->vm, rows[i].call, rows[i].nth, ENOMEM,
+				     &m->err),
+		     m->err);
+		t_refused(gmem_populate(g, 0, 1 * MiB, NULL, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+		assert_non_null(strstr(m->err.msg, rows[i].name));
+		assert_int_equal(m->err.done, 0);
+		t_ok(gmem_close(g, &m->err), m->err);
+	}
+}
+
 struct told {
 	pthread_t self;
 	uint64_t done, total, cancel_at;
@@ -541,6 +568,7 @@ int main(void)
 		TEST(a_piece_is_never_less_than_a_huge_page, unit_bare),
 		TEST(again_is_tried_again, unit_default),
 		TEST(each_failure_ends_it_with_what_is_done, unit_default),
+		TEST(the_call_that_failed_is_named, unit_default73),
 		TEST(cancel_ends_it_with_done_exact, unit_default),
 		TEST(cancel_ends_what_a_storm_would_make_endless, unit_bare),
 		TEST(progress_comes_in_the_callers_thread_up_to_all,

@@ -95,8 +95,13 @@ static void a_look_tells_how_far_it_is_and_can_be_cancelled(void **state)
 	struct gmem *g;
 
 	g = unit_create(m, t.total, SHARED_FLAGS);
+	/* nothing is there: no more than the end */
+	t_code(verify(g, &out, &err), GMEM_YES);
+	assert_int_equal(t.done, t.total);
+	t = (struct told){ .total = t.total };
 	make(g, 0, 160 * MiB);
 	t_code(verify(g, &out, &err), GMEM_YES);
+	assert_int_equal(err.done, t.total);
 	assert_int_equal(t.done, t.total);
 	assert_int_equal(t.calls, 3);
 	assert_int_equal(out.resident, 160 * MiB);

@@ -45,7 +45,7 @@ static uint64_t allocated(struct unit *u, struct gmem *g)
 
 static int empty_file(struct unit *u)
 {
-	return unit_file(u, "", 0, 0);
+	return unit_memfd(u, "", 0, 0);
 }
 
 /* FILE_SIZE bytes of 0xaa. */
@@ -54,7 +54,7 @@ static int used_file(struct unit *u)
 	static unsigned char old[FILE_SIZE];
 
 	memset(old, 0xaa, sizeof(old));
-	return unit_file(u, old, sizeof(old), 0);
+	return unit_memfd(u, old, sizeof(old), 0);
 }
 
 /* @len bytes of the memory from @from on are at @to; @around is elsewhere. */
@@ -273,7 +273,7 @@ static void a_file_that_appends_is_a_stream(void **state)
 				     .flags = GMEM_STORE_OUTPUT_OFFSET };
 	struct unit *u = *state;
 	struct gmem *g = memory(u);
-	int fd = unit_file(u, "abc", 3, 0);
+	int fd = unit_memfd(u, "abc", 3, 0);
 	struct gmem_error err;
 	static unsigned char got[700003];
 
@@ -363,7 +363,7 @@ static void each_errno_of_a_write_has_its_reason(void **state)
 	struct gmem *g = memory(u);
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
-		int fd = unit_file(u, "", 0, 1000);
+		int fd = unit_memfd(u, "", 0, 1000);
 		struct gmem_error err;
 
 		unit_reset(u);
@@ -425,7 +425,7 @@ static void an_interrupted_write_loses_no_byte(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = memory(u);
-	int fd = unit_file(u, "", 0, 1234);
+	int fd = unit_memfd(u, "", 0, 1234);
 	struct gmem_error err;
 
 	unit_answer(u, "pwrite64", 0, 1, 2, -EINTR);
@@ -456,7 +456,7 @@ static void an_end_that_can_not_be_written_is_told(void **state)
 	}
 	/* nothing but a hole */
 	for (int i = 0; i < 2; i++) {
-		int fd = unit_file(u, "abc", 3, 0);
+		int fd = unit_memfd(u, "abc", 3, 0);
 
 		assert_int_equal(lseek(fd, i ? 3 : 100, SEEK_SET), i ? 3 : 100);
 		unit_reset(u);
@@ -660,7 +660,7 @@ static void cancel_ends_it_with_done_exact(void **state)
 	struct gmem_error err;
 
 	for (unsigned int i = 0; i < T_ARRAY_SIZE(done); i++) {
-		int fd = unit_file(u, "", 0, 5000);
+		int fd = unit_memfd(u, "", 0, 5000);
 
 		t = (struct told){ .total = SIZE, .stop_at = i + 1 };
 		t_refused(gmem_store(g, 0, fd, SIZE, &o, &err), -ECANCELED,

@@ -188,7 +188,7 @@ static void fill(struct unit *u, uint64_t flags)
 	fd = unit_input(u, "abc", 3, 2);
 	did(u, "gmem_load", gmem_load(g, 0, fd, 3, NULL, NULL));
 	assert_int_equal(unit_sys.close(u, fd), 0);
-	fd = unit_file(u, "abc", 3, 2);
+	fd = unit_memfd(u, "abc", 3, 2);
 	assert_int_equal(ftruncate(fd, 64 * KiB), 0);
 	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
 	did(u, "gmem_load", gmem_load(g, 0, fd, 64 * KiB, NULL, NULL));

@@ -194,15 +194,27 @@ struct gmem_vm *unit_vm(struct unit *u, uint32_t type, gmem_trace_fn *trace,
 	return vm;
 }
 
-struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags)
+static struct gmem *create(struct gmem_vm *vm, uint64_t size, uint64_t flags)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem *g = NULL;
 	struct gmem_error err;
 
+	t_ok(gmem_create(vm, size, &o, &g, &err), err);
+	return g;
+}
+
+struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags)
+{
 	u->g = NULL;
-	t_ok(gmem_create(u->vm, size, &o, &u->g, &err), err);
+	u->g = create(u->vm, size, flags);
 	unit_reset(u);
 	return u->g;
+}
+
+struct gmem *unit_file(struct gmem_vm *vm, uint64_t flags)
+{
+	return create(vm, 1 * MiB, flags);
 }
 
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
@@ -255,7 +267,7 @@ int unit_input(struct unit *u, const void *data, size_t len, size_t piece)
 	return fd[0];
 }
 
-int unit_file(struct unit *u, const void *data, size_t len, size_t piece)
+int unit_memfd(struct unit *u, const void *data, size_t len, size_t piece)
 {
 	int fd = memfd_create("file", MFD_CLOEXEC);
 

@@ -167,6 +167,8 @@ bool unit_balanced(struct unit *u);
 
 /* A file of @size with @flags; fails the test if it cannot be made. */
 struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags);
+/* The same in any VM, of 1 MiB; forgets no calls. */
+struct gmem *unit_file(struct gmem_vm *vm, uint64_t flags);
 /* Binds a whole file at @gpa as @slot, and forgets the calls made. */
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa);
 
@@ -177,7 +179,7 @@ int unit_file_fd(struct unit *u, int vm, uint64_t size, uint64_t flags);
 /* A pipe, of which a read() gives at most @piece bytes; 0 = all. */
 int unit_input(struct unit *u, const void *data, size_t len, size_t piece);
 /* The same as a file, whose position is 0; and so much a write() takes. */
-int unit_file(struct unit *u, const void *data, size_t len, size_t piece);
+int unit_memfd(struct unit *u, const void *data, size_t len, size_t piece);
 bool unit_is_open(int fd);
 /* How many descriptors are open, this one's own included. */
 unsigned int unit_fds(void);

@@ -63,7 +63,7 @@ static void end_refused(struct batch *b, struct end *end, const struct op *op)
 	size_t n = (size_t)snprintf(text, sizeof(text),
 				    "%s: ", op->verb->word.name);
 
-	(void)gmem_strerror(&b->err, text + n, sizeof(text) - n);
+	error_text(&b->err, text + n, sizeof(text) - n);
 	if (op->verb->done)
 		json_u64(error, "done", part ? b->err.done : 0);
 	end_at(b, end, part ? CTL_CHECK : exit_of(&b->err), text, error);

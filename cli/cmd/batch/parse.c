@@ -338,11 +338,12 @@ static int addr(struct parser *p, const char *text)
 
 static int policy_mode(struct parser *p, const char *text)
 {
+	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t mode;
 
 	p->op->policy.mode = text;
-	if (gmem_value(GMEM_NAME_MPOL, text, &mode, NULL) < 0)
-		return bad(p, "'%s' is not a policy", text);
+	if (gmem_value(GMEM_NAME_MPOL, text, &mode, &err) < 0)
+		return bad(p, "%s", err.msg);
 	return 0;
 }
 
@@ -420,7 +421,10 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 
 	*op = (struct op){ .verb = find_verb(fields[0].text) };
 	if (!op->verb || fields[0].quoted)
-		return bad(&p, "unknown command '%s'", fields[0].text);
+		return bad(&p,
+			   "unknown command '%s': gmemctl batch --help lists "
+			   "them",
+			   fields[0].text);
 	p.field++;
 	for (t = op->verb->takes; *t != PARAM_END && !r; t++) {
 		if (*t != PARAM_OPTIONAL)
@@ -431,6 +435,7 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 	while (!r && p.field < p.end)
 		r = word(&p);
 	if (!r && op->policy.nodes && !op->policy.mode)
-		r = bad(&p, "nodes= goes with a policy");
+		r = bad(&p, "nodes= needs a policy: %s %s", op->verb->word.name,
+			op->verb->word.args);
 	return r;
 }

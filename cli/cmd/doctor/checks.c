@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "cmd/doctor/doctor.h"
+#include "report/error.h"
 #include "report/words.h"
 #include "table/array.h"
 #include "target/vm.h"
@@ -92,11 +93,11 @@ static void check_device(const struct patient *p, struct finding *f)
 		say(f, VERDICT_OK, "", "%s makes VMs", path);
 		return;
 	}
-	say(f, VERDICT_FAIL, p->err.remedy, "%s", p->err.msg);
+	say(f, VERDICT_FAIL, error_remedy(&p->err), "%s", p->err.msg);
 	if (p->err.reason == GMEM_REASON_DEVICE_ACCESS &&
 	    *priv_explain(path, why)) {
-		(void)snprintf(f->buf, sizeof(f->buf), "%s: %s", p->err.remedy,
-			       why);
+		(void)snprintf(f->buf, sizeof(f->buf), "%s: %s",
+			       error_remedy(&p->err), why);
 		f->remedy = f->buf;
 	}
 }
@@ -110,12 +111,11 @@ static void check_guest_memfd(const struct patient *p, struct finding *f)
 	if (!p->vm)
 		say(f, VERDICT_WARN, device_first, "%s", no_vm);
 	else if (fd != GMEM_YES)
-		say(f, VERDICT_FAIL,
-		    gmem_reason_remedy(GMEM_REASON_NO_GUEST_MEMFD),
+		say(f, VERDICT_FAIL, reason_remedy(GMEM_REASON_NO_GUEST_MEMFD),
 		    "VMs of the default type have no guest_memfd");
 	else if (shared != GMEM_YES)
 		say(f, VERDICT_WARN,
-		    gmem_reason_remedy(GMEM_REASON_FLAG_UNSUPPORTED),
+		    reason_remedy(GMEM_REASON_FLAG_UNSUPPORTED),
 		    "there is guest_memfd, but no file that the host can "
 		    "touch");
 	else
@@ -210,7 +210,7 @@ static void check_files(const struct patient *p, struct finding *f)
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
 		r.rlim_cur = 0;
 	say(f, r.rlim_cur < FILES_USUAL ? VERDICT_WARN : VERDICT_OK,
-	    gmem_reason_remedy(GMEM_REASON_FD_LIMIT),
+	    reason_remedy(GMEM_REASON_FD_LIMIT),
 	    "RLIMIT_NOFILE is %" PRIu64 ": each file and VM takes one",
 	    (uint64_t)r.rlim_cur);
 }
@@ -315,8 +315,7 @@ static void check_numa(const struct patient *p, struct finding *f)
 		say(f, VERDICT_OK, "", "NUMA nodes %s, and files keep a policy",
 		    online);
 	else if (mmap == GMEM_YES && policy == GMEM_NO)
-		say(f, VERDICT_WARN,
-		    gmem_reason_remedy(GMEM_REASON_POLICY_IGNORED),
+		say(f, VERDICT_WARN, reason_remedy(GMEM_REASON_POLICY_IGNORED),
 		    "NUMA nodes %s, and a policy is accepted and ignored",
 		    online);
 	else
@@ -348,7 +347,7 @@ static void check_residency(const struct patient *p, struct finding *f)
 		    fd == GMEM_YES ? "" : ": there is no file to try it on");
 	else
 		say(f, VERDICT_WARN,
-		    gmem_reason_remedy(GMEM_REASON_RESIDENCY_UNKNOWN),
+		    reason_remedy(GMEM_REASON_RESIDENCY_UNKNOWN),
 		    "no cachestat: only a lower bound of what is allocated "
 		    "is known");
 }

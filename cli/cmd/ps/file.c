@@ -133,7 +133,7 @@ static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
 
 	if (!(gmem_flags(g) & GMEM_CREATE_MMAP)) {
 		unknown(&m->no_nodes, false,
-			"it was made without MMAP: no page can be looked at");
+			"it was made without mmap: no page can be looked at");
 		return;
 	}
 	all = calloc(NODES, 2 * sizeof(*all));

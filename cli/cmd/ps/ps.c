@@ -206,6 +206,18 @@ struct table {
 	size_t n;
 };
 
+static int bad_column(struct ctl *ctl, const char *name, size_t len)
+{
+	char list[128] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < COLUMNS && n < sizeof(list); i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+				      i ? ", " : "", columns[i].name);
+	return usage_error(ctl, "--output: '%.*s' is not one of %s", (int)len,
+			   name, list);
+}
+
 static int read_columns(struct ctl *ctl, const char *list, struct table *t)
 {
 	size_t len, i;
@@ -218,9 +230,7 @@ static int read_columns(struct ctl *ctl, const char *list, struct table *t)
 			    !strncmp(columns[i].name, list, len))
 				break;
 		if (i == COLUMNS)
-			return usage_error(ctl,
-					   "--output: '%.*s' is not a column",
-					   (int)len, list);
+			return bad_column(ctl, list, len);
 		if (t->n == ARRAY_SIZE(t->column))
 			return usage_error(ctl,
 					   "--output: more than %zu columns",
@@ -354,11 +364,11 @@ static void tell_unseen(struct ctl *ctl, const struct scan *s,
 		tell_hidden(ctl, s, why);
 	if (s->proc_hides)
 		message(ctl, "/proc is mounted so that it hides processes of "
-			     "other users (hidepid)");
+			     "other users (hidepid): run gmemctl as root");
 	if (s->late_n)
 		message(ctl,
 			"%zu processes were not reached in the %" PRIu32
-			" ms of --budget",
+			" ms of --budget: raise it",
 			s->late_n, a->budget.value);
 }
 
