@@ -157,12 +157,13 @@ int gmem__unmap_all(struct gmem *g)
 	return first;
 }
 
+/* All other slots were deleted, or the failure was reported before. */
 static int told(const struct gmem *g, const void *addr, uint64_t len,
 		struct gmem_error *err)
 {
 	struct gmem_slot s;
 
-	if (!reached(g, addr, len, &s) || !(s.flags & GMEM_SLOT_NOTED))
+	if (!reached(g, addr, len, &s))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s.slot, s.userspace_addr,
 			  "slot %u, which the VMM made, was not forgotten: its "
@@ -220,7 +221,6 @@ void gmem__maps_free(struct gmem *g)
 	free_list(g, &g->left);
 	free_list(g, &g->maps);
 	free_list(g, &g->reservation);
-	g->view = NULL;
 }
 
 static void put_map(struct gmem *g, struct gmem__map *m)

@@ -79,18 +79,16 @@ static void look_nodes(const struct gmem__ctx *ctx, unsigned char *at,
 	void *addr[BATCH];
 	int r;
 
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i++)
 		addr[i] = at + i * page;
-		node[i] = -1;
-	}
 	/* A page with a memory error is unknown, those after it are not. */
 	do {
 		pos += gmem__populate_prefix(ctx, at + pos, len - pos,
 					     MADV_POPULATE_READ, &r);
 		if (r == -EHWPOISON)
 			pos += page;
-	} while (r == -EHWPOISON && pos < len);
-	if (r == 0 || r == -EHWPOISON)
+	} while (r == -EHWPOISON);
+	if (r == 0)
 		r = gmem__move_pages(ctx, pages, addr, node);
 	for (size_t i = 0; r < 0 && i < pages; i++)
 		node[i] = -1;
@@ -122,7 +120,7 @@ static int look_told(struct look *l, uint64_t pos, struct gmem_error *err)
 	uint64_t done = pos - l->start;
 	int r;
 
-	if (l->p.progress && (done - l->told >= TELL || done == l->len)) {
+	if (done - l->told >= TELL || done == l->len) {
 		l->told = done;
 		gmem__call_progress(l->p.progress, l->p.progress_arg, done,
 				    l->len);
@@ -185,7 +183,7 @@ static int look_all(struct look *l, struct gmem_error *err)
 	bool touchable;
 	int r = look_told(l, pos, err);
 
-	while (r == 0 && pos < end) {
+	while (r == 0) {
 		r = gmem__next_resident(l->g, &pos, end, &run);
 		if (r < 0)
 			return gmem__residency_unknown(r, pos, err);
@@ -212,12 +210,10 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 	struct look l = {
 		.g = g, .policy = p, .p = *out, .start = offset, .len = len
 	};
-	bool relative = p && (p->flags & GMEM_MPOL_F_RELATIVE_NODES);
+	bool relative = p->flags & GMEM_MPOL_F_RELATIVE_NODES;
 	int r;
 
-	l.any_node = !p || relative || p->mode == GMEM_MPOL_DEFAULT ||
-		     p->mode == GMEM_MPOL_LOCAL ||
-		     (p->mode == GMEM_MPOL_PREFERRED && !gmem__any_node(p));
+	l.any_node = relative || !gmem__any_node(p);
 	l.p.resident = l.p.misplaced = l.p.unknown = 0;
 	if (l.p.node_bytes)
 		memset(l.p.node_bytes, 0,
@@ -228,7 +224,7 @@ static int verdict(struct gmem *g, uint64_t offset, uint64_t len,
 	*out = l.p;
 	if (l.p.misplaced)
 		return GMEM_NO;
-	if (l.p.resident && (l.p.unknown || relative || !p))
+	if (l.p.resident && (l.p.unknown || relative))
 		return GMEM_UNKNOWN;
 	return GMEM_YES;
 }
@@ -285,10 +281,7 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 		r = gmem__policy_read(g, offset, &p, err);
 	if (r < 0)
 		return r;
-	if (!policy && !(g->flags & GMEM_CREATE_MMAP))
-		r = verdict(g, offset, len, NULL, &result, err);
-	else
-		r = verdict(g, offset, len, &p, &result, err);
+	r = verdict(g, offset, len, &p, &result, err);
 	if (r < 0)
 		return r;
 	gmem__out_copy(out, &result, sizeof(result));

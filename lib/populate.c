@@ -61,7 +61,7 @@ struct job {
 	struct worker *workers;
 	struct worker alone; /* in the caller's thread */
 	unsigned int n_workers;
-	bool touch; /* the host may, at least some of it */
+	bool touch; /* the host may, what is shared */
 	uint64_t start, end, step;
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t moved;
@@ -201,7 +201,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 		add_done(k, done);
 		if (again) {
 			/* The step could be endless, so check in it too. */
-			if (piece == least && stopped(k->j))
+			if (stopped(k->j))
 				return r;
 			piece = piece / 2 > least ? piece / 2 / least * least
 						  : least;
@@ -392,17 +392,6 @@ static int check_opts(const struct gmem_populate_opts *o,
 	return 0;
 }
 
-/* Whether the host may touch some of it. */
-static bool touchable(const struct gmem *g, uint64_t offset, uint64_t len)
-{
-	uint64_t run;
-
-	if (!(g->flags & GMEM_CREATE_MMAP))
-		return false;
-	return gmem__host_state(g, offset, len, &run) == GMEM__SHARED ||
-	       run < len;
-}
-
 int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 		  const struct gmem_populate_opts *opts, struct gmem_error *err)
 {
@@ -422,7 +411,7 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	j.touch = touchable(g, offset, len);
+	j.touch = g->flags & GMEM_CREATE_MMAP;
 	j.start = j.next = offset;
 	j.end = offset + len;
 	(void)pthread_mutex_init(&j.lock, NULL);

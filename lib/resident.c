@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct gmem_residency) == RESIDENCY_V0, "ABI");
 static int count(const struct gmem *g, uint64_t pos, uint64_t len,
 		 uint64_t *bytes)
 {
-	uint64_t pages;
+	uint64_t pages = 0;
 	int r;
 
 	do {
@@ -37,14 +37,16 @@ static int count(const struct gmem *g, uint64_t pos, uint64_t len,
 	return r;
 }
 
-/* Steps over holes grow, over allocated memory they stay bounded. */
+/*
+ * Adds to *@bytes.  Steps over holes grow, over allocated memory they stay
+ * bounded.
+ */
 static int count_all(const struct gmem *g, uint64_t offset, uint64_t len,
 		     uint64_t *bytes)
 {
 	uint64_t pos = offset, end = offset + len, step = DENSE_STEP, n;
 	int r;
 
-	*bytes = 0;
 	while (pos < end) {
 		if (step > end - pos)
 			step = end - pos;
@@ -55,7 +57,7 @@ static int count_all(const struct gmem *g, uint64_t offset, uint64_t len,
 		pos += step;
 		if (n > DENSE_STEP / 2)
 			step = DENSE_STEP;
-		else if (step < 1ULL << 62)
+		else
 			step *= 2;
 	}
 	return 0;
@@ -87,7 +89,7 @@ static int prefix(const struct gmem *g, uint64_t pos, uint64_t end,
 		if (step > end - pos)
 			step = end - pos;
 		r = is_all(g, pos, step, resident, &all);
-		if (r < 0 || !all)
+		if (!all)
 			break;
 		pos += step;
 		step = step < most / 4 ? step * 4 : most;

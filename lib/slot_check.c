@@ -255,7 +255,7 @@ struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
 
 	if (!s)
 		s = gmem__slot_by_gpa(vm, b->address_space, b->gpa, b->len);
-	if (!s && g && b->mode == GMEM_BIND_FD)
+	if (!s && b->mode == GMEM_BIND_FD)
 		s = gmem__slot_by_offset(vm, g, GMEM_BIND_FD, b->offset,
 					 b->len);
 	return s;
@@ -304,8 +304,7 @@ int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,
 {
 	struct gmem__stat st = { 0 };
 
-	if (!(conflict->s.flags & GMEM_SLOT_FD) || conflict->s.gmem ||
-	    conflict->s.fd < 0)
+	if (conflict->s.gmem || conflict->s.fd < 0)
 		return code;
 	if (gmem__fstat(&vm->ctx, conflict->s.fd, &st) == 0 &&
 	    st.ino == conflict->ino && st.dev == conflict->dev)

@@ -34,7 +34,7 @@ static int find(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		s = NULL;
 	ret = check(s, arg, err);
 	*out = s;
-	return s ? ret : (ret < 0 ? ret : -EINVAL);
+	return s ? ret : -EINVAL;
 }
 
 /* What the slot is a range of, and which one it is. */
@@ -129,10 +129,7 @@ static int is_stuck(const struct gmem__slot *s, const void *serial,
 		    struct gmem_error *err)
 {
 	(void)err;
-	return s && s->state == GMEM__SLOT_STUCK &&
-			       s->serial == *(const uint64_t *)serial
-		       ? 0
-		       : -ENOENT;
+	return s && s->serial == *(const uint64_t *)serial ? 0 : -ENOENT;
 }
 
 /* The next to retry, of those not yet tried in this pass; vm->lock is held. */
@@ -148,8 +145,7 @@ static struct gmem__slot *next_stuck(struct gmem_vm *vm, const struct gmem *g,
 			       : NULL;
 	}
 	for (s = vm->stuck; s; s = s->next_stuck)
-		if (s->state == GMEM__SLOT_STUCK && s->s.gmem == g &&
-		    s->pass < pass)
+		if (s->s.gmem == g && s->pass < pass)
 			return s;
 	return NULL;
 }

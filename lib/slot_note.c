@@ -111,7 +111,6 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	if (!n)
 		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
 	n->s = s;
-	n->s.sz = sizeof(n->s);
 	n->s.flags |= GMEM_SLOT_NOTED;
 	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);

@@ -63,7 +63,6 @@ static int vm_alloc(const struct gmem_sys *sys, void *priv,
 	(void)pthread_mutex_init(&vm->lock, NULL);
 	(void)pthread_cond_init(&vm->turn, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	vm->fd = -1;
 	vm->encoding = o->hugetlb_encoding;
 	*out = vm;
 	return 0;

@@ -18,21 +18,18 @@ static void keep(struct gmem *g, struct gmem__map *m)
 }
 
 /* Unmaps and frees @m, or keeps it. */
-static int drop(struct gmem *g, struct gmem__map *m)
+static void drop(struct gmem *g, struct gmem__map *m)
 {
-	int r = gmem__munmap(g->ctx, m->addr, m->len);
-
-	if (r < 0)
+	if (gmem__munmap(g->ctx, m->addr, m->len) < 0)
 		keep(g, m);
 	else
 		gmem__free(g->ctx, m);
-	return r;
 }
 
-int gmem__windows_end(struct gmem *g)
+/* Tries again with what was kept. */
+static void drop_left(struct gmem *g)
 {
 	struct gmem__map *m, *next;
-	int first = 0, r;
 
 	gmem__lock(&g->lock);
 	m = g->left;
@@ -40,11 +37,8 @@ int gmem__windows_end(struct gmem *g)
 	gmem__unlock(&g->lock);
 	for (; m; m = next) {
 		next = m->next;
-		r = drop(g, m);
-		if (first == 0)
-			first = r;
+		drop(g, m);
 	}
-	return first;
 }
 
 /*
@@ -68,7 +62,7 @@ static int map(struct gmem *g, int fd, int flags, uint64_t offset, uint64_t len,
 	struct gmem__map *m;
 	int r;
 
-	(void)gmem__windows_end(g);
+	drop_left(g);
 	m = gmem__alloc(g->ctx, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
@@ -80,7 +74,7 @@ static int map(struct gmem *g, int fd, int flags, uint64_t offset, uint64_t len,
 	}
 	r = guard(g->ctx, m, prot);
 	if (r < 0) {
-		(void)drop(g, m);
+		drop(g, m);
 		return r;
 	}
 	*w = (struct gmem__window){
@@ -144,7 +138,7 @@ int gmem__window_next(struct gmem *g, uint64_t offset, uint64_t len,
 void gmem__window_close(struct gmem *g, struct gmem__window *w)
 {
 	if (w->map)
-		(void)drop(g, w->map);
+		drop(g, w->map);
 	w->map = NULL;
 }
 

@@ -38,8 +38,6 @@ int gmem__window_map(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 int gmem__window_reserve(struct gmem *g, uint64_t len, struct gmem__window *w);
 /* What cannot be unmapped is kept and tried again by the next call. */
 void gmem__window_close(struct gmem *g, struct gmem__window *w);
-/* Tries again; 0 or the first -errno. */
-int gmem__windows_end(struct gmem *g);
 /* mmap(2) refused a window. */
 int gmem__window_failed(int sys, struct gmem_error *err);
 

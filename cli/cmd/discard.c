@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "cmd/work.h"
+#include "cmd/on_file.h"
 #include "report/output.h"
 #include "report/progress.h"
 #include "table/command.h"
-#include "target/priv.h"
-#include "target/target.h"
 
 struct args {
 	struct target_args target;
@@ -19,42 +17,18 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static int discard(struct ctl *ctl, const struct args *a,
-		   const struct target *t)
+static int discard(struct work *w)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_discard_opts how = {
-		.sz = sizeof(how),
-		.progress = progress_show,
-		.cancel = cancel_on_signals(),
-	};
-	struct progress bar;
-	int r;
-
-	progress_start(&bar, "discard");
-	how.progress_arg = &bar;
-	r = gmem_discard(t->g, t->offset, t->len, &how, &err);
-	progress_end(&bar);
-	return work_end(ctl, &a->target, t, "discarded", r, &err);
+	w->cancel = cancel_on_signals();
+	return op_discard(w);
 }
 
 static int run(struct ctl *ctl)
 {
-	const struct args *a = &args;
-	struct target t;
-	int status;
-
-	if (a->target.pid.given && !a->yes)
+	if (args.target.pid.given && !args.yes)
 		return usage_error(ctl, "the memory of another process is "
 					"destroyed only with --yes-destroy");
-	status = target_open(ctl, &a->target, &t);
-	if (status)
-		return status;
-	status = priv_drop(ctl);
-	if (!status)
-		status = discard(ctl, a, &t);
-	(void)gmem_close(t.g, NULL);
-	return status;
+	return on_file(ctl, &args.target, "discarded", discard);
 }
 
 const struct cmd cmd_discard = {

@@ -4,62 +4,43 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/work.h"
+#include "cmd/on_file.h"
 #include "report/output.h"
 #include "report/progress.h"
 #include "table/command.h"
-#include "target/load.h"
-#include "target/priv.h"
-#include "target/target.h"
 
-static struct target_args args;
+struct args {
+	struct target_args target;
+	int fd; /* of the input */
+};
+
+static struct args args;
 
 static const struct opt opts[] = {
 	TARGET_SHARED,
 	{ .name = NULL },
 };
 
-static int load(struct ctl *ctl, const struct target_args *a,
-		const struct target *t, int fd)
+static int load(struct work *w)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_load_opts how = {
-		.sz = sizeof(how),
-		.progress = progress_show,
-		.cancel = cancel_on_signals(),
-	};
-	struct progress bar;
-	int r;
-
+	w->cancel = cancel_on_signals();
 	/* A range that was asked for is to be filled, the file need not be. */
-	if (!a->len.given)
-		how.flags = GMEM_LOAD_UNTIL_EOF;
-	progress_start(&bar, "load");
-	how.progress_arg = &bar;
-	r = load_all(t->g, t->offset, t->len, fd, &how, &err);
-	progress_end(&bar);
-	return work_end(ctl, a, t, "loaded", r, &err);
+	return op_load(w, args.fd, !args.target.len.given);
 }
 
 static int run(struct ctl *ctl)
 {
-	int status, fd = STDIN_FILENO;
-	struct target t;
+	const char *path = ctl->operands[0];
+	int status;
 
-	status = target_open(ctl, &args, &t);
-	if (status)
-		return status;
-	if (strcmp(ctl->operands[0], "-"))
-		fd = open(ctl->operands[0], O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		status = system_error(ctl, errno, "%s", ctl->operands[0]);
-	if (!status)
-		status = priv_drop(ctl);
-	if (!status)
-		status = load(ctl, &args, &t, fd);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
-	(void)gmem_close(t.g, NULL);
+	args.fd = STDIN_FILENO;
+	if (strcmp(path, "-"))
+		args.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (args.fd < 0)
+		return system_error(ctl, errno, "%s", path);
+	status = on_file(ctl, &args.target, "loaded", load);
+	if (args.fd > STDERR_FILENO)
+		(void)close(args.fd);
 	return status;
 }
 

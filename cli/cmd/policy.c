@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The NUMA policy that a file keeps, and whether its pages obey one. */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "report/error.h"
-#include "report/json.h"
+#include "cmd/on_file.h"
 #include "report/output.h"
 #include "report/progress.h"
-#include "report/words.h"
 #include "table/command.h"
-#include "target/policy.h"
-#include "target/priv.h"
-#include "target/target.h"
 
 struct args {
 	struct target_args target;
@@ -54,149 +44,6 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static void json_policy(json_object *o, const struct gmem_mempolicy *p,
-			const char *nodes)
-{
-	json_text(o, "mode", policy_name(p->mode), "");
-	json_object_object_add(o, "flags",
-			       json_names(GMEM_NAME_MPOL_FLAG, p->flags));
-	json_text(o, "nodes", nodes, "this policy has none");
-}
-
-static int get(struct ctl *ctl, const struct args *a, const struct target *t)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_mempolicy p;
-	char nodes[NODES_TEXT];
-	json_object *o;
-
-	if (policy_get(t->g, t->offset, &p, nodes, &err) < 0)
-		return gmem_failed(ctl, &err, NULL);
-	if (ctl->json) {
-		o = target_json(ctl, &a->target, t);
-		json_policy(o, &p, *nodes ? nodes : NULL);
-		out_json(ctl, o);
-	} else {
-		printf("%s%s%s", policy_name(p.mode), *nodes ? " " : "", nodes);
-		print_names(GMEM_NAME_MPOL_FLAG, p.flags);
-		putchar('\n');
-	}
-	return CTL_OK;
-}
-
-static int set(struct ctl *ctl, const struct args *a, const struct target *t)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct policy_args words = a->policy;
-	struct bitmask *mask = NULL;
-	struct gmem_mempolicy p;
-	json_object *o;
-	int r;
-
-	words.mode = a->set;
-	r = policy_make(ctl, &words, &p, &mask, &err);
-	if (!r)
-		r = gmem_set_mempolicy(t->g, t->offset, t->len, &p,
-				       a->set_flags, &err);
-	policy_free(mask);
-	if (r < 0)
-		return gmem_failed(ctl, &err, NULL);
-	if (ctl->json) {
-		o = target_json(ctl, &a->target, t);
-		json_policy(o, &p, a->policy.nodes);
-		out_json(ctl, o);
-	}
-	return CTL_OK;
-}
-
-/* --------------------------------------------------------------- verify -- */
-
-struct look {
-	json_object *runs;     /* NULL: print them */
-	uint64_t bytes[NODES]; /* of each node */
-	struct gmem_placement p;
-};
-
-static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
-{
-	struct look *l = arg;
-	char text[SIZE_TEXT];
-	json_object *o;
-
-	if (!l->runs) {
-		printf("misplaced: 0x%" PRIx64 " %s on node %d\n", offset,
-		       size_text(len, text), node);
-		return;
-	}
-	o = json_object_new_object();
-	json_u64(o, "offset", offset);
-	json_u64(o, "len", len);
-	json_u64(o, "node", (uint64_t)node);
-	json_object_array_add(l->runs, o);
-}
-
-static void verify_text(const struct look *l, int r)
-{
-	char text[SIZE_TEXT], nodes[NODES_TEXT];
-
-	printf("placed: %s\n", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
-	printf("resident: %s\n", size_text(l->p.resident, text));
-	printf("misplaced: %s\n", size_text(l->p.misplaced, text));
-	printf("unknown: %s\n", size_text(l->p.unknown, text));
-	printf("nodes: %s\n", *nodes_text(l->bytes, nodes) ? nodes : "none");
-}
-
-static int verify(struct ctl *ctl, const struct args *a, const struct target *t)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct bitmask *mask = NULL;
-	struct gmem_mempolicy p;
-	struct look l = {
-		.runs = ctl->json ? json_object_new_array() : NULL,
-		.p = { .sz = sizeof(l.p),
-		       .node_count = NODES,
-		       .progress = progress_show,
-		       .cancel = cancel_on_signals() },
-	};
-	struct progress bar;
-	json_object *o;
-	int r = 0;
-
-	l.p.node_bytes = l.bytes;
-	l.p.misplaced_run = misplaced;
-	l.p.arg = &l;
-	if (a->policy.mode)
-		r = policy_make(ctl, &a->policy, &p, &mask, &err);
-	progress_start(&bar, "verify");
-	l.p.progress_arg = &bar;
-	if (!r)
-		r = gmem_verify_placement(t->g, t->offset, t->len,
-					  a->policy.mode ? &p : NULL, &l.p,
-					  &err);
-	progress_end(&bar);
-	policy_free(mask);
-	if (r < 0) {
-		json_object_put(l.runs);
-		return gmem_failed(ctl, &err, NULL);
-	}
-	if (ctl->json) {
-		o = target_json(ctl, &a->target, t);
-		json_text(o, "placed",
-			  gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r), "");
-		json_u64(o, "resident", l.p.resident);
-		json_u64(o, "misplaced", l.p.misplaced);
-		json_u64(o, "unknown", l.p.unknown);
-		json_object_object_add(o, "node_bytes", nodes_json(l.bytes));
-		json_object_object_add(o, "misplaced_runs", l.runs);
-		out_json(ctl, o);
-	} else {
-		verify_text(&l, r);
-	}
-	return r == GMEM_YES ? CTL_OK : CTL_CHECK;
-}
-
-/* -------------------------------------------------------------- command -- */
-
 static int check(struct ctl *ctl, const struct args *a)
 {
 	struct policy_args words = a->policy;
@@ -221,24 +68,35 @@ static int check(struct ctl *ctl, const struct args *a)
 	return 0;
 }
 
+static int set(struct work *w)
+{
+	struct policy_args policy = args.policy;
+
+	policy.mode = args.set;
+	return op_policy_set(w, &policy, args.set_flags);
+}
+
+static int verify(struct work *w)
+{
+	int r;
+
+	w->cancel = cancel_on_signals();
+	r = op_policy_verify(w, &args.policy);
+	if (r < 0)
+		return r;
+	return r == GMEM_YES ? CTL_OK : CTL_CHECK;
+}
+
 static int run(struct ctl *ctl)
 {
-	const struct args *a = &args;
-	struct target t;
-	int status;
+	int status = check(ctl, &args);
 
-	status = check(ctl, a);
-	if (!status)
-		status = target_open(ctl, &a->target, &t);
 	if (status)
 		return status;
-	status = priv_drop(ctl);
-	if (!status)
-		status = a->set	     ? set(ctl, a, &t)
-			 : a->verify ? verify(ctl, a, &t)
-				     : get(ctl, a, &t);
-	(void)gmem_close(t.g, NULL);
-	return status;
+	return on_file(ctl, &args.target, NULL,
+		       args.set	     ? set
+		       : args.verify ? verify
+				     : op_policy_get);
 }
 
 const struct cmd cmd_policy = {

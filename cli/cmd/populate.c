@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "cmd/work.h"
+#include "cmd/on_file.h"
 #include "report/output.h"
 #include "report/progress.h"
-#include "report/words.h"
 #include "table/command.h"
-#include "target/policy.h"
-#include "target/priv.h"
-#include "target/target.h"
 
 struct args {
 	struct target_args target;
@@ -27,52 +23,20 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static int populate(struct ctl *ctl, const struct args *a,
-		    const struct target *t)
+static int populate(struct work *w)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_populate_opts how = {
-		.sz = sizeof(how),
-		.progress = progress_show,
-		.cancel = cancel_on_signals(),
-		.threads = a->threads.value,
-	};
-	struct gmem_mempolicy policy;
-	struct progress bar;
-	struct bitmask *mask = NULL;
-	int r = 0;
-
-	if (a->policy.mode) {
-		r = policy_make(ctl, &a->policy, &policy, &mask, &err);
-		how.policy = &policy;
-	}
-	progress_start(&bar, "populate");
-	how.progress_arg = &bar;
-	if (!r)
-		r = gmem_populate(t->g, t->offset, t->len, &how, &err);
-	progress_end(&bar);
-	policy_free(mask);
-	return work_end(ctl, &a->target, t, "populated", r, &err);
+	w->cancel = cancel_on_signals();
+	return op_populate(w, args.threads.value, &args.policy);
 }
 
 static int run(struct ctl *ctl)
 {
-	const struct args *a = &args;
-	const char *problem = policy_problem(&a->policy);
-	struct target t;
-	int status;
+	const char *problem = policy_problem(&args.policy);
 
 	if (problem)
-		return usage_error(ctl, "--nodes: '%s' %s", a->policy.nodes,
+		return usage_error(ctl, "--nodes: '%s' %s", args.policy.nodes,
 				   problem);
-	status = target_open(ctl, &a->target, &t);
-	if (status)
-		return status;
-	status = priv_drop(ctl);
-	if (!status)
-		status = populate(ctl, a, &t);
-	(void)gmem_close(t.g, NULL);
-	return status;
+	return on_file(ctl, &args.target, "populated", populate);
 }
 
 const struct cmd cmd_populate = {

@@ -18,10 +18,8 @@ static json_object *json_opt(const struct opt *o)
 	json_object_object_add(to, "name", json_object_new_string(name));
 	json_text(to, "short", o->letter ? letter : NULL, "has none");
 	json_text(to, "argument", o->arg, "takes none");
-	json_object_object_add(to, "argument_optional",
-			       json_object_new_boolean(!!o->without));
-	json_object_object_add(to, "required",
-			       json_object_new_boolean(o->required));
+	json_boolean(to, "argument_optional", !!o->without);
+	json_boolean(to, "required", o->required);
 	if (opt_value(o, 0))
 		values = json_object_new_array();
 	for (uint32_t i = 0; values && (word = opt_value(o, i)); i++)

@@ -30,6 +30,11 @@ void json_u64(json_object *to, const char *key, uint64_t value)
 	json_object_object_add(to, key, json_object_new_uint64(value));
 }
 
+void json_boolean(json_object *to, const char *key, bool value)
+{
+	json_object_object_add(to, key, json_object_new_boolean(value));
+}
+
 void json_text(json_object *to, const char *key, const char *text,
 	       const char *why)
 {
@@ -79,9 +84,7 @@ json_object *json_error(const struct gmem_error *err)
 				      gmem_reason_str(err->reason), err->msg,
 				      error_remedy(err));
 
-	json_object_object_add(
-		o, "diagnosed",
-		json_object_new_boolean(!!(err->flags & GMEM_ERROR_DIAGNOSED)));
+	json_boolean(o, "diagnosed", err->flags & GMEM_ERROR_DIAGNOSED);
 	return o;
 }
 

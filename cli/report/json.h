@@ -7,6 +7,7 @@
 #ifndef GMEMCTL_REPORT_JSON_H
 #define GMEMCTL_REPORT_JSON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <json.h>
@@ -35,6 +36,7 @@ json_object *json_new(const struct ctl *ctl);
 void out_json(struct ctl *ctl, json_object *result);
 
 void json_u64(json_object *to, const char *key, uint64_t value);
+void json_boolean(json_object *to, const char *key, bool value);
 /* Adds text, or null and "KEY_reason" with @why. */
 void json_text(json_object *to, const char *key, const char *text,
 	       const char *why);

@@ -74,8 +74,7 @@ static void add_run(struct runs *m, uint64_t offset, uint64_t len,
 	json_u64(m->last, "len", len);
 	if (m->p->recorded)
 		json_text(m->last, "state", m->state, "");
-	json_object_object_add(m->last, "resident",
-			       json_object_new_boolean(resident));
+	json_boolean(m->last, "resident", resident);
 	if (node >= 0)
 		json_u64(m->last, "node", (uint64_t)node);
 	else

@@ -102,7 +102,7 @@ def options_are_called_as_their_flags():
 SCHEMAS = {
     "batch": {"vm_type": ["vm_types"],
               "mode": ["bind_flags:fd,hva", "policies", "+unknown"],
-              "flags/items": ["create_flags:mmap,init-shared"],
+              "flags/items": ["policy_flags"],
               "slots/items/mode": ["bind_flags:fd,hva", "slot_flags:noted"],
               "runs/items/state": ["attributes"],
               "placed": ["supports"]},

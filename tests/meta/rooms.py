@@ -6,7 +6,7 @@ import re
 import meta
 
 # From top to bottom.  The program knows the commands by one list of pointers.
-ROOMS = ["program", "cmd", "target", "report", "table"]
+ROOMS = ["program", "cmd", "op", "target", "report", "table"]
 SKIPPED = {("program", "cmd")}
 # A folder, but for that of the commands, is read at one look.
 FILES = 12

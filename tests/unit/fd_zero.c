@@ -130,11 +130,48 @@ static void each_descriptor_may_be_0(void **state)
 	}
 }
 
+static void before_open(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (c->request == GMEM__KVM_CREATE_VM || !strcmp(c->name, "openat"))
+		make_room();
+}
+
+static void a_vm_and_its_device_may_be_0(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_error err;
+	int fd;
+
+	for (made.zero = 1; made.zero <= 2; made.zero++) {
+		made.n = 0;
+		m->hook = before_open;
+		t_ok(gmem__vm_open_on(&unit_sys, m, NULL, &m->vm, &err), err);
+		m->hook = NULL;
+		assert_int_equal(made.n, 2);
+		if (made.zero == 2)
+			assert_int_equal(gmem_vm_fd(m->vm), 0);
+		t_ok(gmem_vm_close(m->vm, &err), err);
+		m->vm = NULL;
+	}
+	assert_int_equal(open("/dev/null", O_RDONLY), 0);
+	fd = unit_vm_fd(m, 0);
+	assert_int_equal(dup2(fd, 0), 0);
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, 0, NULL, &m->vm, &err), err);
+	t_ok(gmem_vm_close(m->vm, &err), err);
+	m->vm = NULL;
+	assert_int_equal(unit_sys.close(m, fd), 0);
+	assert_int_equal(unit_sys.close(m, 0), 0);
+	assert_int_equal(open("/dev/null", O_RDONLY), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(each_descriptor_may_be_0, unit_default73),
 		TEST(each_descriptor_may_be_0, unit_inplace),
+		TEST(a_vm_and_its_device_may_be_0, unit_bare),
 	};
 
 	return t_main(tests);

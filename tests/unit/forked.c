@@ -180,11 +180,40 @@ static void nobody_s_turn_is_waited_for(void **state)
 	m->vm = NULL; /* before @t goes */
 }
 
+/* ------------------------------------------------------------ its result -- */
+
+/* Whether the child's call gave @code and @reason. */
+static bool gives(struct unit *m, int code, uint32_t reason)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		unit_answer(m, "munmap", 0, 1, 1, code);
+		_exit(gmem_vm_destroy(m->vm, &err) != code ||
+		      err.reason != reason || !err.msg[0] != !code);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void a_child_knows_whether_the_vm_s_page_is_gone(void **state)
+{
+	struct unit *m = *state;
+
+	assert_true(gives(m, 0, GMEM_REASON_NONE));
+	assert_true(gives(m, -EPERM, GMEM_REASON_ACCESS_DENIED));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_half_changed_is_left_alone, unit_default73),
 		TEST(nobody_s_turn_is_waited_for, unit_bare73),
+		TEST(a_child_knows_whether_the_vm_s_page_is_gone,
+		     unit_default73),
 	};
 
 	return t_main(tests);

@@ -700,6 +700,28 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
+/* What was loaded before is, and its mapping is not unmapped twice. */
+static void where_the_next_part_cannot_be_mapped_it_ends(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 65 * MiB, SHARED_FLAGS);
+	unsigned int maps = unit_mappings(u);
+	void *data = calloc(1, 65 * MiB);
+	struct gmem_error err;
+	int fd;
+
+	assert_non_null(data);
+	fd = unit_memfd(u, data, 65 * MiB, 0);
+	free(data);
+	unit_reset(u);
+	unit_answer(u, "mmap", 0, 2, 1, -ENOMEM);
+	t_refused(gmem_load(g, 0, fd, 65 * MiB, NULL, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.done, 64 * MiB);
+	assert_int_equal(unit_mappings(u), maps);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -732,6 +754,8 @@ int main(void)
 		TEST(cancel_ends_it_in_a_hole, unit_default),
 		TEST(bad_arguments_are_refused_before_any_call, unit_default),
 		TEST(older_and_newer_opts_are_told_apart, unit_default),
+		TEST(where_the_next_part_cannot_be_mapped_it_ends,
+		     unit_default),
 	};
 
 	return t_main(tests);

@@ -385,6 +385,61 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 	assert_int_equal(unit_count(u, "mbind", 0), 0);
 }
 
+static void a_policy_asks_for_no_page_to_be_moved_or_checked(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_mempolicy p = { .sz = sizeof(p) };
+	const struct unit_call *c;
+	struct gmem_error err = { .sz = sizeof(err) };
+	unsigned int n;
+
+	unit_reset(u);
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	for (n = 0; (c = unit_nth(u, "mbind", 0, n)); n++)
+		assert_int_equal(c->arg[3], 0);
+	assert_int_equal(n, 3);
+}
+
+/* By what the file itself tells, whichever way the question failed. */
+static void where_it_could_not_be_tried_the_file_tells(void **state)
+{
+	static const int codes[] = { -EPERM, -ENOSYS };
+	struct unit *u = *state;
+	struct gmem_mempolicy p = { .sz = sizeof(p), .mode = GMEM_MPOL_LOCAL };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		t_ok(gmem_vm_destroy(u->vm, &err), err);
+		unit_reset(u);
+		unit_answer(u, "ioctl", GMEM__KVM_CREATE_GUEST_MEMFD, 1, 2,
+			    codes[i]);
+		u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
+		t_code(gmem_vm_features(u->vm, GMEM_FEATURE_MEMPOLICY, NULL,
+					NULL),
+		       GMEM_UNKNOWN);
+		unit_create(u, MiB, SHARED_FLAGS);
+		t_code(gmem_set_mempolicy(u->g, 0, MiB, &p, 0, &err),
+		       GMEM_PLACED_BY_FILE);
+	}
+}
+
+static void room_for_one_node_is_room_for_node_0(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	u->k->nodes = 1;
+	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), GMEM_PLACED_BY_FILE);
+	mask = 0;
+	p.max_node = 1;
+	t_ok(gmem_get_mempolicy(g, 0, &p, &err), err);
+	assert_int_equal(mask, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -406,6 +461,10 @@ int main(void)
 		TEST(strict_refuses_what_lies_elsewhere_and_sets_nothing,
 		     unit_obeyed),
 		TEST(strict_refuses_what_it_can_not_look_at, unit_obeyed),
+		TEST(a_policy_asks_for_no_page_to_be_moved_or_checked,
+		     unit_obeyed),
+		TEST(where_it_could_not_be_tried_the_file_tells, unit_obeyed),
+		TEST(room_for_one_node_is_room_for_node_0, unit_obeyed),
 	};
 
 	return t_main(tests);

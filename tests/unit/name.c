@@ -158,8 +158,10 @@ static void a_word_that_is_no_name_is_refused(void **state)
 			  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
 	t_refused(gmem_value(GMEM_NAME_VM_TYPE, NULL, &value, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_non_null(strstr(err.msg, "name is NULL"));
 	t_refused(gmem_value(GMEM_NAME_VM_TYPE, "snp", NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_non_null(strstr(err.msg, "value is NULL"));
 	err.sz = 1; /* no room to say why */
 	assert_int_equal(gmem_value(GMEM_NAME_VM_TYPE, "snp", &value, &err),
 			 -EINVAL);

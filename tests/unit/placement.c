@@ -324,6 +324,87 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	assert_int_equal(out.resident, 8 * KiB);
 }
 
+static void a_number_of_nodes_without_room_for_them_is_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .node_count = 2 };
+
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 3, &out), GMEM_YES);
+	assert_int_equal(out.resident, 64 * KiB);
+}
+
+/* Shared, but without a mapping nobody can look. */
+static void shared_pages_of_an_unmappable_file_are_unknown(void **state)
+{
+	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
+	struct unit *u = *state;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem *g = unit_create(u, MiB, flags[i]);
+		struct gmem_placement out = { .sz = sizeof(out) };
+		struct gmem_error err;
+
+		t_ok(t_share(g, 0, MiB, &err), err);
+		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		unit_reset(u);
+		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_UNKNOWN);
+		assert_int_equal(out.unknown, MiB);
+		assert_int_equal(unit_count(u, "mmap", 0), 0);
+	}
+}
+
+static void cancel_after(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)arg;
+	if (!strcmp(c->name, "move_pages"))
+		*(int *)u->hook_arg = 1;
+}
+
+/* And not only where the next mapping would begin. */
+static void a_cancel_ends_the_look_between_two_batches(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	int cancel = 0;
+	struct gmem_placement out = { .sz = sizeof(out), .cancel = &cancel };
+	struct gmem_error err = { .sz = sizeof(err) };
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+
+	unit_allocate(u, gmem_fd(g), 0, 16 * MiB, 0);
+	u->hook = cancel_after;
+	u->hook_arg = &cancel;
+	t_code(gmem_verify_placement(g, 0, 16 * MiB, &p, &out, &err),
+	       -ECANCELED);
+	u->hook = NULL;
+	assert_int_equal(err.done, 512 * u->page);
+	assert_int_equal(unit_count(u, "move_pages", 0), 1);
+}
+
+static void a_failed_search_for_pages_is_no_answer(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err;
+	unsigned int nth;
+
+	unit_allocate(u, gmem_fd(g), 256 * KiB, 64 * KiB, 0);
+	for (nth = 1;; nth++) {
+		unit_reset(u);
+		unit_answer(u, "cachestat", 0, nth, 1, -EPERM);
+		err = (struct gmem_error){ .sz = sizeof(err) };
+		if (gmem_verify_placement(g, 0, MiB, NULL, &out, &err) >= 0)
+			break;
+		t_reason(&err, GMEM_REASON_RESIDENCY_UNKNOWN);
+	}
+	/* when none of those that it made had failed */
+	assert_int_equal(nth, unit_count(u, "cachestat", 0) + 1);
+	assert_true(nth > 4);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -342,6 +423,12 @@ int main(void)
 		     unit_obeyed),
 		TEST(bad_arguments_are_refused_before_any_call, unit_obeyed),
 		TEST(what_a_newer_caller_has_beyond_is_zero, unit_obeyed),
+		TEST(a_number_of_nodes_without_room_for_them_is_nothing,
+		     unit_obeyed),
+		TEST(shared_pages_of_an_unmappable_file_are_unknown,
+		     unit_inplace),
+		TEST(a_cancel_ends_the_look_between_two_batches, unit_obeyed),
+		TEST(a_failed_search_for_pages_is_no_answer, unit_obeyed),
 	};
 
 	return t_main(tests);

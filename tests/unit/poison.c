@@ -35,11 +35,13 @@ static void told(struct unit *m, int r, const struct gmem_error *err,
 }
 
 /* Data: a hole would free the page. */
-static int input(const void *data, size_t len)
+static int input(uint64_t len)
 {
 	int fd = memfd_create("input", MFD_CLOEXEC);
+	char *data = calloc(1, len);
 
 	assert_int_equal(pwrite(fd, data, len, 0), len);
+	free(data);
 	return fd;
 }
 
@@ -49,15 +51,22 @@ static void touch(struct unit *m, struct gmem *g)
 	struct gmem_error err = { .sz = sizeof(err) };
 	uint64_t from = 2 * m->page + 1, len = (PAGES - 3) * m->page;
 	unsigned char *buf = calloc(1, PAGES * m->page);
-	int fd, r;
+	int fd = input(PAGES * m->page), r;
 
 	assert_non_null(buf);
-	fd = input(buf, PAGES * m->page);
 	r = gmem_read(g, from, buf, len, &err);
 	told(m, r, &err, BAD * m->page - from);
 	r = gmem_read(g, BAD * m->page + 3, buf, 1, &err);
 	t_code(r, -EHWPOISON);
 	assert_int_equal(err.done, 0);
+	/* a part of that page and a part of the next one, */
+	r = gmem_read(g, BAD * m->page + 3, buf, m->page, &err);
+	t_code(r, -EHWPOISON);
+	/* and where a signal comes while the cause is looked for */
+	unit_reset(m);
+	unit_answer(m, "madvise", 0, 3, 1, -EINTR);
+	r = gmem_read(g, BAD * m->page, buf, 1, &err);
+	t_code(r, -EHWPOISON);
 	r = gmem_write(g, from, buf, len, &err);
 	told(m, r, &err, BAD * m->page - from);
 	r = gmem_load(g, from, fd, len, NULL, &err);
@@ -212,6 +221,20 @@ static void the_guests_access_is_a_fault_of_that_kind(void **state)
 	assert_int_equal(reason, 39); /* KVM_EXIT_MEMORY_FAULT */
 }
 
+/* A read(2) that fails as a whole: the first bad page is to blame. */
+static void the_page_is_named_where_the_call_names_none(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = poisoned(m, "7.3", GMEM_VM_DEFAULT);
+	struct gmem_error err = { .sz = sizeof(err) };
+	int fd = input(PAGES * m->page), r;
+
+	unit_answer(m, "pread64", 0, 1, 1, -EFAULT);
+	r = gmem_load(g, 2 * m->page, fd, 13 * m->page, NULL, &err);
+	told(m, r, &err, 0);
+	assert_int_equal(close(fd), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -223,6 +246,7 @@ int main(void)
 		TEST(where_it_lies_is_unknown_and_no_other_page, unit_bare73),
 		TEST(discarded_it_is_a_new_page, unit_bare73),
 		TEST(the_guests_access_is_a_fault_of_that_kind, unit_bare73),
+		TEST(the_page_is_named_where_the_call_names_none, unit_bare73),
 	};
 
 	return t_main(tests);

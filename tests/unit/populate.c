@@ -551,6 +551,153 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	assert_int_equal(err.limit, 56);
 }
 
+/* The rest of a file that is no whole number of the least pieces, too. */
+static void a_piece_that_was_interrupted_is_made_smaller(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 3 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	unit_answer(u, "fallocate", 0, 1, 1, -EINTR);
+	t_ok(gmem_populate(g, 0, 3 * MiB, NULL, &err), err);
+	assert_int_equal(unit_nth(u, "fallocate", 0, 1)->arg[1], 2 * MiB);
+	assert_int_equal(allocated(u, g), 3 * MiB);
+}
+
+/* Pages that were touched before a signal came are touched once more. */
+static void pieces_begin_where_the_least_ones_do(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 8 * MiB, SHARED_FLAGS);
+	const struct unit_call *c;
+	struct gmem_error err;
+	unsigned int i;
+
+	t_ok(gmem_set_private(g, 64 * KiB, 64 * KiB, &err), err);
+	unit_reset(u);
+	/* of the second run, after the two calls of its mapping */
+	unit_answer(u, "madvise", 0, 6, 1, -EINTR);
+	t_ok(gmem_populate(g, 0, 8 * MiB, NULL, &err), err);
+	for (i = 0; (c = unit_nth(u, "fallocate", 0, i)); i++)
+		assert_int_equal(c->arg[3] % (2 * MiB), 0);
+	assert_true(i > 2);
+	assert_int_equal(allocated(u, g), 8 * MiB);
+}
+
+static void what_cannot_be_mapped_is_only_allocated(void **state)
+{
+	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem *g = unit_create(u, MiB, flags[i]);
+
+		t_ok(t_share(g, 0, MiB, &err), err);
+		unit_reset(u);
+		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		assert_int_equal(u->n_calls, 1);
+		assert_int_equal(allocated(u, g), MiB);
+	}
+}
+
+/* The limit of locked memory stays what it is, however often it is tried. */
+static void a_mapping_that_would_be_locked_is_tried_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	unit_answer(u, "mmap", 0, 1, UINT32_MAX, -EAGAIN);
+	t_refused(gmem_populate(g, 0, MiB, NULL, &err), -ENOMEM,
+		  GMEM_REASON_LOCK_LIMIT, err);
+	assert_int_equal(unit_count(u, "mmap", 0), 1);
+}
+
+static void without_memory_for_the_threads_nothing_is_done(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
+	struct gmem_error err;
+
+	u->fail_alloc = 1;
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	assert_int_equal(err.sys_errno, ENOMEM);
+	assert_int_equal(u->n_calls, 0);
+}
+
+/* At most 256 MiB, and as many as make four a thread. */
+static void threads_take_steps_of_at_most_256_mib(void **state)
+{
+	static const struct {
+		uint64_t len, step;
+	} rows[] = {
+		{ 1792 * MiB, 224 * MiB },
+		{ 2 * GiB, 256 * MiB },
+		{ 4 * GiB, 256 * MiB },
+	};
+	struct unit *u = *state;
+	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
+	struct gmem *g = unit_create(u, 4 * GiB, GMEM_CREATE_UNBOUND);
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		unit_reset(u);
+		/* no memory is taken for it */
+		unit_answer(u, "fallocate", 0, 1, UINT32_MAX, 0);
+		t_ok(gmem_populate(g, 0, rows[i].len, &o, &err), err);
+		assert_int_equal(unit_longest(u, "fallocate"), rows[i].step);
+	}
+}
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	unsigned int steps;
+	bool told;
+} during = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false };
+
+/* The third step waits for the report of the first or the second. */
+static void waits(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (strcmp(c->name, "fallocate") != 0)
+		return;
+	(void)pthread_mutex_lock(&during.lock);
+	if (++during.steps >= 3)
+		while (!during.told)
+			(void)pthread_cond_wait(&during.cond, &during.lock);
+	(void)pthread_mutex_unlock(&during.lock);
+}
+
+static void tells(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	assert_true(done > 0 && done <= total);
+	(void)pthread_mutex_lock(&during.lock);
+	during.told = true;
+	(void)pthread_cond_broadcast(&during.cond);
+	(void)pthread_mutex_unlock(&during.lock);
+}
+
+static void progress_comes_while_the_workers_run(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.threads = 2,
+					.progress = tells };
+	struct gmem *g = unit_create(u, 64 * MiB, GMEM_CREATE_UNBOUND);
+	struct gmem_error err;
+
+	u->hook = waits;
+	t_ok(gmem_populate(g, 0, 64 * MiB, &o, &err), err);
+	u->hook = NULL;
+	assert_true(during.told);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -583,6 +730,16 @@ int main(void)
 		     unit_default),
 		TEST(bad_arguments_are_refused_before_any_call, unit_default),
 		TEST(older_and_newer_opts_are_told_apart, unit_default),
+		TEST(a_piece_that_was_interrupted_is_made_smaller,
+		     unit_default),
+		TEST(a_mapping_that_would_be_locked_is_tried_once,
+		     unit_default),
+		TEST(without_memory_for_the_threads_nothing_is_done,
+		     unit_default),
+		TEST(threads_take_steps_of_at_most_256_mib, unit_default),
+		TEST(progress_comes_while_the_workers_run, unit_default),
+		TEST(pieces_begin_where_the_least_ones_do, unit_inplace),
+		TEST(what_cannot_be_mapped_is_only_allocated, unit_inplace),
 	};
 
 	return t_main(tests);

@@ -7,6 +7,8 @@
 
 #include "unit.h"
 
+#include "adopt.h"
+
 static bool mapped(const void *p, uint64_t len)
 {
 	unsigned char there[1024];
@@ -191,6 +193,63 @@ static void a_callback_unmaps_nothing(void **state)
 	assert_int_equal(a.code, -EDEADLK);
 }
 
+/* A window that could not be unmapped, and a slot on the same address. */
+static void close_leaves_a_window_that_a_slot_leads_to(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
+	const struct unit_call *c;
+	void *window;
+	char b;
+
+	unit_reset(m);
+	unit_answer(m, "munmap", 0, 1, 1, -ENOMEM);
+	t_ok(gmem_read(g, 0, &b, 1, &m->err), m->err);
+	c = unit_nth(m, "mmap", 0, 0);
+	assert_non_null(c);
+	window = (void *)(uintptr_t)c->arg[0];
+	note(m, 3, window, m->page);
+	/* which hides no other failure: the view's, made by a bind */
+	unit_reset(m);
+	unit_answer(m, "munmap", 0, 1, 1, -ENOMEM);
+	unit_bind(m, g, 0, GiB);
+	t_ok(gmem_unbind(g, 0, NULL, &m->err), m->err);
+	unit_answer(m, "munmap", 0, 1, 1, -EPERM);
+	t_refused(gmem_close(g, &m->err), -EPERM, GMEM_REASON_ACCESS_DENIED,
+		  m->err);
+	t_ok(gmem_close(g, &m->err), m->err);
+	assert_true(mapped(window, m->page));
+	t_ok(gmem_slot_forget(m->vm, 3, 0, &m->err), m->err);
+	assert_int_equal(unit_sys.munmap(m, window, m->page), 0);
+}
+
+/* A file that is not mapped is at no address, at 0 neither. */
+static void a_slot_at_address_0_leads_to_no_file(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 1 * MiB, SHARED_FLAGS);
+
+	note(m, 3, NULL, 1 * MiB);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
+static void a_file_without_a_vm_has_no_slots_to_ask(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	int fd = unit_file_fd(m, gmem_vm_fd(m->vm), 1 * MiB, 3);
+	struct gmem *g = NULL;
+	void *p;
+
+	t_ok(gmem__adopt_on(&unit_sys, m, NULL, fd, &o, &g, &m->err), m->err);
+	p = map(m, g, 64 * KiB);
+	t_refused(gmem_unbind(g, 0, NULL, &m->err), -EINVAL,
+		  GMEM_REASON_NOT_A_VM, m->err);
+	t_ok(gmem_munmap(g, p, &m->err), m->err);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -202,6 +261,10 @@ int main(void)
 		TEST(destroy_tells_of_one_that_was_not_forgotten, unit_sw),
 		TEST(nor_on_a_mapping_without_the_handle, unit_default73),
 		TEST(a_callback_unmaps_nothing, unit_bare73),
+		TEST(close_leaves_a_window_that_a_slot_leads_to,
+		     unit_default73),
+		TEST(a_slot_at_address_0_leads_to_no_file, unit_default73),
+		TEST(a_file_without_a_vm_has_no_slots_to_ask, unit_default73),
 	};
 
 	return t_main(tests);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The recorder between the library and the model. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -529,6 +530,9 @@ static void rec_free(void *priv, void *p)
 	lock(u);
 	u->live_allocs -= p != NULL;
 	unlock(u);
+	/* so that a later look at it finds nothing that it could use */
+	if (p)
+		memset(p, 0x5a, malloc_usable_size(p));
 	model__sys.free(u->k, p);
 }
 

@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "vm.h"
+
 static uint64_t resident(struct gmem *g, uint64_t offset, uint64_t len,
 			 uint32_t *flags)
 {
@@ -342,6 +344,92 @@ static void a_walk_with_bad_arguments_makes_no_call(void **state)
 	assert_int_equal(runs.n, 0);
 }
 
+/* The first step that finds allocated memory may be larger. */
+static void behind_a_hole_full_memory_goes_in_small_steps_too(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2560 * MiB, GMEM_CREATE_UNBOUND);
+	const struct unit_call *c;
+	uint64_t steps = 0;
+	uint32_t flags;
+
+	unit_allocate(u, gmem_fd(g), 1 * GiB, 1536 * MiB, 0);
+	assert_int_equal(resident(g, 0, 2560 * MiB, &flags), 1536 * MiB);
+	for (unsigned int i = 0; (c = unit_nth(u, "cachestat", 0, i)); i++) {
+		if (c->arg[3] <= 1 * GiB)
+			continue;
+		assert_int_equal(c->arg[1], 256 * MiB);
+		steps++;
+	}
+	assert_int_equal(steps, 3);
+}
+
+static void what_cachestat_told_before_it_failed_does_not_count(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	uint32_t flags;
+
+	unit_allocate(u, gmem_fd(g), 0, MiB, 0);
+	unit_answer(u, "cachestat", 0, 2, 1, -EPERM);
+	assert_int_equal(resident(g, 0, GiB, &flags), 0);
+	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
+}
+
+static void a_failure_of_one_mincore_is_no_smaller_number(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 32 * MiB, SHARED_FLAGS);
+	struct gmem_residency r = { .sz = sizeof(r) };
+	struct gmem_error err;
+
+	u->lacks = "cachestat";
+	unit_answer(u, "mincore", 0, 1, 1, -EPERM);
+	t_refused(gmem_resident(g, 0, 32 * MiB, &r, &err), -EOPNOTSUPP,
+		  GMEM_REASON_RESIDENCY_UNKNOWN, err);
+	assert_int_equal(err.sys_errno, EPERM);
+}
+
+/* Whoever cannot ask for the owner is not taken for it, root neither. */
+static void an_owner_that_is_not_told_is_not_this_user(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+
+	u->lacks = "cachestat fstat";
+	u->euid = 0U - model__sys.euid(u->k);
+	no_answer(g, ENOSYS);
+	assert_int_equal(unit_count(u, "mincore", 0), 0);
+}
+
+/* The lowest bit tells, and of as many pages as were asked for. */
+static int mincore_of_noise(void *priv, void *addr, size_t len,
+			    unsigned char *vec)
+{
+	int r = unit_sys.mincore(priv, addr, len, vec);
+
+	for (size_t i = 0; r == 0 && i < len / 4096; i++)
+		vec[i] |= 0xfe;
+	return r;
+}
+
+static void mincore_s_other_bits_mean_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB + 4 * KiB, SHARED_FLAGS);
+	struct gmem_sys sys = unit_sys;
+	struct gmem_error err;
+	uint32_t flags;
+
+	/* page 1, and page 0 of the second look is not */
+	t_ok(gmem_populate(g, 4 * KiB, 4 * KiB, NULL, &err), err);
+	u->lacks = "cachestat";
+	sys.mincore = mincore_of_noise;
+	u->vm->ctx.sys = &sys;
+	assert_int_equal(resident(g, 0, gmem_size(g), &flags), 4 * KiB);
+	u->vm->ctx.sys = &unit_sys;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -363,6 +451,14 @@ int main(void)
 		TEST(a_look_that_fails_ends_the_walk_where_it_was,
 		     unit_default),
 		TEST(a_walk_with_bad_arguments_makes_no_call, unit_default),
+		TEST(behind_a_hole_full_memory_goes_in_small_steps_too,
+		     unit_default),
+		TEST(what_cachestat_told_before_it_failed_does_not_count,
+		     unit_default),
+		TEST(a_failure_of_one_mincore_is_no_smaller_number,
+		     unit_default),
+		TEST(an_owner_that_is_not_told_is_not_this_user, unit_default),
+		TEST(mincore_s_other_bits_mean_nothing, unit_default),
 	};
 
 	return t_main(tests);

@@ -365,6 +365,66 @@ static void a_dead_vms_slots_count_as_deleted(void **state)
 	u->vm = NULL;
 }
 
+/* While the kernel is asked, nobody can rely on the slot. */
+static void asks_for_it(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_slot s = { .sz = sizeof(s), .slot = 77 };
+	unsigned int *asked = u->hook_arg;
+	struct gmem_error err;
+
+	(void)arg;
+	if (c->request != REGION1 && c->request != REGION2)
+		return;
+	t_refused(gmem_slot_get(u->vm, 0, 0, &s, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	assert_int_equal(s.slot, 77);
+	t_refused(gmem_unbind(u->g, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
+	++*asked;
+}
+
+static void a_slot_that_comes_or_goes_is_not_known(void **state)
+{
+	struct unit *u = *state;
+	unsigned int asked = 0;
+
+	unit_create(u, 1 * MiB, SHARED_FLAGS);
+	u->hook = asks_for_it;
+	u->hook_arg = &asked;
+	t_ok(gmem_bind(u->g, 0, GiB, 0, 1 * MiB, NULL, &u->err), u->err);
+	assert_int_equal(asked, 1);
+	t_ok(gmem_unbind(u->g, 0, NULL, &u->err), u->err);
+	assert_int_equal(asked, 2);
+	u->hook = NULL;
+}
+
+static void an_unbind_leaves_the_next_slot_s_attributes(void **state)
+{
+	struct unit *u = *state;
+	uint64_t a, run;
+
+	unit_create(u, 2 * MiB, 0);
+	t_ok(gmem_bind(u->g, 0, GiB, 0, 1 * MiB, NULL, &u->err), u->err);
+	t_ok(gmem_bind(u->g, 1, 4 * GiB, 1 * MiB, 1 * MiB, NULL, &u->err),
+	     u->err);
+	t_ok(gmem_unbind(u->g, 0, NULL, &u->err), u->err);
+	t_ok(gmem_get_attributes(u->g, 0, 2 * MiB, &a, &run, &u->err), u->err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	assert_int_equal(run, 1 * MiB);
+}
+
+/* No slot is left whose guest addresses it could be reset for. */
+static void destroy_resets_nothing_of_a_vm_that_it_ends(void **state)
+{
+	struct unit *u = *state;
+
+	unit_create(u, 1 * MiB, 0);
+	unit_bind(u, u->g, 0, GiB);
+	t_ok(gmem_vm_destroy(u->vm, &u->err), u->err);
+	u->vm = NULL;
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -390,6 +450,9 @@ int main(void)
 		TEST(check_only_says_the_mode_and_makes_nothing, unit_default),
 		TEST(slot_get_tells_what_bind_did, unit_default),
 		TEST(a_dead_vms_slots_count_as_deleted, unit_sw),
+		TEST(a_slot_that_comes_or_goes_is_not_known, unit_default),
+		TEST(an_unbind_leaves_the_next_slot_s_attributes, unit_sw),
+		TEST(destroy_resets_nothing_of_a_vm_that_it_ends, unit_sw),
 	};
 
 	return t_main(tests);

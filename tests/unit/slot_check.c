@@ -312,6 +312,7 @@ static void a_gpa_beyond_the_guest_is_one_reason_on_every_machine(void **state)
 	t_refused(gmem_bind(g, 0, limit, 0, 64 * KiB, NULL, &err), -EINVAL,
 		  GMEM_REASON_GPA_LIMIT, err);
 	assert_int_equal(err.sys_errno, arm64 ? EFAULT : EINVAL);
+	assert_int_equal(err.limit, arm64 ? 0 : limit);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
 	t_ok(gmem_bind(g, 0, limit - 64 * KiB, 0, 64 * KiB, NULL, &err), err);
 }
@@ -350,6 +351,35 @@ static void other_errnos_of_bind_have_their_reason(void **state)
 	}
 }
 
+/* As many as a VM was made with: the kernel knows. */
+static void beyond_52_bits_arm64_asks_the_kernel(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	t_refused(gmem_bind(g, 0, 1ULL << 52, 0, 64 * KiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_GPA_LIMIT, err);
+	assert_int_equal(err.sys_errno, EFAULT);
+}
+
+/* A kernel that accepts what none should: its calls are not understood. */
+static void
+where_a_probe_succeeds_that_should_not_nothing_is_bound(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	unit_answer(u, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES2, 1, 1, 0);
+	u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
+	unit_create(u, 64 * KiB, 0);
+	t_refused(gmem_bind(u->g, 0, 0, 0, 64 * KiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_KERNEL, err);
+	assert_int_equal(err.sys_errno, EINVAL);
+	assert_int_equal(unit_count(u, "ioctl", REGION2), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -371,6 +401,7 @@ int main(void)
 		TEST(gpa_overlap_is_found_from_both_sides, unit_default),
 		TEST(a_range_of_a_file_is_bound_once, unit_default),
 		TEST(only_eexist_tells_of_an_unknown_slot, unit_default),
+		TEST(only_eexist_tells_of_an_unknown_slot, unit_arm64),
 		TEST(a_bind_behind_the_library_s_back, unit_default),
 		TEST(a_bind_behind_the_library_s_back, unit_default73),
 		TEST(a_gpa_beyond_the_guest_is_one_reason_on_every_machine,
@@ -379,6 +410,9 @@ int main(void)
 		     unit_arm64),
 		TEST(beyond_52_bits_x86_is_refused_at_once, unit_default),
 		TEST(other_errnos_of_bind_have_their_reason, unit_default),
+		TEST(beyond_52_bits_arm64_asks_the_kernel, unit_arm64),
+		TEST(where_a_probe_succeeds_that_should_not_nothing_is_bound,
+		     unit_sw),
 	};
 
 	return t_main(tests);

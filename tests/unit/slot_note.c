@@ -2,6 +2,8 @@
 /* Slots that the VMM makes itself: noted, checked against, never touched. */
 #include "unit.h"
 
+#include "vm.h"
+
 #define REGION2 0x40a0ae49
 
 static struct gmem_slot at(uint32_t slot, uint64_t gpa, uint64_t len)
@@ -258,6 +260,129 @@ static void forget_wants_a_note(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+static void a_noted_slot_of_a_file_has_that_one_s_descriptor(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		bool fd;
+	} rows[] = {
+		{ GMEM_SLOT_FD, true },
+		{ 0, false },
+		{ GMEM_SLOT_READONLY, false },
+		{ GMEM_SLOT_DIRTY_LOG, false },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_slot s = at(3, GiB, 64 * KiB), out = s;
+		struct gmem_error err;
+
+		s.flags = rows[i].flags;
+		s.gmem = g;
+		s.fd = 77;
+		t_ok(gmem_slot_note(u->vm, &s, &err), err);
+		t_ok(gmem_slot_get(u->vm, 3, 0, &out, &err), err);
+		assert_int_equal(out.fd, rows[i].fd ? gmem_fd(g) : -1);
+		t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	}
+}
+
+/* A VMM may have the guest's memory there, and its kernel made the slot. */
+static void a_slot_without_a_guest_memfd_may_have_a_low_address(void **state)
+{
+	static const uint32_t flags[] = { 0, GMEM_SLOT_READONLY,
+					  GMEM_SLOT_DIRTY_LOG };
+	struct unit *u = *state;
+
+	for (uint32_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem_slot s = at(i, (1 + i) * GiB, 64 * KiB);
+		struct gmem_error err;
+
+		s.flags = flags[i];
+		s.userspace_addr = 4096;
+		t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	}
+}
+
+/* Nothing is known of its file, so it cannot be known to be closed. */
+static void a_slot_of_a_file_that_is_not_named_is_not_called_dead(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 64 * KiB);
+	struct gmem_error err;
+
+	s.flags = GMEM_SLOT_FD;
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	t_refused(gmem_slot_note(u->vm, &s, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+}
+
+static void the_same_inode_on_another_device_is_another_file(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 64 * KiB);
+	struct gmem__stat st;
+	struct gmem_error err;
+
+	s.flags = GMEM_SLOT_FD;
+	s.fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 3);
+	assert_int_equal(unit_sys.fstat(u, s.fd, &st), 0);
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	u->stat = &st;
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	st.dev++;
+	t_refused(gmem_bind(g, 3, 0, 0, 64 * KiB, NULL, &err), -EEXIST,
+		  GMEM_REASON_DEAD_SLOT, err);
+	u->stat = NULL;
+	assert_int_equal(unit_sys.close(u, s.fd), 0);
+}
+
+/* Nor does the record of what comes behind the slot change. */
+static void what_is_forgotten_is_no_more_than_the_slot(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * MiB, 0);
+	struct gmem_slot s = at(3, GiB, 1 * MiB);
+	struct gmem_error err;
+	uint64_t a, run;
+
+	s.flags = GMEM_SLOT_FD;
+	s.gmem = g;
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_ok(gmem_bind(g, 4, 4 * GiB, 1 * MiB, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	t_ok(gmem_get_attributes(g, 0, 2 * MiB, &a, &run, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	assert_int_equal(run, 1 * MiB);
+}
+
+/* In a VM of the VMM's own, whose slot stays. */
+static void destroy_leaves_a_noted_slot_s_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm *vm = NULL;
+	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct gmem_slot s;
+	struct gmem *g = NULL;
+	struct gmem_error err;
+
+	t_ok(gmem__vm_adopt_on(&unit_sys, u, gmem_vm_fd(u->vm), NULL, &vm,
+			       &err),
+	     err);
+	t_ok(gmem_create(vm, 64 * KiB, &o, &g, &err), err);
+	s = bind_raw(u, g, 3, GiB);
+	t_ok(gmem_slot_note(vm, &s, &err), err);
+	t_ok(gmem_set_private(g, 0, 64 * KiB, &err), err);
+	t_ok(gmem_vm_destroy(vm, &err), err);
+	assert_true(unit_gpa_private(u, GiB));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -274,6 +399,16 @@ int main(void)
 		     unit_default),
 		TEST(notes_do_not_overlap, unit_default),
 		TEST(forget_wants_a_note, unit_default),
+		TEST(a_noted_slot_of_a_file_has_that_one_s_descriptor,
+		     unit_default),
+		TEST(a_slot_without_a_guest_memfd_may_have_a_low_address,
+		     unit_default),
+		TEST(a_slot_of_a_file_that_is_not_named_is_not_called_dead,
+		     unit_default),
+		TEST(the_same_inode_on_another_device_is_another_file,
+		     unit_default),
+		TEST(what_is_forgotten_is_no_more_than_the_slot, unit_sw),
+		TEST(destroy_leaves_a_noted_slot_s_attributes, unit_sw),
 	};
 
 	return t_main(tests);

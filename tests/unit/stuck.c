@@ -430,6 +430,109 @@ static void what_is_left_of_a_range_stays_in_mind(void **state)
 	}
 }
 
+/* While it is deleted at last, nothing else changes its range. */
+static void converts(struct unit *m, const struct unit_call *c, void *arg)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_NOWAIT };
+	struct gmem_error err;
+
+	(void)arg;
+	if (c->request != GMEM__KVM_SET_USER_MEMORY_REGION)
+		return;
+	m->hook = NULL;
+	t_refused(gmem_set_attributes(m->g, 0, m->page, GMEM_ATTRIBUTE_PRIVATE,
+				      &o, &err),
+		  -EAGAIN, GMEM_REASON_RANGE_BUSY, err);
+}
+
+/* Whatever their numbers; and what they leave is reset as by an unbind. */
+static void close_deletes_all_that_are_stuck(void **state)
+{
+	struct unit *m = *state;
+
+	unit_create(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 5, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_ok(gmem_bind(m->g, 6, 4 * GiB, 1 * MiB, 1 * MiB, NULL, &m->err),
+	     m->err);
+	will_fail(m, DELETE, ENOMEM);
+	t_refused(gmem_unbind(m->g, 5, NULL, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	will_fail(m, DELETE, ENOMEM);
+	t_refused(gmem_unbind(m->g, 6, NULL, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	assert_true(unit_gpa_private(m, GiB));
+	assert_true(unit_gpa_private(m, 4 * GiB));
+	/* by a bind at the address of one, */
+	m->hook = converts;
+	t_ok(gmem_bind(m->g, 7, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	assert_null(m->hook);
+	no_slot(m, 5);
+	t_ok(gmem_unbind(m->g, 7, NULL, &m->err), m->err);
+	/* and by the file's end */
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	assert_false(unit_gpa_private(m, GiB));
+	assert_false(unit_gpa_private(m, 4 * GiB));
+}
+
+/* The VMM deleted both, and has made one over the addresses of both. */
+static void a_note_in_the_place_of_two_lets_go_of_both(void **state)
+{
+	struct unit *m = *state;
+	bool private = gmem_vm_features(m->vm, GMEM_FEATURE_VM_ATTRIBUTES, NULL,
+					NULL) == GMEM_YES;
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = 7,
+			       .gpa = GiB,
+			       .len = 2 * MiB,
+			       .userspace_addr = 1 * MiB };
+	uint64_t a, run;
+
+	unit_create(m, 3 * MiB, private ? 0 : SHARED_FLAGS);
+	for (uint32_t i = 0; i < 3; i++)
+		t_ok(gmem_bind(m->g, i, GiB + i * MiB, i * MiB, 1 * MiB, NULL,
+			       &m->err),
+		     m->err);
+	for (uint32_t i = 0; i < 2; i++) {
+		will_fail(m, DELETE, ENOMEM);
+		t_refused(gmem_unbind(m->g, i, NULL, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+		assert_int_equal(raw_slot(m, i, 0, 0), 0);
+	}
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+	no_slot(m, 0);
+	no_slot(m, 1);
+	if (private) {
+		t_ok(gmem_get_attributes(m->g, 0, 3 * MiB, &a, &run, &m->err),
+		     m->err);
+		assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+		assert_int_equal(run, 2 * MiB);
+	}
+	t_ok(gmem_unbind(m->g, 2, NULL, &m->err), m->err);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	t_ok(gmem_slot_forget(m->vm, 7, 0, &m->err), m->err);
+}
+
+static void also_in_the_address_space_of_smm(void **state)
+{
+	struct unit *m = *state;
+
+	unit_create(m, 2 * MiB, SHARED_FLAGS);
+	for (uint32_t as = 0; as < 2; as++) {
+		struct gmem_bind_opts o = { .sz = sizeof(o),
+					    .address_space = as };
+		struct gmem_unbind_opts un = { .sz = sizeof(un),
+					       .address_space = as };
+
+		t_ok(gmem_bind(m->g, 6, GiB, as * MiB, 1 * MiB, &o, &m->err),
+		     m->err);
+		will_fail(m, DELETE, ENOMEM);
+		t_refused(gmem_unbind(m->g, 6, &un, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+	}
+	t_ok(gmem_close(m->g, &m->err), m->err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -446,6 +549,10 @@ int main(void)
 		TEST(what_a_forgotten_slot_left_is_overwritten, unit_sw),
 		TEST(noting_and_forgetting_leaves_one_range, unit_sw),
 		TEST(what_is_left_of_a_range_stays_in_mind, unit_sw),
+		TEST(close_deletes_all_that_are_stuck, unit_sw),
+		TEST(a_note_in_the_place_of_two_lets_go_of_both, unit_sw),
+		TEST(a_note_in_the_place_of_two_lets_go_of_both, unit_default),
+		TEST(also_in_the_address_space_of_smm, unit_default),
 	};
 
 	return t_main(tests);

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* The real system calls, as far as they need neither KVM nor a right. */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "t.h"
@@ -256,6 +263,78 @@ static void what_is_mapped_is_addressable(void **state)
 	assert_int_equal(beyond, 0);
 }
 
+static void a_question_for_an_address_leaves_no_mapping(void **state)
+{
+	uint64_t page = sys->page_size(NULL), addr = getauxval(AT_EXECFN);
+	unsigned char there;
+
+	(void)state;
+	/* the first page above the stack and what is next to it */
+	addr -= addr % page;
+	while (mincore((void *)(uintptr_t)addr, page, &there) == 0)
+		addr += page;
+	errno = EIO;
+	(void)sys->addressable(NULL, addr, page);
+	assert_int_equal(mincore((void *)(uintptr_t)addr, page, &there), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
+/* As in a program whose filter forbids to sleep. */
+static void sleep_forbidden(void)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_nanosleep, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { T_ARRAY_SIZE(rules), rules };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+		_exit(77);
+	(void)alarm(60);
+	sys->sleep_until(NULL, UINT64_MAX / 2);
+	_exit(0);
+}
+
+static void a_sleep_that_is_forbidden_is_none(void **state)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	(void)state;
+	if (!pid)
+		sleep_forbidden();
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		t_skip("seccomp", "no filter can be installed");
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* By the clock that the others go by, until then and no longer. */
+static void a_wait_ends_without_a_signal(void **state)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_condattr_t attr;
+	pthread_cond_t cond;
+	uint64_t until;
+
+	(void)state;
+	assert_int_equal(pthread_condattr_init(&attr), 0);
+	assert_int_equal(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC), 0);
+	assert_int_equal(pthread_cond_init(&cond, &attr), 0);
+	assert_int_equal(pthread_mutex_lock(&lock), 0);
+	until = sys->now(NULL) + 20000000;
+	sys->cond_wait(NULL, &cond, &lock, 20000000);
+	assert_true(sys->now(NULL) >= until);
+	assert_int_equal(pthread_mutex_unlock(&lock), 0);
+	assert_int_equal(pthread_cond_destroy(&cond), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +351,9 @@ int main(void)
 		cmocka_unit_test(no_device_is_taken_for_kvm),
 		cmocka_unit_test(no_file_is_taken_for_a_vm),
 		cmocka_unit_test(what_is_mapped_is_addressable),
+		cmocka_unit_test(a_question_for_an_address_leaves_no_mapping),
+		cmocka_unit_test(a_sleep_that_is_forbidden_is_none),
+		cmocka_unit_test(a_wait_ends_without_a_signal),
 	};
 
 	return t_main(tests);

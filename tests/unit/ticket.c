@@ -208,6 +208,8 @@ static void nowait_passes_no_waiting_change_either(void **state)
 	t_refused(gmem_set_attributes(m->g, 8 * m->page, m->page,
 				      GMEM_ATTRIBUTE_PRIVATE, &o, &m->err),
 		  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
+	assert_int_equal(m->err.value, 8 * m->page);
+	assert_non_null(strstr(m->err.msg, "offset 0x8000"));
 	assert_int_equal(tickets(m->vm), 2);
 	gmem__ticket_return(m->vm, &first);
 	finish(&u, 0);
@@ -223,19 +225,148 @@ static void a_change_can_be_cancelled_while_it_waits(void **state)
 	int cancel = 0;
 
 	bound(m);
-	take(m, &first, &r, 0, m->page);
+	take(m, &first, &r, m->page, m->page);
 	c.cancel = &cancel;
-	start(m, &c, convert, 0, 2 * m->page);
+	start(m, &c, convert, m->page, 2 * m->page);
 	until_there_are(m->vm, 2);
-	start(m, &behind, convert, m->page, m->page);
+	start(m, &behind, convert, 2 * m->page, m->page);
 	until_there_are(m->vm, 3);
 	__atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
 	finish(&c, -ECANCELED);
 	t_reason(&c.err, GMEM_REASON_CANCELLED);
+	assert_int_equal(c.err.value, 0);
+	assert_non_null(strstr(c.err.msg, "offset 0x1000"));
 	assert_int_equal(c.err.done, 0);
 	finish(&behind, 0);
 	assert_int_equal(tickets(m->vm), 1);
 	gmem__ticket_return(m->vm, &first);
+}
+
+/* ------------------------------------------------- what a ticket is of -- */
+
+/* Other ranges that are next to it in memory, and the same of another file. */
+static void a_ticket_is_of_its_ranges_alone(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *other = unit_create(m, 1 * MiB, 0);
+	struct gmem__range held[2], want[2];
+	struct gmem__ticket h, w;
+
+	bound(m);
+	held[0] = (struct gmem__range){ m->g, 0, m->page };
+	held[1] = want[0] = (struct gmem__range){ m->g, m->page, 2 * m->page };
+	want[1] = held[0];
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &h, held, 1, false, NULL, NULL), 0);
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &w, want, 1, true, NULL, NULL), 0);
+	gmem__ticket_return(m->vm, &w);
+	want[0] = (struct gmem__range){ other, 0, m->page };
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &w, want, 1, true, NULL, NULL), 0);
+	gmem__ticket_return(m->vm, &w);
+	gmem__ticket_return(m->vm, &h);
+}
+
+static void an_unbind_waits_for_changes_of_its_slot_alone(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__ticket beside;
+	struct gmem__range r;
+
+	unit_create(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	take(m, &beside, &r, 1 * MiB, m->page);
+	t_ok(gmem_unbind(m->g, 0, NULL, &m->err), m->err);
+	gmem__ticket_return(m->vm, &beside);
+}
+
+/* ------------------------------------ a stuck slot that the VMM replaced -- */
+
+/* Slot 0 with the first half of .g, which the kernel does not delete. */
+static void stuck(struct unit *m)
+{
+	unit_create(m, 2 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
+		    -ENOMEM);
+	t_refused(gmem_unbind(m->g, 0, NULL, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+}
+
+/* The VMM deletes it, and makes one of its own elsewhere. */
+static void replace(struct unit *m)
+{
+	struct gmem__region r = { .slot = 0 };
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = 4 * GiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
+
+	assert_int_equal(model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+					  GMEM__KVM_SET_USER_MEMORY_REGION, &r),
+			 0);
+	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
+}
+
+static void an_unbind_leaves_a_slot_that_was_bound_meanwhile(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call u = { 0 };
+
+	stuck(m);
+	take(m, &first, &r, 0, m->page);
+	start(m, &u, unbind, 0, 0);
+	until_there_are(m->vm, 2);
+	replace(m);
+	t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+	t_ok(gmem_bind(m->g, 0, 8 * GiB, 1 * MiB, 1 * MiB, NULL, &m->err),
+	     m->err);
+	gmem__ticket_return(m->vm, &first);
+	finish(&u, -EINVAL);
+	t_reason(&u.err, GMEM_REASON_NOT_BOUND);
+	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+	assert_int_equal(s.offset, 1 * MiB);
+}
+
+static void *close_it(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = gmem_close(c->g, &c->err);
+	return NULL;
+}
+
+/* Close wants to delete it once more, and waits for its turn. */
+static void a_retry_deletes_no_slot_that_came_meanwhile(void **state)
+{
+	struct unit *m = *state;
+
+	for (int forget = 0; forget < 2; forget++) {
+		struct gmem__ticket first;
+		struct gmem__range r;
+		struct call c = { 0 };
+
+		stuck(m);
+		take(m, &first, &r, 0, m->page);
+		start(m, &c, close_it, 0, 0);
+		until_there_are(m->vm, 2);
+		replace(m);
+		if (forget)
+			t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+		unit_reset(m);
+		gmem__ticket_return(m->vm, &first);
+		finish(&c, 0);
+		assert_int_equal(unit_count(m, "ioctl",
+					    GMEM__KVM_SET_USER_MEMORY_REGION),
+				 0);
+		if (!forget)
+			t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
+		assert_int_equal(tickets(m->vm), 0);
+	}
 }
 
 int main(void)
@@ -250,6 +381,10 @@ int main(void)
 		TEST(nowait_passes_no_waiting_change_either, unit_sw),
 		TEST(a_change_can_be_cancelled_while_it_waits, unit_sw),
 		TEST(a_change_can_be_cancelled_while_it_waits, unit_inplace),
+		TEST(a_ticket_is_of_its_ranges_alone, unit_sw),
+		TEST(an_unbind_waits_for_changes_of_its_slot_alone, unit_sw),
+		TEST(an_unbind_leaves_a_slot_that_was_bound_meanwhile, unit_sw),
+		TEST(a_retry_deletes_no_slot_that_came_meanwhile, unit_sw),
 	};
 
 	return t_main(tests);

@@ -150,11 +150,38 @@ static void it_stays_shallow_whatever_the_order(void **state)
 	free(n);
 }
 
+/* Nodes go and come again in any order, many times each. */
+static void it_stays_shallow_however_much_it_changes(void **state)
+{
+	enum {
+		MANY = 4096
+	};
+	struct gmem__node *n = calloc(MANY, sizeof(*n));
+	struct world w = { .seed = 1 };
+
+	(void)state;
+	assert_non_null(n);
+	for (uint64_t i = 0; i < MANY; i++) {
+		n[i].start = i;
+		n[i].end = i + 1;
+		gmem__tree_insert(&w.tree, &n[i]);
+	}
+	for (unsigned int i = 0; i < 32 * MANY; i++) {
+		struct gmem__node *one = &n[any(&w, MANY)];
+
+		gmem__tree_remove(&w.tree, one);
+		gmem__tree_insert(&w.tree, one);
+	}
+	assert_in_range(depth(w.tree.root), 12, 40);
+	free(n);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_overlap_is_found_as_by_looking_at_all),
 		cmocka_unit_test(it_stays_shallow_whatever_the_order),
+		cmocka_unit_test(it_stays_shallow_however_much_it_changes),
 	};
 
 	return t_main(tests);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Opening, adopting, closing and destroying a VM. */
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -605,6 +606,138 @@ static void closing_with_a_bad_error_changes_nothing(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+static void the_device_is_opened_to_read_and_write(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	t_ok(open_vm(u, NULL, &err), err);
+	assert_int_equal(unit_nth(u, "openat", 0, 0)->arg[2],
+			 O_RDWR | O_CLOEXEC);
+}
+
+/* The number that it gave, or else the errno. */
+static void what_is_no_kvm_device_is_told_by_its_answer(void **state)
+{
+	static const struct {
+		int answer, sys;
+		uint64_t value;
+	} rows[] = {
+		{ 11, 0, 11 },
+		{ 1, 0, 1 },
+		{ 0, 0, 0 },
+		{ -ENOTTY, ENOTTY, 0 },
+		{ -EINVAL, EINVAL, 0 },
+	};
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		unit_reset(u);
+		unit_answer(u, "ioctl", GET_API_VERSION, 1, 1, rows[i].answer);
+		t_refused(open_vm(u, NULL, &err), -EINVAL, GMEM_REASON_NOT_KVM,
+			  err);
+		assert_int_equal(err.sys_errno, rows[i].sys);
+		assert_int_equal(err.value, rows[i].value);
+		assert_int_equal(err.limit, 12);
+	}
+}
+
+static void the_number_of_slots_is_the_kernels_or_unknown(void **state)
+{
+	static const struct {
+		int cap;
+		uint32_t limit;
+	} rows[] = {
+		{ 1, 1 },
+		{ 7, 7 },
+		{ 0, 0x10000 },
+		{ -EPERM, 0x10000 },
+	};
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_slot s = { .sz = sizeof(s),
+				       .slot = rows[i].limit,
+				       .gpa = GiB,
+				       .len = 1 * MiB,
+				       .userspace_addr = 1 * MiB };
+
+		unit_cap(u, OBJECT_VM, 10, rows[i].cap);
+		t_ok(open_vm(u, NULL, &err), err);
+		t_refused(gmem_slot_note(u->vm, &s, &err), -EINVAL,
+			  GMEM_REASON_SLOT_LIMIT, err);
+		assert_int_equal(err.limit, rows[i].limit);
+		s.slot--;
+		t_ok(gmem_slot_note(u->vm, &s, &err), err);
+		/* close forgets it, too */
+		t_ok(gmem_vm_close(u->vm, &err), err);
+		u->vm = NULL;
+		assert_true(unit_balanced(u));
+	}
+}
+
+static void a_vm_is_not_destroyed_without_room_for_the_error(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err = { .sz = 1 };
+
+	t_code(gmem_vm_destroy(u->vm, &err), -EINVAL);
+	assert_int_equal(u->n_calls, 0);
+	t_ok(gmem_vm_destroy(u->vm, &u->err), u->err);
+	u->vm = NULL;
+}
+
+/* Not that its own page could not be unmapped either. */
+static void destroy_tells_the_first_failure(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	unit_create(u, 1 * MiB, SHARED_FLAGS);
+	unit_bind(u, u->g, 0, GiB);
+	unit_answer(u, "ioctl", 0x4020ae46, 1, 1, -EPERM);
+	unit_answer(u, "munmap", 0, 1, UINT32_MAX, -ENOMEM);
+	t_refused(gmem_vm_destroy(u->vm, &err), -EBUSY, GMEM_REASON_SLOT_STUCK,
+		  err);
+	u->vm = NULL;
+	unit_reset(u);
+	for (size_t i = 0; i < UNIT_MAPS; i++)
+		if (u->maps[i].addr)
+			assert_int_equal(unit_sys.munmap(u, u->maps[i].addr,
+							 u->maps[i].len),
+					 0);
+}
+
+/* A wait for another change, which a cancel may end: not by another clock. */
+static void a_wait_for_a_turn_lasts_as_long_as_asked(void **state)
+{
+	struct unit *u = *state;
+	uint64_t until;
+
+	assert_int_equal(pthread_mutex_lock(&u->vm->lock), 0);
+	until = gmem__sys_linux.now(NULL) + 20000000;
+	gmem__sys_linux.cond_wait(NULL, &u->vm->turn, &u->vm->lock, 20000000);
+	assert_true(gmem__sys_linux.now(NULL) >= until);
+	assert_int_equal(pthread_mutex_unlock(&u->vm->lock), 0);
+}
+
+static void a_descriptor_without_kvm_s_memory_is_no_vm(void **state)
+{
+	struct unit *u = *state;
+	int fd = unit_vm_fd(u, 0);
+	struct gmem_error err;
+
+	unit_cap(u, OBJECT_VM, 3, 0);
+	t_refused(adopt(u, fd, &err), -EINVAL, GMEM_REASON_NOT_A_VM, err);
+	assert_int_equal(err.sys_errno, 0);
+	unit_cap(u, OBJECT_VM, 3, -ENOTTY);
+	t_refused(adopt(u, fd, &err), -EINVAL, GMEM_REASON_NOT_A_VM, err);
+	assert_int_equal(err.sys_errno, ENOTTY);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -637,6 +770,14 @@ int main(void)
 		TEST(a_callback_of_the_closing_call_may_look, unit_bare),
 		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_sw),
 		TEST(the_trace_has_the_arguments_of_each_ioctl, unit_inplace),
+		TEST(the_device_is_opened_to_read_and_write, unit_bare),
+		TEST(what_is_no_kvm_device_is_told_by_its_answer, unit_bare),
+		TEST(the_number_of_slots_is_the_kernels_or_unknown, unit_bare),
+		TEST(a_descriptor_without_kvm_s_memory_is_no_vm, unit_bare),
+		TEST(a_vm_is_not_destroyed_without_room_for_the_error,
+		     unit_default),
+		TEST(destroy_tells_the_first_failure, unit_default),
+		TEST(a_wait_for_a_turn_lasts_as_long_as_asked, unit_default),
 	};
 
 	return t_main(tests);

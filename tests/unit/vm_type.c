@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A VM is adopted as what it is, not as what it is said to be. */
-#include "t.h"
-#include "model.h"
-#include "model_sys.h"
+#include "unit.h"
 
-#include "seam.h"
 #include "vm.h"
 
 /* Which types @vm may be taken for: a bit for each enum gmem_vm_type. */
@@ -115,12 +112,93 @@ static void what_is_not_answered_contradicts_nothing(void **state)
 	t_ok(gmem_vm_destroy(vm, &err), err);
 }
 
+/* A type that was not named is the default one. */
+static void a_host_without_the_default_type_is_told_by_name(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	u->k->types = 0x2;
+	t_refused(gmem__vm_open_on(&unit_sys, u, NULL, &u->vm, &err),
+		  -EOPNOTSUPP, GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
+	assert_non_null(strstr(err.msg, "VM type default; it offers "
+					"sw-protected"));
+	assert_int_equal(err.sys_errno, 0);
+}
+
+/* Types that cannot be asked for are left to the kernel. */
+static void where_no_mask_of_types_is_told_the_kernel_decides(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
+	struct gmem_error err;
+
+	unit_cap(u, OBJECT_DEVICE, 235, -ENOSYS);
+	t_refused(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), -EOPNOTSUPP,
+		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, EINVAL);
+	assert_int_equal(err.limit, 0);
+	assert_null(strstr(err.msg, "offers"));
+	t_ok(gmem__vm_open_on(&unit_sys, u, NULL, &u->vm, &err), err);
+}
+
+/* Before 6.8, and where a filter forbids to ask. */
+static void an_adopted_vm_may_be_of_the_type_that_always_was(void **state)
+{
+	static const int answers[] = { 0, -ENOSYS };
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_DEFAULT };
+	int fd = unit_vm_fd(u, 0);
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(answers); i++) {
+		unit_cap(u, OBJECT_VM, 235, answers[i]);
+		o.type = GMEM_VM_DEFAULT;
+		t_ok(gmem__vm_adopt_on(&unit_sys, u, fd, &o, &u->vm, &err),
+		     err);
+		t_ok(gmem_vm_close(u->vm, &err), err);
+		u->vm = NULL;
+	}
+	unit_cap(u, OBJECT_VM, 235, 0);
+	o.type = GMEM_VM_SEV;
+	t_refused(gmem__vm_adopt_on(&unit_sys, u, fd, &o, &u->vm, &err),
+		  -EINVAL, GMEM_REASON_VM_TYPE_CONTRADICTED, err);
+	assert_non_null(strstr(err.msg, "no such VMs"));
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
+static void arm64_offers_the_default_type_alone(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o), .type = GMEM_VM_SNP };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL;
+	t_refused(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), -EOPNOTSUPP,
+		  GMEM_REASON_VM_TYPE_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, 0);
+	assert_int_equal(err.limit, 1);
+	/* the most that the kernel can be asked for, which it refuses */
+	o = (struct gmem_vm_opts){ .sz = sizeof(o), .ipa_bits = 255 };
+	t_refused(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), -EINVAL,
+		  GMEM_REASON_IPA_BITS, err);
+	assert_int_equal(err.sys_errno, EINVAL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_type_that_the_vm_contradicts_is_refused),
 		cmocka_unit_test(a_type_that_the_host_lacks_is_refused),
 		cmocka_unit_test(what_is_not_answered_contradicts_nothing),
+		TEST(a_host_without_the_default_type_is_told_by_name,
+		     unit_bare),
+		TEST(where_no_mask_of_types_is_told_the_kernel_decides,
+		     unit_bare),
+		TEST(an_adopted_vm_may_be_of_the_type_that_always_was,
+		     unit_bare),
+		TEST(arm64_offers_the_default_type_alone, unit_arm64),
 	};
 
 	return t_main(tests);

@@ -237,6 +237,79 @@ static void a_page_that_adopt_tried_has_an_owner(void **state)
 	assert_int_equal(unit_file_mappings(m), 0);
 }
 
+/* And all of them when it can be. */
+static void each_that_cannot_be_unmapped_is_tried_again(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 4 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4];
+
+	unit_answer(m, "munmap", 0, 1, 3, -ENOMEM);
+	t_ok(gmem_read(g, 0, b, 4, &err), err);
+	/* that one still, and the next one */
+	t_ok(gmem_read(g, 0, b, 4, &err), err);
+	assert_int_equal(unit_file_mappings(m), 2);
+	t_ok(gmem_read(g, 0, b, 4, &err), err);
+	assert_int_equal(unit_file_mappings(m), 0);
+}
+
+/* One file that the caller has mapped, and one with a reservation. */
+static void destroy_tells_of_each_mapping_that_stays(void **state)
+{
+	struct gmem_mmap_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_MMAP_ALLOW_PRIVATE };
+	struct unit *m = *state;
+	unsigned int n;
+	void *p = NULL;
+	int r = -1;
+
+	for (n = 1; r < 0; n++) {
+		m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, NULL, NULL);
+		unit_create(m, 1 * MiB, 0);
+		unit_bind(m, m->g, 0, GiB);
+		unit_create(m, 1 * MiB,
+			    GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+		t_ok(gmem_mmap(m->g, 0, 64 * KiB, &o, &p, &m->err), m->err);
+		unit_reset(m);
+		unit_answer(m, "munmap", 0, n, 1, -EPERM);
+		m->err = (struct gmem_error){ .sz = sizeof(m->err) };
+		r = gmem_vm_destroy(m->vm, &m->err);
+		m->vm = NULL;
+		unit_reset(m);
+		if (r < 0) {
+			t_code(r, -EPERM);
+			t_reason(&m->err, GMEM_REASON_ACCESS_DENIED);
+		}
+		for (size_t i = 0; i < UNIT_MAPS; i++)
+			if (m->maps[i].addr)
+				assert_int_equal(
+					unit_sys.munmap(m, m->maps[i].addr,
+							m->maps[i].len),
+					0);
+		assert_int_equal(m->live_allocs, 0);
+	}
+	/* these two, the records of both, and the VM's own page */
+	assert_int_equal(n, 7);
+}
+
+/* A child, or a core dump, would have what the rule keeps from them. */
+static void a_mapping_that_cannot_be_kept_apart_is_none(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, 4 * MiB, SHARED_FLAGS);
+	unsigned int maps = unit_mappings(m);
+	void *p = NULL;
+
+	for (unsigned int nth = 1; nth <= 2; nth++) {
+		unit_reset(m);
+		unit_answer(m, "madvise", 0, nth, 1, -EINVAL);
+		t_code(gmem_mmap(g, 0, 64 * KiB, NULL, &p, NULL), -EINVAL);
+		assert_null(p);
+		assert_int_equal(unit_mappings(m), maps);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -252,6 +325,11 @@ int main(void)
 		TEST(destroy_tells_of_a_mapping_that_stays, unit_default73),
 		TEST(a_vm_is_closed_when_its_page_is_gone, unit_default73),
 		TEST(a_page_that_adopt_tried_has_an_owner, unit_default73),
+		TEST(each_that_cannot_be_unmapped_is_tried_again,
+		     unit_default73),
+		TEST(destroy_tells_of_each_mapping_that_stays, unit_bare73),
+		TEST(a_mapping_that_cannot_be_kept_apart_is_none,
+		     unit_default73),
 	};
 
 	return t_main(tests);

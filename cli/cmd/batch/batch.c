@@ -54,23 +54,37 @@ static void end_syntax(struct batch *b, struct end *end, const char *problem)
 			    "see gmemctl batch --help"));
 }
 
-/* The command may have done a part of its work, which is then told too. */
+/* The command may have done a part of its work, which is then shown too. */
+static void end_part(struct batch *b, struct end *end, const struct op *op,
+		     const char *text, json_object *error)
+{
+	const struct work w = work_of(b, op);
+	char part[WORK_TEXT];
+
+	if (b->dry)
+		json_u64(error, "done", 0);
+	else
+		work_json(&w, error);
+	if (b->dry || !work_part(&w)) {
+		end_at(b, end, exit_of(&b->err), text, error);
+		return;
+	}
+	end_at(b, end, CTL_CHECK, text, error);
+	message(b->ctl, "%s:%lu: %s", b->file, b->line, work_text(&w, part));
+}
+
 static void end_refused(struct batch *b, struct end *end, const struct op *op)
 {
-	bool part = op->verb->done && b->err.done && !b->dry;
 	json_object *error = json_error(&b->err);
-	char text[1024], done[SIZE_TEXT], len[SIZE_TEXT];
+	char text[1024];
 	size_t n = (size_t)snprintf(text, sizeof(text),
 				    "%s: ", op->verb->word.name);
 
 	error_text(&b->err, text + n, sizeof(text) - n);
 	if (op->verb->done)
-		json_u64(error, "done", part ? b->err.done : 0);
-	end_at(b, end, part ? CTL_CHECK : exit_of(&b->err), text, error);
-	if (part)
-		message(b->ctl, "%s:%lu: %s %s of %s", b->file, b->line,
-			op->verb->done, size_text(b->err.done, done),
-			size_text(op->len, len));
+		end_part(b, end, op, text, error);
+	else
+		end_at(b, end, exit_of(&b->err), text, error);
 }
 
 static int no_memory(struct batch *b)
@@ -182,8 +196,7 @@ static int do_lines(struct batch *b, FILE *f)
 			gmem_name(GMEM_NAME_VM_TYPE, vm_type_of(args.vm_type)),
 			"");
 		model_json(b->ctl, o);
-		json_object_object_add(o, "dry_run",
-				       json_object_new_boolean(b->dry));
+		json_boolean(o, "dry_run", b->dry);
 		json_object_object_add(o, "results", results);
 		if (end.error)
 			json_object_object_add(o, "error", end.error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The batch: lines become fields (line.c), fields a struct op (parse.c), which
- * is then done (call.c, space.c), in a dry run on a model (dry.c); objects.c
+ * is then done (call.c, work.c), in a dry run on a model (dry.c); objects.c
  * keeps the names and slots.
  */
 #ifndef GMEMCTL_BATCH_H
@@ -14,10 +14,10 @@
 #include <gmem.h>
 
 #include "cmd/batch/line.h"
+#include "op/op.h"
 #include "report/json.h"
 #include "report/words.h"
 #include "table/command.h"
-#include "target/policy.h"
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
@@ -143,10 +143,11 @@ int call_shared(struct batch *b, struct op *op);
 int call_attributes(struct batch *b, struct op *op);
 int call_read(struct batch *b, struct op *op);
 int call_write(struct batch *b, struct op *op);
-int call_stat(struct batch *b, struct op *op);
 int call_close(struct batch *b, struct op *op);
 
-/* space.c: the same */
+/* work.c: the same */
+/* The work of a line on a range; what it shows in JSON has the range. */
+struct work work_of(struct batch *b, const struct op *op);
 int call_populate(struct batch *b, struct op *op);
 int call_discard(struct batch *b, struct op *op);
 int call_resident(struct batch *b, struct op *op);
@@ -154,5 +155,6 @@ int call_map(struct batch *b, struct op *op);
 int call_load(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
+int call_stat(struct batch *b, struct op *op);
 
 #endif

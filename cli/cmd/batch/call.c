@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The real run: each line is a call of the library, which does the checks. */
+/* The lines that are a call of the library, which does the checks. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
-#include "report/error.h"
-#include "report/picture.h"
 
 int call_create(struct batch *b, struct op *op)
 {
@@ -195,59 +193,4 @@ int call_write(struct batch *b, struct op *op)
 {
 	return gmem_write(op->object->g, op->offset, op->data, op->len,
 			  &b->err);
-}
-
-/* ----------------------------------------------------------------- stat -- */
-
-static const char *slot_mode(const struct bound *s)
-{
-	if (s->noted)
-		return gmem_name(GMEM_NAME_SLOT_FLAG, GMEM_SLOT_NOTED);
-	return gmem_name(GMEM_NAME_BIND_FLAG, (uint64_t)s->mode);
-}
-
-static void stat_text(const struct object *o)
-{
-	uint64_t flags = gmem_flags(o->g);
-	char text[SIZE_TEXT];
-
-	printf("%s: size %s", o->name, size_text(gmem_size(o->g), text));
-	printf(", page size %s, flags", size_text(gmem_page_size(o->g), text));
-	print_names(GMEM_NAME_CREATE_FLAG, flags & FILE_SHARED);
-	puts(flags & FILE_SHARED ? "" : " none");
-	for (const struct bound *s = o->slots; s; s = s->next)
-		printf("%s: slot %" PRIu32 " at gpa 0x%" PRIx64
-		       ", offset 0x%" PRIx64 ", %s, %s\n",
-		       o->name, s->slot, s->gpa, s->offset,
-		       size_text(s->len, text), slot_mode(s));
-}
-
-static void stat_json(const struct batch *b, const struct object *o)
-{
-	json_object *slots = json_object_new_array(), *slot;
-
-	json_u64(b->result, "size", gmem_size(o->g));
-	json_u64(b->result, "page_size", gmem_page_size(o->g));
-	for (const struct bound *s = o->slots; s; s = s->next) {
-		slot = json_object_new_object();
-		json_u64(slot, "slot", s->slot);
-		json_u64(slot, "gpa", s->gpa);
-		json_u64(slot, "offset", s->offset);
-		json_u64(slot, "len", s->len);
-		json_text(slot, "mode", slot_mode(s), "");
-		json_object_array_add(slots, slot);
-	}
-	json_object_object_add(b->result, "flags",
-			       json_names(GMEM_NAME_CREATE_FLAG,
-					  gmem_flags(o->g) & FILE_SHARED));
-	json_object_object_add(b->result, "slots", slots);
-}
-
-int call_stat(struct batch *b, struct op *op)
-{
-	if (b->result)
-		stat_json(b, op->object);
-	else
-		stat_text(op->object);
-	return 0;
 }

@@ -31,7 +31,7 @@ static json_object *holder_json(const struct holder *h)
 		json_null(o, "mapped", "its mappings could not be read");
 	else
 		json_u64(o, "mapped", h->mapped);
-	json_object_object_add(o, "kvm_vm", json_object_new_boolean(h->vm));
+	json_boolean(o, "kvm_vm", h->vm);
 	return o;
 }
 
@@ -49,8 +49,7 @@ static json_object *file_json(const struct mem *m, bool nodes)
 	if (m->no_resident.text[0])
 		json_null(o, "lower_bound", m->no_resident.text);
 	else
-		json_object_object_add(o, "lower_bound",
-				       json_object_new_boolean(m->lower_bound));
+		json_boolean(o, "lower_bound", m->lower_bound);
 	if (m->nodes)
 		json_object_object_add(o, "nodes", nodes_json(m->nodes));
 	else
@@ -80,11 +79,9 @@ void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	}
 	for (size_t i = 0; i < s->late_n; i++)
 		json_object_array_add(late, json_object_new_int(s->late[i]));
-	json_object_object_add(o, "complete",
-			       json_object_new_boolean(complete));
+	json_boolean(o, "complete", complete);
 	json_u64(o, "processes", s->processes);
-	json_object_object_add(o, "proc_hides",
-			       json_object_new_boolean(s->proc_hides));
+	json_boolean(o, "proc_hides", s->proc_hides);
 	json_u64(o, "budget_ms", budget);
 	json_object_object_add(o, "files", files);
 	json_object_object_add(o, "hidden", hidden);

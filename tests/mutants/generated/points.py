@@ -21,7 +21,8 @@ CONTROL = {"CompoundStmt", "IfStmt", "WhileStmt", "SwitchStmt", "DoStmt",
            "ForStmt"}
 # Dropping one changes nothing that a program could tell.
 NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end",
-             "pthread_mutex_destroy", "pthread_cond_destroy"}
+             "pthread_mutex_destroy", "pthread_cond_destroy",
+             "pthread_condattr_destroy"}
 # To glibc one of zeroes is as good, without attributes.
 ZEROES = {"pthread_mutex_init", "pthread_cond_init"}
 # Evaluated twice is not evaluated once.

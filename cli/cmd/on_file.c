@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/on_file.h"
+#include "report/json.h"
+#include "report/output.h"
+#include "target/priv.h"
+
+/* After a failure: what changes memory also shows how far it came. */
+static int failed(struct ctl *ctl, const struct target_args *a,
+		  const struct work *w)
+{
+	char text[WORK_TEXT];
+	int status;
+
+	if (w->done && w->err->reason == GMEM_REASON_PRIVATE && !a->shared)
+		w->err->remedy = "pass --shared if the file was made so";
+	if (w->json && w->done) {
+		json_object_object_add(w->json, "error", json_error(w->err));
+		out_json(ctl, w->json);
+	} else {
+		json_object_put(w->json);
+	}
+	status = gmem_failed(ctl, w->err, NULL);
+	if (!work_part(w))
+		return status;
+	message(ctl, "%s", work_text(w, text));
+	return CTL_CHECK;
+}
+
+int on_file(struct ctl *ctl, const struct target_args *a, const char *done,
+	    int (*op)(struct work *w))
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct work w = { .ctl = ctl, .done = done, .err = &err };
+	int status = target_open(ctl, a, &w.target);
+
+	if (status)
+		return status;
+	status = priv_drop(ctl);
+	if (status)
+		goto out;
+	if (ctl->json)
+		w.json = target_json(ctl, a, &w.target);
+	status = op(&w);
+	if (status < 0)
+		status = failed(ctl, a, &w);
+	else if (w.json)
+		out_json(ctl, w.json);
+out:
+	(void)gmem_close(w.target.g, NULL);
+	return status;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "op/op.h"
+#include "report/json.h"
+#include "report/picture.h"
+
+static int map_json(const struct work *w, const struct picture *p)
+{
+	json_object *runs = json_object_new_array();
+
+	json_u64(w->json, "size", gmem_size(p->g));
+	json_u64(w->json, "page_size", gmem_page_size(p->g));
+	json_text(w->json, "state", p->state,
+		  p->recorded ? "each run has one"
+			      : "a descriptor does not tell; say --shared if "
+				"it is");
+	json_object_object_add(w->json, "runs", runs);
+	return picture_runs(p, runs, w->err);
+}
+
+int op_map(struct work *w, const char *state, bool nodes, uint32_t width)
+{
+	const struct target *t = &w->target;
+	const struct picture p = {
+		.g = t->g,
+		.offset = t->offset,
+		.len = t->len,
+		.recorded = w->own,
+		.state = state,
+		.nodes = nodes,
+		.width = width,
+	};
+	struct gmem_residency in = { .sz = sizeof(in) };
+	/* The range, before a picture of it is begun. */
+	int r = gmem_resident(t->g, t->offset, t->len, &in, w->err);
+
+	if (r < 0)
+		return r;
+	return w->json ? map_json(w, &p) : picture_print(&p, w->err);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a command does with its file and a line of a batch with one of its
+ * files: the operation, its words and its JSON.
+ */
+#ifndef GMEMCTL_OP_OP_H
+#define GMEMCTL_OP_OP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmem.h>
+
+#include "target/policy.h"
+#include "target/target.h"
+
+struct ctl;
+struct json_object;
+
+/* An operation returns 0, unless it says more, or -errno with .err. */
+struct work {
+	const struct ctl *ctl;
+	struct target target;
+	const char *name;  /* begins each line of text; NULL: the only file */
+	bool own;	   /* gmemctl made the file: all of it is known */
+	const char *done;  /* to memory: "populated"; NULL: it only shows */
+	const int *cancel; /* NULL = it is not interrupted */
+	struct json_object *json; /* what is shown; NULL: it is printed */
+	struct gmem_error *err;
+};
+
+int op_stat(struct work *w);
+/* How much is allocated, as stat shows it. */
+int op_resident(struct work *w);
+/* @policy without a mode: none. */
+int op_populate(struct work *w, uint32_t threads,
+		const struct policy_args *policy);
+int op_discard(struct work *w);
+/* Of @fd from its position on.  @all: to its end, which must fit. */
+int op_load(struct work *w, int fd, bool all);
+/* @state of all of it, NULL if not known; @nodes: also where it lies. */
+int op_map(struct work *w, const char *state, bool nodes, uint32_t width);
+int op_policy_get(struct work *w);
+int op_policy_set(struct work *w, const struct policy_args *policy,
+		  uint64_t flags);
+/* Against the file's own if @policy has no mode.  Return: enum gmem_support. */
+int op_policy_verify(struct work *w, const struct policy_args *policy);
+
+/* work.c, for the operations and those who start them */
+void put_name(const struct work *w);
+/*
+ * Ends an operation that changes memory, which returned @r: shows how far it
+ * came, in JSON also where it failed.  Return: 0, or @r if that is -errno.
+ */
+int work_end(struct work *w, int r);
+/* The members "done" and "resident". */
+void work_json(const struct work *w, struct json_object *to);
+/* Whether what failed did a part before, and that part in words. */
+bool work_part(const struct work *w);
+#define WORK_TEXT 120
+const char *work_text(const struct work *w, char buf[WORK_TEXT]);
+
+#endif

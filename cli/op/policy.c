@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* The NUMA policy that a file keeps, and whether its pages obey one. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "op/op.h"
+#include "report/error.h"
+#include "report/json.h"
+#include "report/progress.h"
+#include "report/words.h"
+
+static void json_policy(json_object *o, const struct gmem_mempolicy *p,
+			const char *nodes)
+{
+	json_text(o, "mode", policy_name(p->mode), "");
+	json_object_object_add(o, "flags",
+			       json_names(GMEM_NAME_MPOL_FLAG, p->flags));
+	json_text(o, "nodes", nodes, "this policy has none");
+}
+
+int op_policy_get(struct work *w)
+{
+	struct gmem_mempolicy p;
+	char nodes[NODES_TEXT];
+	int r;
+
+	r = policy_get(w->target.g, w->target.offset, &p, nodes, w->err);
+	if (r < 0)
+		return r;
+	if (w->json) {
+		json_policy(w->json, &p, *nodes ? nodes : NULL);
+		return 0;
+	}
+	put_name(w);
+	printf("%s%s%s%s", w->name ? "policy " : "", policy_name(p.mode),
+	       *nodes ? " " : "", nodes);
+	print_names(GMEM_NAME_MPOL_FLAG, p.flags);
+	putchar('\n');
+	return 0;
+}
+
+int op_policy_set(struct work *w, const struct policy_args *policy,
+		  uint64_t flags)
+{
+	const struct target *t = &w->target;
+	struct bitmask *mask = NULL;
+	struct gmem_mempolicy p;
+	int r = policy_make(w->ctl, policy, &p, &mask, w->err);
+
+	if (!r)
+		r = gmem_set_mempolicy(t->g, t->offset, t->len, &p, flags,
+				       w->err);
+	policy_free(mask);
+	if (r < 0)
+		return r;
+	if (w->json)
+		json_policy(w->json, &p, policy->nodes);
+	return 0;
+}
+
+/* --------------------------------------------------------------- verify -- */
+
+struct look {
+	const struct work *w;
+	json_object *runs;     /* NULL: print them */
+	uint64_t bytes[NODES]; /* of each node */
+	struct gmem_placement p;
+};
+
+static void misplaced(void *arg, uint64_t offset, uint64_t len, int node)
+{
+	struct look *l = arg;
+	char text[SIZE_TEXT];
+	json_object *o;
+
+	if (!l->runs) {
+		put_name(l->w);
+		printf("misplaced: 0x%" PRIx64 " %s on node %d\n", offset,
+		       size_text(len, text), node);
+		return;
+	}
+	o = json_object_new_object();
+	json_u64(o, "offset", offset);
+	json_u64(o, "len", len);
+	json_u64(o, "node", (uint64_t)node);
+	json_object_array_add(l->runs, o);
+}
+
+static void row(const struct look *l, const char *what, const char *text)
+{
+	put_name(l->w);
+	printf("%s: %s\n", what, text);
+}
+
+static void verify_text(const struct look *l, int r)
+{
+	char text[SIZE_TEXT], nodes[NODES_TEXT];
+
+	row(l, "placed", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r));
+	row(l, "resident", size_text(l->p.resident, text));
+	row(l, "misplaced", size_text(l->p.misplaced, text));
+	row(l, "unknown", size_text(l->p.unknown, text));
+	row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
+}
+
+static void verify_json(json_object *o, const struct look *l, int r)
+{
+	json_text(o, "placed", gmem_name(GMEM_NAME_SUPPORT, (uint64_t)r), "");
+	json_u64(o, "resident", l->p.resident);
+	json_u64(o, "misplaced", l->p.misplaced);
+	json_u64(o, "unknown", l->p.unknown);
+	json_object_object_add(o, "node_bytes", nodes_json(l->bytes));
+	json_object_object_add(o, "misplaced_runs", l->runs);
+}
+
+int op_policy_verify(struct work *w, const struct policy_args *policy)
+{
+	const struct target *t = &w->target;
+	struct bitmask *mask = NULL;
+	struct gmem_mempolicy p;
+	struct progress bar;
+	struct look l = {
+		.w = w,
+		.runs = w->json ? json_object_new_array() : NULL,
+		.p = { .sz = sizeof(l.p),
+		       .node_count = NODES,
+		       .progress = progress_show,
+		       .progress_arg = &bar,
+		       .cancel = w->cancel },
+	};
+	int r = 0;
+
+	l.p.node_bytes = l.bytes;
+	l.p.misplaced_run = misplaced;
+	l.p.arg = &l;
+	if (policy->mode)
+		r = policy_make(w->ctl, policy, &p, &mask, w->err);
+	progress_start(&bar, "verify");
+	if (!r)
+		r = gmem_verify_placement(t->g, t->offset, t->len,
+					  policy->mode ? &p : NULL, &l.p,
+					  w->err);
+	progress_end(&bar);
+	policy_free(mask);
+	if (r < 0)
+		json_object_put(l.runs);
+	else if (w->json)
+		verify_json(w->json, &l, r);
+	else
+		verify_text(&l, r);
+	return r;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "op/op.h"
+#include "report/json.h"
+#include "report/words.h"
+
+void put_name(const struct work *w)
+{
+	if (w->name)
+		printf("%s: ", w->name);
+}
+
+void work_json(const struct work *w, json_object *to)
+{
+	const struct target *t = &w->target;
+	struct gmem_residency in = { .sz = sizeof(in) };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	json_u64(to, "done", w->err->done);
+	/* What is there now, which may be a little more. */
+	if (gmem_resident(t->g, t->offset, t->len, &in, &err) < 0)
+		json_null(to, "resident", err.msg);
+	else
+		json_u64(to, "resident", in.bytes);
+}
+
+bool work_part(const struct work *w)
+{
+	return w->done &&
+	       (w->err->reason == GMEM_REASON_CANCELLED || w->err->done);
+}
+
+const char *work_text(const struct work *w, char buf[WORK_TEXT])
+{
+	const struct target *t = &w->target;
+	struct gmem_residency in = { .sz = sizeof(in) };
+	char done[SIZE_TEXT], len[SIZE_TEXT], now[SIZE_TEXT];
+	bool known = !gmem_resident(t->g, t->offset, t->len, &in, NULL);
+
+	(void)snprintf(buf, WORK_TEXT, "%s %s of %s%s%s", w->done,
+		       size_text(w->err->done, done), size_text(t->len, len),
+		       known ? "; resident: " : "",
+		       known ? size_text(in.bytes, now) : "");
+	return buf;
+}
+
+int work_end(struct work *w, int r)
+{
+	char done[SIZE_TEXT];
+
+	if (w->json) {
+		work_json(w, w->json);
+	} else if (r >= 0) {
+		put_name(w);
+		printf("%s %s at 0x%" PRIx64 "\n", w->done,
+		       size_text(w->err->done, done), w->target.offset);
+	}
+	return r < 0 ? r : 0;
+}
