@@ -86,8 +86,7 @@ static const struct gmem *owner(struct gmem_vm *vm, int fd,
 
 	*ask = NULL;
 	for (g = vm->files; g; g = g->next) {
-		if (g->fd == fd ||
-		    (g->identified && g->ino == st->ino && g->dev == st->dev))
+		if (g->fd == fd || (g->ino == st->ino && g->dev == st->dev))
 			return g;
 		if (!g->identified)
 			*ask = g;

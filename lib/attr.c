@@ -209,8 +209,8 @@ static int tell(struct gmem *g, uint64_t pos, uint64_t len,
 			r = step_by_offset(g, pos, len, state, n, at);
 		else
 			r = step_by_gpa(g, pos, len, state, n);
-		if (r >= 0 || *n)
-			return r == -EAGAIN || r == -EINTR || r >= 0 ? 0 : r;
+		if (*n)
+			return r == -EAGAIN || r == -EINTR ? 0 : r;
 		if (r != -EINTR &&
 		    (r != -EAGAIN || !wait_a_while(g->ctx, &patience)))
 			return r;
@@ -318,7 +318,7 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 				  "the file was adopted without a VM: offset "
 				  "0x%" PRIx64 " has no slot",
 				  offset);
-	if (g->record.blocks && gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		return check_in_place(g, offset, len, state, unbacked, err);
 	if (g->record.blocks)
 		return covered(g, offset, len,

@@ -46,7 +46,7 @@ void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
 {
 	struct gmem *g = s->gmem;
 
-	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s) || len == 0)
+	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s))
 		return;
 	gmem__lock(&g->lock);
 	gmem__record_set(&g->record, s->offset + at, len, state);

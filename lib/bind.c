@@ -76,15 +76,15 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 /* What the slot's pages start as. */
 static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
 {
-	bool fd = s->flags & GMEM_SLOT_FD;
 	bool shared = flags & GMEM_BIND_LEAVE_SHARED;
 
+	/* By address, what HVA mode takes is INIT_SHARED. */
 	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
 		return first_attributes(
 			g->vm, s,
-			fd && !shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
+			!shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
 	/* In place it is the file that starts private or shared. */
-	return fd && shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
+	return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
 }
 
 /* Deletes a slot whose attributes could not be set. */
@@ -157,7 +157,6 @@ static int behind(struct gmem *g, struct gmem__bind *b, bool *reserved,
 	unsigned char *base;
 	int r;
 
-	*reserved = false;
 	if (b->flags & GMEM_BIND_USERSPACE_ADDR)
 		return 0;
 	if (g->flags & GMEM_CREATE_MMAP)
@@ -196,7 +195,7 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 static int bind(struct gmem *g, struct gmem__bind *b, struct gmem_error *err)
 {
 	struct gmem__slot *s;
-	bool reserved;
+	bool reserved = false;
 	int r = gmem__not_in_callback(err);
 
 	if (r < 0)

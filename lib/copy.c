@@ -52,7 +52,7 @@ static int64_t by_pipe(struct copy *c, unsigned char *to,
 	}
 	in = gmem__write(c->ctx, c->pipe[1], from,
 			 len < PIPE_BYTES ? len : PIPE_BYTES);
-	while (in > 0 && out < in) {
+	while (out < in) {
 		n = gmem__read(c->ctx, c->pipe[0], to + out,
 			       (size_t)(in - out));
 		if (n == -EINTR)

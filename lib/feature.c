@@ -413,9 +413,7 @@ int gmem__probe(struct gmem_vm *vm)
 		(void)gmem__close(&vm->ctx, s.mappable);
 	/* How memory converts must be known. */
 	f = &vm->features[GMEM_FEATURE_FILE_ATTRIBUTES];
-	if (gm->support != GMEM_YES || f->support != GMEM_UNKNOWN)
-		return 0;
-	return shortage(f->answer);
+	return gm->support == GMEM_YES ? shortage(f->answer) : 0;
 }
 
 bool gmem__hugetlb_known(uint64_t size)

@@ -71,7 +71,7 @@ static int record_end(struct gmem *g)
 
 void gmem__file_free(struct gmem *g)
 {
-	struct gmem__ctx *ctx = g->ctx;
+	const struct gmem__ctx *ctx = g->ctx;
 
 	(void)record_end(g);
 	/* The process may have forked while another thread held the lock. */
@@ -81,15 +81,7 @@ void gmem__file_free(struct gmem *g)
 	} else if (pthread_mutex_trylock(&g->lock) == 0) {
 		gmem__maps_free(g);
 	}
-	if (ctx != &g->own_ctx) {
-		gmem__free(ctx, g);
-		return;
-	}
-	/* Its context goes with it, so it is freed through a copy. */
-	struct gmem__ctx own = *ctx;
-
-	(void)gmem__ctx_fini(ctx);
-	gmem__free(&own, g);
+	gmem__free(ctx, g);
 }
 
 void gmem__file_link(struct gmem *g)
@@ -105,7 +97,7 @@ void gmem__file_link(struct gmem *g)
 
 void gmem__file_unlink(struct gmem *g)
 {
-	if (!g->vm || !g->linked)
+	if (!g->linked)
 		return;
 	gmem__lock(&g->vm->lock);
 	*g->prev = g->next;

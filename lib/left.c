@@ -57,7 +57,6 @@ static void left_add(struct gmem_vm *vm, struct gmem__slot *s,
 			end = o->by_gpa.end;
 		left_drop(vm, o);
 	}
-	s->state = GMEM__SLOT_LEFT;
 	s->by_gpa.group = left;
 	left_put(vm, s, start, end);
 }
@@ -128,21 +127,22 @@ static void nearer(const struct gmem__node *n, uint64_t *from, uint64_t *stop)
 	}
 }
 
-/* The first part of [@pos, @end) that is not to be reset; @end: none is. */
+/*
+ * The first part of [@pos, @end) that is not to be reset; @end: none is.  The
+ * VM is at its end: no other thread has it.
+ */
 static uint64_t next_used(struct gmem_vm *vm, uint64_t pos, uint64_t end,
 			  uint64_t *stop)
 {
 	uint64_t from = *stop = end;
 	const struct gmem__slot *s;
 
-	gmem__lock(&vm->lock);
 	for (uint32_t as = 0; as < vm->address_spaces; as++) {
 		s = gmem__slot_by_gpa(vm, as, pos, end - pos);
 		nearer(s ? &s->by_gpa : NULL, &from, stop);
 	}
 	s = left_at(vm, GMEM__LEFT_KEPT, pos, end);
 	nearer(s ? &s->by_gpa : NULL, &from, stop);
-	gmem__unlock(&vm->lock);
 	return from > pos ? from : pos;
 }
 

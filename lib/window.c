@@ -128,10 +128,9 @@ int gmem__window_open(struct gmem *g, uint64_t offset, uint64_t len,
 int gmem__window_next(struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem__window *w)
 {
-	if (w->len && offset - w->offset < w->len)
+	if (offset - w->offset < w->len)
 		return 0;
 	gmem__window_close(g, w);
-	w->len = 0;
 	return gmem__window_open(g, offset, len, w);
 }
 

@@ -65,8 +65,10 @@ static void adopt_works_without_a_vm(void **state)
 
 static void what_is_no_guest_memfd_stays_the_callers(void **state)
 {
+	static const char page[64 * KiB];
 	struct unit *u = *state;
-	int fds[] = { unit_input(u, "", 1, 0), unit_vm_fd(u, 0),
+	int fds[] = { unit_input(u, "", 1, 0),
+		      unit_input(u, page, sizeof(page), 0), unit_vm_fd(u, 0),
 		      unit_device_fd(u) };
 	struct gmem_error err;
 	struct gmem *g = NULL;
@@ -91,17 +93,19 @@ static void what_is_no_guest_memfd_stays_the_callers(void **state)
 /* Up to 6.18 the magic is that of every anonymous inode. */
 static void an_anonymous_inode_is_no_guest_memfd_by_its_magic(void **state)
 {
-	static const uint64_t sizes[] = { 0, 1, 5000 };
+	static const struct gmem__stat stats[] = {
+		{ .size = 0, .mode = S_IFREG | 0600 },
+		{ .size = 1, .mode = S_IFREG | 0600 },
+		{ .size = 5000, .mode = S_IFREG | 0600 },
+		{ .size = 4096, .mode = 0600 },
+	};
 	struct unit *u = *state;
 	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	for (size_t i = 0; i < T_ARRAY_SIZE(sizes); i++) {
-		const struct gmem__stat s = { .size = sizes[i],
-					      .mode = S_IFREG | 0600 };
-
-		u->stat = &s;
+	for (size_t i = 0; i < T_ARRAY_SIZE(stats); i++) {
+		u->stat = &stats[i];
 		t_refused(adopt(u, u->vm, fd, 0, &g, &err), -EINVAL,
 			  GMEM_REASON_NOT_GUEST_MEMFD, err);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How a file starts that was taken over, and what it is known by. */
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -122,6 +123,24 @@ static void a_file_has_one_handle(void **state)
 	assert_int_equal(gmem_fd(again), own);
 }
 
+/* As if a kernel had files of 2^63 bytes. */
+static void a_file_too_large_for_a_record_is_refused(void **state)
+{
+	static const struct gmem__stat s = {
+		.size = 1ULL << 63, .mode = S_IFREG | 0600, .ino = 5, .dev = 1
+	};
+	struct unit *m = *state;
+	struct gmem *g = NULL;
+	int fd = stray(m, 0);
+
+	m->stat = &s;
+	t_refused(adopt(m, fd, 0, &g, &m->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	m->stat = NULL;
+	assert_null(g);
+	assert_int_equal(unit_sys.close(m, fd), 0);
+}
+
 static void a_size_of_huge_pages_is_held_to_the_file(void **state)
 {
 	struct gmem_adopt_opts o = { .sz = sizeof(o),
@@ -152,6 +171,7 @@ int main(void)
 		TEST(a_claim_of_what_cannot_be_mapped_is_refused, unit_sw),
 		TEST(a_file_has_one_handle, unit_default73),
 		TEST(a_file_has_one_handle, unit_inplace),
+		TEST(a_file_too_large_for_a_record_is_refused, unit_sw),
 		TEST(a_size_of_huge_pages_is_held_to_the_file, unit_default73),
 	};
 

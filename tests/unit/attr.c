@@ -173,6 +173,33 @@ static void an_hva_slot_has_no_attributes(void **state)
 		  GMEM_REASON_NOT_BOUND, err);
 }
 
+/* It has no pages of the guest's before the bind is through. */
+static void ask(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)arg;
+	if (c->request != GMEM__KVM_SET_USER_MEMORY_REGION2)
+		return;
+	*(int *)u->hook_arg = check(u->g, 0, 4096, SHARED, &err);
+	t_reason(&err, GMEM_REASON_NOT_BOUND);
+}
+
+static void a_slot_that_is_being_made_has_no_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, 0);
+	struct gmem_error err;
+	int asked = 0;
+
+	u->hook = ask;
+	u->hook_arg = &asked;
+	t_ok(gmem_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
+	t_code(asked, -EINVAL);
+	u->hook = NULL;
+	t_ok(check(g, 0, 4096, SHARED, &err), err);
+}
+
 /* --------------------------------------------------- by file offset -- */
 
 static void in_place_needs_no_slot(void **state)
@@ -285,6 +312,38 @@ static void a_lasting_one_is_reported_after_a_bounded_wait(void **state)
 	t_ok(gmem_set_private(g, 0, 1 * MiB, &err), err);
 }
 
+/* The second try fails in the very moment in which the time is over. */
+static void let_time_pass(struct unit *u, const struct unit_call *c, void *arg)
+{
+	uint64_t *end = u->hook_arg;
+
+	(void)arg;
+	if (c->request != ATTRIBUTES2)
+		return;
+	if (*end)
+		u->clock = *end - 1;
+	else
+		*end = u->clock + 1 + 16000000;
+}
+
+static void when_the_time_is_over_nothing_is_waited_for(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+	uint64_t end = 0;
+
+	unit_answer(u, "ioctl", ATTRIBUTES2, 1, UINT32_MAX, -EAGAIN);
+	u->hook = let_time_pass;
+	u->hook_arg = &end;
+	t_refused(gmem_set_private(g, 0, 1 * MiB, &err), -EAGAIN,
+		  GMEM_REASON_PAGE_IN_USE, err);
+	u->hook = NULL;
+	assert_int_equal(u->clock, end);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES2), 2);
+	assert_int_equal(unit_count(u, "clock_nanosleep", 0), 1);
+}
+
 /* A kernel that has both series, which is what their successor will be. */
 static struct gmem *huge_file(struct unit *u, uint64_t size)
 {
@@ -328,6 +387,10 @@ static void after_a_prefix_of_huge_pages_the_rest_follows(void **state)
 	pin(u, &p, g, 7 * MiB, 2);
 	t_ok(gmem_set_private(g, 0, 16 * MiB, &err), err);
 	assert_int_equal(err.done, 16 * MiB);
+	for (unsigned int i = 1; i < 3; i++)
+		assert_int_equal(
+			unit_nth(u, "ioctl", ATTRIBUTES2, i)->in.attr2.offset,
+			6 * MiB);
 	run_is(g, 0, 16 * MiB, PRIVATE, 16 * MiB);
 	unit_same(u, g, 0);
 }
@@ -372,6 +435,46 @@ static void error_offset_is_believed_only_inside_the_range(void **state)
 			  GMEM_REASON_NO_MEMORY, err);
 		assert_int_equal(err.done, 0);
 		unit_same(u, g, 0);
+	}
+	u->hook = NULL;
+}
+
+static void error_offset_of_a_success_means_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 16 * MiB);
+	struct gmem_error err;
+	uint64_t at = 6 * MiB;
+
+	u->hook = lie;
+	u->hook_arg = &at;
+	t_ok(gmem_set_private(g, 2 * MiB, 12 * MiB, &err), err);
+	u->hook = NULL;
+	assert_int_equal(err.done, 12 * MiB);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES2), 1);
+}
+
+/* A signal or a page in use is none, whatever else is. */
+static void after_a_prefix_a_failure_ends_the_conversion(void **state)
+{
+	static const int codes[] = { -ENOMEM, -EIO, -EFAULT, -EINTR, -EAGAIN };
+	struct unit *u = *state;
+	struct gmem *g = huge_file(u, 16 * MiB);
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t at = 6 * MiB;
+
+	u->hook = lie;
+	u->hook_arg = &at;
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		bool ends = codes[i] != -EINTR && codes[i] != -EAGAIN;
+
+		unit_reset(u);
+		unit_answer(u, "ioctl", ATTRIBUTES2, 1, 1, codes[i]);
+		t_code(gmem_set_private(g, 2 * MiB, 12 * MiB, &err),
+		       ends ? codes[i] : 0);
+		assert_int_equal(err.done, ends ? 4 * MiB : 12 * MiB);
+		assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES2),
+				 ends ? 1 : 2);
 	}
 	u->hook = NULL;
 }
@@ -616,16 +719,21 @@ int main(void)
 		TEST(an_interrupted_step_is_taken_again, unit_sw),
 		TEST(what_has_no_slot_has_no_attributes, unit_sw),
 		TEST(an_hva_slot_has_no_attributes, unit_sw),
+		TEST(a_slot_that_is_being_made_has_no_attributes, unit_sw),
 		TEST(in_place_needs_no_slot, unit_inplace),
 		TEST(in_place_a_shared_file_starts_shared, unit_inplace),
 		TEST(a_passing_reference_is_waited_for, unit_inplace),
 		TEST(a_lasting_one_is_reported_after_a_bounded_wait,
 		     unit_inplace),
+		TEST(when_the_time_is_over_nothing_is_waited_for, unit_inplace),
 		TEST(of_huge_pages_a_prefix_stays_converted, unit_inplace),
 		TEST(after_a_prefix_of_huge_pages_the_rest_follows,
 		     unit_inplace),
 		TEST(a_huge_page_is_converted_whole, unit_inplace),
 		TEST(error_offset_is_believed_only_inside_the_range,
+		     unit_inplace),
+		TEST(error_offset_of_a_success_means_nothing, unit_inplace),
+		TEST(after_a_prefix_a_failure_ends_the_conversion,
 		     unit_inplace),
 		TEST(each_errno_of_a_conversion_has_its_reason, unit_sw),
 		TEST(each_errno_of_a_conversion_has_its_reason, unit_inplace),

@@ -74,7 +74,59 @@ static void record_only_makes_no_call(void **state)
 				    &err),
 	     err);
 	same(from, to);
+	assert_int_equal(err.done, 4 * MiB);
 	assert_int_equal(u->n_calls, 0);
+}
+
+/* Whatever the last run is, and also where nothing is to be set. */
+static void all_of_a_record_is_done(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, 0);
+	struct gmem_error err;
+	size_t len;
+
+	t_ok(gmem_bind(g, 0, 0, 0, 3 * MiB, NULL, &err), err);
+	t_ok(t_share(g, 4096, 8192, &err), err);
+	len = export(g);
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_RECORD_ONLY, &err),
+	     err);
+	assert_int_equal(err.done, 4 * MiB);
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	assert_int_equal(err.done, 4 * MiB);
+}
+
+/* Another change of the file comes before it or after it. */
+static void meanwhile(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_NOWAIT };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	(void)arg;
+	if (c->request != GMEM__KVM_SET_MEMORY_ATTRIBUTES)
+		return;
+	++*(unsigned int *)u->hook_arg;
+	t_refused(gmem_set_attributes(u->g, 4 * MiB - 4096, 4096,
+				      GMEM_ATTRIBUTE_PRIVATE, &o, &err),
+		  -EAGAIN, GMEM_REASON_RANGE_BUSY, err);
+}
+
+static void an_import_has_the_file_to_itself(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	size_t len = export(g);
+	unsigned int met = 0;
+	struct gmem_error err;
+
+	u->hook = meanwhile;
+	u->hook_arg = &met;
+	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	u->hook = NULL;
+	assert_int_equal(met, 5);
 }
 
 static void a_buffer_that_is_too_small_is_left_alone(void **state)
@@ -120,6 +172,7 @@ static void a_record_of_another_file_is_refused(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = striped(u, 0);
+	struct gmem *other = unit_create(u, 4 * MiB, 0);
 	struct gmem *small = unit_create(u, 2 * MiB, 0);
 	size_t len = export(g);
 	struct gmem_error err;
@@ -130,6 +183,15 @@ static void a_record_of_another_file_is_refused(void **state)
 		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(err.value, 4 * MiB);
 	assert_int_equal(err.limit, 2 * MiB);
+	/* as large, of half as many pages */
+	unit_bind(u, other, 10, 4 * GiB);
+	len = export(other);
+	assert_int_equal(buf[40 + 1], 1024 << 2 >> 8);
+	buf[16 + 1] = 8192 >> 8;
+	buf[40 + 1] = 512 << 2 >> 8;
+	t_refused(gmem_attributes_import(other, buf, len, GMEM_IMPORT_UNBACKED,
+					 &err),
+		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -234,6 +296,8 @@ int main(void)
 		TEST(import_makes_kernel_and_record_what_was_exported,
 		     unit_inplace),
 		TEST(record_only_makes_no_call, unit_sw),
+		TEST(all_of_a_record_is_done, unit_sw),
+		TEST(an_import_has_the_file_to_itself, unit_sw),
 		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),
 		TEST(what_is_no_record_changes_nothing, unit_sw),
 		TEST(a_record_of_another_file_is_refused, unit_sw),

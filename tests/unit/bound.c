@@ -2,6 +2,7 @@
 /* What a bind makes of its options, in the library's table and the kernel's. */
 #include "unit.h"
 #include "uapi.h"
+#include "vm.h"
 
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
 
@@ -145,8 +146,84 @@ static void what_the_host_cannot_map_has_no_shared_side(void **state)
 	struct unit *m = *state;
 
 	unit_create(m, 1 * MiB, GMEM_CREATE_UNBOUND);
+	unit_bind(m, m->g, 0, GiB);
 	t_refused(gmem_set_shared(m->g, 0, 64 * KiB, &m->err), -EOPNOTSUPP,
 		  GMEM_REASON_NO_SHARED_SIDE, m->err);
+}
+
+/* The caller's memory is one. */
+static void with_an_address_of_the_callers_there_is_a_shared_side(void **state)
+{
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_USERSPACE_ADDR,
+				    .userspace_addr = 0x70000000 };
+	struct unit *m = *state;
+
+	unit_create(m, 1 * MiB, 0);
+	t_ok(gmem_bind(m->g, 0, GiB, 0, 1 * MiB, &o, &m->err), m->err);
+	t_ok(gmem_set_shared(m->g, 0, 64 * KiB, &m->err), m->err);
+}
+
+/* Whatever flags the kernel could have known it by. */
+static void a_file_that_was_taken_over_as_shared_starts_shared(void **state)
+{
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	struct unit *m = *state;
+	int fd = unit_file_fd(m, gmem_vm_fd(m->vm), 1 * MiB, GMEM_CREATE_MMAP);
+
+	t_ok(gmem_adopt(m->vm, fd, &o, &m->g, &m->err), m->err);
+	bind_with(m, 0, 0);
+	assert_int_equal(attributes(m), GMEM_ATTRIBUTE_SHARED);
+	assert_false(unit_gpa_private(m, GiB));
+}
+
+/* Adopts .vm once more, and gives back the first handle. */
+static struct gmem_vm *adopted_once_more(struct unit *m)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o) };
+	struct gmem_vm *owner = m->vm;
+
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(owner), &o, &m->vm,
+			       &m->err),
+	     m->err);
+	return owner;
+}
+
+static void end_both(struct unit *m, struct gmem_vm *owner)
+{
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = owner;
+}
+
+/* Its VMM may have had a slot there that was private. */
+static void in_an_adopted_vm_shared_is_set_as_well(void **state)
+{
+	struct gmem__attributes a = { .address = GiB,
+				      .size = 1 * MiB,
+				      .attributes = GMEM_ATTRIBUTE_PRIVATE };
+	struct unit *m = *state;
+	struct gmem_vm *owner = adopted_once_more(m);
+
+	assert_int_equal(unit_sys.ioctl(m, gmem_vm_fd(owner),
+					GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a),
+			 0);
+	unit_create(m, 1 * MiB, 0);
+	bind_with(m, 0, GMEM_BIND_LEAVE_SHARED);
+	assert_false(unit_gpa_private(m, GiB));
+	end_both(m, owner);
+}
+
+static void where_a_vm_has_no_attributes_none_are_set(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_vm *owner = adopted_once_more(m);
+
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
+	bind_with(m, 0, 0);
+	assert_int_equal(
+		unit_count(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES), 0);
+	end_both(m, owner);
 }
 
 int main(void)
@@ -159,6 +236,13 @@ int main(void)
 		TEST(asked_only_nothing_is_done, unit_sw),
 		TEST(the_slot_that_keeps_memory_shared_is_named, unit_inplace),
 		TEST(what_the_host_cannot_map_has_no_shared_side, unit_inplace),
+		TEST(what_the_host_cannot_map_has_no_shared_side, unit_sw),
+		TEST(with_an_address_of_the_callers_there_is_a_shared_side,
+		     unit_sw),
+		TEST(a_file_that_was_taken_over_as_shared_starts_shared,
+		     unit_sw),
+		TEST(in_an_adopted_vm_shared_is_set_as_well, unit_sw),
+		TEST(where_a_vm_has_no_attributes_none_are_set, unit_default73),
 	};
 
 	return t_main(tests);

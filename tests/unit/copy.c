@@ -144,6 +144,55 @@ static void each_errno_of_a_copy_has_its_reason(void **state)
 	}
 }
 
+/* The page may have been on its way from one state to the other. */
+static void a_fault_counts_the_second_time(void **state)
+{
+	static const int codes[] = { -EFAULT, 0 };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4] = "abc";
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
+		unit_reset(u);
+		unit_answer(u, "process_vm_writev", 0, 1, 1, codes[i]);
+		t_ok(gmem_write(g, 0, b, 4, &err), err);
+		assert_int_equal(err.done, 4);
+		unit_reset(u);
+		unit_answer(u, "process_vm_writev", 0, 1, 2, codes[i]);
+		t_refused(gmem_write(g, 0, b, 4, &err), -EFAULT,
+			  GMEM_REASON_BAD_BUFFER, err);
+		assert_int_equal(err.sys_errno, EFAULT);
+	}
+}
+
+/* Another holder of the fd makes the page private before the second try. */
+static void make_private(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem__attributes2 a = { .size = 4096, .attributes = 8 };
+
+	(void)arg;
+	if (strcmp(c->name, "process_vm_writev") != 0 ||
+	    unit_count(u, c->name, 0) != 1)
+		return;
+	u->hook = NULL;
+	assert_int_equal(unit_sys.ioctl(u, gmem_fd(u->g), 0xc080aed2, &a), 0);
+}
+
+static void the_second_fault_has_a_reason_of_its_own(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
+	struct gmem_error err;
+	char b[4] = "abc";
+
+	unit_answer(u, "process_vm_writev", 0, 1, 1, -EFAULT);
+	u->hook = make_private;
+	t_refused(gmem_write(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
+		  err);
+	assert_null(u->hook);
+}
+
 /* Where process_vm_readv() is filtered away, or the kernel has none. */
 static void without_the_call_a_pipe_does_it(void **state)
 {
@@ -221,6 +270,8 @@ int main(void)
 		TEST(what_the_kernel_calls_private_ends_the_copy, unit_inplace),
 		TEST(an_interrupted_copy_goes_on, unit_default),
 		TEST(each_errno_of_a_copy_has_its_reason, unit_default),
+		TEST(a_fault_counts_the_second_time, unit_default),
+		TEST(the_second_fault_has_a_reason_of_its_own, unit_inplace),
 		TEST(without_the_call_a_pipe_does_it, unit_default),
 		TEST(by_pipe_too_private_memory_ends_the_copy, unit_inplace),
 		TEST(without_a_pipe_the_reason_is_the_pipes, unit_default),

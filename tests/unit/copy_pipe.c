@@ -46,6 +46,9 @@ static void one_pipe_does_for_a_copy(void **state)
 
 	t_ok(gmem_write(g, 0, bytes, LEN, &m->err), m->err);
 	closed(m, 1);
+	/* each time as much as it holds, and no look whether there is more */
+	assert_int_equal(unit_count(m, "write", 0), 4);
+	assert_int_equal(unit_count(m, "read", 0), 4);
 	begin(m, 0);
 	reads_back(m, LEN, 1);
 	begin(m, 1000);

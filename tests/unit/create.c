@@ -144,9 +144,42 @@ static void a_private_vm_makes_private_files_by_default(void **state)
 
 	made(u, 4096, 0, 0);
 	refused(u, 4096, GMEM_CREATE_MMAP, -EINVAL, GMEM_REASON_GUEST_ONLY, 1);
+	refused(u, 4096, GMEM_CREATE_GUEST_ONLY, -EINVAL,
+		GMEM_REASON_GUEST_ONLY, GMEM_CREATE_GUEST_ONLY);
 	made(u, 4096, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY, 1);
 	refused(u, 4096, SHARED_FLAGS, -EOPNOTSUPP,
 		GMEM_REASON_FLAG_UNSUPPORTED, 2);
+}
+
+/* On arm64 a capability that is not known is EPERM. */
+static void who_asks_for_a_missing_flag_is_told_which_there_are(void **state)
+{
+	static const struct {
+		int cap;
+		uint64_t missing, limit;
+		const char *words;
+	} rows[] = {
+		{ 1, 2, 1, "(it supports mmap)" },
+		{ 2, 1, 2, "(it supports init-shared)" },
+		{ 0, 3, 0, "(it supports none)" },
+		{ -EPERM, 3, 0, "(it supports none)" },
+	};
+	struct unit *u = *state;
+	size_t n = T_ARRAY_SIZE(rows) - !unit_sys.is_arm64(u);
+
+	for (size_t i = 0; i < n; i++) {
+		struct gmem_error err;
+		struct gmem *g = NULL;
+
+		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+		unit_cap(u, OBJECT_VM, 244, rows[i].cap);
+		u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
+		t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EOPNOTSUPP,
+			  GMEM_REASON_FLAG_UNSUPPORTED, err);
+		assert_int_equal(err.value, rows[i].missing);
+		assert_int_equal(err.limit, rows[i].limit);
+		assert_non_null(strstr(err.msg, rows[i].words));
+	}
 }
 
 static void before_618_there_is_no_mmap(void **state)
@@ -191,20 +224,28 @@ static void a_missing_ioctl_is_no_guest_memfd_on_either_machine(void **state)
 	assert_null(g);
 }
 
+/* On arm64, where no flag was given, there is no such call. */
 static void a_flag_that_only_the_kernel_refuses_is_diagnosed(void **state)
 {
+	static const uint64_t flags[] = { SHARED_FLAGS, GMEM_CREATE_UNBOUND };
 	struct unit *u = *state;
+	size_t n = unit_sys.is_arm64(u) ? 1 : 2;
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_answer(u, "ioctl", CREATE, 1, 1, -EINVAL);
-	t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EOPNOTSUPP,
-		  GMEM_REASON_FLAG_UNSUPPORTED, err);
-	assert_int_equal(err.sys_errno, EINVAL);
-	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
-	assert_string_equal(err.msg, "the kernel refuses the flags mmap "
-				     "init-shared for this VM");
-	assert_null(g);
+	for (size_t i = 0; i < n; i++) {
+		unit_reset(u);
+		unit_answer(u, "ioctl", CREATE, 1, 1, -EINVAL);
+		t_refused(make(u, 4096, flags[i], &g, &err), -EOPNOTSUPP,
+			  GMEM_REASON_FLAG_UNSUPPORTED, err);
+		assert_int_equal(err.sys_errno, EINVAL);
+		assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
+		if (flags[i] == SHARED_FLAGS)
+			assert_string_equal(err.msg,
+					    "the kernel refuses the flags mmap "
+					    "init-shared for this VM");
+		assert_null(g);
+	}
 }
 
 static void each_errno_of_create_has_its_reason(void **state)
@@ -221,17 +262,19 @@ static void each_errno_of_create_has_its_reason(void **state)
 		{ -EIO, GMEM_REASON_VM_DEAD },
 		{ -EFAULT, GMEM_REASON_KERNEL },
 	};
+	static const uint64_t flags[] = { SHARED_FLAGS, GMEM_CREATE_UNBOUND };
 	struct unit *u = *state;
 
-	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < 2 * T_ARRAY_SIZE(rows); i++) {
+		int code = rows[i / 2].code;
 		struct gmem_error err;
 		struct gmem *g = NULL;
 
 		unit_reset(u);
-		unit_answer(u, "ioctl", CREATE, 1, 1, rows[i].code);
-		t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), rows[i].code,
-			  rows[i].why, err);
-		assert_int_equal(err.sys_errno, -rows[i].code);
+		unit_answer(u, "ioctl", CREATE, 1, 1, code);
+		t_refused(make(u, 4096, flags[i % 2], &g, &err), code,
+			  rows[i / 2].why, err);
+		assert_int_equal(err.sys_errno, -code);
 		assert_null(g);
 		assert_int_equal(u->live_allocs, 1); /* the VM */
 	}
@@ -284,7 +327,14 @@ int main(void)
 		     unit_arm64),
 		TEST(a_flag_that_only_the_kernel_refuses_is_diagnosed,
 		     unit_default),
+		TEST(a_flag_that_only_the_kernel_refuses_is_diagnosed,
+		     unit_arm64),
+		TEST(who_asks_for_a_missing_flag_is_told_which_there_are,
+		     unit_default),
+		TEST(who_asks_for_a_missing_flag_is_told_which_there_are,
+		     unit_arm64),
 		TEST(each_errno_of_create_has_its_reason, unit_default),
+		TEST(each_errno_of_create_has_its_reason, unit_arm64),
 		TEST(a_file_that_stays_inheritable_is_not_handed_out,
 		     unit_default),
 		TEST(create_needs_its_pointers, unit_default),

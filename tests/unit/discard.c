@@ -142,6 +142,9 @@ static void cancelled_between_steps_done_is_exact(void **state)
 	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 0);
+	o.progress = NULL;
+	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -244,6 +247,30 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, NULL, &err), err);
 }
 
+/* Wherever the memory that is there begins. */
+static void each_step_is_of_whole_huge_pages(void **state)
+{
+	struct unit *u = *state;
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), GiB, SHARED_FLAGS);
+	struct gmem_adopt_opts a = { .sz = sizeof(a), .hugetlb_size = 2 * MiB };
+	struct told t = { .total = GiB };
+	struct gmem_discard_opts o = told_opts(&t);
+	const struct unit_call *c;
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	t_ok(gmem_adopt(u->vm, fd, &a, &g, &err), err);
+	unit_allocate(u, fd, 4096, GiB - 4096, 0);
+	unit_reset(u);
+	t_ok(gmem_discard(g, 0, GiB, &o, &err), err);
+	assert_int_equal(unit_count(u, "fallocate", 0), 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		c = unit_nth(u, "fallocate", 0, i);
+		assert_int_equal(c->arg[1] % (2 * MiB), 0);
+		assert_int_equal(c->arg[3] % (2 * MiB), 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -257,6 +284,7 @@ int main(void)
 		TEST(its_options_are_checked, unit_default),
 		TEST(bad_ranges_are_refused_before_any_call, unit_default),
 		TEST(huge_pages_are_discarded_whole_or_not, unit_bare),
+		TEST(each_step_is_of_whole_huge_pages, unit_default),
 	};
 
 	return t_main(tests);

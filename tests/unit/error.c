@@ -215,6 +215,10 @@ static void strerror_of_no_error_says_so(void **state)
 	assert_string_equal(buf, "success");
 	assert_true(gmem_strerror(NULL, buf, sizeof(buf)) > 0);
 	assert_string_equal(buf, "no error information");
+	err.sz = 8;
+	err.code = -EINVAL;
+	assert_true(gmem_strerror(&err, buf, sizeof(buf)) > 0);
+	assert_string_equal(buf, "no error information");
 }
 
 static void a_long_message_is_cut_and_terminated(void **state)

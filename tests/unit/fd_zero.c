@@ -114,7 +114,7 @@ static void each_descriptor_may_be_0(void **state)
 	struct unit *m = *state;
 	int usual[GMEM__FEATURES_MAX] = { 0 },
 	    found[GMEM__FEATURES_MAX] = { 0 };
-	unsigned int all;
+	unsigned int all, open = m->k->n_fds;
 
 	m->lacks = "process_vm_readv process_vm_writev";
 	m->hook = before;
@@ -127,6 +127,7 @@ static void each_descriptor_may_be_0(void **state)
 		made.zero = zero;
 		live(m, found);
 		assert_memory_equal(found, usual, sizeof(usual));
+		assert_int_equal(m->k->n_fds, open);
 	}
 }
 
@@ -166,12 +167,55 @@ static void a_vm_and_its_device_may_be_0(void **state)
 	assert_int_equal(open("/dev/null", O_RDONLY), 0);
 }
 
+/* Also one of those that a VM is tried for huge pages with. */
+static void probe(struct unit *m, int *found)
+{
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	unit_reset(m);
+	t_ok(gmem__vm_adopt_on(&unit_sys, m, gmem_vm_fd(m->vm), &o, &vm, &err),
+	     err);
+	for (uint32_t i = 1; i < GMEM__FEATURES_MAX; i++)
+		found[i] = gmem_vm_features(vm, i, NULL, NULL);
+	/* a program that another thread starts does not inherit it */
+	found[0] = (int)unit_count(m, "fcntl", 0);
+	t_ok(gmem_vm_close(vm, &err), err);
+}
+
+static void each_file_that_is_tried_may_be_0(void **state)
+{
+	struct unit *m = *state;
+	int usual[GMEM__FEATURES_MAX] = { 0 },
+	    found[GMEM__FEATURES_MAX] = { 0 };
+	unsigned int all, open;
+
+	unit_open_encoding(m, GMEM_HUGETLB_RFC2);
+	open = m->k->n_fds;
+	m->hook = before;
+	made.n = made.zero = 0;
+	probe(m, usual);
+	all = made.n;
+	assert_true(all > 12);
+	for (unsigned int zero = 1; zero <= all; zero++) {
+		made.n = 0;
+		made.zero = zero;
+		probe(m, found);
+		assert_memory_equal(found, usual, sizeof(usual));
+		assert_int_equal(m->k->n_fds, open);
+	}
+	make_room(); /* 0 is open again */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(each_descriptor_may_be_0, unit_default73),
 		TEST(each_descriptor_may_be_0, unit_inplace),
 		TEST(a_vm_and_its_device_may_be_0, unit_bare),
+		TEST(each_file_that_is_tried_may_be_0, unit_bare),
 	};
 
 	return t_main(tests);

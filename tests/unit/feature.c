@@ -141,6 +141,64 @@ static void a_kernel_without_numa_obeys_no_policy(void **state)
 	}
 }
 
+/* It needs one that can be mapped: no, or unknown, as that is. */
+static void without_a_file_to_try_it_on_there_is_no_policy(void **state)
+{
+	struct unit *u = *state;
+
+	/* without MMAP, and where that cannot be asked */
+	unit_cap(u, OBJECT_VM, 244, GMEM__FLAG_INIT_SHARED);
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
+	unit_cap(u, OBJECT_VM, 244, -EPERM);
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_UNKNOWN);
+	unit_cap(u, OBJECT_VM, 234, 0);
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_MEMPOLICY), GMEM_NO);
+}
+
+static void answers(struct unit *u, uint32_t feature, uint32_t support,
+		    int answer)
+{
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+	struct gmem_error err;
+
+	t_ok(gmem_vm_features(u->vm, feature, &info, &err), err);
+	assert_int_equal(info.support, support);
+	assert_int_equal(info.answer, answer);
+}
+
+static void without_guest_memfd_nothing_was_tried(void **state)
+{
+	struct unit *u = *state;
+
+	answers(u, GMEM_FEATURE_FILE_ATTRIBUTES, GMEM_NO, -ENODEV);
+	answers(u, GMEM_FEATURE_RESIDENCY, GMEM_NO, -ENODEV);
+	answers(u, GMEM_FEATURE_MEMPOLICY, GMEM_NO, -ENODEV);
+}
+
+static void where_no_node_is_allowed_no_policy_is_tried(void **state)
+{
+	struct unit *u = *state;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	unit_answer(u, "get_mempolicy", 0, 1, 1, 0);
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
+	answers(u, GMEM_FEATURE_MEMPOLICY, GMEM_UNKNOWN, -ENODATA);
+}
+
+/* The shortage is that of the file that is tried, which it was not. */
+static void a_vm_opens_where_guest_memfd_is_unknown(void **state)
+{
+	struct unit *u = *state;
+
+	unit_cap(u, OBJECT_VM, 234, -ENOMEM);
+	reopen(u, GMEM_VM_DEFAULT);
+	answers(u, GMEM_FEATURE_GUEST_MEMFD, GMEM_UNKNOWN, -ENOMEM);
+	answers(u, GMEM_FEATURE_FILE_ATTRIBUTES, GMEM_UNKNOWN, -ENOMEM);
+}
+
 static void a_kernel_without_cachestat_has_no_exact_residency(void **state)
 {
 	struct unit *u = *state;
@@ -275,6 +333,10 @@ static void vm_types_are_the_bits_of_capability_235(void **state)
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT), GMEM_YES);
 	assert_int_equal(says(u, GMEM_FEATURE_VM_SW_PROTECTED), GMEM_NO);
+	unit_cap(u, OBJECT_VM, 235, 2); /* others, and not that one */
+	reopen(u, GMEM_VM_DEFAULT);
+	assert_int_equal(says(u, GMEM_FEATURE_VM_DEFAULT), GMEM_NO);
+	assert_int_equal(says(u, GMEM_FEATURE_VM_SW_PROTECTED), GMEM_YES);
 }
 
 static void how_it_is_known_names_the_probe(void **state)
@@ -324,6 +386,7 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 		for (size_t k = 0; k < T_ARRAY_SIZE(huge); k++)
 			assert_int_equal(says(u, huge[k].feature),
 					 k == i ? GMEM_YES : GMEM_NO);
+		answers(u, huge[i].feature, GMEM_YES, 0);
 	}
 	/* a size that could not be tried, the third: 1 MiB */
 	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
@@ -406,6 +469,11 @@ int main(void)
 		TEST(the_answers_are_the_vm_fds, unit_default),
 		TEST(an_obeyed_policy_shows_in_a_second_mapping, unit_default),
 		TEST(a_kernel_without_numa_obeys_no_policy, unit_default),
+		TEST(without_a_file_to_try_it_on_there_is_no_policy,
+		     unit_obeyed),
+		TEST(without_guest_memfd_nothing_was_tried, unit_612),
+		TEST(where_no_node_is_allowed_no_policy_is_tried, unit_obeyed),
+		TEST(a_vm_opens_where_guest_memfd_is_unknown, unit_default),
 		TEST(a_kernel_without_cachestat_has_no_exact_residency,
 		     unit_default),
 		TEST(a_capability_that_cannot_be_asked_is_unknown,

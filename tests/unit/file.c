@@ -2,6 +2,8 @@
 /* The handle: closing it, its getters, and the rules of a range. */
 #include "unit.h"
 
+#include "adopt.h"
+
 static void close_waits_for_slots_and_mappings(void **state)
 {
 	struct unit *u = *state;
@@ -20,6 +22,91 @@ static void close_waits_for_slots_and_mappings(void **state)
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_munmap(g, p, &err), err);
 	t_ok(gmem_close(g, &err), err);
+}
+
+/* Of the record's memory; and it can be closed later. */
+static void a_close_that_fails_changes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 64 * KiB, 0);
+	struct gmem_error err;
+	uint64_t a = 0;
+
+	unit_bind(u, g, 0, 0);
+	t_ok(t_share(g, 0, 4096, &err), err);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	unit_bind(u, g, 0, 0);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	unit_reset(u);
+	unit_answer(u, "munmap", 0, 1, 1, -ENOMEM);
+	t_refused(gmem_close(g, &err), -ENOMEM, GMEM_REASON_NO_MEMORY, err);
+	assert_true(unit_is_open(gmem_fd(g)));
+	unit_bind(u, g, 0, 0);
+	t_ok(t_share(g, 0, 4096, &err), err);
+	t_ok(gmem_get_attributes(g, 0, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
+	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_ok(gmem_unbind(g, 0, NULL, &err), err);
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void without_a_vm_too_a_close_that_fails_changes_nothing(void **state)
+{
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	struct unit *u = *state;
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, SHARED_FLAGS);
+	unsigned int before = unit_mappings(u);
+	struct gmem_error err;
+	struct gmem *g = NULL;
+	char b = 1;
+
+	t_ok(gmem__adopt_on(&unit_sys, u, NULL, fd, &o, &g, &err), err);
+	/* what a copy could not unmap, and then the handle's own page */
+	unit_reset(u);
+	unit_answer(u, "munmap", 0, 1, 2, -ENOMEM);
+	t_ok(gmem_write(g, 0, &b, 1, &err), err);
+	for (unsigned int i = 0; i < 2; i++) {
+		t_refused(gmem_close(g, &err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+			  err);
+		assert_int_equal(gmem_fd(g), fd);
+		assert_true(unit_is_open(fd));
+		unit_reset(u);
+		unit_answer(u, "munmap", 0, 2, 1, -ENOMEM);
+	}
+	unit_reset(u);
+	assert_int_equal(gmem_size(g), 64 * KiB);
+	t_ok(gmem_close(g, &err), err);
+	assert_int_equal(unit_mappings(u), before);
+}
+
+/* The trace of the munmap() of the record comes after that. */
+static void look(void *arg, const struct gmem_trace *e)
+{
+	struct gmem **g = arg;
+	uint64_t a = 7;
+
+	if (!*g || strcmp(e->call, "munmap") != 0)
+		return;
+	t_code(gmem_get_attributes(*g, 0, 4096, &a, NULL, NULL), 0);
+	*g = NULL;
+}
+
+static void a_callback_may_look_at_a_file_that_is_closed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = NULL, *closed;
+	struct gmem_error err;
+
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, look, &g);
+	closed = unit_create(u, 64 * KiB, 0);
+	g = closed;
+	t_ok(gmem_close(closed, &err), err);
+	assert_null(g);
+	t_ok(gmem_vm_destroy(u->vm, &err), err);
+	u->vm = NULL; /* before @g goes */
 }
 
 static void the_getters_of_null_say_so(void **state)
@@ -111,6 +198,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(close_waits_for_slots_and_mappings, unit_default),
+		TEST(a_close_that_fails_changes_nothing, unit_sw),
+		TEST(without_a_vm_too_a_close_that_fails_changes_nothing,
+		     unit_default),
+		TEST(a_callback_may_look_at_a_file_that_is_closed, unit_sw),
 		TEST(the_getters_of_null_say_so, unit_default),
 		TEST(a_range_is_pages_inside_the_file, unit_default),
 		TEST(a_range_is_pages_inside_the_file, unit_arm64),

@@ -276,6 +276,25 @@ static void create_refuses_a_contradicted_encoding(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* Its flags mean something else to this kernel. */
+static void nor_is_a_contradicted_encoding_tried(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm_opts o = { .sz = sizeof(o),
+				  .hugetlb_encoding = GMEM_HUGETLB_RFC1 };
+	const struct unit_call *c;
+	struct gmem_error err;
+	unsigned int n = 0;
+
+	unit_need_encodings();
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	unit_reset(u);
+	t_ok(gmem__vm_open_on(&unit_sys, u, &o, &u->vm, &err), err);
+	while ((c = unit_nth(u, "ioctl", GMEM__KVM_CREATE_GUEST_MEMFD, n++)))
+		assert_int_equal(c->in.create.flags & ~GMEM__FLAG_MMAP, 0);
+	assert_true(n > 1);
+}
+
 static void a_kernel_without_the_series_is_found_out(void **state)
 {
 	struct unit *u = *state;
@@ -314,6 +333,7 @@ int main(void)
 		TEST(an_encoding_that_the_flag_mask_denies_is_not_used,
 		     unit_bare),
 		TEST(create_refuses_a_contradicted_encoding, unit_bare),
+		TEST(nor_is_a_contradicted_encoding_tried, unit_sw),
 		TEST(a_kernel_without_the_series_is_found_out, unit_bare),
 	};
 

@@ -118,20 +118,75 @@ static void what_is_the_owners_stays(void **state)
 					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
 	struct gmem_slot n = { .sz = sizeof(n),
 			       .slot = 2,
-			       .gpa = GiB + 2 * MiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
+
+	/* in either order */
+	for (int i = 0; i < 2; i++) {
+		struct seen s = { .n = 0 };
+		uint64_t kept = i ? GiB : GiB + 2 * MiB;
+
+		n.gpa = i ? GiB + 2 * MiB : GiB;
+		adopt(m, &s);
+		unbind_owing(m, &s);
+		t_ok(gmem_bind(s.g, 1, kept, 0, 1 * MiB, NULL, &m->err),
+		     m->err);
+		t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
+		t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
+		t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+		assert_int_equal(s.n, 2);
+		was_reset(&s, 0, GiB + 1 * MiB, 1 * MiB);
+		was_reset(&s, 1, GiB + 3 * MiB, 1 * MiB);
+		end(m, &s);
+	}
+}
+
+/* Whichever of them was left first. */
+static void ranges_that_touch_are_reset_as_one(void **state)
+{
+	struct unit *m = *state;
+	struct seen s = { .n = 0 };
+
+	adopt(m, &s);
+	unbind_owing(m, &s);
+	for (int i = 0; i < 2; i++) {
+		t_ok(gmem_bind(s.g, 0, i ? GiB + 4 * MiB : GiB - 1 * MiB, 0,
+			       1 * MiB, NULL, &m->err),
+		     m->err);
+		unbind_owing(m, &s);
+	}
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 1);
+	was_reset(&s, 0, GiB - 1 * MiB, 6 * MiB);
+	end(m, &s);
+}
+
+/* A range of which a part could not be reset is owed still, and no other. */
+static void what_was_reset_is_not_reset_again(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_slot n = { .sz = sizeof(n),
+			       .slot = 2,
+			       .gpa = GiB + 1 * MiB,
 			       .len = 1 * MiB,
 			       .userspace_addr = 1 * MiB };
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
 	unbind_owing(m, &s);
-	t_ok(gmem_bind(s.g, 1, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
-	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
 	t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
-	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
-	assert_int_equal(s.n, 2);
-	was_reset(&s, 0, GiB + 1 * MiB, 1 * MiB);
-	was_reset(&s, 1, GiB + 3 * MiB, 1 * MiB);
+	t_ok(gmem_bind(s.g, 0, GiB / 2, 0, 1 * MiB, NULL, &m->err), m->err);
+	unbind_owing(m, &s);
+	t_ok(gmem_close(s.g, &m->err), m->err);
+	t_ok(gmem_model_fail(s.owner, ATTRIBUTES, 2, ENOMEM, &m->err), m->err);
+	t_refused(gmem_vm_close(m->vm, &m->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	assert_int_equal(s.n, 1);
+	was_reset(&s, 0, GiB / 2, 1 * MiB);
+	t_ok(gmem_vm_close(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 3);
+	was_reset(&s, 1, GiB, 1 * MiB);
+	was_reset(&s, 2, GiB + 2 * MiB, 2 * MiB);
 	end(m, &s);
 }
 
@@ -154,25 +209,31 @@ static void the_middle_is_not_owed_twice(void **state)
 	end(m, &s);
 }
 
-/* Then the whole range stays owed, but for what was to be kept. */
+/* Then the whole range stays owed, but for what is kept or another's now. */
 static void without_memory_it_is_owed_still(void **state)
 {
 	struct unit *m = *state;
 	struct gmem_unbind_opts keep = { .sz = sizeof(keep),
 					 .flags = GMEM_UNBIND_KEEP_ATTRIBUTES };
+	struct gmem_slot n = { .sz = sizeof(n),
+			       .slot = 2,
+			       .gpa = GiB,
+			       .len = 1 * MiB,
+			       .userspace_addr = 1 * MiB };
 	struct seen s = { .n = 0 };
 
 	adopt(m, &s);
 	unbind_owing(m, &s);
 	/* the reservation, the slot, and this */
 	t_ok(gmem_model_fail(s.owner, "alloc", 3, ENOMEM, &m->err), m->err);
-	t_ok(gmem_bind(s.g, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
+	t_ok(gmem_bind(s.g, 1, GiB + 2 * MiB, 0, 1 * MiB, NULL, &m->err),
 	     m->err);
 	t_ok(gmem_unbind(s.g, 1, &keep, &m->err), m->err);
+	t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
 	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
 	assert_int_equal(s.n, 2);
-	was_reset(&s, 0, GiB, 1 * MiB);
-	was_reset(&s, 1, GiB + 2 * MiB, 2 * MiB);
+	was_reset(&s, 0, GiB + 1 * MiB, 1 * MiB);
+	was_reset(&s, 1, GiB + 3 * MiB, 1 * MiB);
 	end(m, &s);
 }
 
@@ -183,6 +244,8 @@ int main(void)
 		TEST(destroy_tells_what_it_could_not_reset, unit_bare73),
 		TEST(close_resets_it_too_or_stays_open, unit_bare73),
 		TEST(what_is_the_owners_stays, unit_bare73),
+		TEST(ranges_that_touch_are_reset_as_one, unit_bare73),
+		TEST(what_was_reset_is_not_reset_again, unit_bare73),
 		TEST(the_middle_is_not_owed_twice, unit_bare73),
 		TEST(without_memory_it_is_owed_still, unit_bare73),
 	};

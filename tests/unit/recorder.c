@@ -530,9 +530,9 @@ static void rec_free(void *priv, void *p)
 	lock(u);
 	u->live_allocs -= p != NULL;
 	unlock(u);
-	/* so that a later look at it finds nothing that it could use */
+	/* who still uses it does not find what was there */
 	if (p)
-		memset(p, 0x5a, malloc_usable_size(p));
+		memset(p, 0xa5, malloc_usable_size(p));
 	model__sys.free(u->k, p);
 }
 

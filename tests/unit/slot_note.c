@@ -54,6 +54,23 @@ static void a_note_makes_no_kvm_call_and_is_checked_against(void **state)
 	t_ok(gmem_bind(g, 3, GiB, 0, 64 * KiB, NULL, &err), err);
 }
 
+/* The library has no record of it. */
+static void a_foreign_file_can_be_noted_and_forgotten(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_FOREIGN };
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 64 * KiB, 0);
+	struct gmem_slot s = at(3, GiB, 64 * KiB);
+	struct gmem_error err;
+
+	t_ok(gmem_adopt(u->vm, fd, &o, &s.gmem, &err), err);
+	s.flags = GMEM_SLOT_FD;
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
+	t_ok(gmem_close(s.gmem, &err), err);
+}
+
 static void slot_get_gives_a_note_back(void **state)
 {
 	struct unit *u = *state;
@@ -388,6 +405,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_note_makes_no_kvm_call_and_is_checked_against,
 		     unit_default),
+		TEST(a_foreign_file_can_be_noted_and_forgotten, unit_sw),
 		TEST(slot_get_gives_a_note_back, unit_default),
 		TEST(a_noted_slot_is_the_vmms_to_delete, unit_default),
 		TEST(destroy_leaves_noted_slots_alone, unit_default),

@@ -92,6 +92,54 @@ static void *bind(void *arg)
 	return NULL;
 }
 
+static void *ask(void *arg)
+{
+	static const int may[] = { -EEXIST, -EBUSY, -EINVAL, 0 };
+	struct gmem_bind_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_BIND_CHECK_ONLY };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t at = any(w, 4) * 256 * KiB;
+
+		CHECK(w, one_of(gmem_bind(w->m->g, any(w, IDS), at, at,
+					  256 * KiB, &o, NULL),
+				may));
+	}
+	return NULL;
+}
+
+static void *make(void *arg)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o) };
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct gmem *g = NULL;
+
+		CHECK(w, gmem_create(w->m->vm, 64 * KiB, &o, &g, NULL) == 0);
+		CHECK(w, gmem_close(g, NULL) == 0);
+	}
+	return NULL;
+}
+
+/* Those that others make and close meanwhile are looked at. */
+static void *adopt(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct gmem__create c = { .size = 64 * KiB };
+		struct gmem *g = NULL;
+		int fd = unit_sys.ioctl(w->m, gmem_vm_fd(w->m->vm),
+					GMEM__KVM_CREATE_GUEST_MEMFD, &c);
+
+		CHECK(w, gmem_adopt(w->m->vm, fd, NULL, &g, NULL) == 0);
+		CHECK(w, gmem_close(g, NULL) == 0);
+	}
+	return NULL;
+}
+
 static void *convert(void *arg)
 {
 	static const int may[] = { -EINVAL, 0 };
@@ -126,7 +174,8 @@ static void *look(void *arg)
 static void slots_are_never_half_changed(void **state)
 {
 	static void *(*const jobs[])(void *) = {
-		forget, forget, note, note, bind, bind, convert, look
+		forget,	 forget, note, note, bind, bind,
+		convert, look,	 ask,  make, make, adopt,
 	};
 	struct unit *m = *state;
 	struct worker w[T_ARRAY_SIZE(jobs)];

@@ -66,6 +66,29 @@ static void *convert(void *arg)
 	return NULL;
 }
 
+static void *bind(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = gmem_bind(c->g, 1, 8 * GiB, c->offset, c->len, NULL, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *import(void *arg)
+{
+	struct call *c = arg;
+	unsigned char buf[64];
+	size_t len = sizeof(buf);
+
+	c->r = gmem_attributes_export(c->g, buf, &len, &c->err);
+	if (c->r == 0)
+		c->r = gmem_attributes_import(c->g, buf, len,
+					      GMEM_IMPORT_UNBACKED, &c->err);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
 static void start(struct unit *m, struct call *c, void *(*fn)(void *),
 		  uint64_t offset, uint64_t len)
 {
@@ -127,6 +150,27 @@ static void no_change_passes_one_that_waits(void **state)
 		t_reason(&late[i].err, GMEM_REASON_NOT_BOUND);
 	}
 	assert_int_equal(tickets(m->vm), 0);
+}
+
+static void a_bind_and_an_import_wait_for_their_turn(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+
+	for (int i = 0; i < 2; i++) {
+		struct call c = { 0 };
+
+		unit_create(m, 1 * MiB, 0);
+		if (i)
+			unit_bind(m, m->g, 0, GiB);
+		take(m, &first, &r, 8 * m->page, m->page);
+		start(m, &c, i ? import : bind, 0, 16 * m->page);
+		until_there_are(m->vm, 2);
+		assert_false(done(&c));
+		gmem__ticket_return(m->vm, &first);
+		finish(&c, i ? 0 : GMEM_BIND_FD);
+	}
 }
 
 /* As if it had been unbound, and another bound, by those that came before. */
@@ -373,6 +417,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(no_change_passes_one_that_waits, unit_sw),
+		TEST(a_bind_and_an_import_wait_for_their_turn, unit_sw),
 		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),
 		TEST(what_overlaps_nothing_does_not_wait, unit_sw),
 		TEST(what_overlaps_nothing_does_not_wait, unit_inplace),
