@@ -47,21 +47,21 @@ int gmem__fd_begin(struct gmem__fd *f, const uint64_t *at,
 	struct gmem__stat st = { 0 };
 	int sys = gmem__fstat(f->ctx, f->fd, &st);
 
-	if (sys == -EBADF)
-		return gmem__fd_failed(f, sys, err);
-	/* Without fstat(2) it is taken for a stream. */
+	/* Without fstat(2) it is taken for a stream, which may still fail. */
 	f->socket = S_ISSOCK(st.mode);
 	f->regular = S_ISREG(st.mode);
 	f->offsets = has_offsets(f, st.mode, &sys);
 	f->size = st.size;
 	f->start = at ? *at : f->position;
-	if (at && !f->offsets)
-		return gmem__fail_sys(err, GMEM_REASON_NO_POSITION, -ESPIPE,
-				      sys, (uint64_t)f->fd, 0,
-				      "the %s has no offsets: it is a pipe, a "
-				      "socket or a device%s",
-				      name(f), f->output ? ", or appends" : "");
-	return 0;
+	if (!at || f->offsets)
+		return 0;
+	if (sys == -EBADF)
+		return gmem__fd_failed(f, sys, err);
+	return gmem__fail_sys(err, GMEM_REASON_NO_POSITION, -ESPIPE, sys,
+			      (uint64_t)f->fd, 0,
+			      "the %s has no offsets: it is a pipe, a socket "
+			      "or a device%s",
+			      name(f), f->output ? ", or appends" : "");
 }
 
 int gmem__fd_seek(const struct gmem__fd *f, uint64_t position)
