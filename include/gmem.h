@@ -37,6 +37,9 @@
 #include <stdint.h>
 
 #include <gmem_version.h>
+#ifdef __clang__
+#include <gmem_u64.h> /* for bindgen */
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,6 +52,9 @@ extern "C" {
 #define GMEM_API
 #define GMEM_CHECK
 #endif
+
+/* A 64-bit flag. */
+#define GMEM_BIT(n) (UINT64_C(1) << (n))
 
 struct gmem_vm; /* a KVM virtual machine */
 struct gmem;	/* one guest_memfd */
@@ -419,13 +425,13 @@ GMEM_API int gmem_syscall_info(uint32_t index, struct gmem_syscall *out,
 /* ---------------------------------------------------------------- file -- */
 
 /* gmem_create_opts.flags and gmem_flags(). */
-#define GMEM_CREATE_MMAP (1ULL << 0)	    /* the host can map it; 6.18 */
-#define GMEM_CREATE_INIT_SHARED (1ULL << 1) /* starts shared; 6.18 */
+#define GMEM_CREATE_MMAP GMEM_BIT(0)	    /* the host can map it; 6.18 */
+#define GMEM_CREATE_INIT_SHARED GMEM_BIT(1) /* starts shared; 6.18 */
 /* These confirm a combination that is surprising: */
-#define GMEM_CREATE_GUEST_ONLY (1ULL << 8) /* MMAP, but SIGBUS at touch */
-#define GMEM_CREATE_UNBOUND (1ULL << 9)	   /* will not back a guest */
+#define GMEM_CREATE_GUEST_ONLY GMEM_BIT(8) /* MMAP, but SIGBUS at touch */
+#define GMEM_CREATE_UNBOUND GMEM_BIT(9)	   /* will not back a guest */
 /* Makes all checks, but no file. */
-#define GMEM_CREATE_CHECK_ONLY (1ULL << 16)
+#define GMEM_CREATE_CHECK_ONLY GMEM_BIT(16)
 
 struct gmem_create_opts {
 	size_t sz;
@@ -444,8 +450,8 @@ GMEM_API GMEM_CHECK int gmem_create(struct gmem_vm *vm, uint64_t size,
 				    struct gmem **out, struct gmem_error *err);
 
 /* gmem_adopt_opts.flags: what a file descriptor does not show. */
-#define GMEM_ADOPT_INIT_SHARED (1ULL << 0) /* the sender says: INIT_SHARED */
-#define GMEM_ADOPT_FOREIGN (1ULL << 1)	   /* the file is another VM's */
+#define GMEM_ADOPT_INIT_SHARED GMEM_BIT(0) /* the sender says: INIT_SHARED */
+#define GMEM_ADOPT_FOREIGN GMEM_BIT(1)	   /* the file is another VM's */
 
 struct gmem_adopt_opts {
 	size_t sz;
@@ -486,14 +492,14 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
  * gmem_bind_opts.flags.  Without FD or HVA the call chooses the mode that fits:
  * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.
  */
-#define GMEM_BIND_FD (1ULL << 0)	     /* a guest_memfd is behind it */
-#define GMEM_BIND_HVA (1ULL << 1)	     /* a slot on a mapping of it */
-#define GMEM_BIND_DIRTY_LOG (1ULL << 2)	     /* needed: dirty page logging */
-#define GMEM_BIND_READONLY (1ULL << 3)	     /* needed: a read-only slot */
-#define GMEM_BIND_ALIAS (1ULL << 4)	     /* needed: bound elsewhere too */
-#define GMEM_BIND_LEAVE_SHARED (1ULL << 5)   /* do not start private */
-#define GMEM_BIND_USERSPACE_ADDR (1ULL << 6) /* use .userspace_addr */
-#define GMEM_BIND_CHECK_ONLY (1ULL << 16)    /* only check */
+#define GMEM_BIND_FD GMEM_BIT(0)	     /* a guest_memfd is behind it */
+#define GMEM_BIND_HVA GMEM_BIT(1)	     /* a slot on a mapping of it */
+#define GMEM_BIND_DIRTY_LOG GMEM_BIT(2)	     /* needed: dirty page logging */
+#define GMEM_BIND_READONLY GMEM_BIT(3)	     /* needed: a read-only slot */
+#define GMEM_BIND_ALIAS GMEM_BIT(4)	     /* needed: bound elsewhere too */
+#define GMEM_BIND_LEAVE_SHARED GMEM_BIT(5)   /* do not start private */
+#define GMEM_BIND_USERSPACE_ADDR GMEM_BIT(6) /* use .userspace_addr */
+#define GMEM_BIND_CHECK_ONLY GMEM_BIT(16)    /* only check */
 
 struct gmem_bind_opts {
 	size_t sz;
@@ -515,7 +521,7 @@ GMEM_API GMEM_CHECK int gmem_bind(struct gmem *g, uint32_t slot, uint64_t gpa,
 				  const struct gmem_bind_opts *opts,
 				  struct gmem_error *err);
 
-#define GMEM_UNBIND_KEEP_ATTRIBUTES (1ULL << 0) /* at teardown: skip reset */
+#define GMEM_UNBIND_KEEP_ATTRIBUTES GMEM_BIT(0) /* at teardown: skip reset */
 
 struct gmem_unbind_opts {
 	size_t sz;
@@ -578,14 +584,14 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 
 /* ---------------------------------------------------------- attributes -- */
 
-#define GMEM_ATTRIBUTE_SHARED 0ULL
-#define GMEM_ATTRIBUTE_PRIVATE (1ULL << 3)
-#define GMEM_ATTRIBUTE_UNSET (1ULL << 63) /* out: no slot there */
+#define GMEM_ATTRIBUTE_SHARED UINT64_C(0)
+#define GMEM_ATTRIBUTE_PRIVATE GMEM_BIT(3)
+#define GMEM_ATTRIBUTE_UNSET GMEM_BIT(63) /* out: no slot there */
 
 /* gmem_attributes_opts.flags. */
-#define GMEM_ATTRIBUTES_NOWAIT (1ULL << 0)   /* -EAGAIN, do not wait */
-#define GMEM_ATTRIBUTES_UNBACKED (1ULL << 1) /* share unbacked ranges */
-#define GMEM_ATTRIBUTES_CHECK_ONLY (1ULL << 16)
+#define GMEM_ATTRIBUTES_NOWAIT GMEM_BIT(0)   /* -EAGAIN, do not wait */
+#define GMEM_ATTRIBUTES_UNBACKED GMEM_BIT(1) /* share unbacked ranges */
+#define GMEM_ATTRIBUTES_CHECK_ONLY GMEM_BIT(16)
 
 struct gmem_attributes_opts {
 	size_t sz;
@@ -624,8 +630,8 @@ GMEM_API GMEM_CHECK int gmem_attributes_export(const struct gmem *g, void *buf,
 					       struct gmem_error *err);
 
 /* Set only the record: the kernel has these attributes already. */
-#define GMEM_IMPORT_RECORD_ONLY (1ULL << 0)
-#define GMEM_IMPORT_UNBACKED (1ULL << 1) /* as GMEM_ATTRIBUTES_UNBACKED */
+#define GMEM_IMPORT_RECORD_ONLY GMEM_BIT(0)
+#define GMEM_IMPORT_UNBACKED GMEM_BIT(1) /* as GMEM_ATTRIBUTES_UNBACKED */
 
 /*
  * Sets the attributes of an exported record, in the kernel and in the record.
@@ -637,8 +643,8 @@ GMEM_API GMEM_CHECK int gmem_attributes_import(struct gmem *g, const void *buf,
 
 /* ----------------------------------------------------------- host view -- */
 
-#define GMEM_MMAP_READONLY (1ULL << 0)
-#define GMEM_MMAP_ALLOW_PRIVATE (1ULL << 1) /* touching may raise SIGBUS */
+#define GMEM_MMAP_READONLY GMEM_BIT(0)
+#define GMEM_MMAP_ALLOW_PRIVATE GMEM_BIT(1) /* touching may raise SIGBUS */
 
 struct gmem_mmap_opts {
 	size_t sz;
@@ -697,7 +703,7 @@ struct gmem_mempolicy {
 };
 
 /* Refuse if an allocated page lies on another node. */
-#define GMEM_MEMPOLICY_STRICT (1ULL << 0)
+#define GMEM_MEMPOLICY_STRICT GMEM_BIT(0)
 
 /* How a policy took effect. */
 #define GMEM_PLACED_BY_FILE 1	  /* kept by the file, for all allocations */
@@ -825,8 +831,8 @@ GMEM_API GMEM_CHECK int gmem_walk_resident(struct gmem *g, uint64_t offset,
 					   void *arg, struct gmem_error *err);
 
 /* gmem_load_opts.flags. */
-#define GMEM_LOAD_UNTIL_EOF (1ULL << 0)	   /* it may end before @len bytes */
-#define GMEM_LOAD_INPUT_OFFSET (1ULL << 1) /* use .input_offset */
+#define GMEM_LOAD_UNTIL_EOF GMEM_BIT(0)	   /* it may end before @len bytes */
+#define GMEM_LOAD_INPUT_OFFSET GMEM_BIT(1) /* use .input_offset */
 
 struct gmem_load_opts {
 	size_t sz;
@@ -847,7 +853,7 @@ GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  const struct gmem_load_opts *opts,
 				  struct gmem_error *err);
 
-#define GMEM_STORE_OUTPUT_OFFSET (1ULL << 0) /* use .output_offset */
+#define GMEM_STORE_OUTPUT_OFFSET GMEM_BIT(0) /* use .output_offset */
 
 struct gmem_store_opts {
 	size_t sz;

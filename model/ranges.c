@@ -77,14 +77,15 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 		i--;
 	for (j = i; j < m->n && m->r[j].start <= end; j++)
 		;
-	if (i < j && m->r[i].start < start) {
+	/* What is left of the first and the last of them, if anything. */
+	if (i < j) {
 		struct range left = m->r[i];
 
 		left.end = left.end < start ? left.end : start;
 		n = append(fresh, n, left);
 	}
 	n = append(fresh, n, (struct range){ start, end, value });
-	if (i < j && m->r[j - 1].end > end) {
+	if (i < j) {
 		struct range right = m->r[j - 1];
 
 		right.start = right.start > end ? right.start : end;

@@ -5,7 +5,7 @@
 import os
 import re
 
-from ctl import Case, OK, UNSUPPORTED, ctl, main
+from ctl import Case, OK, SOURCE, UNSUPPORTED, ctl, main
 
 LINE = (
     r"ok (\d+) - ([a-z0-9_]+) \[([A-Za-z0-9 ]+: [^][]+)\]"
@@ -111,6 +111,28 @@ class Model(Case):
         by_name = {c["name"]: c for c in cases}
         self.assertIn("memfd", by_name["no_write"]["difference"])
         self.assertEqual(by_name["from_the_file"]["result"], "not-applicable")
+
+
+class Table(Case):
+    def test_what_docs_conform_md_says_of_the_models(self):
+        rows = [
+            [cell.strip() for cell in line.strip("|\n").split(" | ")]
+            for line in (SOURCE / "docs" / "conform.md").open(encoding="utf-8")
+            if line.startswith("| ")
+        ]
+        marks = {"# differs": "d", "# n/a": "", "": "x"}
+        for column, head in enumerate(rows[0]):
+            if not head.startswith("model "):
+                continue
+            model = head.removeprefix("model ")
+            said = self.ended(ctl("conform", f"--model={model}"), OK).stdout
+            for row in rows[1:]:
+                name = row[0].strip("`")
+                note = re.search(rf"\nok \d+ - {name} \[.*\](?: (# \S+).*)?", said)[1]
+                if note == "# SKIP":
+                    continue
+                mark = marks[(note or "").rstrip(":")]
+                self.assertEqual((model, name, row[column]), (model, name, mark))
 
 
 class Device(Case):

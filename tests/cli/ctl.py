@@ -81,12 +81,18 @@ def deny(number, errnum, *args):
     return confine
 
 
+def libraries():
+    """The paths of ours that gmemctl uses.  The loader finds them itself, but
+    only with /proc and where the user can go."""
+    said = subprocess.check_output(["ldd", GMEMCTL], text=True)
+    return re.findall(r"=> (\S*/libgmem\S*)", said)
+
+
 def in_reach(directory, *command):
     """The command with a copy of gmemctl, and what else is in the directory,
     in /mnt: other users cannot go to every build folder."""
     shutil.copy(GMEMCTL, directory)
-    libraries = subprocess.check_output(["ldd", GMEMCTL], text=True)
-    for library in re.findall(r"=> (\S*/libgmem\S*)", libraries):
+    for library in libraries():
         shutil.copy(library, directory)
     os.chmod(directory, 0o755)
     script = 'mount --bind "$0" /mnt && LD_LIBRARY_PATH=/mnt exec "$@"'
@@ -268,6 +274,8 @@ class Tap(unittest.TestResult):
     def problem(self, test, problems):
         self.line(test, False)
         print(problems[-1][1])
+        if self.failfast:
+            self.stop()
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -288,6 +296,8 @@ class Tap(unittest.TestResult):
 def main(**parts):
     """Runs the tests of the program; exits with 77 when all were skipped.
 
+    With GMEM_TEST_FAILFAST the first that fails is the last.
+
     Classes that are given by name are parts of their own: the argument says
     which one to run, and without one it is all the rest.
     """
@@ -299,7 +309,9 @@ def main(**parts):
     if parts and len(sys.argv) > 1:
         classes = [parts[sys.argv[1]]]
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    result = unittest.TestSuite(map(load, classes)).run(Tap())
+    result = Tap()
+    result.failfast = "GMEM_TEST_FAILFAST" in os.environ
+    unittest.TestSuite(map(load, classes)).run(result)
     if not result.wasSuccessful() or not result.testsRun:
         sys.exit(1)
     sys.exit(77 if len(result.skipped) == result.testsRun else 0)

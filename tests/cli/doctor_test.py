@@ -136,4 +136,217 @@ class Kvm(Doctor):
             self.assertIn("KVM without two-dimensional", paging["message"])
 
 
+HUGE = "/sys/kernel/mm/hugepages/hugepages-{}/nr_hugepages"
+EPT = "/sys/module/kvm_intel/parameters/ept"
+NPT = "/sys/module/kvm_amd/parameters/npt"
+CGROUP = "/sys/fs/cgroup"
+HEADER = "/usr/include/linux/version.h"
+MAP_COUNT = "/proc/sys/vm/max_map_count"
+NONE = "--device=/nonexistent"
+
+PLACED = "NUMA nodes {}; whether files keep a policy is not known"
+UNPLACED = PLACED + ": there is no mappable file to try it on"
+LIMITED = "a memory cgroup limits this process, and its guest_memfds count, to {}"
+FREE = "no memory cgroup limits this process"
+HEADERS = "headers of {} are older than Linux {}: linux/kvm.h lacks what the kernel offers"
+RELEASE = os.uname().release
+
+
+class Host(Case):
+    """Hosts of every kind: /sys, the headers and parts of /proc are others."""
+
+    need = ("root", "mounts")
+
+    def checks(self, files, *args):
+        """{name: (verdict, message, remedy)} where there are these files."""
+        script = "mount -t tmpfs none /sys; mount -t tmpfs none /usr/include\n"
+        for i, (path, text) in enumerate(files.items()):
+            to = path
+            if path.startswith("/proc/"):
+                script += f"mkdir /sys/{i}\n"
+                to = f"/sys/{i}/file"
+            script += f"mkdir -p {pathlib.Path(to).parent}; printf '{text}' >{to}\n"
+            if to != path:
+                script += f"mount --bind {to} {path.replace('self', '$$')}\n"
+        r = subprocess.run(
+            ["unshare", "--mount", "sh", "-euc", script + 'exec "$0" "$@"']
+            + [GMEMCTL, "doctor", "--json", *args],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HANG,
+        )
+        self.assertIn(r.returncode, (OK, CHECK), r)
+        return {
+            c["name"]: (c["verdict"], c["message"], c["remedy"])
+            for c in self.valid(r.stdout, "doctor")["checks"]
+        }
+
+    def found(self, check, files, verdict, message, remedy=None, args=(NONE,)):
+        found = self.checks(files, *args)[check]
+        with self.subTest(check=check, files=files):
+            self.assertEqual(found[:2], (verdict, message))
+            if remedy:
+                self.assertIn(remedy, found[2])
+            else:
+                self.assertIsNone(found[2])
+
+    def test_map_count(self):
+        is_ = "vm.max_map_count is"
+        less = "many slots in HVA mode do not fit"
+        enough = "sysctl vm.max_map_count=65530"
+        for text, *want in (
+            ("65530", "ok", f"{is_} 65530"),
+            ("65529", "warn", f"{is_} 65529: {less}", enough),
+            ("none", "warn", "vm.max_map_count cannot be read", "mount /proc"),
+            ("9x", "warn", f"{is_} 9: {less}", enough),
+            ("", "warn", "vm.max_map_count cannot be read", "mount /proc"),
+        ):
+            self.found("map-count", {MAP_COUNT: text}, *want)
+
+    def test_memory_cgroups(self):
+        memory = {"/proc/meminfo": "Other: 7 kB\nMemTotal:   1000 kB\n"}
+        two = {**memory, "/proc/self/cgroup": "0::/a/b\n"}
+        one = {**memory, "/proc/self/cgroup": "5:cpu:/\n9:memory:/a/b\n"}
+        first = {**memory, "/proc/self/cgroup": "1:memory:/a\n"}
+        limit = f"{CGROUP}/memory{{}}/memory.limit_in_bytes"
+        raise_ = "raise the limit of the memory cgroup"
+        for files, least in (
+            ({}, None),
+            ({f"{CGROUP}/a/b/memory.max": "max"}, None),
+            ({f"{CGROUP}/a/b/memory.max": "524288"}, "512K"),
+            ({f"{CGROUP}/a/memory.max": "524288"}, "512K"),
+            ({f"{CGROUP}/memory.max": "524288"}, "512K"),
+            ({f"{CGROUP}/a/c/memory.max": "524288"}, None),
+            ({f"{CGROUP}/a/b/memory.max": "1023999"}, "1023999"),
+            ({f"{CGROUP}/a/b/memory.max": "1024000"}, None),
+            (
+                {
+                    f"{CGROUP}/a/b/memory.max": "8192",
+                    f"{CGROUP}/a/memory.max": "4096",
+                    f"{CGROUP}/memory.max": "16384",
+                },
+                "4K",
+            ),
+        ):
+            want = ("warn", LIMITED.format(least), raise_) if least else ("ok", FREE)
+            self.found("memory-cgroup", {**two, **files}, *want)
+        low = ("warn", LIMITED.format("8K"), raise_)
+        self.found("memory-cgroup", {**one, limit.format("/a/b"): "8192"}, *low)
+        self.found("memory-cgroup", {**one, limit.format(""): "8192"}, *low)
+        self.found("memory-cgroup", {**first, limit.format("/a"): "8192"}, *low)
+        self.found("memory-cgroup", {**one, limit.format("/c"): "8192"}, "ok", FREE)
+
+    def test_huge_pages(self):
+        pools = {
+            HUGE.format(size): n
+            for size, n in (
+                ("2048kB", "1"),
+                ("1048576kB", "20"),
+                ("64kB", "300"),
+                ("32768kB", "4000"),
+            )
+        }
+        self.found("huge-pages", pools, "ok", "4321 huge pages are set aside")
+        self.found("huge-pages", {}, "ok", "0 huge pages are set aside")
+
+    def test_huge_pages_of_this_kernel(self):
+        self.require("kvm")
+        self.found(
+            *("huge-pages", {HUGE.format("2048kB"): "7"}, "warn"),
+            "7 huge pages are set aside, and guest_memfd of this kernel takes none "
+            "of them",
+            "keep the pools only for what is not a guest_memfd",
+            args=(),
+        )
+        self.found(
+            *("huge-pages", {}, "ok"),
+            "0 huge pages are set aside; guest_memfd of this kernel takes base pages",
+            args=(),
+        )
+
+    def test_nodes(self):
+        online = "/sys/devices/system/node/online"
+        first = "see the check of the device first"
+        one = "one NUMA node: nothing to place"
+        self.found("numa", {}, "ok", one)
+        self.found("numa", {online: "0\n"}, "ok", one)
+        for nodes in ("0-1", "0,2"):
+            says = UNPLACED.format(nodes)
+            self.found("numa", {online: f"{nodes}\n"}, "warn", says, first)
+
+    def test_nodes_of_this_kernel(self):
+        self.require("kvm")
+        files = {"/sys/devices/system/node/online": "0-3"}
+        if "GMEM_HAS_MEMPOLICY=1\n" in ctl("probe", "--format=env").stdout:
+            want = "ok", "NUMA nodes 0-3, and files keep a policy"
+        else:
+            says = "NUMA nodes 0-3, and a policy is accepted and ignored"
+            want = "warn", says, "use Linux 6.19"
+        self.found("numa", files, *want, args=())
+
+    def test_paging(self):
+        if os.uname().machine != "x86_64":
+            return
+        runs = "guests run on EPT or NPT"
+        for path in (EPT, NPT):
+            for text in ("Y", "1"):
+                self.found("two-dimensional-paging", {path: text}, "ok", runs)
+            for text in ("N", "0", ""):
+                self.found(
+                    *("two-dimensional-paging", {path: text}, "warn"),
+                    "no VM could be made to find out",
+                    "see the check of the device first",
+                )
+
+    def test_headers(self):
+        major, minor = map(int, RELEASE.split("-")[0].split(".")[:2])
+        none = f"no kernel headers here; libgmem needs none (Linux {RELEASE})"
+        self.found("headers", {}, "ok", none)
+        self.found("headers", {HEADER: "#define OTHER 1\n"}, "ok", none)
+        code = "#define OTHER 1\n#define LINUX_VERSION_CODE {}\n"
+        for version, old in (
+            ((major, minor), False),
+            ((major, minor + 1), False),
+            ((major + 1, 0), False),
+            ((major - 1, 255), True),
+            ((5, 0), True),
+        ):
+            text = code.format(version[0] << 16 | version[1] << 8 | 7)
+            shown = f"{version[0]}.{version[1]}"
+            if old:
+                says = HEADERS.format(shown, RELEASE)
+                self.found("headers", {HEADER: text}, "warn", says, "install the")
+            else:
+                says = f"headers of {shown} for Linux {RELEASE}"
+                self.found("headers", {HEADER: text}, "ok", says)
+
+    def test_limits(self):
+        text = "RLIMIT_NOFILE is {}: each file and VM takes one"
+        for n, verdict in ((1023, "warn"), (1024, "ok")):
+            r = ctl("doctor", "-j", preexec_fn=limited(resource.RLIMIT_NOFILE, n))
+            (c,) = [
+                c
+                for c in self.valid(r.stdout, "doctor")["checks"]
+                if c["name"] == "files"
+            ]
+            self.assertEqual((c["verdict"], c["message"]), (verdict, text.format(n)))
+        for lost, says in (
+            ("-ipc_lock", "RLIMIT_MEMLOCK is 64K: guest_memfd is not counted"),
+            ("+all", "memory may be locked without limit"),
+        ):
+            r = subprocess.run(
+                ["setpriv", f"--bounding-set={lost}", GMEMCTL, "doctor", NONE],
+                preexec_fn=limited(resource.RLIMIT_MEMLOCK, 65536),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertIn(f"memlock                  {says}", r.stdout)
+
+
+def limited(kind, n):
+    return lambda: resource.setrlimit(kind, (n, n))
+
+
 main()

@@ -3,12 +3,14 @@
 """gmemctl ps, compared with programs that report what they hold."""
 
 import errno
+import mmap
+import os
 import subprocess
 import tempfile
 
 from ctl import CHECK, FAILED, Case, GMEMCTL, HANG, OK
-from ctl import ctl, deny, in_reach, main
-from foreign import Foreign
+from ctl import ctl, deny, in_reach, libraries, main
+from foreign import Foreign, guest_memfd
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 # Other programs of the machine may hold much that takes long to look at.
@@ -63,6 +65,22 @@ class Ps(Case):
             timeout=HANG,
             **kwargs,
         )
+        value = self.valid(r.stdout, "ps")
+        self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
+        self.stderr = r.stderr
+        return value, {f["inode"]: f for f in value["files"]}
+
+    def ps_as(self, who):
+        """As ps(), for another user or with fewer rights."""
+        self.require("mounts")
+        with tempfile.TemporaryDirectory() as path:
+            r = subprocess.run(
+                in_reach(path, *who, "/mnt/gmemctl", "ps", "--json", *ENOUGH),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANG,
+            )
         value = self.valid(r.stdout, "ps")
         self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
         self.stderr = r.stderr
@@ -261,22 +279,6 @@ class Seen(Ps):
                 self.assertIn(name, unmappable["resident_reason"])
                 self.assertIn(name, shared["nodes_reason"])
 
-    def ps_as(self, who):
-        """As ps(), for another user or with fewer rights."""
-        self.require("mounts")
-        with tempfile.TemporaryDirectory() as path:
-            r = subprocess.run(
-                in_reach(path, *who, "/mnt/gmemctl", "ps", "--json", *ENOUGH),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=HANG,
-            )
-        value = self.valid(r.stdout, "ps")
-        self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
-        self.stderr = r.stderr
-        return value, {f["inode"]: f for f in value["files"]}
-
     def test_another_user(self):
         foreign = Foreign(self, "three")
         value, files = self.ps_as(NOBODY)
@@ -309,6 +311,146 @@ class Seen(Ps):
             self.assertFalse(flags & 0x00200000, h)
 
 
+COLUMNS = "dev inode size resident nodes vm mapped pid hold command".split()
+RIGHT = ("DEV", "INODE", "SIZE", "RESIDENT")
+
+
+def size_text(n):
+    """As all of gmemctl writes bytes."""
+    for shift, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if n and n % (1 << shift) == 0:
+            return f"{n >> shift}{unit}"
+    return str(n)
+
+
+class Table(Ps):
+    need = ("kvm", "root")
+
+    def lines(self, *args):
+        return ctl("ps", *ENOUGH, *args).stdout.splitlines()
+
+    def aligned(self, lines, heads):
+        """The table, printed again from its words, is the same."""
+        rows = [line.split() for line in lines]
+        for row in rows:
+            self.assertEqual(len(row), len(heads), lines)
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for line, row in zip(lines, rows):
+            cells = [
+                word.rjust(width) if head in RIGHT else word.ljust(width)
+                for word, width, head in zip(row, widths, heads)
+            ]
+            if heads[-1] not in RIGHT:
+                cells[-1] = row[-1]
+            self.assertEqual(line, " ".join(cells))
+        return rows
+
+    def test_columns_line_up(self):
+        Foreign(self, "three")
+        Foreign(self, "mapping")
+        Foreign(self, "pair")
+        for names in (COLUMNS, COLUMNS[::-1], ["inode"], ["hold", "size", "size"]):
+            heads = [name.upper() for name in names]
+            for nodes in ([], ["--nodes"]):
+                lines = self.lines("-o", ",".join(names), *nodes)
+                self.assertEqual(lines[0].split(), heads)
+                self.aligned(lines, heads)
+                self.aligned(self.lines("-bno", ",".join(names), *nodes), heads)
+
+    def test_the_default_columns(self):
+        Foreign(self, "three")
+        default = "INODE SIZE RESIDENT VM PID HOLD COMMAND".split()
+        self.assertEqual(self.aligned(self.lines(), default)[0], default)
+        default.insert(3, "NODES")
+        self.assertEqual(self.aligned(self.lines("--nodes"), default)[0], default)
+
+    def test_cells_say_what_the_json_says(self):
+        foreigns = [Foreign(self, role) for role in ("three", "pair", "mapping")]
+        foreigns.append(Foreign(self, "many"))
+        value, files = self.ps("--nodes")
+        rows = [line.split() for line in self.lines("-no", ",".join(COLUMNS))]
+        rows = {int(row[1]): dict(zip(COLUMNS, row)) for row in rows}
+        ours = {held.inode for f in foreigns for held in f.held}
+        self.assertLessEqual(ours, set(rows))
+        self.assertEqual(
+            [f["inode"] for f in value["files"]],
+            [f["inode"] for f in sorted(value["files"], key=lambda f: f["inode"])],
+        )
+        for inode in ours:
+            f, row = files[inode], rows[inode]
+            holders = f["holders"]
+            for key in ("size", "resident"):
+                said = "-" if f[key] is None else size_text(f[key])
+                self.assertEqual(row[key], said)
+            nodes = f["nodes"] or []
+            said = ",".join(f"{n['node']}:{size_text(n['bytes'])}" for n in nodes)
+            self.assertEqual(row["nodes"], said or "-")
+            self.assertEqual(
+                row["vm"], ",".join("yes" if h["kvm_vm"] else "no" for h in holders)
+            )
+            self.assertEqual(
+                row["mapped"], ",".join(size_text(h["mapped"]) for h in holders)
+            )
+            self.assertEqual(row["pid"], ",".join(str(h["pid"]) for h in holders))
+            self.assertEqual(row["command"], ",".join(h["command"] for h in holders))
+            holds = []
+            for h in holders:
+                more = [f"({h['more_fds']}-more)"] if h["more_fds"] else []
+                fds = "+".join([*map(str, h["fds"]), *more])
+                holds.append(f"fd:{fds}" if fds else "mapping")
+            self.assertEqual(row["hold"], ",".join(holds))
+
+    def test_files_larger_than_a_step(self):
+        """Holes between pages at the ends of what is looked at at once."""
+        size = 40 << 30
+        for flags in (0, 3):
+            fd = guest_memfd(self, size, flags)
+            inode = os.fstat(fd).st_ino
+            want = 0
+            for at in (0, (4 << 30) - 4096, 4 << 30, 13 << 30, size - 4096):
+                ctl(
+                    *("populate", f"--fd={fd}", f"--offset={at}", "--len=4K"),
+                    pass_fds=[fd],
+                )
+                want += 4096
+                f = self.ps("--nodes")[1][inode]
+                self.assertEqual((f["size"], f["resident"]), (size, want))
+                if flags:
+                    self.assertEqual(sum(n["bytes"] for n in f["nodes"]), want)
+
+    def test_all_mappings_of_a_process_count(self):
+        fd = guest_memfd(self, 1 << 20)
+        inode = os.fstat(fd).st_ino
+        maps = [mmap.mmap(fd, 16384 << i) for i in range(3)]
+        (h,) = self.ps()[1][inode]["holders"]
+        self.assertEqual(h["pid"], os.getpid())
+        self.assertIn(fd, h["fds"])
+        self.assertEqual(h["mapped"], 7 * 16384)
+        self.assertEqual(h["command"], "python3")
+        for m in maps:
+            m.close()
+        (h,) = self.ps()[1][inode]["holders"]
+        self.assertEqual(h["mapped"], 0)
+
+    def test_what_is_said_of_what_could_not_be_seen(self):
+        self.require("mounts")
+        Foreign(self, "three")
+        value, _ = self.ps_as(NOBODY)
+        hidden = value["hidden"]
+        first = hidden[0]
+        self.assertEqual(
+            self.stderr,
+            f"gmemctl: ps: {len(hidden)} of {value['processes']} processes could not "
+            f"be looked into, first {first['pid']} ({first['command']}): "
+            "no cap_sys_ptrace or cap_dac_read_search: it is another user's or not "
+            "dumpable\n",
+        )
+        self.assertEqual({h["files_reason"] for h in hidden}, {first["files_reason"]})
+        pids = [h["pid"] for h in hidden]
+        self.assertEqual(len(set(pids)), len(pids))
+        self.assertEqual((value["budget_ms"], value["not_reached"]), (50000, []))
+
+
 class Hostile(Ps):
     """Nothing is believed that another process can choose."""
 
@@ -327,7 +469,8 @@ class Hostile(Ps):
             # It is known to be false, and not only unknown.
             self.assertNotIn(foreign.pid, [h["pid"] for h in value["hidden"]])
             self.assertIn(true.held[0].inode, files)
-            self.assertNotIn(str(foreign.pid), ctl("ps", *ENOUGH).stdout)
+            pids = ctl("ps", "-no", "pid", *ENOUGH).stdout.split()
+            self.assertNotIn(str(foreign.pid), pids)
 
     def test_what_cannot_be_verified_is_no_file(self):
         self.require("userns")
@@ -409,7 +552,8 @@ class Hostile(Ps):
             for held in true.held:
                 (h,) = files[held.inode]["holders"]
                 self.assertEqual(h["pid"], true.pid)
-        script = f"mount -t tmpfs none /proc; {GMEMCTL} ps"
+        path = ":".join(os.path.dirname(name) for name in libraries())
+        script = f"mount -t tmpfs none /proc; LD_LIBRARY_PATH={path} {GMEMCTL} ps"
         r = subprocess.run(
             ["unshare", "-m", "sh", "-c", script],
             capture_output=True,

@@ -2,6 +2,7 @@
 /* What the calls of gmem_model.h refuse. */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -246,8 +247,10 @@ static void a_system_call_needs_a_kernel_of_the_model(void **state)
 
 	t_refused(gmem_model_syscall(NULL, SYS_close, arg, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_string_equal(err.msg, "the VM is NULL");
 	t_refused(gmem_model_syscall(w->vm, SYS_close, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	assert_string_equal(err.msg, "arg is NULL");
 	t_refused(gmem_model_syscall(w->other, SYS_close, arg, &err), -EINVAL,
 		  GMEM_REASON_NOT_A_VM, err);
 }
@@ -335,10 +338,68 @@ static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
 	fd = fcntl(gmem_fd(g), F_DUPFD_CLOEXEC, 0);
 	t_ok(gmem_model_pin(w->vm, fd, 0, HUGE, &err), err);
 	t_ok(gmem_model_unpin(w->vm, fd, 0, HUGE, &err), err);
-	assert_int_equal(close(fd), 0);
 	t_ok(gmem_close(g, &err), err);
+	t_refused(gmem_model_set_pool(w->vm, HUGE, 0, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(close(fd), 0);
+	t_ok(gmem_model_set_pool(w->vm, HUGE, 0, &err), err);
 	t_ok(gmem_model_get_pool(w->vm, HUGE, &n, &err), err);
-	assert_int_equal(n, 1);
+	assert_int_equal(n, 0);
+}
+
+/* Those that the model has for itself do not reach other programs. */
+static void only_the_file_is_not_close_on_exec(void **state)
+{
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .type = GMEM_VM_SW_PROTECTED };
+	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
+	uint64_t create[8] = { 0 };
+	struct world *w = *state;
+	bool mine[256];
+	int64_t fd;
+
+	t_code(gmem_vm_destroy(w->vm, NULL), 0);
+	w->vm = NULL;
+	for (int i = 0; i < 256; i++)
+		mine[i] = fcntl(i, F_GETFD) < 0;
+	t_code(gmem_model_vm_open("inplace", &m, &w->vm, NULL), 0);
+	create[0] = 4 * w->page;
+	fd = sys(w, SYS_ioctl, (uint64_t)gmem_vm_fd(w->vm),
+		 GMEM__KVM_CREATE_GUEST_MEMFD, (uintptr_t)create, 0);
+	assert_true(fd >= 0);
+	for (int i = 0; i < 256; i++) {
+		int flags = mine[i] ? fcntl(i, F_GETFD) : -1;
+
+		if (flags >= 0 && i != fd)
+			assert_int_equal(flags & FD_CLOEXEC, FD_CLOEXEC);
+	}
+	assert_int_equal(fcntl((int)fd, F_GETFD), 0);
+	t_code(sys(w, SYS_close, (uint64_t)fd, 0, 0, 0), 0);
+}
+
+/* The host's limit of file sizes, which a memfd knows. */
+static void a_file_as_large_as_the_limit_can_be_made(void **state)
+{
+	struct rlimit was, limit;
+	struct world *w = *state;
+	uint64_t create[8] = { 0 };
+	int64_t made, refused;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	limit.rlim_cur = 64 * w->page;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	create[0] = 64 * w->page;
+	create[1] = 3;
+	made = sys(w, SYS_ioctl, (uint64_t)gmem_vm_fd(w->vm),
+		   GMEM__KVM_CREATE_GUEST_MEMFD, (uintptr_t)create, 0);
+	create[0] += w->page;
+	refused = sys(w, SYS_ioctl, (uint64_t)gmem_vm_fd(w->vm),
+		      GMEM__KVM_CREATE_GUEST_MEMFD, (uintptr_t)create, 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_true(made >= 0);
+	assert_int_equal(refused, -EFBIG);
+	t_code(sys(w, SYS_close, (uint64_t)made, 0, 0, 0), 0);
 }
 
 #define control_test(name) \
@@ -360,6 +421,8 @@ int main(void)
 		control_test(a_system_call_fails_as_the_kernel_says),
 		control_test(system_calls_do_as_the_kernel),
 		control_test(a_descriptor_that_nobody_told_of_keeps_no_file),
+		control_test(only_the_file_is_not_close_on_exec),
+		control_test(a_file_as_large_as_the_limit_can_be_made),
 	};
 
 	return t_main(tests);

@@ -33,6 +33,17 @@ def structs_hold_no_holes():
     return compile_alone('#pragma GCC diagnostic error "-Wpadded"\n')
 
 
+def constants_of_64_bits_reach_bindgen_with_their_type():
+    header = "".join(meta.text(path) for path in meta.files("include/*.h"))
+    for name in re.findall(r"^#define (GMEM_\w+) .*\dU?LL?\b", header, re.M):
+        yield f"{name} is not made with GMEM_BIT() or UINT64_C()"
+    want = re.findall(r"^#define (GMEM_\w+) (?:GMEM_BIT|UINT64_C)\(", header,
+                      re.M)
+    made = (meta.BUILD / "include/gmem_u64.h").read_text()
+    yield from meta.differ("gmem_u64.h", re.findall(r"uint64_t (\w+) =", made),
+                           "include/*.h", want)
+
+
 def nothing_is_broken_over_lines():
     """A macro, an enumerator, and a comment beside code end on their line."""
     broken = re.compile(r"^#define.*\\$|^\s*\w+ =$|^\s*[^\s/*].*/\*(?!.*\*/)")
@@ -43,4 +54,5 @@ def nothing_is_broken_over_lines():
 
 
 meta.run(headers_compile_alone, headers_may_be_included_twice,
-         structs_hold_no_holes, nothing_is_broken_over_lines)
+         structs_hold_no_holes,
+         constants_of_64_bits_reach_bindgen_with_their_type, nothing_is_broken_over_lines)

@@ -15,7 +15,8 @@ def header():
     """Every enumerator and every flag of gmem.h that is to have a name."""
     text = meta.text("include/gmem.h")
     found = set(re.findall(
-        r"^#define (GMEM_\w+)\s+(?:\(1U(?:LL)? << \d+\)|\d+(?:ULL)?)(?!\w)",
+        r"^#define (GMEM_\w+)\s+"
+        r"(?:\(1U << \d+\)|(?:GMEM_BIT|UINT64_C)\(\d+\)|\d+(?!\w))",
         text, re.M))
     for name, body in re.findall(r"^enum (\w+) \{(.*?)^\};", text,
                                  re.M | re.S):

@@ -25,6 +25,8 @@ NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end",
              "pthread_condattr_destroy"}
 # To glibc one of zeroes is as good, without attributes.
 ZEROES = {"pthread_mutex_init", "pthread_cond_init"}
+# Their order matters to nobody: members of a JSON object.
+MEMBER = re.compile(r"json_(?:u64|text|null|object_object_add)\(([^,]+),")
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
 LOCK = re.compile(r"(?:^|_)(?:un|rd|wr|try)?lock$")
@@ -246,11 +248,17 @@ class Finder:
         return (call is not None and not self.no_effect(act) and
                 not LOCK.search(call))
 
+    def members(self, *statements):
+        """Whether they give members to the same JSON object."""
+        to = [MEMBER.match(self.source.words(*s)) for s in statements]
+        return all(to) and len({m[1] for m in to}) == 1
+
     def swaps(self, nodes):
         for first, second in zip(nodes, nodes[1:]):
             pair = [self.whole(n) for n in (first, second)]
             if (all(pair) and pair[0][1] <= pair[1][0] and
                     self.swappable(first) and self.swappable(second) and
+                    not self.members(*pair) and
                     self.source.words(*pair[0]) !=
                     self.source.words(*pair[1])):
                 self.context = pair[0]

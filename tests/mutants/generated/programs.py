@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The tests that need no hardware: which there are, how they are run, and
+"""The tests that need no other kernel: which there are, how they are run, and
 what they reach."""
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -12,7 +13,8 @@ import subprocess
 import tempfile
 import time
 
-LABELS = {"unit", "fault", "conform", "model", "fuzz", "cli", "examples"}
+LABELS = {"unit", "fault", "conform", "model", "fuzz", "cli", "examples",
+          "random"}
 # A test that takes this many times as long as usual hangs; and some seconds
 # more, since the machine may be busy.
 PATIENCE, GRACE = 10, 5
@@ -53,16 +55,26 @@ def limits(cpu, data):
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
 
 
+@functools.cache
+def alone():
+    """What runs a command where no other process is to be seen: gmemctl looks
+    at what all of them hold.  Nothing where that cannot be."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    tried = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL,
+                           check=False)
+    return [] if tried.returncode else command
+
+
 def start(test, scratch, variables, wall, cpu):
     """Runs @test: its exit status, or None where it hangs; and how long it
     took by the clock."""
     scratch = tempfile.mkdtemp(dir=scratch)
     before = time.monotonic()
     process = subprocess.Popen(
-        test.command, cwd=test.folder, stdin=subprocess.DEVNULL,
+        [*alone(), *test.command], cwd=test.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, **test.environment, "TMPDIR": scratch,
-             **variables},
+             "GMEM_TEST_FAILFAST": "1", **variables},
         start_new_session=True, preexec_fn=lambda: limits(cpu, test.data))
     try:
         process.wait(wall)

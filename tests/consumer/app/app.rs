@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The model from Rust, through what bindgen makes of the headers.
+#![allow(non_camel_case_types, non_upper_case_globals, dead_code)]
+use std::ffi::CStr;
+use std::mem::{size_of, zeroed};
+use std::ptr::{null, null_mut};
+
+include!(env!("BINDINGS"));
+// Compiles only if each constant has the type of the member that it is for.
+include!(env!("FLAGS"));
+
+/// An object of the library's with .sz set and the rest zero.
+macro_rules! init {
+    ($type:ty) => {{
+        let mut object: $type = unsafe { zeroed() };
+        object.sz = size_of::<$type>();
+        object
+    }};
+}
+
+fn check(r: i32, err: &gmem_error) -> Result<(), String> {
+    if r >= 0 {
+        return Ok(());
+    }
+    let message = unsafe { CStr::from_ptr(err.msg.as_ptr()) };
+    Err(format!("{}: {}", r, message.to_string_lossy()))
+}
+
+fn copy(vm: *mut gmem_vm) -> Result<(), String> {
+    let mut err = init!(gmem_error);
+    let mut opts = init!(gmem_create_opts);
+    let mut g = null_mut();
+    let text = b"guest memory";
+    let mut back = [0u8; 12];
+
+    opts.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED;
+    let r = unsafe { gmem_create(vm, 1 << 20, &opts, &mut g, &mut err) };
+    check(r, &err)?;
+    let from = text.as_ptr().cast();
+    let r = unsafe { gmem_write(g, 4096, from, text.len(), &mut err) };
+    check(r, &err)?;
+    let to = back.as_mut_ptr().cast();
+    let r = unsafe { gmem_read(g, 4096, to, back.len(), &mut err) };
+    check(r, &err)?;
+    if &back != text || unsafe { gmem_flags(g) } != opts.flags {
+        return Err("not what was written".to_string());
+    }
+
+    // Past the end: the reason is a value of its enumeration.
+    let r = unsafe { gmem_read(g, 1 << 20, to, 1, &mut err) };
+    if r >= 0 || err.reason != gmem_reason_GMEM_REASON_OUTSIDE_FILE {
+        return Err(format!("{}, reason {}", r, err.reason));
+    }
+    Ok(())
+}
+
+fn main() -> Result<(), String> {
+    let mut err = init!(gmem_error);
+    let mut vm = null_mut();
+
+    let profile = GMEM_MODEL_NEWEST.as_ptr().cast();
+    let r = unsafe { gmem_model_vm_open(profile, null(), &mut vm, &mut err) };
+    check(r, &err)?;
+    let copied = copy(vm);
+    check(unsafe { gmem_vm_destroy(vm, &mut err) }, &err)?;
+    copied
+}
