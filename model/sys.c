@@ -285,6 +285,19 @@ static int not_ours(struct kernel *k, int fd)
 	return leave(k, r);
 }
 
+/* The same at an offset, which only the device knows. */
+static int not_ours_at(struct kernel *k, int fd)
+{
+	const struct object *o;
+	int r = 0;
+
+	model__lock(k);
+	o = model__object(k, fd);
+	if (o)
+		r = o->type == OBJECT_DEVICE ? -EINVAL : -ESPIPE;
+	return leave(k, r);
+}
+
 /* Outside the lock: a pipe may have to wait. */
 static int64_t sys_write(void *priv, int fd, const void *from, size_t len)
 {
@@ -302,6 +315,59 @@ static int64_t sys_read(void *priv, int fd, void *to, size_t len)
 	if (r == 0)
 		r = not_ours(priv, fd);
 	return r < 0 ? r : gmem__sys_linux.read(NULL, fd, to, len);
+}
+
+static int64_t sys_pwrite(void *priv, int fd, const void *from, size_t len,
+			  uint64_t offset)
+{
+	int r = buffer(priv, "pwrite64", from, &len);
+
+	if (r == 0)
+		r = not_ours_at(priv, fd);
+	return r < 0 ? r : gmem__sys_linux.pwrite(NULL, fd, from, len, offset);
+}
+
+static int64_t sys_pread(void *priv, int fd, void *to, size_t len,
+			 uint64_t offset)
+{
+	int r = buffer(priv, "pread64", to, &len);
+
+	if (r == 0)
+		r = not_ours_at(priv, fd);
+	return r < 0 ? r : gmem__sys_linux.pread(NULL, fd, to, len, offset);
+}
+
+/* To the host a descriptor of the model is no socket either. */
+static int64_t sys_send(void *priv, int fd, const void *from, size_t len)
+{
+	int r = buffer(priv, "sendto", from, &len);
+
+	return r < 0 ? r : gmem__sys_linux.send(NULL, fd, from, len);
+}
+
+/* A guest_memfd has no position; that of the others never moves. */
+static int64_t sys_lseek(void *priv, int fd, uint64_t offset, int whence)
+{
+	const struct object *o;
+	int r = enter(priv, "lseek");
+	bool ours = false;
+
+	if (r == 0) {
+		o = model__object(priv, fd);
+		ours = o != NULL;
+		if (o && o->type == OBJECT_FILE)
+			r = -ESPIPE;
+	}
+	r = leave(priv, r);
+	return r < 0 || ours ? r
+			     : gmem__sys_linux.lseek(NULL, fd, offset, whence);
+}
+
+static int sys_status_flags(void *priv, int fd)
+{
+	int r = leave(priv, enter(priv, "fcntl"));
+
+	return r < 0 ? r : gmem__sys_linux.status_flags(NULL, fd);
 }
 
 static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
@@ -410,6 +476,11 @@ const struct gmem_sys model__sys = {
 	.pipe = sys_pipe,
 	.write = sys_write,
 	.read = sys_read,
+	.pwrite = sys_pwrite,
+	.pread = sys_pread,
+	.send = sys_send,
+	.lseek = sys_lseek,
+	.status_flags = sys_status_flags,
 	.cachestat = sys_cachestat,
 	.vm_read = sys_vm_read,
 	.vm_write = sys_vm_write,
@@ -422,7 +493,7 @@ const struct gmem_sys model__sys = {
 	.free = sys_free,
 };
 
-#define CALLS 33
+#define CALLS 38
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

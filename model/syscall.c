@@ -133,6 +133,21 @@ static int64_t call_write(struct kernel *k, const uint64_t *a)
 	return model__sys.write(k, (int)a[0], pointer(a[1]), a[2]);
 }
 
+static int64_t call_pread64(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.pread(k, (int)a[0], pointer(a[1]), a[2], a[3]);
+}
+
+static int64_t call_pwrite64(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.pwrite(k, (int)a[0], pointer(a[1]), a[2], a[3]);
+}
+
+static int64_t call_lseek(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.lseek(k, (int)a[0], a[1], (int)a[2]);
+}
+
 /* The range is two words; of the five of the answer the first is known. */
 static int64_t call_cachestat(struct kernel *k, const uint64_t *a)
 {
@@ -197,6 +212,9 @@ static const struct {
 	CALL(fallocate),
 	CALL(read),
 	CALL(write),
+	CALL(pread64),
+	CALL(pwrite64),
+	CALL(lseek),
 	CALL(cachestat),
 	CALL(process_vm_readv),
 	CALL(process_vm_writev),
