@@ -106,13 +106,14 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 {
 	const struct gmem__ctx *ctx = l->g->ctx;
 	int node[BATCH];
-	size_t i = 0;
+	int tries = 0;
+	size_t i;
 
-	for (int tries = 0; tries < TRIES && i < pages; tries++) {
+	do {
 		look_nodes(ctx, at, pages, node);
 		for (i = 0; i < pages && node[i] != -ENOENT;)
 			i++;
-	}
+	} while (i < pages && ++tries < TRIES);
 	for (i = 0; i < pages; i++)
 		count_page(l, offset + i * ctx->page_size, node[i]);
 }
