@@ -88,8 +88,13 @@ static int sys_open(void *priv, const char *path, int flags)
 /* Also a close that fails has closed. */
 static int sys_close(void *priv, int fd)
 {
-	int due = enter(priv, "close"), r = model__close(priv, fd);
+	int due, r;
 
+	/* What a child inherited is its own, and the model is its parent's. */
+	if (model__forked(priv))
+		return gmem__sys_linux.close(NULL, fd);
+	due = enter(priv, "close");
+	r = model__close(priv, fd);
 	return leave(priv, due ? due : r);
 }
 
@@ -165,8 +170,11 @@ static int sys_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 
 static int sys_munmap(void *priv, void *addr, size_t len)
 {
-	int r = enter(priv, "munmap");
+	int r;
 
+	if (model__forked(priv))
+		return gmem__sys_linux.munmap(NULL, addr, len);
+	r = enter(priv, "munmap");
 	if (r == 0)
 		r = model__munmap(priv, addr, len);
 	return leave(priv, r);
@@ -447,6 +455,8 @@ static void sys_free(void *priv, void *p)
 	if (!p)
 		return;
 	gmem__sys_linux.free(NULL, p);
+	if (model__forked(k))
+		return;
 	model__lock(k);
 	k->holds--;
 	model__unlock(k);
