@@ -10,6 +10,9 @@
 
 #include "ctx.h"
 
+/* So many faults in a row, and no bad page to be found, are a failure. */
+#define GMEM__FAULTS 16
+
 struct gmem__fd {
 	const struct gmem__ctx *ctx;
 	int fd;

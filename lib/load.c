@@ -38,6 +38,7 @@ struct load {
 	uint64_t offset, len, done;
 	/* From .done on: a hole up to .data, and then data up to .stop. */
 	uint64_t data, stop;
+	unsigned int faults; /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
 
@@ -79,13 +80,14 @@ static void next_extent(struct load *l)
 static int add_done(struct load *l, uint64_t n, struct gmem_error *err)
 {
 	l->done += n;
+	l->faults = 0;
 	if (gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
 				l->len))
 		return 1;
 	return gmem__fail_cancelled(l->done, err);
 }
 
-static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
+static int read_failed(struct load *l, int sys, uint64_t at, uint64_t len,
 		       struct gmem_error *err)
 {
 	int r;
@@ -95,6 +97,9 @@ static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
 		r = gmem__why_fault(l->g, &l->w, at, len, err);
 		if (r < 0)
 			return r;
+		/* It was private at that moment only. */
+		if (++l->faults < GMEM__FAULTS)
+			return 1;
 	}
 	return gmem__fd_failed(&l->fd, sys, err);
 }

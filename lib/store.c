@@ -40,6 +40,7 @@ struct store {
 	uint64_t data, stop;
 	uint64_t end; /* of a regular file, as far as it is known here */
 	bool dense;   /* no holes can be punched into the output */
+	unsigned int faults; /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
 
@@ -68,6 +69,7 @@ static void next_extent(struct store *s)
 static int add_done(struct store *s, uint64_t n, struct gmem_error *err)
 {
 	s->done += n;
+	s->faults = 0;
 	if (gmem__call_progress(s->o->progress, s->o->progress_arg, s->done,
 				s->len))
 		return 0;
@@ -103,7 +105,7 @@ static int store_zeroes(struct store *s, uint64_t n, struct gmem_error *err)
 	return add_done(s, (uint64_t)took, err);
 }
 
-static int write_failed(const struct store *s, int sys, uint64_t at,
+static int write_failed(struct store *s, int sys, uint64_t at,
 			uint64_t len, struct gmem_error *err)
 {
 	int r;
@@ -112,6 +114,9 @@ static int write_failed(const struct store *s, int sys, uint64_t at,
 		r = gmem__why_fault(s->g, &s->w, at, len, err);
 		if (r < 0)
 			return r;
+		/* It was private at that moment only. */
+		if (++s->faults < GMEM__FAULTS)
+			return 0;
 	}
 	return gmem__fd_failed(&s->fd, sys, err);
 }
