@@ -613,7 +613,7 @@ GMEM_API GMEM_CHECK int gmem_slot_at(struct gmem_vm *vm, uint32_t address_space,
 
 /*
  * The first slot that ends beyond @gpa, so that a walk over all slots starts
- * at 0 and goes on at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the
+ * at 0 and continues at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the
  * last.
  */
 GMEM_API GMEM_CHECK int gmem_slot_next(struct gmem_vm *vm,

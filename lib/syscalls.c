@@ -33,12 +33,13 @@ static const struct {
 	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
-	  "gmem_slot_note gmem_set_attributes "
-	  "gmem_set_private gmem_set_shared gmem_attributes_import" },
+	  "gmem_slot_note gmem_set_attributes gmem_set_private gmem_set_shared "
+	  "gmem_attributes_import gmem_vm_set_attributes" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES2",
 	  GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
 	  BOTH " gmem_bind gmem_set_attributes gmem_set_private "
-	       "gmem_set_shared gmem_attributes_import" },
+	       "gmem_set_shared gmem_attributes_import "
+	       "gmem_vm_set_attributes" },
 	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt gmem_store" },
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
@@ -74,10 +75,11 @@ static const struct {
 	{ "move_pages", NULL, 0, "gmem_set_mempolicy gmem_verify_placement" },
 	{ "mincore", NULL, 0, "gmem_resident" },
 	{ "fallocate", NULL, 0,
-	  "gmem_populate gmem_discard gmem_load gmem_store" },
+	  "gmem_populate gmem_discard gmem_vm_discard gmem_load gmem_store" },
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
-	       "gmem_resident gmem_walk_resident gmem_load gmem_store" },
+	       "gmem_vm_discard gmem_resident gmem_walk_resident gmem_load "
+	       "gmem_store" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
@@ -102,14 +104,14 @@ static const struct {
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "
 	  "gmem_verify_placement gmem_populate gmem_resident gmem_load "
-	  "gmem_store" },
+	  "gmem_store gmem_vm_at gmem_vm_set_attributes gmem_vm_discard" },
 	/* a system call where libc cannot read the clock itself */
 	{ "clock_gettime", NULL, 0,
 	  "gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import" },
+	  "gmem_attributes_import gmem_vm_set_attributes" },
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import" },
+	  "gmem_attributes_import gmem_vm_set_attributes" },
 	/* what libc uses to start and end a thread */
 	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },
 	{ "clone3", NULL, 0, "gmem_populate" },
