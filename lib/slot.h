@@ -42,7 +42,6 @@ struct gmem__slot {
 	struct gmem__node by_offset; /* of a file in a mode; with .s.gmem */
 	struct gmem__node by_addr;   /* of this process, where KVM reaches */
 	struct gmem__slot *next_stuck;
-	struct gmem__slot *aside; /* while gmem__slot_replace() tries */
 	uint64_t serial;	  /* no other slot of the VM ever has it */
 	uint64_t pass;		  /* when it was last tried to be deleted */
 	struct gmem_slot s;
