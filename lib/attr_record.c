@@ -74,7 +74,11 @@ static int check_runs(struct gmem *g, const void *buf, uint64_t runs,
 
 	for (uint64_t i = 0; r == 0 && i < runs; i++, pos += n) {
 		gmem__wire_run(buf, i, &n, &s);
-		if (s != GMEM__UNSET)
+		if (s == GMEM__UNSET)
+			continue;
+		/* Huge pages are converted whole, as by gmem_set_attributes. */
+		r = gmem__file_range_check(g, pos, n, err);
+		if (r == 0)
 			r = gmem__attr_check(g, pos, n, s, unbacked, err);
 	}
 	return r;

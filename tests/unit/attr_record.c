@@ -289,6 +289,31 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* What gmem_set_attributes() refuses, an import refuses before any change. */
+static void a_part_of_a_huge_page_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .hugetlb_size = 2 * MiB };
+	struct gmem *g = NULL;
+	struct gmem_error err;
+	size_t len;
+
+	unit_open_encoding(u, GMEM_HUGETLB_RFC1);
+	len = export(striped(u, 0));
+	t_ok(gmem_create(u->vm, 4 * MiB, &o, &g, &err), err);
+	unit_bind(u, g, 5, 8 * GiB);
+	t_refused(
+		gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
+		-EINVAL, GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(err.value, 4096);
+	assert_int_equal(err.limit, 2 * MiB);
+	t_refused(gmem_attributes_import(g, buf, len, GMEM_IMPORT_RECORD_ONLY,
+					 &err),
+		  -EINVAL, GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
+}
+
 /* At the first call, what the caller shares with another process changes. */
 static void scribble(struct unit *u, const struct unit_call *c, void *arg)
 {
@@ -343,6 +368,7 @@ int main(void)
 		TEST(record_only_makes_no_call, unit_sw),
 		TEST(a_buffer_that_changes_meanwhile_changes_nothing, unit_sw),
 		TEST(what_cannot_be_copied_is_refused, unit_sw),
+		TEST(a_part_of_a_huge_page_is_refused, unit_bare),
 		TEST(all_of_a_record_is_done, unit_sw),
 		TEST(an_import_has_the_file_to_itself, unit_sw),
 		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),
