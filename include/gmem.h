@@ -11,8 +11,8 @@
  *   interface.  Objects come back through a pointer
  *   to a pointer, which is left untouched on failure.
  * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
- *   call clears the rest first and reports there which rule was broken and
- *   what to do.  A refusal changes nothing.
+ *   call clears the other members first, .msg to "", and reports there which
+ *   rule was broken and what to do.  A refusal changes nothing.
  * Options: structs that start with .sz.  Set .sz to sizeof(the struct) and
  *   leave the rest zero: zero is the default.  NULL stands for all defaults.
  *   A call uses the struct and its pointers until it returns; only .trace and

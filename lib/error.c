@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +30,13 @@ int gmem__begin(struct gmem_error *err)
 		return 0;
 	if (!sized(err))
 		return -EINVAL; /* no room to say so */
-	memset((char *)err + sizeof(err->sz), 0, err->sz - sizeof(err->sz));
+	/* Each call comes here: of the message its end is enough. */
+	memset((char *)err + sizeof(err->sz), 0,
+	       offsetof(struct gmem_error, msg) - sizeof(err->sz));
+	err->msg[0] = '\0';
 	err->remedy = "";
+	if (err->sz > sizeof(*err))
+		memset((char *)err + sizeof(*err), 0, err->sz - sizeof(*err));
 	return 0;
 }
 

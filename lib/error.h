@@ -7,7 +7,10 @@
 
 #include "macros.h"
 
-/* Clears all .sz bytes of @err; -EINVAL if its .sz was never set. */
+/*
+ * Clears @err, what a newer caller has beyond this library's struct too;
+ * -EINVAL if its .sz was never set.
+ */
 GMEM__SEAM int gmem__begin(struct gmem_error *err);
 /* Fills @err and returns -errno of @reason, so that callers return it. */
 GMEM__SEAM __attribute__((format(printf, 5, 6))) int
