@@ -26,10 +26,17 @@
 #define NODE_BITS 1024 /* the most a kernel can be built for */
 #define NODE_WORDS (NODE_BITS / (8 * sizeof(unsigned long)))
 
+#define CAPS 16 /* no fewer than the table names */
+
 struct scratch {
 	struct gmem_vm *vm;
 	int file;     /* private base pages; fd or -errno */
 	int mappable; /* the same with MMAP */
+	struct {
+		unsigned long cap;
+		int answer;
+	} said[CAPS]; /* so that each is asked once */
+	unsigned int n_said;
 };
 
 static struct gmem__feature answer(enum gmem_support support, int said)
@@ -42,13 +49,28 @@ int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap)
 	return gmem__ioctl(ctx, fd, GMEM__KVM_CHECK_EXTENSION, (void *)cap);
 }
 
+static int cap_of(struct scratch *s, unsigned long cap)
+{
+	int r;
+
+	for (unsigned int i = 0; i < s->n_said; i++)
+		if (s->said[i].cap == cap)
+			return s->said[i].answer;
+	r = gmem__cap(&s->vm->ctx, s->vm->fd, cap);
+	if (s->n_said < CAPS) {
+		s->said[s->n_said].cap = cap;
+		s->said[s->n_said++].answer = r;
+	}
+	return r;
+}
+
 /*
  * A capability's answer: any of @mask means yes.  arm64 says -1 to numbers it
  * does not know, which libc makes EPERM.
  */
 static struct gmem__feature ask(struct scratch *s, unsigned long cap, int mask)
 {
-	int r = gmem__cap(&s->vm->ctx, s->vm->fd, cap);
+	int r = cap_of(s, cap);
 
 	if (r == -EPERM && s->vm->ctx.arm64)
 		return answer(GMEM_NO, r);
@@ -373,11 +395,10 @@ static int shortage(int r)
 int gmem__probe(struct gmem_vm *vm)
 {
 	struct gmem__feature *gm = &vm->features[GMEM_FEATURE_GUEST_MEMFD];
-	struct scratch s = { vm, -ENODEV, -ENODEV };
+	struct scratch s = { .vm = vm, .file = -ENODEV, .mappable = -ENODEV };
 	const struct gmem__feature *f;
 
-	vm->flags_cap =
-		gmem__cap(&vm->ctx, vm->fd, GMEM__CAP_GUEST_MEMFD_FLAGS);
+	vm->flags_cap = cap_of(&s, GMEM__CAP_GUEST_MEMFD_FLAGS);
 	if (vm->flags_cap == -EPERM && vm->ctx.arm64)
 		vm->flags_cap = 0;
 	*gm = probe_cap(&s, GMEM__CAP_GUEST_MEMFD);
