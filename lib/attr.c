@@ -55,6 +55,14 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 	gmem__unlock(&g->lock);
 }
 
+static int not_bound(uint64_t at, uint64_t end, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_NOT_BOUND, at, end,
+			  "offset 0x%" PRIx64
+			  " has no slot, so it has no attributes",
+			  at);
+}
+
 static int no_shared_side(uint64_t at, struct gmem_error *err)
 {
 	return gmem__fail(err, GMEM_REASON_NO_SHARED_SIDE, at, 0,
@@ -84,11 +92,7 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 		}
 		gmem__unlock(&g->vm->lock);
 		if (pos == at)
-			return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
-					  "offset 0x%" PRIx64
-					  " has no slot, so it has no "
-					  "attributes",
-					  pos);
+			return not_bound(pos, end, err);
 		if (backed && reserved)
 			return no_shared_side(at, err);
 	}
@@ -109,6 +113,8 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 				      "the page at offset 0x%" PRIx64
 				      " is still in use after %d ms",
 				      at, PATIENCE_MS);
+	case -ENXIO:
+		return not_bound(at, at, err);
 	case -ENOTTY:
 	case -EINVAL:
 		r = gmem__fail_sys(err, GMEM_REASON_NO_PRIVATE_MEMORY,
@@ -127,13 +133,18 @@ static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 		       enum gmem__state state, uint64_t *n)
 {
 	const struct gmem__slot *s;
-	uint64_t gpa, left;
+	uint64_t gpa = 0, left = 0;
 
 	gmem__lock(&g->vm->lock);
 	s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_FD, pos, 1);
-	gpa = s->s.gpa + (pos - s->s.offset);
-	left = s->s.offset + s->s.len - pos;
+	if (s) {
+		gpa = s->s.gpa + (pos - s->s.offset);
+		left = s->s.offset + s->s.len - pos;
+	}
 	gmem__unlock(&g->vm->lock);
+	/* Stuck and deleted by the program, which has noted another there. */
+	if (!left)
+		return -ENXIO;
 	if (len > left)
 		len = left;
 	return gmem__gpa_attributes(g->vm, gpa, len, kernel_attributes(state),

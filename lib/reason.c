@@ -398,6 +398,17 @@ static const struct {
 		"input-short", -ENODATA,
 		"pass the real length, or GMEM_LOAD_UNTIL_EOF",
 	},
+	[GMEM_REASON_NO_POSITION] = {
+		"no-position", -ESPIPE,
+		"pass a file, or leave its offset out",
+	},
+	[GMEM_REASON_BEYOND_INPUT] = {
+		"beyond-input", -EINVAL, "pass an offset inside the input",
+	},
+	[GMEM_REASON_OUTPUT] = {
+		"output", 0,
+		"pass a file, pipe or socket that takes so much",
+	},
 };
 /* clang-format on */
 
