@@ -38,7 +38,7 @@ struct load {
 	uint64_t offset, len, done;
 	/* From .done on: a hole up to .data, and then data up to .stop. */
 	uint64_t data, stop;
-	unsigned int faults; /* in a row, of pages that were good again */
+	unsigned int faults;   /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
 

@@ -38,8 +38,8 @@ struct store {
 	uint64_t offset, len, done;
 	/* From .done on: a hole up to .data, and then data up to .stop. */
 	uint64_t data, stop;
-	uint64_t end; /* of a regular file, as far as it is known here */
-	bool dense;   /* no holes can be punched into the output */
+	uint64_t end;	     /* of a regular file, as far as it is known here */
+	bool dense;	     /* no holes can be punched into the output */
 	unsigned int faults; /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
@@ -105,8 +105,8 @@ static int store_zeroes(struct store *s, uint64_t n, struct gmem_error *err)
 	return add_done(s, (uint64_t)took, err);
 }
 
-static int write_failed(struct store *s, int sys, uint64_t at,
-			uint64_t len, struct gmem_error *err)
+static int write_failed(struct store *s, int sys, uint64_t at, uint64_t len,
+			struct gmem_error *err)
 {
 	int r;
 
