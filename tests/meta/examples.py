@@ -79,8 +79,11 @@ def examples_run_on_every_vm():
                 yield f"{path}, example {number}, replaced: {said}"
                 continue
             command = [pathlib.Path(scratch, "program")]
+            # An input, and an output.
             if "IMAGE" in source:
                 command.append(__file__)
+            elif "O_WRONLY" in source:
+                command.append(pathlib.Path(scratch, "output"))
             for profile, vm_type in itertools.product(PROFILES, TYPES):
                 said = ends(command, profile, vm_type)
                 if said:

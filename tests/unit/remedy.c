@@ -110,16 +110,15 @@ static void each_file_can_be_made_in_the_end(void **state)
 static uint64_t bind_so(uint64_t flags, bool shared,
 			const struct gmem_error *err)
 {
-	const uint64_t hva = GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY |
-			     GMEM_SLOT_ALIAS;
+	const uint64_t hva =
+		GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS;
 
 	switch (err->reason) {
 	case GMEM_REASON_VALUE_UNKNOWN:
 		return flags & ~GMEM_SLOT_HVA;
 	case GMEM_REASON_DIRTY_LOG:
 		says(err, "GMEM_SLOT_DIRTY_LOG");
-		return flags &
-		       ~(shared ? GMEM_SLOT_FD : GMEM_SLOT_DIRTY_LOG);
+		return flags & ~(shared ? GMEM_SLOT_FD : GMEM_SLOT_DIRTY_LOG);
 	case GMEM_REASON_READONLY:
 		says(err, "GMEM_SLOT_READONLY");
 		return flags & ~(shared ? GMEM_SLOT_FD : GMEM_SLOT_READONLY);

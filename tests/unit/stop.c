@@ -47,6 +47,26 @@ static void a_load_is_stopped(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
+static void a_store_is_stopped(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct told t = { .stop_at = 1, .answer = 1 };
+	struct gmem_store_opts o = { .sz = sizeof(o),
+				     .progress = tell,
+				     .progress_arg = &t };
+	int fd = unit_memfd(u, "", 0, 0);
+
+	t_ok(gmem_write(g, 0, "text", 4, &u->err), u->err);
+	t_ok(gmem_write(g, 512 * KiB, "text", 4, &u->err), u->err);
+	t_refused(gmem_store(g, 0, fd, MiB, &o, &u->err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, u->err);
+	assert_int_equal(t.calls, 1);
+	assert_int_equal(u->err.done, t.done);
+	assert_true(t.done > 0 && t.done < MiB);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
 static void a_discard_is_stopped(void **state)
 {
 	struct unit *u = *state;
@@ -168,6 +188,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_load_is_stopped, unit_default),
+		TEST(a_store_is_stopped, unit_default),
 		TEST(a_discard_is_stopped, unit_default),
 		TEST(a_populate_alone_is_stopped, unit_default),
 		TEST(a_populate_by_threads_is_stopped, unit_default),
