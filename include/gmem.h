@@ -586,6 +586,15 @@ GMEM_API GMEM_CHECK int gmem_slot_note(struct gmem_vm *vm,
 				       const struct gmem_slot *slot,
 				       struct gmem_error *err);
 
+/*
+ * Switches the dirty page log of a slot in HVA mode that gmem_bind() made,
+ * while the guest runs.  A VMM that switches that of a noted slot notes the
+ * slot again.
+ */
+GMEM_API GMEM_CHECK int gmem_slot_dirty_log(struct gmem_vm *vm, uint32_t slot,
+					    uint32_t address_space, int on,
+					    struct gmem_error *err);
+
 /* Removes the note of a slot that the VMM has deleted. */
 GMEM_API GMEM_CHECK int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot,
 					 uint32_t address_space,

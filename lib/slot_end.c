@@ -45,10 +45,10 @@ static int look(struct gmem_vm *vm, struct gmem__slot_id id,
 	return ret;
 }
 
-int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
-		     gmem__slot_fn *check, const void *arg,
-		     struct gmem__ticket *t, struct gmem__range *r,
-		     struct gmem__slot **out, struct gmem_error *err)
+static int hold(struct gmem_vm *vm, struct gmem__slot_id id, bool going,
+		gmem__slot_fn *check, const void *arg, struct gmem__ticket *t,
+		struct gmem__range *r, struct gmem__slot **out,
+		struct gmem_error *err)
 {
 	uint64_t serial = 0;
 	struct gmem__slot *s;
@@ -68,13 +68,30 @@ int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 	if (ret == 0)
 		ret = check(s, arg, err);
 	if (ret == 0) {
-		s->state = GMEM__SLOT_GOING;
+		if (going)
+			s->state = GMEM__SLOT_GOING;
 		*out = s;
 	}
 	gmem__unlock(&vm->lock);
 	if (ret < 0)
 		gmem__ticket_return(vm, t);
 	return ret;
+}
+
+int gmem__slot_hold(struct gmem_vm *vm, struct gmem__slot_id id,
+		    gmem__slot_fn *check, const void *arg,
+		    struct gmem__ticket *t, struct gmem__range *r,
+		    struct gmem__slot **out, struct gmem_error *err)
+{
+	return hold(vm, id, false, check, arg, t, r, out, err);
+}
+
+int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__ticket *t, struct gmem__range *r,
+		     struct gmem__slot **out, struct gmem_error *err)
+{
+	return hold(vm, id, true, check, arg, t, r, out, err);
 }
 
 void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,

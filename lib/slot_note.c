@@ -86,6 +86,25 @@ static int note_checks(struct gmem_vm *vm, struct gmem_slot *s,
 	return gmem__bind_args(vm, s, err);
 }
 
+/* The VMM may switch the dirty log of its slot, which then is noted again. */
+static bool log_switched(struct gmem_vm *vm, const struct gmem_slot *s)
+{
+	struct gmem__slot *is;
+	bool same;
+
+	gmem__lock(&vm->lock);
+	is = gmem__slot_find(vm, gmem__slot_id(s));
+	same = is && is->state == GMEM__SLOT_LIVE && is->s.gpa == s->gpa &&
+	       is->s.len == s->len && is->s.offset == s->offset &&
+	       is->s.userspace_addr == s->userspace_addr &&
+	       is->s.gmem == s->gmem &&
+	       (is->s.flags ^ s->flags) == GMEM_SLOT_DIRTY_LOG;
+	if (same)
+		is->s.flags = s->flags;
+	gmem__unlock(&vm->lock);
+	return same;
+}
+
 int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 		   struct gmem_error *err)
 {
@@ -102,7 +121,7 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	if (r < 0)
 		return r;
 	r = note_checks(vm, &s, err);
-	if (r < 0)
+	if (r < 0 || log_switched(vm, &s))
 		return r;
 	n = gmem__alloc(&vm->ctx, sizeof(*n));
 	if (!n)
