@@ -535,6 +535,8 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 #define GMEM_SLOT_OWN_ADDR GMEM_BIT(7)	     /* it is the library's */
 #define GMEM_SLOT_NOTED GMEM_BIT(8)	     /* out: from gmem_slot_note() */
 #define GMEM_SLOT_STUCK GMEM_BIT(9)	  /* out: kernel refused to delete it */
+#define GMEM_SLOT_TAKE_KEPT GMEM_BIT(10)  /* in: attributes that were kept */
+#define GMEM_SLOT_LIVE GMEM_BIT(11)	  /* out: see gmem_slots_replace() */
 #define GMEM_SLOT_CHECK_ONLY GMEM_BIT(16) /* in: only check */
 
 /*
@@ -565,7 +567,11 @@ struct gmem_slot {
 GMEM_API GMEM_CHECK int gmem_bind(struct gmem_slot *slot,
 				  struct gmem_error *err);
 
-/* Leave the attributes as they are, for the next slot there. */
+/*
+ * Keep the attributes for this range of the file at these guest addresses: they
+ * can be converted, and a bind or note of the same with GMEM_SLOT_TAKE_KEPT
+ * takes them over.  Any other slot of either ends them.
+ */
 #define GMEM_UNBIND_KEEP_ATTRIBUTES GMEM_BIT(0)
 
 /*

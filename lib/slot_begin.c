@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "attr_gpa.h"
+#include "kept.h"
 #include "left.h"
 #include "lock.h"
 #include "slot.h"
@@ -25,9 +26,9 @@ int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
 static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
 {
 	gmem__slot_set_stuck(vm, s, false);
-	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
+	gmem__kept_unset(vm, &s->s);
 	gmem__slot_rest(vm, s,
-			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_KEPT
+			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_UNKNOWN
 						: GMEM__LEFT_NONE);
 }
 

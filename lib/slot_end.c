@@ -10,6 +10,7 @@
 #include "attr_gpa.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "left.h"
 #include "lock.h"
 #include "map.h"
@@ -119,11 +120,16 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 	gmem__unlock(&vm->lock);
 	if (r < 0)
 		return r;
-	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
 	/* Nobody else can have a slot there before this one is gone. */
 	if (gmem__by_gpa(vm, &s->s)) {
-		if (!keep)
-			*reset = gmem__gpa_reset(vm, s->s.gpa, s->s.len);
+		/* A bind that failed did not end what was kept before. */
+		keep = keep && !gmem__kept_meets(vm, &s->s);
+		if (!keep) {
+			gmem__lock(&vm->lock);
+			gmem__kept_unset(vm, &s->s);
+			gmem__unlock(&vm->lock);
+			*reset = gmem__kept_reset(vm, s->s.gpa, s->s.len);
+		}
 		left = keep	    ? GMEM__LEFT_KEPT
 		       : *reset < 0 ? GMEM__LEFT_OWED
 				    : GMEM__LEFT_NONE;
