@@ -539,6 +539,8 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 #define GMEM_SLOT_OWN_ADDR GMEM_BIT(7)	     /* it is the library's */
 #define GMEM_SLOT_NOTED GMEM_BIT(8)	     /* out: from gmem_slot_note() */
 #define GMEM_SLOT_STUCK GMEM_BIT(9)	  /* out: kernel refused to delete it */
+#define GMEM_SLOT_TAKE_KEPT GMEM_BIT(10)  /* in: attributes that were kept */
+#define GMEM_SLOT_LIVE GMEM_BIT(11)	  /* out: see gmem_slots_replace() */
 #define GMEM_SLOT_CHECK_ONLY GMEM_BIT(16) /* in: only check */
 
 /*
@@ -569,7 +571,11 @@ struct gmem_slot {
 GMEM_API GMEM_CHECK int gmem_bind(struct gmem_slot *slot,
 				  struct gmem_error *err);
 
-/* Leave the attributes as they are, for the next slot there. */
+/*
+ * Keep the attributes for this range of the file at these guest addresses: they
+ * can be converted, and a bind or note of the same with GMEM_SLOT_TAKE_KEPT
+ * takes them over.  Any other slot of either ends them.
+ */
 #define GMEM_UNBIND_KEEP_ATTRIBUTES GMEM_BIT(0)
 
 /*
@@ -589,6 +595,15 @@ GMEM_API GMEM_CHECK int gmem_unbind(struct gmem_vm *vm, uint32_t slot,
 GMEM_API GMEM_CHECK int gmem_slot_note(struct gmem_vm *vm,
 				       const struct gmem_slot *slot,
 				       struct gmem_error *err);
+
+/*
+ * Switches the dirty page log of a slot in HVA mode that gmem_bind() made,
+ * while the guest runs.  A VMM that switches that of a noted slot notes the
+ * slot again.
+ */
+GMEM_API GMEM_CHECK int gmem_slot_dirty_log(struct gmem_vm *vm, uint32_t slot,
+					    uint32_t address_space, int on,
+					    struct gmem_error *err);
 
 /* Removes the note of a slot that the VMM has deleted. */
 GMEM_API GMEM_CHECK int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot,

@@ -14,6 +14,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "lock.h"
 #include "name.h"
 #include "opts.h"
@@ -72,29 +73,25 @@ static int no_shared_side(uint64_t at, struct gmem_error *err)
 }
 
 /*
- * Whether slots cover all of the range; the ticket keeps them there.  The lock
- * is taken for each, since there may be many.
+ * Whether slots cover all of the range, or what they left for the file; the
+ * ticket keeps both there.  The lock is taken for each, since there may be
+ * many.
  */
 static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 		   struct gmem_error *err)
 {
-	uint64_t pos = offset, at, end = offset + len;
-	const struct gmem__slot *s;
-	bool reserved = false;
+	uint64_t pos, end = offset + len;
+	struct gmem__place p;
+	bool found;
 
-	while (pos < end) {
-		at = pos;
+	for (pos = offset; pos < end; pos += p.len) {
 		gmem__lock(&g->vm->lock);
-		s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_FD, pos, 1);
-		if (s && gmem__slot_usable(s)) {
-			reserved = s->reserved;
-			pos = s->s.offset + s->s.len;
-		}
+		found = gmem__place_of(g->vm, g, pos, &p);
 		gmem__unlock(&g->vm->lock);
-		if (pos == at)
+		if (!found)
 			return not_bound(pos, end, err);
-		if (backed && reserved)
-			return no_shared_side(at, err);
+		if (backed && p.reserved)
+			return no_shared_side(pos, err);
 	}
 	return 0;
 }
@@ -132,22 +129,17 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 		       enum gmem__state state, uint64_t *n)
 {
-	const struct gmem__slot *s;
-	uint64_t gpa = 0, left = 0;
+	struct gmem__place p = { .len = 0 };
 
 	gmem__lock(&g->vm->lock);
-	s = gmem__slot_by_offset(g->vm, g, GMEM_SLOT_FD, pos, 1);
-	if (s) {
-		gpa = s->s.gpa + (pos - s->s.offset);
-		left = s->s.offset + s->s.len - pos;
-	}
+	(void)gmem__place_of(g->vm, g, pos, &p);
 	gmem__unlock(&g->vm->lock);
 	/* Stuck and deleted by the program, which has noted another there. */
-	if (!left)
+	if (!p.len)
 		return -ENXIO;
-	if (len > left)
-		len = left;
-	return gmem__gpa_attributes(g->vm, gpa, len, kernel_attributes(state),
+	if (len > p.len)
+		len = p.len;
+	return gmem__gpa_attributes(g->vm, p.gpa, len, kernel_attributes(state),
 				    n);
 }
 
@@ -233,10 +225,16 @@ static int step(struct gmem *g, uint64_t pos, uint64_t len,
 		enum gmem__state state, const int *cancel, uint64_t *n,
 		struct gmem_error *err)
 {
+	struct gmem__place p;
 	uint64_t at;
 	int r = tell(g, pos, len, state, cancel, n, &at);
 
-	gmem__attr_record(g, pos, *n, state);
+	gmem__lock(&g->vm->lock);
+	/* A stuck slot that the program has replaced has no state any more. */
+	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES) ||
+	    gmem__place_of(g->vm, g, pos, &p))
+		gmem__attr_record(g, pos, *n, state);
+	gmem__unlock(&g->vm->lock);
 	return r < 0 ? refused(r, at, err) : 0;
 }
 

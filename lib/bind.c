@@ -8,6 +8,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "left.h"
 #include "lock.h"
 #include "map.h"
@@ -25,10 +26,10 @@
 #define NEEDS (GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY)
 #define ADDRS (GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_OWN_ADDR)
 /* Of what a call said of another slot, this says nothing of the new one. */
-#define PAST (GMEM_SLOT_NOTED | GMEM_SLOT_STUCK)
+#define PAST (GMEM_SLOT_NOTED | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE)
 #define FLAGS                                             \
 	(MODES | NEEDS | ADDRS | PAST | GMEM_SLOT_ALIAS | \
-	 GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_CHECK_ONLY)
+	 GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_CHECK_ONLY)
 
 static const struct gmem__opts_type slot_type =
 	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
@@ -47,55 +48,80 @@ static int check_only(struct gmem *g, const struct gmem_slot *b,
 	return r < 0 ? gmem__bind_dead(g->vm, &conflict, r, err) : 0;
 }
 
+/* What a slot starts as, and how far that was set in the kernel. */
+struct start {
+	enum gmem__state state;
+	bool take; /* over what is kept */
+	uint64_t done;
+};
+
 /*
  * A slot starts shared in the kernel, or as the one before left it.  A range
  * that starts private is converted before the bind returns; where an earlier
  * slot may have left attributes, "shared" is set explicitly too.
  */
 static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
-			    bool private)
+			    struct start *t)
 {
-	uint64_t done = s->len;
+	bool private = t->state == GMEM__PRIVATE;
+	uint64_t pos = 0, n, done;
 	int r = 0;
 
-	if (gmem__vm_attributes(vm) &&
-	    (private || !vm->owns_fd || gmem__left_in(vm, s->gpa, s->len)))
-		r = gmem__gpa_attributes(vm, s->gpa, s->len,
+	if (!gmem__vm_attributes(vm))
+		return 0;
+	for (; r == 0 &&
+	       (pos = gmem__kept_untaken(vm, s, t->take, pos, &n)) < s->len;
+	     pos += n) {
+		if (!private && vm->owns_fd &&
+		    !gmem__left_in(vm, s->gpa + pos, n))
+			continue;
+		r = gmem__gpa_attributes(vm, s->gpa + pos, n,
 					 private ? GMEM_ATTRIBUTE_PRIVATE
 						 : GMEM_ATTRIBUTE_SHARED,
 					 &done);
-	gmem__slot_record(vm, s, 0, done,
-			  private ? GMEM__PRIVATE : GMEM__SHARED);
-	if (r == 0)
-		gmem__left_forget(vm, s->gpa, s->len);
+		t->done = pos + done;
+	}
 	return r;
 }
 
 /* What the slot's pages start as. */
-static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags)
+static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags,
+		 struct start *t)
 {
 	bool shared = flags & GMEM_SLOT_LEAVE_SHARED;
+	int r;
 
-	/* By address, what HVA mode takes is INIT_SHARED. */
-	if (!gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
-		return first_attributes(
-			g->vm, s,
-			!shared && !(g->flags & GMEM_CREATE_INIT_SHARED));
 	/* In place it is the file that starts private or shared. */
-	return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
+	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
+		return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
+	/* By address, what HVA mode takes is INIT_SHARED. */
+	t->state = shared || g->flags & GMEM_CREATE_INIT_SHARED ? GMEM__SHARED
+								: GMEM__PRIVATE;
+	t->take = flags & GMEM_SLOT_TAKE_KEPT && flags & GMEM_SLOT_FD;
+	r = first_attributes(g->vm, s, t);
+	if (r == 0)
+		gmem__kept_settle(g->vm, s, t->take, t->state);
+	return r;
 }
 
-/* Deletes a slot whose attributes could not be set. */
-static int undo(struct gmem_vm *vm, struct gmem__slot *s, int sys,
-		struct gmem_error *err)
+/*
+ * Deletes a slot whose attributes could not be set.  What is kept stays as it
+ * was, also if the slot does.
+ */
+static int undo(struct gmem_vm *vm, struct gmem__slot *s, const struct start *t,
+		int sys, struct gmem_error *err)
 {
-	uint32_t slot = s->s.slot;
+	struct gmem_slot was = s->s;
 	int reset, code, r;
 
 	code = gmem__fail_call(err, sys, "setting the slot's first attributes");
 	r = gmem__slot_end(vm, s, false, &reset);
 	if (r < 0)
-		gmem__stuck_too(err, slot, r);
+		gmem__stuck_too(err, was.slot, r);
+	if (r < 0 && !gmem__kept_meets(vm, &was))
+		gmem__slot_record(vm, &was, 0, t->done, t->state);
+	if (t->done)
+		gmem__kept_restore(vm, was.gpa, t->done);
 	return code;
 }
 
@@ -103,6 +129,7 @@ static int undo(struct gmem_vm *vm, struct gmem__slot *s, int sys,
 static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 		       const struct gmem_slot *b, struct gmem_error *err)
 {
+	struct start t = { .done = 0 };
 	int r = gmem__slot_create(g->vm, &s->s, g->fd);
 
 	if (r < 0) {
@@ -110,9 +137,9 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 		gmem__slot_gone(g->vm, s, GMEM__LEFT_NONE);
 		return r;
 	}
-	r = start(g, &s->s, b->flags);
+	r = start(g, &s->s, b->flags, &t);
 	if (r < 0)
-		return undo(g->vm, s, r, err);
+		return undo(g->vm, s, &t, r, err);
 	gmem__lock(&g->vm->lock);
 	s->state = GMEM__SLOT_LIVE;
 	gmem__unlock(&g->vm->lock);
@@ -155,10 +182,9 @@ static int behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 			const struct gmem_slot *b, struct gmem_error *err)
 {
-	struct gmem__range range = { g, b->offset, b->offset + b->len };
-	struct gmem__ticket ticket;
 	struct gmem__slot *mine = *s;
-	int r = gmem__ticket_take(g->vm, &ticket, &range, 1, false, NULL, err);
+	struct gmem__hold hold;
+	int r = gmem__hold_take(g->vm, &hold, b, 1, NULL, 0, err);
 
 	if (r < 0)
 		return r;
@@ -169,7 +195,7 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 		*s = NULL;
 		r = bind_kernel(g, mine, b, err);
 	}
-	gmem__ticket_return(g->vm, &ticket);
+	gmem__hold_return(g->vm, &hold);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "lock.h"
 #include "map.h"
 #include "slot_end.h"
@@ -130,6 +131,8 @@ int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__unmap_all(g);
 
+	if (r == 0 && g->vm)
+		gmem__kept_close(g);
 	if (r == 0)
 		r = record_end(g);
 	if (r == 0 && g->ctx == &g->own_ctx)

@@ -89,6 +89,8 @@ static const struct name slot_flags[] = {
 	{ GMEM_SLOT_OWN_ADDR, "own-addr" },
 	{ GMEM_SLOT_NOTED, "noted" },
 	{ GMEM_SLOT_STUCK, "stuck" },
+	{ GMEM_SLOT_TAKE_KEPT, "take-kept" },
+	{ GMEM_SLOT_LIVE, "live" },
 	{ GMEM_SLOT_CHECK_ONLY, "check-only" },
 };
 static const struct name unbind_flags[] = {

@@ -37,18 +37,29 @@ static inline struct gmem__slot_id gmem__slot_id(const struct gmem_slot *s)
 
 /* While in the table, and after that in the VM's .left by guest address. */
 struct gmem__slot {
-	struct gmem__node by_id;     /* in an address space */
-	struct gmem__node by_gpa;    /* in an address space */
-	struct gmem__node by_offset; /* of a file in a mode; with .s.gmem */
-	struct gmem__node by_addr;   /* of this process, where KVM reaches */
+	struct gmem__node by_id;  /* in an address space */
+	struct gmem__node by_gpa; /* in an address space */
+	/* with .s.gmem: of a file in a mode, or of what is kept for it */
+	struct gmem__node by_offset;
+	struct gmem__node by_addr; /* of this process, where KVM reaches */
 	struct gmem__slot *next_stuck;
+	struct gmem__slot *aside; /* while gmem__slot_replace() tries */
 	uint64_t serial;	  /* no other slot of the VM ever has it */
 	uint64_t pass;		  /* when it was last tried to be deleted */
 	struct gmem_slot s;
 	uint64_t ino, dev; /* of a noted slot's .fd, to notice its close */
 	enum gmem__slot_state state;
 	bool reserved; /* .userspace_addr is in its file's reservation */
+	/* while gmem_slots_replace() works */
+	bool there; /* the kernel has it */
+	bool lost;  /* its attributes could not be set again */
 };
+
+/* In the VM's .by_offset beside the two modes, by the lowest bits. */
+static inline uint64_t gmem__kept_group(const struct gmem *g)
+{
+	return (uint64_t)(uintptr_t)g | 2;
+}
 
 /* The slot that has the node, or NULL; @at is its offsetof(). */
 static inline struct gmem__slot *gmem__slot_of(struct gmem__node *n, size_t at)

@@ -287,20 +287,16 @@ static int refuse(const struct gmem_slot *b, const struct gmem_slot *s,
 			  b->offset, b->len, s->slot, s->offset, s->len);
 }
 
-int gmem__bind_refused(const struct gmem_slot *b, const struct gmem__slot *s,
-		       struct gmem__slot *conflict, struct gmem_error *err)
-{
-	*conflict = *s;
-	return refuse(b, &s->s, err);
-}
-
 int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
 		     const struct gmem_slot *b, struct gmem__slot *conflict,
 		     struct gmem_error *err)
 {
 	const struct gmem__slot *s = gmem__bind_conflict(vm, g, b);
 
-	return s ? gmem__bind_refused(b, s, conflict, err) : 0;
+	if (!s)
+		return 0;
+	*conflict = *s;
+	return refuse(b, &s->s, err);
 }
 
 int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,

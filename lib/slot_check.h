@@ -24,9 +24,6 @@ int gmem__bind_args(const struct gmem_vm *vm, const struct gmem_slot *b,
 /* The slot that is in the way of the bind, or NULL; vm->lock is held. */
 struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
 				       const struct gmem_slot *b);
-/* Says that @s is in the way, and copies it. */
-int gmem__bind_refused(const struct gmem_slot *b, const struct gmem__slot *s,
-		       struct gmem__slot *conflict, struct gmem_error *err);
 /* Against the table; vm->lock is held.  @conflict: a copy of what is there. */
 int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
 		     const struct gmem_slot *b, struct gmem__slot *conflict,

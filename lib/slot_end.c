@@ -10,6 +10,7 @@
 #include "attr_gpa.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "left.h"
 #include "lock.h"
 #include "map.h"
@@ -45,10 +46,10 @@ static int look(struct gmem_vm *vm, struct gmem__slot_id id,
 	return ret;
 }
 
-int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
-		     gmem__slot_fn *check, const void *arg,
-		     struct gmem__ticket *t, struct gmem__range *r,
-		     struct gmem__slot **out, struct gmem_error *err)
+static int hold(struct gmem_vm *vm, struct gmem__slot_id id, bool going,
+		gmem__slot_fn *check, const void *arg, struct gmem__ticket *t,
+		struct gmem__range *r, struct gmem__slot **out,
+		struct gmem_error *err)
 {
 	uint64_t serial = 0;
 	struct gmem__slot *s;
@@ -68,13 +69,30 @@ int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 	if (ret == 0)
 		ret = check(s, arg, err);
 	if (ret == 0) {
-		s->state = GMEM__SLOT_GOING;
+		if (going)
+			s->state = GMEM__SLOT_GOING;
 		*out = s;
 	}
 	gmem__unlock(&vm->lock);
 	if (ret < 0)
 		gmem__ticket_return(vm, t);
 	return ret;
+}
+
+int gmem__slot_hold(struct gmem_vm *vm, struct gmem__slot_id id,
+		    gmem__slot_fn *check, const void *arg,
+		    struct gmem__ticket *t, struct gmem__range *r,
+		    struct gmem__slot **out, struct gmem_error *err)
+{
+	return hold(vm, id, false, check, arg, t, r, out, err);
+}
+
+int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__ticket *t, struct gmem__range *r,
+		     struct gmem__slot **out, struct gmem_error *err)
+{
+	return hold(vm, id, true, check, arg, t, r, out, err);
 }
 
 void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,
@@ -102,11 +120,16 @@ int gmem__slot_end(struct gmem_vm *vm, struct gmem__slot *s, bool keep,
 	gmem__unlock(&vm->lock);
 	if (r < 0)
 		return r;
-	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
 	/* Nobody else can have a slot there before this one is gone. */
 	if (gmem__by_gpa(vm, &s->s)) {
-		if (!keep)
-			*reset = gmem__gpa_reset(vm, s->s.gpa, s->s.len);
+		/* A bind that failed did not end what was kept before. */
+		keep = keep && !gmem__kept_meets(vm, &s->s);
+		if (!keep) {
+			gmem__lock(&vm->lock);
+			gmem__kept_unset(vm, &s->s);
+			gmem__unlock(&vm->lock);
+			*reset = gmem__kept_reset(vm, s->s.gpa, s->s.len);
+		}
 		left = keep	    ? GMEM__LEFT_KEPT
 		       : *reset < 0 ? GMEM__LEFT_OWED
 				    : GMEM__LEFT_NONE;

@@ -10,9 +10,14 @@
 typedef int gmem__slot_fn(const struct gmem__slot *s, const void *arg,
 			  struct gmem_error *err);
 /*
- * Makes a slot that @check accepts GOING, in its turn.  The ticket is then
- * the caller's, and @r is its range.
+ * Finds a slot that @check accepts, in its turn.  The ticket is then the
+ * caller's, and @r is its range: nobody else changes a slot that has a file.
  */
+int gmem__slot_hold(struct gmem_vm *vm, struct gmem__slot_id id,
+		    gmem__slot_fn *check, const void *arg,
+		    struct gmem__ticket *t, struct gmem__range *r,
+		    struct gmem__slot **out, struct gmem_error *err);
+/* The same, and makes it GOING. */
 int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 		     gmem__slot_fn *check, const void *arg,
 		     struct gmem__ticket *t, struct gmem__range *r,

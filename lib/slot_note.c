@@ -8,6 +8,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "left.h"
 #include "lock.h"
 #include "opts.h"
@@ -22,7 +23,8 @@
 #define FLAGS                                                                  \
 	(GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_READONLY |                   \
 	 GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_OWN_ADDR | \
-	 GMEM_SLOT_NOTED | GMEM_SLOT_STUCK)
+	 GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_NOTED | GMEM_SLOT_STUCK |             \
+	 GMEM_SLOT_LIVE)
 
 static const struct gmem__opts_type slot_type =
 	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
@@ -81,9 +83,45 @@ static int note_checks(struct gmem_vm *vm, struct gmem_slot *s,
 		return r;
 	if (!(s->flags & GMEM_SLOT_FD))
 		s->flags |= GMEM_SLOT_HVA;
-	s->flags &= ~(GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK);
+	s->flags &= ~(GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE);
 	s->flags |= GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_NOTED;
 	return gmem__bind_args(vm, s, err);
+}
+
+/* The VMM may switch the dirty log of its slot, which then is noted again. */
+static bool log_switched(struct gmem_vm *vm, const struct gmem_slot *s)
+{
+	struct gmem__slot *is;
+	bool same;
+
+	gmem__lock(&vm->lock);
+	is = gmem__slot_find(vm, gmem__slot_id(s));
+	same = is && is->state == GMEM__SLOT_LIVE && is->s.gpa == s->gpa &&
+	       is->s.len == s->len && is->s.offset == s->offset &&
+	       is->s.userspace_addr == s->userspace_addr &&
+	       is->s.gmem == s->gmem &&
+	       (is->s.flags ^ s->flags) == GMEM_SLOT_DIRTY_LOG;
+	if (same)
+		is->s.flags = s->flags;
+	gmem__unlock(&vm->lock);
+	return same;
+}
+
+/* Until it forgets the slot, the VMM handles what was left there. */
+static int note_in_turn(struct gmem_vm *vm, struct gmem__slot *n,
+			const struct gmem_slot *s, struct gmem_error *err)
+{
+	struct gmem__hold hold;
+	int r = gmem__hold_take(vm, &hold, s, 1, NULL, 0, err);
+
+	if (r < 0)
+		return r;
+	r = gmem__slot_replace(vm, n, s, err);
+	if (r == 0 && gmem__by_gpa(vm, s))
+		gmem__kept_settle(vm, s, s->flags & GMEM_SLOT_TAKE_KEPT,
+				  GMEM__UNSET);
+	gmem__hold_return(vm, &hold);
+	return r;
 }
 
 int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
@@ -102,24 +140,20 @@ int gmem_slot_note(struct gmem_vm *vm, const struct gmem_slot *slot,
 	if (r < 0)
 		return r;
 	r = note_checks(vm, &s, err);
-	if (r < 0)
+	if (r < 0 || log_switched(vm, &s))
 		return r;
 	n = gmem__alloc(&vm->ctx, sizeof(*n));
 	if (!n)
 		return gmem__fail_call(err, -ENOMEM, "allocating the slot");
 	n->s = s;
+	n->s.flags &= ~GMEM_SLOT_TAKE_KEPT;
 	n->state = GMEM__SLOT_LIVE;
 	r = note_identity(vm, n, err);
 	if (r == 0)
-		r = gmem__slot_replace(vm, n, &s, err);
-	if (r < 0) {
+		r = note_in_turn(vm, n, &s, err);
+	if (r < 0)
 		gmem__free(&vm->ctx, n);
-		return r;
-	}
-	/* Until it forgets the slot, the VMM handles what was left there. */
-	if (gmem__by_gpa(vm, &s))
-		gmem__left_forget(vm, s.gpa, s.len);
-	return 0;
+	return r;
 }
 
 static int may_forget(const struct gmem__slot *s, const void *arg,
@@ -151,7 +185,7 @@ int gmem_slot_forget(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 	gmem__slot_record(vm, &s->s, 0, s->s.len, GMEM__UNSET);
 	/* What was set through the slot outlives it. */
 	gmem__slot_gone(vm, s,
-			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_KEPT
+			gmem__by_gpa(vm, &s->s) ? GMEM__LEFT_UNKNOWN
 						: GMEM__LEFT_NONE);
 	gmem__ticket_return(vm, &ticket);
 	return 0;

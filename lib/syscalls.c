@@ -28,7 +28,7 @@ static const struct {
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION",
 	  GMEM__KVM_SET_USER_MEMORY_REGION,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
-	  "gmem_slot_note" },
+	  "gmem_slot_note gmem_slot_dirty_log" },
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION2",
 	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
@@ -99,7 +99,7 @@ static const struct {
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
-	  "gmem_slot_get gmem_slot_at gmem_slot_next "
+	  "gmem_slot_dirty_log gmem_slot_get gmem_slot_at gmem_slot_next "
 	  "gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "

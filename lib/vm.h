@@ -27,7 +27,8 @@ struct gmem_vm {
 	pthread_cond_t turn;  /* a ticket was given back */
 	struct gmem__ticket *first_ticket; /* in the order they came */
 	struct gmem__tree by_id, by_gpa, by_offset, by_addr; /* the slots */
-	struct gmem__tree left;	  /* slots that left attributes behind */
+	/* Slots that left attributes behind; those kept are by offset too. */
+	struct gmem__tree left;
 	struct gmem__slot *stuck; /* slots the kernel refused to delete */
 	uint64_t serial, pass;
 	struct gmem *files;

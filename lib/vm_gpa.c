@@ -12,6 +12,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "kept.h"
 #include "lock.h"
 #include "opts.h"
 #include "range.h"
@@ -29,6 +30,7 @@ struct pieces {
 	struct gmem__range few[FEW];
 	struct gmem__range *at;
 	unsigned int n, room;
+	bool kept; /* also what slots left for their files */
 };
 
 static int nothing_at(uint64_t gpa, uint32_t address_space,
@@ -67,6 +69,8 @@ static int find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 
 	for (p->n = 0; gpa < end; gpa = stop) {
 		s = gmem__slot_from(vm, address_space, gpa);
+		if (p->kept && (!s || s->s.gpa > gpa))
+			s = gmem__kept_at(vm, gpa, 1);
 		if (!s || s->s.gpa > gpa)
 			return nothing_at(gpa, address_space, err);
 		if (!s->s.gmem)
@@ -136,6 +140,7 @@ static bool same(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 
 	now.at = now.few;
 	now.room = 0;
+	now.kept = p->kept;
 	r = look(vm, address_space, gpa, len, &now, NULL);
 	same = r == 0 && now.n == p->n;
 	for (unsigned int i = 0; same && i < p->n; i++) {
@@ -226,7 +231,7 @@ int gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space,
 	struct gmem_attributes_opts o;
 	struct gmem__ticket ticket;
 	enum gmem__state state;
-	struct pieces p;
+	struct pieces p = { .kept = true };
 	bool unbacked;
 	int r = gmem__vm_enter(vm, err);
 
@@ -262,7 +267,7 @@ int gmem_vm_discard(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	const struct gmem_attributes_opts wait = { .sz = sizeof(wait) };
 	struct gmem__discard d = { .total = len };
 	struct gmem__ticket ticket;
-	struct pieces p;
+	struct pieces p = { .kept = false };
 	int r = gmem__vm_enter(vm, err);
 
 	if (r < 0 ||

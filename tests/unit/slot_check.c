@@ -57,7 +57,7 @@ static void numbers_out_of_range_are_refused(void **state)
 	refused_at(u, g, UINT32_MAX, 0, 0, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	refused_at(u, g, 0, page / 2, 0, -EINVAL, GMEM_REASON_UNALIGNED);
 	refused_at(u, g, 0, -page, 0, -EINVAL, GMEM_REASON_GPA_OVERFLOW);
-	refused(u, g, 1ULL << 10, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
+	refused(u, g, 1ULL << 12, -EINVAL, GMEM_REASON_FLAG_UNKNOWN);
 	refused(u, g, GMEM_SLOT_FD | GMEM_SLOT_HVA, -EINVAL,
 		GMEM_REASON_VALUE_UNKNOWN);
 	t_refused(t_bind(g, 0, 0, 0, 64 * KiB, &o, &err), -EINVAL,

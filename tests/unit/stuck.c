@@ -5,8 +5,6 @@
  */
 #include <sys/mman.h>
 
-#include <sched.h>
-
 #include "unit.h"
 
 #include "left.h"
@@ -515,65 +513,44 @@ static void a_note_in_the_place_of_two_lets_go_of_both(void **state)
 	t_ok(gmem_slot_forget(m->vm, 7, 0, &m->err), m->err);
 }
 
-/* Over a stuck slot through which another thread converts. */
-struct noter {
-	struct unit *m;
-	pthread_t thread;
-	int r, done, started;
-};
-
-static void *note_over(void *arg)
+/* In the middle of a conversion through a stuck slot. */
+static void replace_it(struct unit *m, const struct unit_call *c, void *arg)
 {
-	struct noter *n = arg;
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = 5,
 			       .gpa = 8 * GiB,
 			       .len = 1 * MiB,
 			       .userspace_addr = 1 * MiB };
-
-	n->r = gmem_slot_note(n->m->vm, &s, NULL);
-	__atomic_store_n(&n->done, 1, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/* At each step of the conversion: the note waits for the last. */
-static void meanwhile(struct unit *m, const struct unit_call *c, void *arg)
-{
-	struct noter *n = m->hook_arg;
+	int *steps = m->hook_arg;
 
 	(void)arg;
-	if (c->request != GMEM__KVM_SET_MEMORY_ATTRIBUTES)
-		return;
-	if (!n->started) {
-		n->started = 1;
-		assert_int_equal(pthread_create(&n->thread, NULL, note_over, n),
-				 0);
-	}
-	for (int i = 0; i < 1000; i++)
-		(void)sched_yield();
-	assert_false(__atomic_load_n(&n->done, __ATOMIC_ACQUIRE));
+	if (c->request == GMEM__KVM_SET_MEMORY_ATTRIBUTES && ++*steps == 2)
+		t_code(gmem_slot_note(m->vm, &s, NULL), 0);
 }
 
-static void a_note_waits_for_a_conversion_of_what_is_stuck(void **state)
+static void a_conversion_ends_where_a_note_took_its_slot(void **state)
 {
 	struct unit *m = *state;
-	struct noter n = { .m = m };
 	struct gmem_error err;
 	uint64_t a;
+	int steps = 0;
 
 	unit_create(m, 4 * GiB, 0);
 	unit_bind(m, m->g, 0, 8 * GiB);
 	will_fail(m, DELETE, ENOMEM);
 	t_refused(gmem_unbind(m->vm, 0, 0, 0, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
-	m->hook_arg = &n;
-	m->hook = meanwhile;
-	t_ok(t_share(m->g, 0, 4 * GiB, &err), err);
+	m->hook_arg = &steps;
+	m->hook = replace_it;
+	t_refused(t_share(m->g, 0, 4 * GiB, &err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, err);
 	m->hook = NULL;
-	assert_int_equal(pthread_join(n.thread, NULL), 0);
-	t_code(n.r, 0);
-	t_ok(gmem_get_attributes(m->g, 3 * GiB, 4096, &a, NULL, &err), err);
-	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	assert_int_equal(err.done, 2 * GiB);
+	for (uint64_t at = 0; at < 4; at++) {
+		t_ok(gmem_get_attributes(m->g, at * GiB, 4096, &a, NULL, &err),
+		     err);
+		assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
+	}
 	t_ok(gmem_close(m->g, &err), err);
 }
 
@@ -597,7 +574,7 @@ static void also_in_the_address_space_of_smm(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_note_waits_for_a_conversion_of_what_is_stuck, unit_sw),
+		TEST(a_conversion_ends_where_a_note_took_its_slot, unit_sw),
 		TEST(a_stuck_slot_is_as_good_as_live, unit_sw),
 		TEST(a_bind_in_its_place_deletes_it, unit_sw),
 		TEST(as_long_as_it_stays_it_is_in_the_way, unit_sw),
