@@ -50,6 +50,9 @@ struct gmem__slot {
 	uint64_t ino, dev; /* of a noted slot's .fd, to notice its close */
 	enum gmem__slot_state state;
 	bool reserved; /* .userspace_addr is in its file's reservation */
+	/* while gmem_slots_replace() works */
+	bool there; /* the kernel has it */
+	bool lost;  /* its attributes could not be set again */
 };
 
 /* In the VM's .by_offset beside the two modes, by the lowest bits. */
