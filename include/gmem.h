@@ -198,7 +198,8 @@ enum gmem_reason {
 /* gmem_error.flags. */
 /* The reason was worked out after the kernel refused. */
 #define GMEM_ERROR_DIAGNOSED (1U << 0)
-/* A slot that was half made could not be deleted: see GMEM_SLOT_STUCK. */
+/* A slot could not be deleted, or not made again: see GMEM_SLOT_STUCK, _LIVE.
+ */
 #define GMEM_ERROR_STUCK (1U << 1)
 
 /*
@@ -586,6 +587,20 @@ GMEM_API GMEM_CHECK int gmem_bind(struct gmem_slot *slot,
 GMEM_API GMEM_CHECK int gmem_unbind(struct gmem_vm *vm, uint32_t slot,
 				    uint32_t address_space, uint64_t flags,
 				    struct gmem_error *err);
+
+/*
+ * Replaces the slots that .slot and .address_space of the entries of @from name
+ * by those of @to: splits, merges, moves them, leaves a hole, changes their
+ * mode.  A range of a file keeps its attributes at its new guest addresses.
+ * All is checked before anything changes.  For a moment the guest has none of
+ * these slots: no vCPU may be in KVM_RUN.  After a failure the old slots are
+ * back; if that failed too, err->flags has GMEM_ERROR_STUCK, and
+ * GMEM_SLOT_LIVE in the entries says which slots there are.
+ */
+GMEM_API GMEM_CHECK int
+gmem_slots_replace(struct gmem_vm *vm, struct gmem_slot *from, uint32_t n_from,
+		   struct gmem_slot *to, uint32_t n_to, uint64_t flags,
+		   struct gmem_error *err);
 
 /*
  * Notes a slot that the VMM made itself; no KVM call.  From then on binds are

@@ -4,6 +4,7 @@
 
 #include "attr.h"
 #include "attr_gpa.h"
+#include "bind.h"
 #include "callback.h"
 #include "enter.h"
 #include "error.h"
@@ -31,7 +32,7 @@
 	(MODES | NEEDS | ADDRS | PAST | GMEM_SLOT_ALIAS | \
 	 GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_CHECK_ONLY)
 
-static const struct gmem__opts_type slot_type =
+const struct gmem__opts_type gmem__bind_type =
 	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
 
 static int check_only(struct gmem *g, const struct gmem_slot *b,
@@ -146,20 +147,15 @@ static int bind_kernel(struct gmem *g, struct gmem__slot *s,
 	return 0;
 }
 
-/* What @b becomes: it says what was made, no longer what was asked for. */
-static void made(struct gmem_slot *b, const struct gmem *g)
+void gmem__bind_made(struct gmem_slot *b, const struct gmem *g)
 {
 	b->sz = sizeof(*b);
 	b->flags &= MODES | NEEDS | ADDRS;
 	b->fd = b->flags & GMEM_SLOT_FD ? g->fd : -1;
 }
 
-/*
- * The addresses behind the slot: the caller's, the file's mapping, or for a
- * file that the host cannot map its reservation, and then *@reserved.
- */
-static int behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
-		  struct gmem_error *err)
+int gmem__bind_behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
+		      struct gmem_error *err)
 {
 	unsigned char *base;
 	int r;
@@ -208,7 +204,7 @@ static int bind(struct gmem *g, struct gmem_slot *b, struct gmem_error *err)
 	if (r < 0)
 		return r;
 	gmem__slots_retry(g->vm, g, b);
-	r = behind(g, b, &reserved, err);
+	r = gmem__bind_behind(g, b, &reserved, err);
 	if (r < 0)
 		return r;
 	s = gmem__alloc(g->ctx, sizeof(*s));
@@ -216,7 +212,7 @@ static int bind(struct gmem *g, struct gmem_slot *b, struct gmem_error *err)
 		s->state = GMEM__SLOT_MAKING;
 		s->reserved = reserved;
 		s->s = *b;
-		made(&s->s, g);
+		gmem__bind_made(&s->s, g);
 		r = bind_in_turn(g, &s, b, err);
 		if (!s)
 			return r;
@@ -229,7 +225,7 @@ static int bind(struct gmem *g, struct gmem_slot *b, struct gmem_error *err)
 	return r;
 }
 
-static int bind_checks(struct gmem_slot *b, struct gmem_error *err)
+int gmem__bind_checks(struct gmem_slot *b, struct gmem_error *err)
 {
 	struct gmem *g = b->gmem;
 	int r = gmem__need_vm(g, err);
@@ -249,9 +245,9 @@ static int bind_checks(struct gmem_slot *b, struct gmem_error *err)
 int gmem_bind(struct gmem_slot *slot, struct gmem_error *err)
 {
 	struct gmem_slot b;
-	int r = gmem__enter_slot(&slot_type, slot, &b, err);
+	int r = gmem__enter_slot(&gmem__bind_type, slot, &b, err);
 
-	if (r < 0 || (r = bind_checks(&b, err)) < 0)
+	if (r < 0 || (r = gmem__bind_checks(&b, err)) < 0)
 		return r;
 	if (b.flags & GMEM_SLOT_CHECK_ONLY)
 		r = check_only(b.gmem, &b, err);
@@ -259,7 +255,7 @@ int gmem_bind(struct gmem_slot *slot, struct gmem_error *err)
 		r = bind(b.gmem, &b, err);
 	if (r < 0)
 		return r;
-	made(&b, b.gmem);
+	gmem__bind_made(&b, b.gmem);
 	gmem__out_copy(slot, &b, sizeof(b));
 	return 0;
 }

@@ -102,6 +102,19 @@ void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys)
 		       gmem__errno_name(sys));
 }
 
+void gmem__unmade_too(struct gmem_error *err, uint32_t slot, int sys)
+{
+	size_t n;
+
+	if (!err)
+		return;
+	err->flags |= GMEM_ERROR_STUCK;
+	n = strlen(err->msg);
+	(void)snprintf(err->msg + n, sizeof(err->msg) - n,
+		       ", and slot %u could not be made again, %s", slot,
+		       gmem__errno_name(sys));
+}
+
 void gmem__set_done(struct gmem_error *err, uint64_t done)
 {
 	if (err)

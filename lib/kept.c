@@ -324,7 +324,7 @@ int gmem__kept_reset(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 }
 
 int gmem__kept_set(struct gmem_vm *vm, const struct gmem *g, uint64_t offset,
-		   uint64_t gpa, uint64_t len)
+		   uint64_t gpa, uint64_t len, uint64_t *done)
 {
 	uint64_t pos = 0, run;
 	enum gmem__state state;
@@ -337,8 +337,9 @@ int gmem__kept_set(struct gmem_vm *vm, const struct gmem *g, uint64_t offset,
 					 state == GMEM__PRIVATE
 						 ? GMEM_ATTRIBUTE_PRIVATE
 						 : GMEM_ATTRIBUTE_SHARED,
-					 NULL);
+					 &run);
 	}
+	*done = pos;
 	return r;
 }
 
@@ -365,13 +366,13 @@ static bool next_kept(struct gmem_vm *vm, uint64_t pos, uint64_t end,
 
 void gmem__kept_restore(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 {
-	uint64_t end = gpa + len;
+	uint64_t end = gpa + len, done;
 	struct gmem_slot part;
 	struct gmem__slot *k;
 
 	for (; next_kept(vm, gpa, end, &part); gpa = part.gpa + part.len) {
 		if (gmem__kept_set(vm, part.gmem, part.offset, part.gpa,
-				   part.len) == 0)
+				   part.len, &done) == 0)
 			continue;
 		gmem__lock(&vm->lock);
 		k = gmem__kept_at(vm, part.gpa, part.len);

@@ -74,9 +74,12 @@ int gmem__kept_reset(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
  * what fails is nobody's.
  */
 void gmem__kept_restore(struct gmem_vm *vm, uint64_t gpa, uint64_t len);
-/* @len bytes at @gpa as the record has them at @offset: 0 or -errno. */
+/*
+ * Sets @len bytes at @gpa as the record has them at @offset: 0, or -errno after
+ * *@done bytes.
+ */
 int gmem__kept_set(struct gmem_vm *vm, const struct gmem *g, uint64_t offset,
-		   uint64_t gpa, uint64_t len);
+		   uint64_t gpa, uint64_t len, uint64_t *done);
 /* What is kept for a file that is closed is nobody's. */
 void gmem__kept_close(struct gmem *g);
 

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+/* Slots in the place of others: what is made, kept, moved, and undone. */
+#include "unit.h"
+
+#define ATTRIBUTES GMEM__KVM_SET_MEMORY_ATTRIBUTES
+#define REGION GMEM__KVM_SET_USER_MEMORY_REGION
+#define REGION2 GMEM__KVM_SET_USER_MEMORY_REGION2
+#define P GMEM_ATTRIBUTE_PRIVATE
+#define S GMEM_ATTRIBUTE_SHARED
+#define U GMEM_ATTRIBUTE_UNSET
+
+static uint64_t state(struct unit *m, struct gmem *g, uint64_t offset)
+{
+	uint64_t a;
+
+	t_ok(gmem_get_attributes(g, offset, m->page, &a, NULL, &m->err),
+	     m->err);
+	return a;
+}
+
+static struct gmem_slot slot(uint32_t id, struct gmem *g, uint64_t gpa,
+			     uint64_t offset, uint64_t len)
+{
+	return (struct gmem_slot){ .sz = sizeof(struct gmem_slot),
+				   .slot = id,
+				   .gmem = g,
+				   .gpa = gpa,
+				   .offset = offset,
+				   .len = len };
+}
+
+static struct gmem_slot get(struct unit *m, uint32_t id)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	t_ok(gmem_slot_get(m->vm, id, 0, &s, &m->err), m->err);
+	return s;
+}
+
+/* 4 MiB as slot 0 at 1 GiB, the second MiB shared. */
+static void bound(struct unit *m)
+{
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED };
+
+	unit_create(m, 4 * MiB, 0);
+	unit_bind(m, m->g, 0, GiB);
+	t_ok(gmem_set_attributes(m->g, 1 * MiB, 1 * MiB, S, &o, &m->err),
+	     m->err);
+	unit_reset(m);
+}
+
+static int replace(struct unit *m, struct gmem_slot *from, uint32_t n,
+		   struct gmem_slot *to, uint32_t n_to)
+{
+	return gmem_slots_replace(m->vm, from, n, to, n_to, 0, &m->err);
+}
+
+static void a_split_and_a_merge_set_nothing(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot all, two[2];
+
+	bound(m);
+	all = get(m, 0);
+	two[0] = slot(0, m->g, GiB, 0, 1 * MiB);
+	two[1] = slot(1, m->g, GiB + 1 * MiB, 1 * MiB, 3 * MiB);
+	t_ok(replace(m, &all, 1, two, 2), m->err);
+	unit_listed(m, "gmem_slots_replace");
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
+	assert_int_equal(unit_count(m, "ioctl", REGION), 1);
+	assert_int_equal(unit_count(m, "ioctl", REGION2), 2);
+	unit_same(m, m->g, GiB);
+	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_true(two[0].flags & two[1].flags & GMEM_SLOT_LIVE);
+	assert_false(all.flags & GMEM_SLOT_LIVE);
+	assert_int_equal(get(m, 1).len, 3 * MiB);
+	assert_int_equal(unit_slot(m, 1)->at.start, GiB + 1 * MiB);
+	/* what one call gave the other takes */
+	unit_reset(m);
+	all.slot = 7;
+	t_ok(replace(m, two, 2, &all, 1), m->err);
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
+	unit_same(m, m->g, GiB);
+	assert_null(unit_slot(m, 0));
+	t_ok(gmem_unbind(m->vm, 7, 0, 0, &m->err), m->err);
+	assert_int_equal(state(m, m->g, 0), U);
+}
+
+/* To addresses that overlap those before: the content goes, and its states. */
+static void a_move_takes_the_attributes_along(void **state_)
+{
+	static const uint64_t to[] = { 2 * GiB, GiB + 1 * MiB, GiB - 2 * MiB };
+	struct unit *m = *state_;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(to); i++) {
+		struct gmem_slot s;
+
+		bound(m);
+		s = slot(0, m->g, to[i], 0, 4 * MiB);
+		t_ok(replace(m, &s, 1, &s, 1), m->err);
+		unit_same(m, m->g, to[i]);
+		assert_int_equal(state(m, m->g, 0), P);
+		assert_int_equal(state(m, m->g, 1 * MiB), S);
+		for (uint64_t at = 0; at < 4 * MiB; at += 1 * MiB)
+			if (GiB + at < to[i] || GiB + at >= to[i] + 4 * MiB)
+				assert_false(unit_gpa_private(m, GiB + at));
+		t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+		t_ok(gmem_close(m->g, &m->err), m->err);
+	}
+}
+
+static void a_hole_is_reset_and_what_is_new_starts(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to[2];
+	struct gmem *other;
+
+	bound(m);
+	other = m->g;
+	unit_create(m, 1 * MiB, 0);
+	to[0] = slot(0, other, GiB, 0, 2 * MiB);
+	to[1] = slot(1, m->g, GiB + 3 * MiB, 0, 1 * MiB);
+	to[1].flags = GMEM_SLOT_LEAVE_SHARED;
+	t_ok(replace(m, &from, 1, to, 2), m->err);
+	assert_int_equal(state(m, other, 0), P);
+	assert_int_equal(state(m, other, 1 * MiB), S);
+	assert_int_equal(state(m, other, 2 * MiB), U);
+	assert_int_equal(state(m, m->g, 0), S);
+	assert_true(unit_gpa_private(m, GiB));
+	assert_false(unit_gpa_private(m, GiB + 2 * MiB));
+	assert_false(unit_gpa_private(m, GiB + 3 * MiB));
+	/* and the whole again: the rest starts private */
+	from = slot(0, other, GiB, 0, 3 * MiB);
+	t_ok(replace(m, to, 1, &from, 1), m->err);
+	assert_int_equal(state(m, other, 1 * MiB), S);
+	assert_int_equal(state(m, other, 2 * MiB), P);
+	assert_true(unit_gpa_private(m, GiB + 2 * MiB));
+}
+
+static void the_mode_changes_and_back(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot s, is;
+
+	unit_create(m, 4 * MiB, SHARED_FLAGS);
+	unit_bind(m, m->g, 0, GiB);
+	s = slot(0, m->g, GiB, 0, 4 * MiB);
+	s.flags = GMEM_SLOT_DIRTY_LOG;
+	t_ok(replace(m, &s, 1, &s, 1), m->err);
+	is = get(m, 0);
+	assert_int_equal(is.flags, GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG |
+					   GMEM_SLOT_OWN_ADDR);
+	s = slot(0, m->g, GiB, 0, 4 * MiB);
+	t_ok(replace(m, &s, 1, &s, 1), m->err);
+	assert_int_equal(get(m, 0).flags, GMEM_SLOT_FD | GMEM_SLOT_OWN_ADDR);
+}
+
+static void in_place_hva_needs_it_shared(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot s;
+
+	unit_create(m, 4 * MiB, SHARED_FLAGS);
+	unit_bind(m, m->g, 0, GiB);
+	t_ok(gmem_set_private(m->g, 1 * MiB, 1 * MiB, &m->err), m->err);
+	unit_reset(m);
+	s = slot(0, m->g, GiB, 0, 4 * MiB);
+	s.flags = GMEM_SLOT_HVA;
+	t_refused(replace(m, &s, 1, &s, 1), -EACCES, GMEM_REASON_PRIVATE,
+		  m->err);
+	assert_int_equal(unit_count(m, "ioctl", 0), 0);
+	s.offset = 2 * MiB;
+	s.len = 2 * MiB;
+	t_ok(replace(m, &s, 1, &s, 1), m->err);
+	assert_int_equal(get(m, 0).len, 2 * MiB);
+	s.flags |= GMEM_SLOT_LEAVE_SHARED;
+	t_refused(replace(m, &s, 1, &s, 1), -EINVAL, GMEM_REASON_VALUE_UNKNOWN,
+		  m->err);
+}
+
+/* Nothing changes, and no request is made. */
+static void what_a_bind_refuses_is_refused(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to[2], n;
+	struct gmem_slot was;
+
+	bound(m);
+	was = get(m, 0);
+	n = slot(5, NULL, 8 * GiB, 0, 1 * MiB);
+	n.userspace_addr = 1 * MiB;
+	t_ok(gmem_slot_note(m->vm, &n, &m->err), m->err);
+	unit_reset(m);
+	to[0] = slot(0, m->g, GiB, 0, 1 * MiB);
+	to[1] = slot(0, m->g, 2 * GiB, 1 * MiB, 1 * MiB);
+	t_refused(replace(m, &from, 1, to, 2), -EEXIST, GMEM_REASON_SLOT_IN_USE,
+		  m->err);
+	to[1] = slot(1, m->g, GiB, 1 * MiB, 1 * MiB);
+	t_refused(replace(m, &from, 1, to, 2), -EEXIST, GMEM_REASON_GPA_OVERLAP,
+		  m->err);
+	to[1] = slot(1, m->g, 2 * GiB, 0, 1 * MiB);
+	t_refused(replace(m, &from, 1, to, 2), -EEXIST, GMEM_REASON_RANGE_BOUND,
+		  m->err);
+	to[1] = slot(1, m->g, 8 * GiB, 1 * MiB, 1 * MiB);
+	t_refused(replace(m, &from, 1, to, 2), -EEXIST, GMEM_REASON_GPA_OVERLAP,
+		  m->err);
+	to[1] = slot(1, m->g, 2 * GiB, 4 * MiB, 1 * MiB);
+	t_refused(replace(m, &from, 1, to, 2), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, m->err);
+	to[1] = slot(1, m->g, 2 * GiB, 1 * MiB, 1 * MiB);
+	to[1].flags = GMEM_SLOT_CHECK_ONLY;
+	t_refused(replace(m, &from, 1, to, 2), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, m->err);
+	to[1].flags = 0;
+	to[1].sz = sizeof(to[1]) + 8;
+	t_refused(replace(m, &from, 1, to, 2), -EINVAL, GMEM_REASON_OPTS_SIZE,
+		  m->err);
+	t_refused(replace(m, &n, 1, to, 1), -EINVAL, GMEM_REASON_NOTED_SLOT,
+		  m->err);
+	from.slot = 9;
+	t_refused(replace(m, &from, 1, to, 1), -EINVAL, GMEM_REASON_NOT_BOUND,
+		  m->err);
+	/* one slot twice */
+	to[1] = to[0];
+	t_refused(replace(m, to, 2, to, 1), -EINVAL, GMEM_REASON_NOT_BOUND,
+		  m->err);
+	t_refused(gmem_slots_replace(m->vm, to, 1, to, 1, 1, &m->err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, m->err);
+	assert_int_equal(unit_count(m, "ioctl", 0), 0);
+	from = get(m, 0);
+	assert_memory_equal(&from, &was, sizeof(was));
+	unit_same(m, m->g, GiB);
+}
+
+/* One to the side and one moved: delete, two made, then attributes. */
+static void plan(struct unit *m, struct gmem_slot *to)
+{
+	to[0] = slot(0, m->g, GiB, 0, 2 * MiB);
+	to[1] = slot(1, m->g, 2 * GiB, 2 * MiB, 2 * MiB);
+}
+
+static void as_before(struct unit *m)
+{
+	struct gmem_slot s = get(m, 0);
+
+	assert_int_equal(s.gpa, GiB);
+	assert_int_equal(s.len, 4 * MiB);
+	assert_int_equal(unit_slot(m, 0)->at.end, GiB + 4 * MiB);
+	assert_null(unit_slot(m, 1));
+	unit_same(m, m->g, GiB);
+	assert_int_equal(state(m, m->g, 0), P);
+	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_false(unit_gpa_private(m, 2 * GiB));
+}
+
+static void a_failure_is_undone(void **state_)
+{
+	static const struct {
+		unsigned long request;
+		unsigned int nth;
+	} fails[] = { { REGION, 1 },
+		      { REGION2, 1 },
+		      { REGION2, 2 },
+		      { ATTRIBUTES, 1 },
+		      { ATTRIBUTES, 2 } };
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to[2];
+
+	bound(m);
+	for (size_t i = 0; i < T_ARRAY_SIZE(fails); i++) {
+		plan(m, to);
+		unit_answer(m, "ioctl", fails[i].request, fails[i].nth, 1,
+			    -ENOMEM);
+		t_refused(replace(m, &from, 1, to, 2), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+		assert_false(m->err.flags & GMEM_ERROR_STUCK);
+		assert_true(from.flags & GMEM_SLOT_LIVE);
+		assert_false((to[0].flags | to[1].flags) & GMEM_SLOT_LIVE);
+		as_before(m);
+		unit_reset(m);
+	}
+	t_ok(replace(m, &from, 1, to, 2), m->err);
+	assert_true(unit_gpa_private(m, 2 * GiB));
+	assert_false(unit_gpa_private(m, GiB + 2 * MiB));
+}
+
+/* What is not there any more is kept, and can be bound again. */
+static void a_slot_that_cannot_come_back_is_kept(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to[2];
+
+	bound(m);
+	plan(m, to);
+	unit_answer(m, "ioctl", REGION2, 2, 2, -ENOMEM);
+	t_refused(replace(m, &from, 1, to, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_false((from.flags | to[0].flags | to[1].flags) & GMEM_SLOT_LIVE);
+	assert_null(unit_slot(m, 0));
+	unit_same(m, m->g, GiB);
+	unit_reset(m);
+	from = slot(0, m->g, GiB, 0, 4 * MiB);
+	from.flags = GMEM_SLOT_TAKE_KEPT;
+	t_ok(gmem_bind(&from, &m->err), m->err);
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
+	as_before(m);
+}
+
+static void a_new_slot_that_stays_is_stuck(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to[2];
+
+	bound(m);
+	plan(m, to);
+	unit_answer(m, "ioctl", REGION, 2, 1, -EPERM);
+	unit_answer(m, "ioctl", ATTRIBUTES, 2, 1, -ENOMEM);
+	t_refused(replace(m, &from, 1, to, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_false((from.flags | to[0].flags) & GMEM_SLOT_LIVE);
+	assert_true(to[1].flags & GMEM_SLOT_LIVE);
+	assert_true(get(m, 1).flags & GMEM_SLOT_STUCK);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
+	unit_reset(m);
+	from = slot(0, m->g, GiB, 0, 4 * MiB);
+	from.flags = GMEM_SLOT_TAKE_KEPT;
+	t_ok(gmem_bind(&from, &m->err), m->err);
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
+	as_before(m);
+}
+
+/* Where attributes cannot be set again nothing is claimed. */
+static void what_is_lost_is_unset_and_reset(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to;
+
+	bound(m);
+	to = slot(0, m->g, GiB + 1 * MiB, 0, 4 * MiB);
+	unit_answer(m, "ioctl", ATTRIBUTES, 2, 9, -ENOMEM);
+	t_refused(replace(m, &from, 1, &to, 1), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_false((from.flags | to.flags) & GMEM_SLOT_LIVE);
+	for (uint64_t at = 0; at < 4 * MiB; at += 1 * MiB)
+		assert_int_equal(state(m, m->g, at), U);
+	unit_reset(m);
+	from = slot(0, m->g, GiB, 0, 4 * MiB);
+	from.flags = GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_LEAVE_SHARED;
+	t_ok(gmem_bind(&from, &m->err), m->err);
+	unit_same(m, m->g, GiB);
+	assert_int_equal(state(m, m->g, 0), S);
+}
+
+static void what_is_kept_can_be_taken_too(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot from = slot(0, NULL, 0, 0, 0), to;
+
+	bound(m);
+	to = slot(1, m->g, 3 * GiB, 0, 1 * MiB);
+	t_ok(gmem_unbind(m->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
+	t_ok(gmem_bind(&to, &m->err), m->err);
+	from = slot(1, NULL, 0, 0, 0);
+	to = slot(1, m->g, GiB, 0, 4 * MiB);
+	to.flags = GMEM_SLOT_TAKE_KEPT;
+	unit_reset(m);
+	t_ok(replace(m, &from, 1, &to, 1), m->err);
+	/* only the first MiB is set at its new address, and reset at the old */
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 2);
+	unit_same(m, m->g, GiB);
+	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_false(unit_gpa_private(m, 3 * GiB));
+}
+
+static void it_may_only_add_or_only_remove(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot s;
+
+	unit_create(m, 4 * MiB, 0);
+	s = slot(3, m->g, GiB, 0, 4 * MiB);
+	t_ok(replace(m, NULL, 0, &s, 1), m->err);
+	unit_same(m, m->g, GiB);
+	assert_int_equal(state(m, m->g, 0), P);
+	t_ok(replace(m, &s, 1, NULL, 0), m->err);
+	assert_int_equal(state(m, m->g, 0), U);
+	assert_false(unit_gpa_private(m, GiB));
+	t_ok(gmem_close(m->g, &m->err), m->err);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_split_and_a_merge_set_nothing, unit_sw),
+		TEST(a_move_takes_the_attributes_along, unit_sw),
+		TEST(a_hole_is_reset_and_what_is_new_starts, unit_sw),
+		TEST(the_mode_changes_and_back, unit_default73),
+		TEST(in_place_hva_needs_it_shared, unit_inplace),
+		TEST(what_a_bind_refuses_is_refused, unit_sw),
+		TEST(a_failure_is_undone, unit_sw),
+		TEST(a_slot_that_cannot_come_back_is_kept, unit_sw),
+		TEST(a_new_slot_that_stays_is_stuck, unit_sw),
+		TEST(what_is_lost_is_unset_and_reset, unit_sw),
+		TEST(what_is_kept_can_be_taken_too, unit_sw),
+		TEST(it_may_only_add_or_only_remove, unit_sw),
+	};
+
+	return t_main(tests);
+}
