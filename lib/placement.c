@@ -105,7 +105,7 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 		       size_t pages)
 {
 	const struct gmem__ctx *ctx = l->g->ctx;
-	int node[BATCH];
+	int node[BATCH] = { 0 };
 	int tries = 0;
 	size_t i;
 

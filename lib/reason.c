@@ -332,9 +332,9 @@ static const struct {
 	[GMEM_REASON_NOT_MAPPABLE] = {
 		"not-mappable", -EOPNOTSUPP,
 		"make the file with GMEM_CREATE_MMAP, and in a VM without "
-		"private memory with GMEM_CREATE_INIT_SHARED (Linux 6.18); "
-		"the host has no view of a private file beside its shared "
-		"memory",
+		"private memory with GMEM_CREATE_INIT_SHARED (Linux 6.18); a "
+		"private file beside shared memory has no host view, and "
+		"binds in fd mode only",
 	},
 	[GMEM_REASON_PRIVATE] = {
 		"private", -EACCES, "let the guest share the range first",

@@ -112,7 +112,9 @@ static const struct {
 	},
 	[GMEM_REASON_RANGE_BUSY] = { "try again" },
 	[GMEM_REASON_NOT_MAPPABLE] = {
-		"use a file that was made with mmap (Linux 6.18)",
+		"use a file that was made with mmap (Linux 6.18); a private "
+		"file beside shared memory has no host view, and binds in fd "
+		"mode only",
 	},
 	[GMEM_REASON_NOT_MAPPED] = { OURS },
 	[GMEM_REASON_BAD_BUFFER] = { OURS },

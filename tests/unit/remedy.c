@@ -129,8 +129,10 @@ static uint64_t bind_so(uint64_t flags, bool shared,
 		says(err, "bind in fd mode without");
 		return flags & ~(GMEM_SLOT_HVA | hva);
 	case GMEM_REASON_NOT_MAPPABLE:
+		says(err, "binds in fd mode only");
+		return flags & ~(GMEM_SLOT_HVA | hva);
 	case GMEM_REASON_PRIVATE:
-		/* of the file and of the guest: what is left is fd mode */
+		/* The guest is to share it: until then there is fd mode. */
 		return flags & ~(GMEM_SLOT_HVA | hva);
 	case GMEM_REASON_READONLY_UNSUPPORTED:
 		says(err, "bind it writable");
