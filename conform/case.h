@@ -104,6 +104,10 @@ int c_node(struct conform *c, void *addr);
 int c_fallocate(struct conform *c, int fd, int mode, uint64_t offset,
 		uint64_t len);
 int c_read(struct conform *c, int fd, void *to, size_t len);
+int c_pread(struct conform *c, int fd, void *to, size_t len, uint64_t offset);
+int c_pwrite(struct conform *c, int fd, const void *from, size_t len,
+	     uint64_t offset);
+int64_t c_lseek(struct conform *c, int fd, uint64_t offset, int whence);
 /* Pages that have memory; -ENOSYS without cachestat(2). */
 int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len);
 /*

@@ -16,7 +16,6 @@ static const struct {
 	const char *name, *where, *why;
 } differences[] = {
 	{ "no_write", "model", BODY },
-	{ "no_position", "model", BODY },
 	{ "no_copying", "model", BODY },
 	{ "no_attributes", "model", BODY },
 	{ "no_sync", "model", BODY },

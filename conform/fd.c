@@ -35,10 +35,10 @@ static void no_position(struct conform *c)
 	int fd = c_file(c);
 	char byte;
 
-	IS(pread(fd, &byte, 1, 0) < 0, 1);
-	IS(pwrite(fd, "x", 1, 0) < 0, 1);
-	IS(lseek(fd, 0, SEEK_END) < 0, 1);
-	IS(lseek(fd, 0, SEEK_DATA) < 0, 1);
+	IS(c_pread(c, fd, &byte, 1, 0), -ESPIPE);
+	IS(c_pwrite(c, fd, "x", 1, 0), -ESPIPE);
+	IS(c_lseek(c, fd, 0, SEEK_END), -ESPIPE);
+	IS(c_lseek(c, fd, 0, SEEK_DATA), -ESPIPE);
 }
 
 static void no_copying(struct conform *c)

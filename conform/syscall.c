@@ -125,6 +125,22 @@ int c_read(struct conform *c, int fd, void *to, size_t len)
 	return (int)CALL(c, SYS_read, INT(fd), POINTER(to), len);
 }
 
+int c_pread(struct conform *c, int fd, void *to, size_t len, uint64_t offset)
+{
+	return (int)CALL(c, SYS_pread64, INT(fd), POINTER(to), len, offset);
+}
+
+int c_pwrite(struct conform *c, int fd, const void *from, size_t len,
+	     uint64_t offset)
+{
+	return (int)CALL(c, SYS_pwrite64, INT(fd), POINTER(from), len, offset);
+}
+
+int64_t c_lseek(struct conform *c, int fd, uint64_t offset, int whence)
+{
+	return CALL(c, SYS_lseek, INT(fd), offset, INT(whence));
+}
+
 int64_t c_resident(struct conform *c, int fd, uint64_t offset, uint64_t len)
 {
 	const uint64_t range[2] = { offset, len };

@@ -57,10 +57,8 @@ struct request {
 
 static int failed(const char *what, const struct gmem_error *err)
 {
-	char text[512];
-
-	gmem_strerror(err, text, sizeof(text));
-	fprintf(stderr, "convert: %s: %s\n", what, text);
+	fputs("convert: ", stderr);
+	gmem_print_error(stderr, what, err);
 	return -1;
 }
 

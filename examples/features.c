@@ -16,7 +16,6 @@ int main(int argc, char **argv)
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 	struct gmem_vm *vm;
 	uint64_t type = GMEM_VM_UNSET;
-	char text[512];
 	int status = 0;
 
 	if (argc > 2 || gmem_value(GMEM_NAME_VM_TYPE, name, &type, &err) < 0) {
@@ -25,12 +24,11 @@ int main(int argc, char **argv)
 	}
 	opts.type = (uint32_t)type;
 	if (gmem_vm_open(&opts, &vm, &err) < 0) {
-		gmem_strerror(&err, text, sizeof(text));
-		fprintf(stderr, "features: make a VM: %s\n", text);
+		gmem_print_error(stderr, "features: make a VM", &err);
 		return 1;
 	}
 	printf("%-18s %-8s %-7s %s\n", "FEATURE", "HERE", "SINCE", "KNOWN BY");
-	for (uint32_t i = 0; gmem_vm_feature(vm, i, &info, NULL) >= 0; i++)
+	for (uint32_t i = 0; gmem_vm_feature(vm, i, &info, NULL) == 0; i++)
 		printf("%-18s %-8s %-7s %s\n", info.name,
 		       gmem_name(GMEM_NAME_SUPPORT, info.support),
 		       info.since ? info.since : "-", info.known_by);

@@ -14,10 +14,8 @@
 
 static int failed(const char *what, const struct gmem_error *err)
 {
-	char text[512];
-
-	gmem_strerror(err, text, sizeof(text));
-	fprintf(stderr, "hello: %s: %s\n", what, text);
+	fputs("hello: ", stderr);
+	gmem_print_error(stderr, what, err);
 	return 1;
 }
 

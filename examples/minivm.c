@@ -42,10 +42,8 @@ static const char in_decoy[] = "I run from userspace_addr\n";
 
 static int failed(const char *what, const struct gmem_error *err)
 {
-	char text[512];
-
-	gmem_strerror(err, text, sizeof(text));
-	fprintf(stderr, "minivm: %s: %s\n", what, text);
+	fputs("minivm: ", stderr);
+	gmem_print_error(stderr, what, err);
 	return -1;
 }
 

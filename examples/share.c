@@ -19,10 +19,8 @@
 
 static int failed(const char *what, const struct gmem_error *err)
 {
-	char text[512];
-
-	gmem_strerror(err, text, sizeof(text));
-	fprintf(stderr, "share: %s: %s\n", what, text);
+	fputs("share: ", stderr);
+	gmem_print_error(stderr, what, err);
 	return 1;
 }
 

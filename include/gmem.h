@@ -190,6 +190,9 @@ enum gmem_reason {
 	GMEM_REASON_THREADS = 131,	     /* no thread could be started */
 	GMEM_REASON_INPUT = 132,	     /* the input could not be read */
 	GMEM_REASON_INPUT_SHORT = 133,	     /* it ended too early */
+	GMEM_REASON_NO_POSITION = 134,	     /* the fd takes no offset */
+	GMEM_REASON_BEYOND_INPUT = 135,	     /* it ends before the offset */
+	GMEM_REASON_OUTPUT = 136,	     /* it could not be written */
 };
 
 /* gmem_error.flags. */
@@ -267,6 +270,7 @@ enum gmem_name_kind {
 	GMEM_NAME_RESIDENT_FLAG = 16,	/* GMEM_RESIDENT_* */
 	GMEM_NAME_LOAD_FLAG = 17,	/* GMEM_LOAD_* */
 	GMEM_NAME_ERROR_FLAG = 18,	/* GMEM_ERROR_* */
+	GMEM_NAME_STORE_FLAG = 19,	/* GMEM_STORE_* */
 };
 
 /*
@@ -639,7 +643,7 @@ GMEM_API GMEM_CHECK int gmem_slot_at(struct gmem_vm *vm, uint32_t address_space,
 
 /*
  * The first slot that ends beyond @gpa, so that a walk over all slots starts
- * at 0 and goes on at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the
+ * at 0 and continues at @out->gpa + @out->len; -EINVAL with NOT_BOUND past the
  * last.
  */
 GMEM_API GMEM_CHECK int gmem_slot_next(struct gmem_vm *vm,
@@ -932,25 +936,61 @@ GMEM_API GMEM_CHECK int gmem_resident(struct gmem *g, uint64_t offset,
 				      uint64_t len, struct gmem_residency *out,
 				      struct gmem_error *err);
 
-/* An input that ends before @len bytes is a success. */
-#define GMEM_LOAD_UNTIL_EOF GMEM_BIT(0)
+/* Called for a run of allocated bytes; anything but 0 stops the call. */
+typedef int gmem_resident_fn(void *arg, uint64_t offset, uint64_t len);
+
+/*
+ * Calls @fn, with @arg, for each allocated run of the range, private or shared,
+ * in order.  It allocates nothing.  If @fn stops it, the call returns
+ * -ECANCELED; err->done bytes were walked, with the run that @fn had last.
+ */
+GMEM_API GMEM_CHECK int gmem_walk_resident(struct gmem *g, uint64_t offset,
+					   uint64_t len, gmem_resident_fn *fn,
+					   void *arg, struct gmem_error *err);
+
+/* gmem_load_opts.flags. */
+#define GMEM_LOAD_UNTIL_EOF GMEM_BIT(0)	   /* it may end before @len bytes */
+#define GMEM_LOAD_INPUT_OFFSET GMEM_BIT(1) /* use .input_offset */
 
 struct gmem_load_opts {
 	size_t sz;
 	uint64_t flags;		    /* GMEM_LOAD_* */
 	gmem_progress_fn *progress; /* or NULL */
 	void *progress_arg;
-	const int *cancel; /* read atomically at each step; or NULL */
+	const int *cancel;     /* read atomically at each step; or NULL */
+	uint64_t input_offset; /* in a file, with GMEM_LOAD_INPUT_OFFSET */
 };
 
 /*
  * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
- * range at @offset; err->done bytes have arrived.  @fd stays the caller's.
+ * range at @offset; err->done bytes have arrived.  A hole of a file becomes a
+ * hole: its pages are freed.  @fd stays the caller's.
  */
 GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,
 				  const struct gmem_load_opts *opts,
 				  struct gmem_error *err);
+
+#define GMEM_STORE_OUTPUT_OFFSET GMEM_BIT(0) /* use .output_offset */
+
+struct gmem_store_opts {
+	size_t sz;
+	uint64_t flags;		    /* GMEM_STORE_* */
+	gmem_progress_fn *progress; /* or NULL */
+	void *progress_arg;
+	const int *cancel;	/* read atomically at each step; or NULL */
+	uint64_t output_offset; /* in a file, with GMEM_STORE_OUTPUT_OFFSET */
+};
+
+/*
+ * Writes the shared range at @offset to @fd, a file, pipe or socket; err->done
+ * bytes are written.  What is not allocated is not read: it becomes a hole of a
+ * file, or zeroes.  @fd stays the caller's.
+ */
+GMEM_API GMEM_CHECK int gmem_store(struct gmem *g, uint64_t offset, int fd,
+				   uint64_t len,
+				   const struct gmem_store_opts *opts,
+				   struct gmem_error *err);
 
 #ifdef __cplusplus
 }

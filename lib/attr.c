@@ -56,6 +56,14 @@ void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,
 	gmem__unlock(&g->lock);
 }
 
+static int not_bound(uint64_t at, uint64_t end, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_NOT_BOUND, at, end,
+			  "offset 0x%" PRIx64
+			  " has no slot, so it has no attributes",
+			  at);
+}
+
 static int no_shared_side(uint64_t at, struct gmem_error *err)
 {
 	return gmem__fail(err, GMEM_REASON_NO_SHARED_SIDE, at, 0,
@@ -81,11 +89,7 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 		found = gmem__place_of(g->vm, g, pos, &p);
 		gmem__unlock(&g->vm->lock);
 		if (!found)
-			return gmem__fail(err, GMEM_REASON_NOT_BOUND, pos, end,
-					  "offset 0x%" PRIx64
-					  " has no slot, so it has no "
-					  "attributes",
-					  pos);
+			return not_bound(pos, end, err);
 		if (backed && p.reserved)
 			return no_shared_side(pos, err);
 	}
@@ -106,6 +110,8 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 				      "the page at offset 0x%" PRIx64
 				      " is still in use after %d ms",
 				      at, PATIENCE_MS);
+	case -ENXIO:
+		return not_bound(at, at, err);
 	case -ENOTTY:
 	case -EINVAL:
 		r = gmem__fail_sys(err, GMEM_REASON_NO_PRIVATE_MEMORY,
@@ -123,11 +129,15 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 		       enum gmem__state state, uint64_t *n)
 {
-	struct gmem__place p = { .len = 0 };
+	struct gmem__place p;
+	bool found;
 
 	gmem__lock(&g->vm->lock);
-	(void)gmem__place_of(g->vm, g, pos, &p);
+	found = gmem__place_of(g->vm, g, pos, &p);
 	gmem__unlock(&g->vm->lock);
+	/* Stuck and deleted by the program, which has noted another there. */
+	if (!found)
+		return -ENXIO;
 	if (len > p.len)
 		len = p.len;
 	return gmem__gpa_attributes(g->vm, p.gpa, len, kernel_attributes(state),

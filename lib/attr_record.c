@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Exporting and importing a file's record: live update, snapshots. */
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "attr.h"
 #include "enter.h"
@@ -41,16 +43,17 @@ int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
 	}
 }
 
+static int not_a_record(size_t len, struct gmem_error *err)
+{
+	return gmem__fail(err, GMEM_REASON_RECORD_FORMAT, len, 0,
+			  "the %zu bytes are not an exported record", len);
+}
+
 static int check_wire(const struct gmem *g, const void *buf, size_t len,
 		      struct gmem__wire_info *info, struct gmem_error *err)
 {
-	if (!buf)
-		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-				  "buf is NULL");
 	if (gmem__wire_check(buf, len, info) < 0)
-		return gmem__fail(err, GMEM_REASON_RECORD_FORMAT, len, 0,
-				  "the %zu bytes are not an exported record",
-				  len);
+		return not_a_record(len, err);
 	if (info->size != g->size || info->page_size != g->ctx->page_size)
 		return gmem__fail(
 			err, GMEM_REASON_RECORD_MISMATCH, info->size, g->size,
@@ -98,15 +101,39 @@ static int set_runs(struct gmem *g, const void *buf, uint64_t runs,
 	return r;
 }
 
-int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
-			   uint64_t flags, struct gmem_error *err)
+/* The record in @buf, which nobody but this call can change. */
+static int import(struct gmem *g, const void *buf, size_t len, uint64_t flags,
+		  struct gmem_error *err)
 {
 	struct gmem__wire_info info = { 0 };
-	struct gmem__range range;
+	struct gmem__range range = { g, 0, g->size };
 	struct gmem__ticket ticket;
 	bool record_only = flags & GMEM_IMPORT_RECORD_ONLY;
 	/* Attributes that the kernel has already need no shared side. */
 	bool unbacked = record_only || (flags & GMEM_IMPORT_UNBACKED);
+	int r = check_wire(g, buf, len, &info, err);
+
+	if (r < 0)
+		return r;
+	if (!g->record.blocks) {
+		r = check_runs(g, buf, info.runs, unbacked, err);
+		gmem__set_done(err, r < 0 ? 0 : g->size);
+		return r;
+	}
+	r = gmem__ticket_take(g->vm, &ticket, &range, 1, false, NULL, err);
+	if (r < 0)
+		return r;
+	r = check_runs(g, buf, info.runs, unbacked, err);
+	if (r == 0)
+		r = set_runs(g, buf, info.runs, record_only, err);
+	gmem__ticket_return(g->vm, &ticket);
+	return r;
+}
+
+int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
+			   uint64_t flags, struct gmem_error *err)
+{
+	void *copy;
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -116,21 +143,17 @@ int gmem_attributes_import(struct gmem *g, const void *buf, size_t len,
 			      "flags", err);
 	if (r < 0)
 		return r;
-	r = check_wire(g, buf, len, &info, err);
-	if (r < 0)
-		return r;
-	if (!g->record.blocks) {
-		r = check_runs(g, buf, info.runs, unbacked, err);
-		gmem__set_done(err, r < 0 ? 0 : g->size);
-		return r;
-	}
-	range = (struct gmem__range){ g, 0, g->size };
-	r = gmem__ticket_take(g->vm, &ticket, &range, 1, false, NULL, err);
-	if (r < 0)
-		return r;
-	r = check_runs(g, buf, info.runs, unbacked, err);
-	if (r == 0)
-		r = set_runs(g, buf, info.runs, record_only, err);
-	gmem__ticket_return(g->vm, &ticket);
+	if (!buf)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "buf is NULL");
+	if (len > gmem__wire_most(&g->record))
+		return not_a_record(len, err);
+	/* Others may share the buffer, and change it after it was checked. */
+	copy = gmem__alloc(g->ctx, len + 1);
+	if (!copy)
+		return gmem__fail_call(err, -ENOMEM, "copying the record");
+	memcpy(copy, buf, len);
+	r = import(g, copy, len, flags, err);
+	gmem__free(g->ctx, copy);
 	return r;
 }

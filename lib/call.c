@@ -157,6 +157,39 @@ int64_t gmem__read(const struct gmem__ctx *ctx, int fd, void *to, size_t len)
 	       len);
 }
 
+int64_t gmem__pwrite(const struct gmem__ctx *ctx, int fd, const void *from,
+		     size_t len, uint64_t offset)
+{
+	TRACED(int64_t, pwrite(ctx->priv, fd, from, len, offset), "pwrite64",
+	       fd, (uintptr_t)from, len, offset);
+}
+
+int64_t gmem__pread(const struct gmem__ctx *ctx, int fd, void *to, size_t len,
+		    uint64_t offset)
+{
+	TRACED(int64_t, pread(ctx->priv, fd, to, len, offset), "pread64", fd,
+	       (uintptr_t)to, len, offset);
+}
+
+int64_t gmem__send(const struct gmem__ctx *ctx, int fd, const void *from,
+		   size_t len)
+{
+	TRACED(int64_t, send(ctx->priv, fd, from, len), "sendto", fd,
+	       (uintptr_t)from, len);
+}
+
+int64_t gmem__lseek(const struct gmem__ctx *ctx, int fd, uint64_t offset,
+		    int whence)
+{
+	TRACED(int64_t, lseek(ctx->priv, fd, offset, whence), "lseek", fd,
+	       offset, whence);
+}
+
+int gmem__status_flags(const struct gmem__ctx *ctx, int fd)
+{
+	TRACED(int, status_flags(ctx->priv, fd), "fcntl", fd);
+}
+
 int gmem__cachestat(const struct gmem__ctx *ctx, int fd, uint64_t offset,
 		    uint64_t len, uint64_t *resident)
 {

@@ -35,6 +35,15 @@ int gmem__pipe(const struct gmem__ctx *ctx, int fd[2]);
 int64_t gmem__write(const struct gmem__ctx *ctx, int fd, const void *from,
 		    size_t len);
 int64_t gmem__read(const struct gmem__ctx *ctx, int fd, void *to, size_t len);
+int64_t gmem__pwrite(const struct gmem__ctx *ctx, int fd, const void *from,
+		     size_t len, uint64_t offset);
+int64_t gmem__pread(const struct gmem__ctx *ctx, int fd, void *to, size_t len,
+		    uint64_t offset);
+int64_t gmem__send(const struct gmem__ctx *ctx, int fd, const void *from,
+		   size_t len);
+int64_t gmem__lseek(const struct gmem__ctx *ctx, int fd, uint64_t offset,
+		    int whence);
+int gmem__status_flags(const struct gmem__ctx *ctx, int fd);
 int gmem__cachestat(const struct gmem__ctx *ctx, int fd, uint64_t offset,
 		    uint64_t len, uint64_t *resident);
 int64_t gmem__vm_read(const struct gmem__ctx *ctx, void *to, const void *from,

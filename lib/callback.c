@@ -42,6 +42,17 @@ bool gmem__call_run(gmem_run_fn *fn, void *arg, uint64_t offset, uint64_t len,
 	return more;
 }
 
+int gmem__call_resident(gmem_resident_fn *fn, void *arg, uint64_t offset,
+			uint64_t len)
+{
+	int r;
+
+	gmem__callback_depth++;
+	r = fn(arg, offset, len);
+	gmem__callback_depth--;
+	return r;
+}
+
 int gmem__not_in_callback(struct gmem_error *err)
 {
 	if (!gmem__callback_depth)

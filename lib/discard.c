@@ -61,33 +61,44 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 	return stop < end ? stop : end;
 }
 
-static int discard_step(const struct gmem *g, uint64_t pos, uint64_t stop,
-			struct gmem__discard *d, struct gmem_error *err)
+static int free_range(const struct gmem *g, uint64_t pos, uint64_t stop,
+		      struct gmem_error *err)
 {
 	int r = punch(g, pos, stop - pos);
 
-	if (r < 0)
-		return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
-	d->done += stop - pos;
-	return 0;
+	return r < 0 ? gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)") : 0;
+}
+
+int gmem__discard_step(const struct gmem *g, uint64_t *pos, uint64_t end,
+		       struct gmem_error *err)
+{
+	uint64_t stop = step_end(g, *pos, end);
+	int r = free_range(g, *pos, stop, err);
+
+	if (r == 0)
+		*pos = stop;
+	return r;
 }
 
 int gmem__discard(const struct gmem *g, uint64_t offset, uint64_t len,
 		  struct gmem__discard *d, struct gmem_error *err)
 {
-	uint64_t pos = offset, end = offset + len, stop;
+	uint64_t pos = offset, end = offset + len, before = d->done;
 	int r = 0;
 
-	if (!d->o.cancel && !d->o.progress)
-		return discard_step(g, pos, end, d, err);
-	for (; r == 0 && pos < end; pos = stop) {
+	if (!d->o.cancel && !d->o.progress) {
+		r = free_range(g, pos, end, err);
+		d->done += r < 0 ? 0 : len;
+		return r;
+	}
+	while (r == 0 && pos < end) {
 		r = gmem__cancel_check(d->o.cancel, d->done, err);
+		if (r == 0)
+			r = gmem__discard_step(g, &pos, end, err);
 		if (r < 0)
 			return r;
-		stop = step_end(g, pos, end);
-		r = discard_step(g, pos, stop, d, err);
-		if (r == 0 &&
-		    !gmem__call_progress(d->o.progress, d->o.progress_arg,
+		d->done = before + (pos - offset);
+		if (!gmem__call_progress(d->o.progress, d->o.progress_arg,
 					 d->done, d->total))
 			r = gmem__fail_cancelled(d->done, err);
 	}

@@ -98,7 +98,7 @@ void gmem__file_link(struct gmem *g)
 
 void gmem__file_unlink(struct gmem *g)
 {
-	if (!g->linked)
+	if (!g->vm || !g->linked)
 		return;
 	gmem__lock(&g->vm->lock);
 	*g->prev = g->next;

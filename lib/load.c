@@ -1,108 +1,182 @@
 // SPDX-License-Identifier: MIT
 /*
  * An image into guest memory.  The kernel copies straight into the mapping,
- * so memory that turns private meanwhile is an error and not a signal.
+ * so memory that turns private meanwhile is an error and not a signal.  What is
+ * a hole in a file is not read: its pages are freed.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "callback.h"
 #include "cancel.h"
+#include "discard.h"
 #include "enter.h"
 #include "error.h"
+#include "fd.h"
 #include "file.h"
 #include "map.h"
-#include "name.h"
 #include "opts.h"
-#include "range.h"
+#include "resident.h"
 #include "touch.h"
 #include "window.h"
 
-#define LOAD_OPTS_V0 40
+#define LOAD_OPTS_V0 48
 #define STEP (256ULL << 20)
 
 _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 
 static const struct gmem__opts_type opts_type =
-	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0, GMEM_LOAD_UNTIL_EOF);
-
-/* No alignment is asked of a copy, only room and a file that is shared. */
-static int check_range(const struct gmem *g, uint64_t offset, uint64_t len,
-		       struct gmem_error *err)
-{
-	int r = gmem__inside(offset, len, g->size, err);
-
-	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
-		return r;
-	return gmem__need_shared(g, offset, len, err);
-}
+	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0,
+			GMEM_LOAD_UNTIL_EOF | GMEM_LOAD_INPUT_OFFSET);
 
 struct load {
 	struct gmem *g;
 	const struct gmem_load_opts *o;
-	int fd;
+	struct gmem__fd fd;
 	uint64_t offset, len, done;
+	/* From .done on: a hole up to .data, and then data up to .stop. */
+	uint64_t data, stop;
+	unsigned int faults; /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
 
-static int read_failed(const struct load *l, int sys, uint64_t at, uint64_t len,
+/* How many bytes come before @at in the input. */
+static uint64_t before(const struct load *l, int64_t at)
+{
+	uint64_t n = (uint64_t)at - l->fd.start;
+
+	return n < l->len ? n : l->len;
+}
+
+/*
+ * What is next in the input.  Without an answer all of it is data, and so is
+ * what comes behind its end, of which only a read tells.
+ */
+static void next_extent(struct load *l)
+{
+	const struct gmem__fd *f = &l->fd;
+	int64_t at = (int64_t)(f->start + l->done), data, hole;
+
+	l->data = l->done;
+	l->stop = l->len;
+	if (!f->offsets)
+		return;
+	data = gmem__lseek(f->ctx, f->fd, (uint64_t)at, SEEK_DATA);
+	if (data == -ENXIO) {
+		hole = gmem__lseek(f->ctx, f->fd, 0, SEEK_END);
+		if (hole > at)
+			l->data = l->stop = before(l, hole);
+	} else if (data >= at) {
+		hole = gmem__lseek(f->ctx, f->fd, (uint64_t)data, SEEK_HOLE);
+		l->data = before(l, data);
+		if (hole > data)
+			l->stop = before(l, hole);
+	}
+}
+
+/* 1, or -ECANCELED if the caller wants no more. */
+static int add_done(struct load *l, uint64_t n, struct gmem_error *err)
+{
+	l->done += n;
+	l->faults = 0;
+	if (gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
+				l->len))
+		return 1;
+	return gmem__fail_cancelled(l->done, err);
+}
+
+static int read_failed(struct load *l, int sys, uint64_t at, uint64_t len,
 		       struct gmem_error *err)
 {
 	int r;
 
-	if (sys == -EBADF)
-		return gmem__fail_sys(err, GMEM_REASON_BAD_FD, 0, sys,
-				      (uint64_t)l->fd, 0,
-				      "the input cannot be read");
 	/* Direct I/O says so whichever page it was. */
 	if (sys == -EFAULT) {
 		r = gmem__why_fault(l->g, &l->w, at, len, err);
 		if (r < 0)
 			return r;
+		/* It was private at that moment only. */
+		if (++l->faults < GMEM__FAULTS)
+			return 1;
 	}
-	return gmem__fail_sys(err, GMEM_REASON_INPUT, 0, sys, (uint64_t)l->fd,
-			      0, "reading the input failed with %s",
-			      gmem__errno_name(sys));
+	return gmem__fd_failed(&l->fd, sys, err);
 }
 
-/* The window with the next byte, which may be the one that is open. */
-static int next_window(struct load *l, struct gmem_error *err)
+/* One read of at most @n bytes: 1, 0 at the end of the input, or -errno. */
+static int load_piece(struct load *l, uint64_t n, struct gmem_error *err)
 {
-	uint64_t pos = l->offset + l->done;
-	int r;
-
-	if (pos - l->w.offset < l->w.len)
-		return 0;
-	gmem__window_close(l->g, &l->w);
-	r = gmem__window_open(l->g, pos, l->len - l->done, &l->w);
-	return r < 0 ? gmem__window_failed(r, err) : 0;
-}
-
-/* One read: 1, 0 at the end of the input, or -errno. */
-static int load_piece(struct load *l, struct gmem_error *err)
-{
-	uint64_t pos = l->offset + l->done, n;
+	uint64_t pos = l->offset + l->done, room;
+	const struct gmem__fd *f = &l->fd;
+	int r = gmem__window_next(l->g, pos, l->len - l->done, &l->w);
+	unsigned char *to;
 	int64_t got;
-	int r = next_window(l, err);
 
 	if (r < 0)
-		return r;
-	n = l->w.len - (pos - l->w.offset);
+		return gmem__window_failed(r, err);
+	room = l->w.len - (pos - l->w.offset);
+	if (n > room)
+		n = room;
 	if (n > STEP)
 		n = STEP;
-	got = gmem__read(l->g->ctx, l->fd, l->w.addr + (pos - l->w.offset), n);
+	to = l->w.addr + (pos - l->w.offset);
+	if (f->offsets)
+		got = gmem__pread(f->ctx, f->fd, to, n, f->start + l->done);
+	else
+		got = gmem__read(f->ctx, f->fd, to, n);
 	if (got == -EINTR)
 		return 1;
 	if (got < 0)
 		return read_failed(l, (int)got, pos, n, err);
 	if (got == 0)
 		return 0;
-	l->done += (uint64_t)got;
-	if (!gmem__call_progress(l->o->progress, l->o->progress_arg, l->done,
-				 l->len))
-		return gmem__fail_cancelled(l->done, err);
-	return 1;
+	return add_done(l, (uint64_t)got, err);
+}
+
+/* Of the hole what lies in one page with other bytes: 1 or -errno. */
+static int load_part(struct load *l, uint64_t end, struct gmem_error *err)
+{
+	uint64_t pos = l->offset + l->done, page = l->g->page_size, run;
+	uint64_t first = pos - pos % page, next = first + page;
+
+	if (end > next)
+		end = next;
+	/* If it is there, or may be, the hole's zeroes are read into it. */
+	if (gmem__next_resident(l->g, &first, next, &run) < 0 || run)
+		return load_piece(l, end - pos, err);
+	return add_done(l, end - pos, err);
+}
+
+/* Whole pages of the hole: 1 or -errno. */
+static int load_pages(struct load *l, uint64_t end, struct gmem_error *err)
+{
+	uint64_t pos = l->offset + l->done, first = pos, run;
+	int r = gmem__next_resident(l->g, &first, end, &run);
+
+	if (r == 0)
+		pos = first - first % l->g->page_size;
+	if (r < 0 || run) {
+		r = gmem__discard_step(l->g, &pos, end, err);
+		if (r < 0)
+			return r;
+	}
+	return add_done(l, pos - (l->offset + l->done), err);
+}
+
+/* A step into the hole: 1, 0 at the end of the input, or -errno. */
+static int load_hole(struct load *l, struct gmem_error *err)
+{
+	uint64_t pos = l->offset + l->done, page = l->g->page_size, run;
+	uint64_t end = l->offset + l->data;
+
+	/* Private pages must not be freed. */
+	if (gmem__host_state(l->g, pos, end - pos, &run) != GMEM__SHARED)
+		return gmem__fail_private(pos, err);
+	end = pos + run;
+	if (pos % page || end - pos < page)
+		return load_part(l, end, err);
+	return load_pages(l, end - end % page, err);
 }
 
 static int load_all(struct load *l, struct gmem_error *err)
@@ -111,8 +185,14 @@ static int load_all(struct load *l, struct gmem_error *err)
 
 	while (r > 0 && l->done < l->len) {
 		r = gmem__cancel_check(l->o->cancel, l->done, err);
-		if (r == 0)
-			r = load_piece(l, err);
+		if (r < 0)
+			break;
+		if (l->done == l->stop)
+			next_extent(l);
+		if (l->done < l->data)
+			r = load_hole(l, err);
+		else
+			r = load_piece(l, l->stop - l->done, err);
 	}
 	if (r < 0)
 		return r;
@@ -124,22 +204,49 @@ static int load_all(struct load *l, struct gmem_error *err)
 			  l->done, l->len);
 }
 
+/* What comes next is to be read next, or nothing if an offset was given. */
+static int leave_position(const struct load *l, struct gmem_error *err)
+{
+	bool at = l->o->flags & GMEM_LOAD_INPUT_OFFSET;
+	int r = gmem__fd_seek(&l->fd,
+			      at ? l->fd.position : l->fd.start + l->done);
+
+	return r < 0 ? gmem__fd_failed(&l->fd, r, err) : 0;
+}
+
+static int begin(struct load *l, struct gmem_error *err)
+{
+	bool at = l->o->flags & GMEM_LOAD_INPUT_OFFSET;
+	struct gmem__fd *f = &l->fd;
+	int r = gmem__fd_begin(f, at ? &l->o->input_offset : NULL, err);
+
+	if (r < 0 || !at || !f->regular || f->start <= f->size)
+		return r;
+	return gmem__fail(err, GMEM_REASON_BEYOND_INPUT, f->start, f->size,
+			  "offset %" PRIu64 " is beyond the end of the input, "
+			  "which has %" PRIu64 " bytes",
+			  f->start, f->size);
+}
+
 int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	      const struct gmem_load_opts *opts, struct gmem_error *err)
 {
 	struct gmem_load_opts o;
-	struct load l = {
-		.g = g, .o = &o, .fd = fd, .offset = offset, .len = len
-	};
-	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
+	struct load l = { .g = g, .o = &o, .offset = offset, .len = len };
+	int r = gmem__enter_opts(g, &opts_type, opts, &o, err), sys;
 
 	if (r < 0)
 		return r;
-	r = check_range(g, offset, len, err);
+	r = gmem__shared_range_check(g, offset, len, err);
+	if (r < 0 || len == 0)
+		return r;
+	l.fd = (struct gmem__fd){ .ctx = g->ctx, .fd = fd };
+	r = begin(&l, err);
 	if (r < 0)
 		return r;
 	r = load_all(&l, err);
 	gmem__window_close(g, &l.w);
+	sys = leave_position(&l, r < 0 ? NULL : err);
 	gmem__set_done(err, l.done);
-	return r;
+	return r < 0 ? r : sys;
 }

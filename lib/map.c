@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
+#include "range.h"
 #include "slot.h"
 #include "vm.h"
 #include "window.h"
@@ -59,6 +60,16 @@ int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
 		pos += run;
 	}
 	return 0;
+}
+
+int gmem__shared_range_check(const struct gmem *g, uint64_t offset,
+			     uint64_t len, struct gmem_error *err)
+{
+	int r = gmem__inside(offset, len, g->size, err);
+
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
+		return r;
+	return gmem__need_shared(g, offset, len, err);
 }
 
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)

@@ -27,6 +27,12 @@ int gmem__fail_private(uint64_t offset, struct gmem_error *err);
 /* -EACCES if some of the range is private to the host. */
 int gmem__need_shared(const struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem_error *err);
+/*
+ * [@offset, @offset + @len) of a file that the host can map, all of it shared,
+ * to copy from or to: no alignment is asked of it.
+ */
+int gmem__shared_range_check(const struct gmem *g, uint64_t offset,
+			     uint64_t len, struct gmem_error *err);
 /* The whole-file mapping behind slots, made if there is none; 0 or -errno. */
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
 /*

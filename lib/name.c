@@ -141,6 +141,10 @@ static const struct name resident_flags[] = {
 };
 static const struct name load_flags[] = {
 	{ GMEM_LOAD_UNTIL_EOF, "until-eof" },
+	{ GMEM_LOAD_INPUT_OFFSET, "input-offset" },
+};
+static const struct name store_flags[] = {
+	{ GMEM_STORE_OUTPUT_OFFSET, "output-offset" },
 };
 static const struct name error_flags[] = {
 	{ GMEM_ERROR_DIAGNOSED, "diagnosed" },
@@ -173,6 +177,7 @@ static const struct {
 	[GMEM_NAME_RESIDENT_FLAG] = { LIST(resident_flags), "a resident flag" },
 	[GMEM_NAME_LOAD_FLAG] = { LIST(load_flags), "a load flag" },
 	[GMEM_NAME_ERROR_FLAG] = { LIST(error_flags), "an error flag" },
+	[GMEM_NAME_STORE_FLAG] = { LIST(store_flags), "a store flag" },
 };
 /* clang-format on */
 

@@ -16,7 +16,6 @@
 #include "error.h"
 #include "file.h"
 #include "map.h"
-#include "name.h"
 #include "opts.h"
 #include "placement.h"
 #include "policy.h"
@@ -107,13 +106,14 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 {
 	const struct gmem__ctx *ctx = l->g->ctx;
 	int node[BATCH];
-	size_t i = 0;
+	int tries = 0;
+	size_t i;
 
-	for (int tries = 0; tries < TRIES && i < pages; tries++) {
+	do {
 		look_nodes(ctx, at, pages, node);
 		for (i = 0; i < pages && node[i] != -ENOENT;)
 			i++;
-	}
+	} while (i < pages && ++tries < TRIES);
 	for (i = 0; i < pages; i++)
 		count_page(l, offset + i * ctx->page_size, node[i]);
 }
@@ -194,12 +194,7 @@ static int look_all(struct look *l, struct gmem_error *err)
 	while (r == 0) {
 		r = gmem__next_resident(l->g, &pos, end, &run);
 		if (r < 0)
-			return gmem__fail_sys(
-				err, GMEM_REASON_RESIDENCY_UNKNOWN, -EOPNOTSUPP,
-				r, pos, 0,
-				"cachestat failed with %s: which pages "
-				"are allocated is unknown",
-				gmem__errno_name(r));
+			return gmem__residency_unknown(r, pos, err);
 		if (run == 0)
 			break;
 		touchable = gmem__host_state(l->g, pos, run, &run) ==

@@ -144,9 +144,10 @@ static const struct {
 	},
 	[GMEM_REASON_GUEST_ONLY] = {
 		"guest-only", -EINVAL,
-		"add GMEM_CREATE_INIT_SHARED to let the host in, drop "
-		"GMEM_CREATE_MMAP for a confidential VM, or add "
-		"GMEM_CREATE_GUEST_ONLY if the host needs no access",
+		"pass GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED for a VM "
+		"without private memory, neither for one with it, or "
+		"GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY if the host needs "
+		"no access",
 	},
 	[GMEM_REASON_NEVER_USED] = {
 		"never-used", -EINVAL,
@@ -218,15 +219,18 @@ static const struct {
 	},
 	[GMEM_REASON_RANGE_BOUND] = {
 		"range-bound", -EEXIST,
-		"unbind that range first, or ask for GMEM_SLOT_ALIAS",
+		"unbind that range first, or ask for GMEM_SLOT_ALIAS without "
+		"GMEM_SLOT_FD",
 	},
 	[GMEM_REASON_DIRTY_LOG] = {
 		"dirty-log", -EOPNOTSUPP,
-		"leave GMEM_SLOT_FD out: HVA mode can log dirty pages",
+		"leave GMEM_SLOT_FD out for a file that starts shared, which "
+		"HVA mode takes, or GMEM_SLOT_DIRTY_LOG",
 	},
 	[GMEM_REASON_READONLY] = {
 		"readonly", -EOPNOTSUPP,
-		"leave GMEM_SLOT_FD out: HVA mode can be read-only",
+		"leave GMEM_SLOT_FD out for a file that starts shared, which "
+		"HVA mode takes, or GMEM_SLOT_READONLY",
 	},
 	[GMEM_REASON_READONLY_UNSUPPORTED] = {
 		"readonly-unsupported", -EOPNOTSUPP,
@@ -238,8 +242,9 @@ static const struct {
 	},
 	[GMEM_REASON_HVA_PRIVATE] = {
 		"hva-private", -EOPNOTSUPP,
-		"make the file with GMEM_CREATE_INIT_SHARED, or bind in fd "
-		"mode",
+		"bind in fd mode without a dirty log, read-only or an alias, "
+		"or make the file with GMEM_CREATE_INIT_SHARED in a VM "
+		"without private memory",
 	},
 	[GMEM_REASON_NEEDS_MMAP] = {
 		"needs-mmap", -EOPNOTSUPP,
@@ -326,7 +331,10 @@ static const struct {
 
 	[GMEM_REASON_NOT_MAPPABLE] = {
 		"not-mappable", -EOPNOTSUPP,
-		"make the file with GMEM_CREATE_MMAP (Linux 6.18)",
+		"make the file with GMEM_CREATE_MMAP, and in a VM without "
+		"private memory with GMEM_CREATE_INIT_SHARED (Linux 6.18); "
+		"the host has no view of a private file beside its shared "
+		"memory",
 	},
 	[GMEM_REASON_PRIVATE] = {
 		"private", -EACCES, "let the guest share the range first",
@@ -389,6 +397,17 @@ static const struct {
 	[GMEM_REASON_INPUT_SHORT] = {
 		"input-short", -ENODATA,
 		"pass the real length, or GMEM_LOAD_UNTIL_EOF",
+	},
+	[GMEM_REASON_NO_POSITION] = {
+		"no-position", -ESPIPE,
+		"pass a file, or leave its offset out",
+	},
+	[GMEM_REASON_BEYOND_INPUT] = {
+		"beyond-input", -EINVAL, "pass an offset inside the input",
+	},
+	[GMEM_REASON_OUTPUT] = {
+		"output", 0,
+		"pass a file, pipe or socket that takes so much",
 	},
 };
 /* clang-format on */

@@ -72,6 +72,9 @@ struct gmem__wire_info {
 /* Bytes needed to write @r. */
 uint64_t gmem__wire_bytes(const struct gmem__record *r);
 
+/* More bytes than a record of this size can need: a run a page. */
+uint64_t gmem__wire_most(const struct gmem__record *r);
+
 /* Writes @r into @buf.  Return: bytes used, 0 if @len is too small. */
 size_t gmem__wire_write(const struct gmem__record *r, void *buf, size_t len);
 

@@ -75,6 +75,11 @@ uint64_t gmem__wire_bytes(const struct gmem__record *r)
 	return bytes;
 }
 
+uint64_t gmem__wire_most(const struct gmem__record *r)
+{
+	return HEADER_BYTES + RUN_BYTES * (r->size >> r->page_shift);
+}
+
 size_t gmem__wire_write(const struct gmem__record *r, void *buf, size_t len)
 {
 	unsigned char *p = buf;

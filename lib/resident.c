@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "call.h"
+#include "callback.h"
 #include "enter.h"
 #include "error.h"
 #include "file.h"
@@ -128,6 +129,62 @@ int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
 		*run = stop - *pos;
 	}
 	return 0;
+}
+
+int gmem__residency_unknown(int sys, uint64_t pos, struct gmem_error *err)
+{
+	return gmem__fail_sys(err, GMEM_REASON_RESIDENCY_UNKNOWN, -EOPNOTSUPP,
+			      sys, pos, 0,
+			      "cachestat failed with %s: which pages "
+			      "are allocated is unknown",
+			      gmem__errno_name(sys));
+}
+
+/* The next run, and what continues it where it has the length of a step. */
+static int whole_run(const struct gmem *g, uint64_t *pos, uint64_t end,
+		     uint64_t *run)
+{
+	uint64_t next, more;
+	int r = gmem__next_resident(g, pos, end, run);
+
+	more = *run;
+	while (r == 0 && more == DENSE_STEP) {
+		next = *pos + *run;
+		r = gmem__next_resident(g, &next, end, &more);
+		if (next != *pos + *run)
+			break;
+		*run += more;
+	}
+	return r;
+}
+
+int gmem_walk_resident(struct gmem *g, uint64_t offset, uint64_t len,
+		       gmem_resident_fn *fn, void *arg, struct gmem_error *err)
+{
+	uint64_t pos = offset, end = offset + len, run;
+	int r = gmem__enter(g, err);
+
+	if (r < 0)
+		return r;
+	if (!fn)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "fn is NULL");
+	r = gmem__range_check(g, offset, len, err);
+	if (r < 0)
+		return r;
+	while (r == 0 && pos < end) {
+		r = whole_run(g, &pos, end, &run);
+		if (r < 0) {
+			r = gmem__residency_unknown(r, pos, err);
+		} else if (run) {
+			r = gmem__call_resident(fn, arg, pos, run);
+			pos += run;
+			if (r)
+				r = gmem__fail_cancelled(pos - offset, err);
+		}
+	}
+	gmem__set_done(err, pos - offset);
+	return r;
 }
 
 /* Without cachestat: what mincore sees, which is what was ever touched. */

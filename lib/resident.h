@@ -14,4 +14,7 @@
 int gmem__next_resident(const struct gmem *g, uint64_t *pos, uint64_t end,
 			uint64_t *run);
 
+/* It failed with @sys at @pos. */
+int gmem__residency_unknown(int sys, uint64_t pos, struct gmem_error *err);
+
 #endif

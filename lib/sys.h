@@ -54,6 +54,14 @@ struct gmem_sys {
 	int (*pipe)(void *priv, int fd[2]); /* close-on-exec, non-blocking */
 	int64_t (*write)(void *priv, int fd, const void *from, size_t len);
 	int64_t (*read)(void *priv, int fd, void *to, size_t len);
+	int64_t (*pwrite)(void *priv, int fd, const void *from, size_t len,
+			  uint64_t offset);
+	int64_t (*pread)(void *priv, int fd, void *to, size_t len,
+			 uint64_t offset);
+	/* To a socket, without SIGPIPE. */
+	int64_t (*send)(void *priv, int fd, const void *from, size_t len);
+	int64_t (*lseek)(void *priv, int fd, uint64_t offset, int whence);
+	int (*status_flags)(void *priv, int fd); /* O_APPEND and others */
 	int (*cachestat)(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident);
 	int64_t (*vm_read)(void *priv, void *to, const void *from, size_t len);

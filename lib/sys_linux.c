@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -251,6 +252,46 @@ static int64_t linux_read(void *priv, int fd, void *to, size_t len)
 	return n < 0 ? -errno : n;
 }
 
+static int64_t linux_pwrite(void *priv, int fd, const void *from, size_t len,
+			    uint64_t offset)
+{
+	long n = syscall(SYS_pwrite64, fd, from, len, offset);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int64_t linux_pread(void *priv, int fd, void *to, size_t len,
+			   uint64_t offset)
+{
+	long n = syscall(SYS_pread64, fd, to, len, offset);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int64_t linux_send(void *priv, int fd, const void *from, size_t len)
+{
+	ssize_t n = send(fd, from, len, MSG_NOSIGNAL);
+
+	(void)priv;
+	return n < 0 ? -errno : n;
+}
+
+static int64_t linux_lseek(void *priv, int fd, uint64_t offset, int whence)
+{
+	off_t at = lseek(fd, (off_t)offset, whence);
+
+	(void)priv;
+	return at < 0 ? -errno : at;
+}
+
+static int linux_status_flags(void *priv, int fd)
+{
+	(void)priv;
+	return result(fcntl(fd, F_GETFL));
+}
+
 static int linux_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			   uint64_t *resident)
 {
@@ -378,6 +419,11 @@ const struct gmem_sys gmem__sys_linux = {
 	.pipe = linux_pipe,
 	.write = linux_write,
 	.read = linux_read,
+	.pwrite = linux_pwrite,
+	.pread = linux_pread,
+	.send = linux_send,
+	.lseek = linux_lseek,
+	.status_flags = linux_status_flags,
 	.cachestat = linux_cachestat,
 	.vm_read = linux_vm_read,
 	.vm_write = linux_vm_write,

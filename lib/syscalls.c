@@ -33,63 +33,67 @@ static const struct {
 	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind gmem_slots_replace" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
-	  "gmem_slot_note gmem_slots_replace gmem_set_attributes "
-	  "gmem_set_private gmem_set_shared gmem_attributes_import" },
+	  "gmem_slot_note gmem_set_attributes gmem_set_private gmem_set_shared "
+	  "gmem_attributes_import gmem_vm_set_attributes "
+	  "gmem_slots_replace" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES2",
 	  GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
 	  BOTH " gmem_bind gmem_set_attributes gmem_set_private "
-	       "gmem_set_shared gmem_attributes_import" },
-	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt" },
+	       "gmem_set_shared gmem_attributes_import "
+	       "gmem_vm_set_attributes" },
+	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt gmem_store" },
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_slots_replace "
-	  "gmem_resident" },
+	  "gmem_slots_replace gmem_resident gmem_load gmem_store" },
 	{ "newfstatat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_slots_replace "
-	  "gmem_resident" },
+	  "gmem_slots_replace gmem_resident gmem_load gmem_store" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
-	  BOTH
-	  " gmem_create gmem_adopt gmem_bind gmem_slot_note gmem_slots_replace "
-	  "gmem_mmap gmem_read gmem_write "
-	  "gmem_set_mempolicy gmem_get_mempolicy "
-	  "gmem_verify_placement gmem_populate gmem_resident "
-	  "gmem_load" },
+	  BOTH " gmem_create gmem_adopt gmem_bind gmem_slot_note "
+	       "gmem_slots_replace gmem_mmap gmem_read gmem_write "
+	       "gmem_set_mempolicy gmem_get_mempolicy "
+	       "gmem_verify_placement gmem_populate gmem_resident "
+	       "gmem_load gmem_store" },
 	{ "munmap", NULL, 0,
-	  BOTH
-	  " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
-	  "gmem_close gmem_bind gmem_unbind gmem_slot_note gmem_slots_replace "
-	  "gmem_mmap gmem_munmap gmem_read gmem_write "
-	  "gmem_set_mempolicy gmem_get_mempolicy "
-	  "gmem_verify_placement gmem_populate gmem_resident "
-	  "gmem_load" },
+	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
+	       "gmem_close gmem_bind gmem_unbind gmem_slot_note "
+	       "gmem_slots_replace gmem_mmap gmem_munmap gmem_read gmem_write "
+	       "gmem_set_mempolicy gmem_get_mempolicy "
+	       "gmem_verify_placement gmem_populate gmem_resident "
+	       "gmem_load gmem_store" },
 	{ "madvise", NULL, 0,
 	  BOTH " gmem_adopt gmem_bind gmem_slots_replace gmem_mmap gmem_read "
 	       "gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
-	       "gmem_load" },
+	       "gmem_load gmem_store" },
 	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
 	{ "get_mempolicy", NULL, 0,
 	  BOTH " gmem_get_mempolicy gmem_verify_placement" },
 	{ "set_mempolicy", NULL, 0, "gmem_populate" },
 	{ "move_pages", NULL, 0, "gmem_set_mempolicy gmem_verify_placement" },
 	{ "mincore", NULL, 0, "gmem_resident" },
-	{ "fallocate", NULL, 0, "gmem_populate gmem_discard" },
+	{ "fallocate", NULL, 0,
+	  "gmem_populate gmem_discard gmem_vm_discard gmem_load gmem_store" },
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
-	       "gmem_resident" },
+	       "gmem_vm_discard gmem_resident gmem_walk_resident gmem_load "
+	       "gmem_store" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
 	{ "process_vm_writev", NULL, 0, "gmem_write" },
 	/* instead of these two, where the kernel lacks or forbids them */
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
-	{ "write", NULL, 0, "gmem_read gmem_write" },
+	{ "write", NULL, 0, "gmem_read gmem_write gmem_store" },
 	{ "read", NULL, 0, "gmem_read gmem_write gmem_load" },
+	{ "pread64", NULL, 0, "gmem_load" },
+	{ "pwrite64", NULL, 0, "gmem_store" },
+	{ "sendto", NULL, 0, "gmem_store" },
+	{ "lseek", NULL, 0, "gmem_load gmem_store" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
 	       "gmem_read gmem_write" },
@@ -97,19 +101,20 @@ static const struct {
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
-	  "gmem_slot_dirty_log gmem_slots_replace gmem_slot_get gmem_slot_at "
-	  "gmem_slot_next "
+	  "gmem_slot_dirty_log gmem_slots_replace "
+	  "gmem_slot_get gmem_slot_at gmem_slot_next "
 	  "gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "
-	  "gmem_verify_placement gmem_populate gmem_resident gmem_load" },
+	  "gmem_verify_placement gmem_populate gmem_resident gmem_load "
+	  "gmem_store gmem_vm_at gmem_vm_set_attributes gmem_vm_discard" },
 	/* a system call where libc cannot read the clock itself */
 	{ "clock_gettime", NULL, 0,
 	  "gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import" },
+	  "gmem_attributes_import gmem_vm_set_attributes" },
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import" },
+	  "gmem_attributes_import gmem_vm_set_attributes" },
 	/* what libc uses to start and end a thread */
 	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },
 	{ "clone3", NULL, 0, "gmem_populate" },

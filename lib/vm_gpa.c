@@ -213,7 +213,7 @@ static int convert_all(const struct pieces *p, enum gmem__state state,
 		struct gmem *g = file_of(&p->at[i]);
 		uint64_t len = p->at[i].end - p->at[i].start, n = len;
 
-		/* Where nothing converts, the check has said that it is so. */
+		/* Where nothing converts, the check was all there is. */
 		if (g->record.blocks)
 			r = gmem__attr_convert(g, p->at[i].start, len, state,
 					       cancel, &n, err);

@@ -125,6 +125,15 @@ int gmem__window_open(struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
+int gmem__window_next(struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem__window *w)
+{
+	if (offset - w->offset < w->len)
+		return 0;
+	gmem__window_close(g, w);
+	return gmem__window_open(g, offset, len, w);
+}
+
 void gmem__window_close(struct gmem *g, struct gmem__window *w)
 {
 	if (w->map)

@@ -25,7 +25,13 @@ struct gmem__window {
  */
 int gmem__window_open(struct gmem *g, uint64_t offset, uint64_t len,
 		      struct gmem__window *w);
-/* The same of pages, in a mapping of its own with @prot; all of @len. */
+/*
+ * For bytes that follow each other: @w stays as it is if @offset is in it, and
+ * is closed and opened again if not.  Its .len is 0 at first.
+ */
+int gmem__window_next(struct gmem *g, uint64_t offset, uint64_t len,
+		      struct gmem__window *w);
+/* Pages, in a mapping of its own with @prot; all of @len. */
 int gmem__window_map(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 		     struct gmem__window *w);
 /* Addresses that nobody can touch, in the same way. */

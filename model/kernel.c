@@ -99,6 +99,7 @@ int model__kernel_new(const struct profile *profile,
 	if (r < 0)
 		goto err_uffd;
 	(void)pthread_mutex_init(&k->lock, NULL);
+	(void)pthread_mutex_init(&k->child_lock, NULL);
 	k->holds = 1;
 	*out = k;
 	return 0;
@@ -117,6 +118,7 @@ static void kernel_free(struct kernel *k)
 	free(pthread_getspecific(k->task_policy));
 	(void)pthread_key_delete(k->task_policy);
 	(void)pthread_mutex_destroy(&k->lock);
+	(void)pthread_mutex_destroy(&k->child_lock);
 	if (k->uffd >= 0)
 		(void)close(k->uffd);
 	(void)munmap((void *)(uintptr_t)k->cookie, k->page_size);
@@ -126,18 +128,34 @@ static void kernel_free(struct kernel *k)
 	free(k);
 }
 
+/* Another thread may have had the lock when a child was made. */
 void model__lock(struct kernel *k)
 {
+	if (model__forked(k)) {
+		(void)pthread_mutex_lock(&k->child_lock);
+		return;
+	}
 	(void)pthread_mutex_lock(&k->lock);
+	k->busy = true;
 }
 
 void model__unlock(struct kernel *k)
 {
 	bool last = k->holds == 0;
 
+	if (model__forked(k)) {
+		(void)pthread_mutex_unlock(&k->child_lock);
+		return;
+	}
+	k->busy = false;
 	(void)pthread_mutex_unlock(&k->lock);
 	if (last)
 		kernel_free(k);
+}
+
+bool model__torn(const struct kernel *k)
+{
+	return model__forked(k) && k->busy;
 }
 
 bool model__forked(const struct kernel *k)

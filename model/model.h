@@ -126,7 +126,8 @@ struct pool {
 };
 
 struct kernel {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, child_lock;
+	bool busy; /* a thread has the lock */
 	pthread_key_t task_policy;
 	const struct profile *profile;
 	uint32_t machine; /* enum gmem_model_machine */
@@ -154,6 +155,8 @@ int model__kernel_new(const struct profile *profile,
 void model__lock(struct kernel *k);
 /* Also frees it when nothing holds it any more. */
 void model__unlock(struct kernel *k);
+/* In a forked child: what another thread was changing is half done. */
+bool model__torn(const struct kernel *k);
 static inline bool model__has(const struct kernel *k, uint32_t rule)
 {
 	return k->profile->rules & rule;

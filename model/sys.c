@@ -10,23 +10,11 @@
 
 #include "model.h"
 #include "model_sys.h"
+#include "sys_io.h"
 #include "uapi.h"
 #include "uapi_proposed.h"
 
 #define PHYS_BITS 48
-
-/* Locked in any case: 0, or -errno of the failure that is due. */
-static int enter(struct kernel *k, const char *call)
-{
-	model__lock(k);
-	return model__due(k, call);
-}
-
-static int leave(struct kernel *k, int r)
-{
-	model__unlock(k);
-	return r;
-}
 
 static uint64_t sys_page_size(void *priv)
 {
@@ -76,30 +64,35 @@ static int open_device(struct kernel *k, int flags)
 
 static int sys_open(void *priv, const char *path, int flags)
 {
-	int r = enter(priv, "openat");
+	int r = model__sys_enter(priv, "openat");
 
 	if (r == 0)
 		r = strcmp(path, GMEM_DEVICE) == 0
 			    ? open_device(priv, flags)
 			    : gmem__sys_linux.open(NULL, path, flags);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 /* Also a close that fails has closed. */
 static int sys_close(void *priv, int fd)
 {
-	int due = enter(priv, "close"), r = model__close(priv, fd);
+	int due, r;
 
-	return leave(priv, due ? due : r);
+	/* What a child inherited is its own, and the model is its parent's. */
+	if (model__forked(priv))
+		return gmem__sys_linux.close(NULL, fd);
+	due = model__sys_enter(priv, "close");
+	r = model__close(priv, fd);
+	return model__sys_leave(priv, due ? due : r);
 }
 
 static int sys_set_cloexec(void *priv, int fd)
 {
-	int r = enter(priv, "fcntl");
+	int r = model__sys_enter(priv, "fcntl");
 
 	if (r == 0)
 		r = gmem__sys_linux.set_cloexec(NULL, fd);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static const char *ioctl_name(unsigned long request)
@@ -128,48 +121,51 @@ static const char *ioctl_name(unsigned long request)
 
 static int sys_ioctl(void *priv, int fd, unsigned long request, void *arg)
 {
-	int r = enter(priv, ioctl_name(request));
+	int r = model__sys_enter(priv, ioctl_name(request));
 
 	if (r == 0)
 		r = model__ioctl(priv, fd, request, arg);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_fstat(void *priv, int fd, struct gmem__stat *out)
 {
-	int r = enter(priv, "fstat");
+	int r = model__sys_enter(priv, "fstat");
 
 	if (r == 0)
 		r = model__fstat(priv, fd, out);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_fstatfs(void *priv, int fd, uint64_t *magic)
 {
-	int r = enter(priv, "fstatfs");
+	int r = model__sys_enter(priv, "fstatfs");
 
 	if (r == 0)
 		r = model__fstatfs(priv, fd, magic);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 		    int fd, uint64_t offset)
 {
-	int r = enter(priv, "mmap");
+	int r = model__sys_enter(priv, "mmap");
 
 	if (r == 0)
 		r = model__mmap(priv, addr, len, prot, flags, fd, offset);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_munmap(void *priv, void *addr, size_t len)
 {
-	int r = enter(priv, "munmap");
+	int r;
 
+	if (model__forked(priv))
+		return gmem__sys_linux.munmap(NULL, addr, len);
+	r = model__sys_enter(priv, "munmap");
 	if (r == 0)
 		r = model__munmap(priv, addr, len);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_addressable(void *priv, uint64_t addr, uint64_t len)
@@ -180,159 +176,105 @@ static int sys_addressable(void *priv, uint64_t addr, uint64_t len)
 
 static int sys_madvise(void *priv, void *addr, size_t len, int advice)
 {
-	int r = enter(priv, "madvise");
+	int r = model__sys_enter(priv, "madvise");
 
 	if (r == 0)
 		r = model__madvise(priv, addr, len, advice);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_mbind(void *priv, void *addr, size_t len, int mode,
 		     const unsigned long *nodes, unsigned long maxnode,
 		     unsigned int flags)
 {
-	int r = enter(priv, "mbind");
+	int r = model__sys_enter(priv, "mbind");
 
 	if (r == 0)
 		r = model__mbind(priv, addr, len, mode, nodes, maxnode, flags);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_get_mempolicy(void *priv, int *mode, unsigned long *nodes,
 			     unsigned long maxnode, void *addr,
 			     unsigned long flags)
 {
-	int r = enter(priv, "get_mempolicy");
+	int r = model__sys_enter(priv, "get_mempolicy");
 
 	if (r == 0)
 		r = model__get_mempolicy(priv, mode, nodes, maxnode, addr,
 					 flags);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 			     unsigned long maxnode)
 {
-	int r = enter(priv, "set_mempolicy");
+	int r = model__sys_enter(priv, "set_mempolicy");
 
 	if (r == 0)
 		r = model__set_mempolicy(priv, mode, nodes, maxnode);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_move_pages(void *priv, size_t n, void **pages, int *node)
 {
-	int r = enter(priv, "move_pages");
+	int r = model__sys_enter(priv, "move_pages");
 
 	if (r == 0)
 		r = model__move_pages(priv, n, pages, node);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_mincore(void *priv, void *addr, size_t len, unsigned char *vec)
 {
-	int r = enter(priv, "mincore");
+	int r = model__sys_enter(priv, "mincore");
 
 	if (r == 0)
 		r = model__mincore(priv, addr, len, vec);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_fallocate(void *priv, int fd, int mode, uint64_t offset,
 			 uint64_t len)
 {
-	int r = enter(priv, "fallocate");
+	int r = model__sys_enter(priv, "fallocate");
 
 	if (r == 0)
 		r = model__fallocate(priv, fd, mode, offset, len);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_pipe(void *priv, int fd[2])
 {
-	int r = enter(priv, "pipe2");
+	int r = model__sys_enter(priv, "pipe2");
 
 	if (r == 0)
 		r = gmem__sys_linux.pipe(NULL, fd);
-	return leave(priv, r);
+	return model__sys_leave(priv, r);
 }
 
-/*
- * Whether @call may touch its buffer at all; then *@len is as much of it as
- * comes before a page with a memory error.
- */
-static int buffer(struct kernel *k, const char *call, const void *addr,
-		  size_t *len)
+static int sys_status_flags(void *priv, int fd)
 {
-	size_t sound;
-	int r = enter(k, call);
+	int r = model__sys_leave(priv, model__sys_enter(priv, "fcntl"));
 
-	if (r == 0 && *len) {
-		sound = model__sound(k, addr, *len);
-		r = sound ? 0 : -EFAULT;
-		*len = sound;
-	}
-	return leave(k, r);
-}
-
-/* The descriptor is not the model's: none of its kinds reads or writes. */
-static int not_ours(struct kernel *k, int fd)
-{
-	int r;
-
-	model__lock(k);
-	r = model__object(k, fd) ? -EINVAL : 0;
-	return leave(k, r);
-}
-
-/* Outside the lock: a pipe may have to wait. */
-static int64_t sys_write(void *priv, int fd, const void *from, size_t len)
-{
-	int r = buffer(priv, "write", from, &len);
-
-	if (r == 0)
-		r = not_ours(priv, fd);
-	return r < 0 ? r : gmem__sys_linux.write(NULL, fd, from, len);
-}
-
-static int64_t sys_read(void *priv, int fd, void *to, size_t len)
-{
-	int r = buffer(priv, "read", to, &len);
-
-	if (r == 0)
-		r = not_ours(priv, fd);
-	return r < 0 ? r : gmem__sys_linux.read(NULL, fd, to, len);
+	return r < 0 ? r : gmem__sys_linux.status_flags(NULL, fd);
 }
 
 static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident)
 {
-	int r = enter(priv, "cachestat");
+	int r = model__sys_enter(priv, "cachestat");
 
 	if (r == 0)
 		r = model__cachestat(priv, fd, offset, len, resident);
-	return leave(priv, r);
-}
-
-/* Outside the lock: the host handles what the guards do not stop. */
-static int64_t sys_vm_read(void *priv, void *to, const void *from, size_t len)
-{
-	int r = buffer(priv, "process_vm_readv", from, &len);
-
-	return r < 0 ? r : gmem__sys_linux.vm_read(NULL, to, from, len);
-}
-
-static int64_t sys_vm_write(void *priv, void *to, const void *from, size_t len)
-{
-	int r = buffer(priv, "process_vm_writev", to, &len);
-
-	return r < 0 ? r : gmem__sys_linux.vm_write(NULL, to, from, len);
+	return model__sys_leave(priv, r);
 }
 
 static int sys_thread_start(void *priv, pthread_t *t, void *(*fn)(void *),
 			    void *arg)
 {
-	int r = leave(priv, enter(priv, "pthread_create"));
+	int r = model__sys_leave(priv,
+				 model__sys_enter(priv, "pthread_create"));
 
 	return r < 0 ? r : gmem__sys_linux.thread_start(NULL, t, fn, arg);
 }
@@ -366,11 +308,11 @@ static void sys_sleep_until(void *priv, uint64_t ns)
 static void *sys_alloc(void *priv, size_t len)
 {
 	struct kernel *k = priv;
-	int r = enter(k, "alloc");
+	int r = model__sys_enter(k, "alloc");
 	void *p = r == 0 ? gmem__sys_linux.alloc(NULL, len) : NULL;
 
 	k->holds += p != NULL;
-	(void)leave(k, 0);
+	(void)model__sys_leave(k, 0);
 	return p;
 }
 
@@ -381,6 +323,8 @@ static void sys_free(void *priv, void *p)
 	if (!p)
 		return;
 	gmem__sys_linux.free(NULL, p);
+	if (model__forked(k))
+		return;
 	model__lock(k);
 	k->holds--;
 	model__unlock(k);
@@ -408,11 +352,16 @@ const struct gmem_sys model__sys = {
 	.mincore = sys_mincore,
 	.fallocate = sys_fallocate,
 	.pipe = sys_pipe,
-	.write = sys_write,
-	.read = sys_read,
+	.write = model__sys_write,
+	.read = model__sys_read,
+	.pwrite = model__sys_pwrite,
+	.pread = model__sys_pread,
+	.send = model__sys_send,
+	.lseek = model__sys_lseek,
+	.status_flags = sys_status_flags,
 	.cachestat = sys_cachestat,
-	.vm_read = sys_vm_read,
-	.vm_write = sys_vm_write,
+	.vm_read = model__sys_vm_read,
+	.vm_write = model__sys_vm_write,
 	.thread_start = sys_thread_start,
 	.thread_join = sys_thread_join,
 	.cond_wait = sys_cond_wait,
@@ -422,7 +371,7 @@ const struct gmem_sys model__sys = {
 	.free = sys_free,
 };
 
-#define CALLS 33
+#define CALLS 38
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

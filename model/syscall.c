@@ -4,6 +4,7 @@
  * to the kernel, said to the model's.
  */
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -24,9 +25,24 @@ static void *pointer(uint64_t arg)
 	return (void *)(uintptr_t)arg;
 }
 
+/* A path ends somewhere, and not beyond what is mapped. */
+static int path_in(char path[PATH_MAX], uint64_t from)
+{
+	for (size_t i = 0; i < PATH_MAX; i++) {
+		int r = model__copy_in(&path[i], pointer(from + i), 1);
+
+		if (r < 0 || !path[i])
+			return r;
+	}
+	return -ENAMETOOLONG;
+}
+
 static int64_t call_openat(struct kernel *k, const uint64_t *a)
 {
-	return model__sys.open(k, pointer(a[1]), (int)a[2]);
+	char path[PATH_MAX];
+	int r = path_in(path, a[1]);
+
+	return r < 0 ? r : model__sys.open(k, path, (int)a[2]);
 }
 
 static int64_t call_close(struct kernel *k, const uint64_t *a)
@@ -43,30 +59,28 @@ static int64_t call_fstat(struct kernel *k, const uint64_t *a)
 {
 	struct gmem__stat st = { 0 };
 	int r = model__sys.fstat(k, (int)a[0], &st);
+	struct stat out = {
+		.st_size = (off_t)st.size,
+		.st_ino = st.ino,
+		.st_dev = st.dev,
+		.st_mode = st.mode,
+		.st_nlink = 1,
+		.st_uid = st.uid,
+	};
 
-	if (r == 0)
-		*(struct stat *)pointer(a[1]) = (struct stat){
-			.st_size = (off_t)st.size,
-			.st_ino = st.ino,
-			.st_dev = st.dev,
-			.st_mode = st.mode,
-			.st_nlink = 1,
-			.st_uid = st.uid,
-		};
-	return r;
+	return r < 0 ? r : model__copy_out(pointer(a[1]), &out, sizeof(out));
 }
 
 static int64_t call_fstatfs(struct kernel *k, const uint64_t *a)
 {
-	struct statfs *out = pointer(a[1]);
+	struct statfs out = { 0 };
 	uint64_t magic = 0;
 	int r = model__sys.fstatfs(k, (int)a[0], &magic);
 
 	if (r < 0)
 		return r;
-	*out = (struct statfs){ 0 };
-	out->f_type = (__typeof__(out->f_type))magic;
-	return 0;
+	out.f_type = (__typeof__(out.f_type))magic;
+	return model__copy_out(pointer(a[1]), &out, sizeof(out));
 }
 
 static int64_t call_mmap(struct kernel *k, const uint64_t *a)
@@ -133,43 +147,66 @@ static int64_t call_write(struct kernel *k, const uint64_t *a)
 	return model__sys.write(k, (int)a[0], pointer(a[1]), a[2]);
 }
 
+static int64_t call_pread64(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.pread(k, (int)a[0], pointer(a[1]), a[2], a[3]);
+}
+
+static int64_t call_pwrite64(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.pwrite(k, (int)a[0], pointer(a[1]), a[2], a[3]);
+}
+
+static int64_t call_lseek(struct kernel *k, const uint64_t *a)
+{
+	return model__sys.lseek(k, (int)a[0], a[1], (int)a[2]);
+}
+
 /* The range is two words; of the five of the answer the first is known. */
 static int64_t call_cachestat(struct kernel *k, const uint64_t *a)
 {
-	const uint64_t *range = pointer(a[1]);
-	uint64_t *out = pointer(a[2]), n = 0;
-	int r = model__sys.cachestat(k, (int)a[0], range[0], range[1], &n);
+	uint64_t range[2], out[5] = { 0 };
+	int r = model__copy_in(range, pointer(a[1]), sizeof(range));
 
 	if (r < 0)
 		return r;
-	out[0] = n;
-	for (int i = 1; i < 5; i++)
-		out[i] = 0;
-	return 0;
+	r = model__sys.cachestat(k, (int)a[0], range[0], range[1], &out[0]);
+	return r < 0 ? r : model__copy_out(pointer(a[2]), out, sizeof(out));
 }
 
 /* Of this process, and one piece at either end. */
-static const struct iovec *piece(const uint64_t *a, unsigned int at)
+static int pieces_in(struct iovec p[2], const uint64_t *a)
 {
-	return a[at + 1] == 1 ? pointer(a[at]) : NULL;
+	int r;
+
+	if (a[2] != 1 || a[4] != 1)
+		return -ENOSYS;
+	r = model__copy_in(&p[0], pointer(a[1]), sizeof(p[0]));
+	if (r == 0)
+		r = model__copy_in(&p[1], pointer(a[3]), sizeof(p[1]));
+	if (r < 0)
+		return r;
+	return p[0].iov_len == p[1].iov_len ? 0 : -ENOSYS;
 }
 
 static int64_t call_process_vm_readv(struct kernel *k, const uint64_t *a)
 {
-	const struct iovec *l = piece(a, 1), *r = piece(a, 3);
+	struct iovec p[2];
+	int r = pieces_in(p, a);
 
-	if (!l || !r || l->iov_len != r->iov_len)
-		return -ENOSYS;
-	return model__sys.vm_read(k, l->iov_base, r->iov_base, l->iov_len);
+	return r < 0 ? r
+		     : model__sys.vm_read(k, p[0].iov_base, p[1].iov_base,
+					  p[0].iov_len);
 }
 
 static int64_t call_process_vm_writev(struct kernel *k, const uint64_t *a)
 {
-	const struct iovec *l = piece(a, 1), *r = piece(a, 3);
+	struct iovec p[2];
+	int r = pieces_in(p, a);
 
-	if (!l || !r || l->iov_len != r->iov_len)
-		return -ENOSYS;
-	return model__sys.vm_write(k, r->iov_base, l->iov_base, l->iov_len);
+	return r < 0 ? r
+		     : model__sys.vm_write(k, p[1].iov_base, p[0].iov_base,
+					   p[0].iov_len);
 }
 
 #define CALL(name)                      \
@@ -197,6 +234,9 @@ static const struct {
 	CALL(fallocate),
 	CALL(read),
 	CALL(write),
+	CALL(pread64),
+	CALL(pwrite64),
+	CALL(lseek),
 	CALL(cachestat),
 	CALL(process_vm_readv),
 	CALL(process_vm_writev),
@@ -218,6 +258,11 @@ int64_t gmem_model_syscall(struct gmem_vm *vm, long number,
 	if (!k)
 		return gmem__fail(err, GMEM_REASON_NOT_A_VM, 0, 0,
 				  "the VM is not one of the model");
+	if (model__torn(k))
+		return gmem__fail_sys(err, GMEM_REASON_KERNEL, -EAGAIN, -EAGAIN,
+				      (uint64_t)number, 0,
+				      "another thread was in the model when "
+				      "this process was made");
 	r = -ENOSYS;
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].number == number)

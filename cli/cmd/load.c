@@ -11,6 +11,7 @@
 
 struct args {
 	struct target_args target;
+	struct opt_size input_offset;
 	int fd; /* of the input */
 };
 
@@ -18,6 +19,9 @@ static struct args args;
 
 static const struct opt opts[] = {
 	TARGET_SHARED,
+	{ "input-offset", "OFFSET", OPT_SIZE,
+	  offsetof(struct args, input_offset),
+	  .help = "where in FILE the first byte is (0)" },
 	{ .name = NULL },
 };
 
@@ -25,7 +29,10 @@ static int load(struct work *w)
 {
 	w->cancel = cancel_on_signals();
 	/* A range that was asked for is to be filled, the file need not be. */
-	return op_load(w, args.fd, !args.target.len.given);
+	return op_load(w, args.fd,
+		       args.input_offset.given ? &args.input_offset.value
+					       : NULL,
+		       !args.target.len.given);
 }
 
 static int run(struct ctl *ctl)

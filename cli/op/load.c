@@ -10,9 +10,10 @@
 #include "report/words.h"
 
 /* Input that is known to be too long before it is read. */
-static int check_room(uint64_t len, int fd, struct gmem_error *err)
+static int check_room(uint64_t len, int fd, const uint64_t *from,
+		      struct gmem_error *err)
 {
-	off_t at = lseek(fd, 0, SEEK_CUR);
+	off_t at = from ? (off_t)*from : lseek(fd, 0, SEEK_CUR);
 	char have[SIZE_TEXT], room[SIZE_TEXT];
 	struct stat st;
 
@@ -25,19 +26,29 @@ static int check_room(uint64_t len, int fd, struct gmem_error *err)
 		      size_text(len, room));
 }
 
+/* Whether @fd has a byte more than the @len from *@from on. */
+static bool has_more(int fd, const uint64_t *from, uint64_t len)
+{
+	char more;
+
+	if (from)
+		return pread(fd, &more, 1, (off_t)(*from + len)) > 0;
+	return read(fd, &more, 1) > 0;
+}
+
 /* All of the input, as far as it can be seen: the library takes what fits. */
-static int load_all(const struct target *t, int fd,
+static int load_all(const struct target *t, int fd, const uint64_t *from,
 		    const struct gmem_load_opts *how, struct gmem_error *err)
 {
 	uint64_t size = gmem_size(t->g);
 	/* A range that is wrong is for the library to refuse. */
 	bool right = t->offset < size && t->len <= size - t->offset;
-	char text[SIZE_TEXT], more;
-	int r = right ? check_room(t->len, fd, err) : 0;
+	char text[SIZE_TEXT];
+	int r = right ? check_room(t->len, fd, from, err) : 0;
 
 	if (!r)
 		r = gmem_load(t->g, t->offset, fd, t->len, how, err);
-	if (r < 0 || err->done < t->len || read(fd, &more, 1) <= 0)
+	if (r < 0 || err->done < t->len || !has_more(fd, from, t->len))
 		return r;
 	r = refuse(err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
 		   "the input is longer than the %s of the range",
@@ -46,22 +57,24 @@ static int load_all(const struct target *t, int fd,
 	return r;
 }
 
-int op_load(struct work *w, int fd, bool all)
+int op_load(struct work *w, int fd, const uint64_t *from, bool all)
 {
 	const struct target *t = &w->target;
 	struct progress bar;
 	const struct gmem_load_opts how = {
 		.sz = sizeof(how),
-		.flags = all ? GMEM_LOAD_UNTIL_EOF : 0,
+		.flags = (all ? GMEM_LOAD_UNTIL_EOF : 0) |
+			 (from ? GMEM_LOAD_INPUT_OFFSET : 0),
 		.progress = progress_show,
 		.progress_arg = &bar,
 		.cancel = w->cancel,
+		.input_offset = from ? *from : 0,
 	};
 	int r;
 
 	progress_start(&bar, "load");
 	if (all)
-		r = load_all(t, fd, &how, w->err);
+		r = load_all(t, fd, from, &how, w->err);
 	else
 		r = gmem_load(t->g, t->offset, fd, t->len, &how, w->err);
 	progress_end(&bar);

@@ -36,8 +36,10 @@ int op_resident(struct work *w);
 int op_populate(struct work *w, uint32_t threads,
 		const struct policy_args *policy);
 int op_discard(struct work *w);
-/* Of @fd from its position on.  @all: to its end, which must fit. */
-int op_load(struct work *w, int fd, bool all);
+/*
+ * Of @fd from *@from on, NULL: its position.  @all: to its end, which must fit.
+ */
+int op_load(struct work *w, int fd, const uint64_t *from, bool all);
 /* @state of all of it, NULL if not known; @nodes: also where it lies. */
 int op_map(struct work *w, const char *state, bool nodes, uint32_t width);
 int op_policy_get(struct work *w);

@@ -53,9 +53,9 @@ static const struct {
 	[GMEM_REASON_LOCK_LIMIT] = { "raise RLIMIT_MEMLOCK (ulimit -l)" },
 	[GMEM_REASON_INIT_SHARED_UNMAPPABLE] = { "add mmap" },
 	[GMEM_REASON_GUEST_ONLY] = {
-		"add init-shared to let the host in, drop mmap for a "
-		"confidential VM, or add guest-only if the host needs no "
-		"access",
+		"give mmap and init-shared for a VM without private memory, "
+		"neither for one with it, or mmap and guest-only if the host "
+		"needs no access",
 	},
 	[GMEM_REASON_NEVER_USED] = {
 		"make the file shared, choose a --vm-type with private "
@@ -73,13 +73,21 @@ static const struct {
 	[GMEM_REASON_STILL_MAPPED] = { OURS },
 	[GMEM_REASON_ALREADY_OWNED] = { OURS },
 	[GMEM_REASON_DEAD_SLOT] = { "forget that slot first" },
-	[GMEM_REASON_RANGE_BOUND] = { "unbind that range first, or add alias" },
-	[GMEM_REASON_DIRTY_LOG] = {
-		"leave fd out: HVA mode can log dirty pages",
+	[GMEM_REASON_RANGE_BOUND] = { 
+		"unbind that range first, or add alias without fd",
 	},
-	[GMEM_REASON_READONLY] = { "leave fd out: HVA mode can be read-only" },
+	[GMEM_REASON_DIRTY_LOG] = {
+		"leave fd out for a file that starts shared, which HVA mode "
+		"takes, or the dirty log",
+	},
+	[GMEM_REASON_READONLY] = {
+		"leave fd out for a file that starts shared, which HVA mode "
+		"takes, or readonly",
+	},
 	[GMEM_REASON_HVA_PRIVATE] = {
-		"make the file with init-shared, or bind in fd mode",
+		"bind in fd mode without a dirty log, read-only or an alias, "
+		"or make the file with init-shared in a VM without private "
+		"memory",
 	},
 	[GMEM_REASON_NEEDS_MMAP] = {
 		"make the file with mmap: arm64 binds no other",

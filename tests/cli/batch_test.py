@@ -376,6 +376,13 @@ class DryRun(Batch):
 
         said = self.lines("create x 1M shared\n", *DRY, preexec_fn=small)
         self.assertIn("# not checked: RLIMIT_FSIZE", said[0])
+        # It is closed after its slots, as the real one would be.
+        text = "create a 1G shared\nbind a 0 0\nclose a\nforget 0\n"
+        r = ctl("batch", *DRY, "-", input=text, preexec_fn=small)
+        self.ended(r, FAILED, ":3: close: the file is bound to slot 0")
+        text = "create a 1G shared\nbind a 0 0\nunbind a 0\nclose a\n"
+        r = ctl("batch", *DRY, "-", input=text, preexec_fn=small)
+        self.ended(r, OK)
 
     def test_without_a_device(self):
         r = self.batch("note 0 0 1M", "--dry-run", "--device", "/nonexistent")

@@ -337,6 +337,38 @@ class Load(Memory):
                     self.assertEqual(m[4097 : 4097 + len(data)], data)
                     self.assertEqual(m[:4097], bytes(4097))
 
+    def test_input_offset(self):
+        name = self.file(b"0123456789")
+        for source in (name, "-"):
+            fd = guest_memfd(self, MIB)
+            with open(name) as f:
+                args = ["--shared", "--offset=5", "--input-offset=3", source]
+                r = self.on(fd, "load", *args, stdin=f)
+                self.assertEqual(os.lseek(f.fileno(), 0, os.SEEK_CUR), 0)
+            self.assertEqual(self.ended(r, OK).stdout, "loaded 7 at 0x5\n")
+            with mmap.mmap(fd, MIB) as m:
+                self.assertEqual(m[:16], bytes(5) + b"3456789" + bytes(4))
+        fd = guest_memfd(self, MIB)
+        args = ["--shared", "--input-offset=3"]
+        r = self.on(fd, "load", *args, "--len=8", name)
+        self.ended(r, CHECK, "the input ended after 7 of 8 bytes")
+        r = self.on(fd, "load", *args, f"--offset={MIB - 6}", name)
+        self.ended(r, FAILED, "the input has 7, and the range only 6")
+        r = self.on(fd, "load", "--shared", "--input-offset=11", name)
+        self.ended(r, FAILED, "offset 11 is beyond the end of the input")
+        r = self.on(fd, "load", *args, "-", input="0123456789")
+        self.ended(r, FAILED, "[no-position]; ")
+        self.usage("load", "--fd=3", "--input-offset=x", name, says="input-offset", command="load")
+
+    def test_a_hole_frees_memory(self):
+        fd = guest_memfd(self, MIB)
+        with mmap.mmap(fd, MIB) as m:
+            m[:] = b"x" * MIB
+        name = self.file(b"")
+        os.truncate(name, MIB)
+        self.ended(self.on(fd, "load", "--shared", name), OK)
+        self.assertEqual(resident(fd), 0)
+
     def test_too_long_and_too_short(self):
         fd = guest_memfd(self, MIB)
         name = self.file(b"x" * (MIB + 1))

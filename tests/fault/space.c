@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Placement and space, each call failing in turn. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "fault.h"
 
 /* 12 KiB with pages of 4 KiB, on node 1. */
@@ -206,6 +209,32 @@ static void a_count_that_fails_says_nothing(void **state)
 	run(fault_numa, two_runs, resident, 0, "gmem_resident");
 }
 
+static int add_run(void *arg, uint64_t offset, uint64_t len)
+{
+	struct fault *t = arg;
+
+	(void)offset;
+	t->len += len;
+	return 0;
+}
+
+static int walk(struct fault *t, struct gmem_error *err)
+{
+	int r;
+
+	t->len = 0;
+	r = gmem_walk_resident(t->g, 0, fault_size(t), add_run, t, err);
+	assert_true(err->done == fault_size(t) || r < 0);
+	assert_true(t->len == 3 * t->page || r < 0);
+	return r;
+}
+
+static void a_walk_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	run(fault_numa, two_runs, walk, FAULT_PROGRESS, "gmem_walk_resident");
+}
+
 /* Its first call fails always, so that is the errno it may report too. */
 static void a_lower_bound_that_fails_leaves_no_mapping(void **state)
 {
@@ -244,6 +273,113 @@ static void a_load_that_fails_can_go_on(void **state)
 	run(fault_numa, with_input, load, FAULT_PARTLY, "gmem_load");
 }
 
+/* A page, a hole and a few bytes, into memory that was used. */
+#define SPARSE(t) (6 * (t)->page + 10)
+
+static void with_sparse_file(struct fault *t)
+{
+	fault_shared(t);
+	memset(t->buf, 0x55, sizeof(t->buf));
+	unit_allocate(&t->u, gmem_fd(t->g), 0, fault_size(t), 0);
+	t->fd = unit_memfd(&t->u, t->buf, sizeof(t->buf), 0);
+	assert_int_equal(pwrite(t->fd, t->buf, 10, (off_t)(6 * t->page)), 10);
+}
+
+/* Not by the library, whose calls are counted. */
+static void peek(struct fault *t, uint64_t offset, void *to, size_t len)
+{
+	const struct file *f =
+		(struct file *)model__object(t->u.k, gmem_fd(t->g));
+
+	assert_int_equal(model__inode_copy(f->inode, offset, to, len, false),
+			 0);
+}
+
+/* The whole again, whatever part of it was loaded before. */
+static int load_sparse(struct fault *t, struct gmem_error *err)
+{
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET };
+	unsigned char got[16];
+	int r = gmem_load(t->g, 5, t->fd, SPARSE(t), &o, err);
+
+	assert_true(err->done <= SPARSE(t));
+	if (r < 0)
+		return r;
+	assert_int_equal(err->done, SPARSE(t));
+	peek(t, 6 * t->page, got, sizeof(got));
+	for (size_t i = 0; i < sizeof(got); i++)
+		assert_int_equal(got[i], i < 5 || i >= 15 ? 0 : 0x55);
+	return r;
+}
+
+static void a_load_of_a_hole_that_fails_can_be_tried_again(void **state)
+{
+	(void)state;
+	run(fault_numa, with_sparse_file, load_sparse, FAULT_PARTLY,
+	    "gmem_load");
+}
+
+/* Two runs of pages in the memory; contents that must go in the file. */
+static void with_output(struct fault *t)
+{
+	static unsigned char old[64 * KiB];
+
+	two_runs(t);
+	memset(old, 1, sizeof(old));
+	t->fd = unit_memfd(&t->u, old, sizeof(old), 0);
+}
+
+static int store_to(struct fault *t, int fd, uint64_t flags,
+		    struct gmem_error *err)
+{
+	struct gmem_store_opts o = { .sz = sizeof(o), .flags = flags };
+	uint64_t len = fault_size(t) - 5;
+	int r = gmem_store(t->g, 5, fd, len, &o, err);
+
+	assert_true(err->done <= len);
+	assert_true(r < 0 || err->done == len);
+	return r;
+}
+
+/* The whole again, whatever part of it was stored before. */
+static int store(struct fault *t, struct gmem_error *err)
+{
+	int r = store_to(t, t->fd, GMEM_STORE_OUTPUT_OFFSET, err);
+	char got[2];
+
+	if (r < 0)
+		return r;
+	for (uint64_t at = 0; at < fault_size(t) - 5; at++) {
+		assert_int_equal(pread(t->fd, got, 1, (off_t)at), 1);
+		assert_int_equal(got[0], 0);
+	}
+	return r;
+}
+
+static void a_store_that_fails_can_be_tried_again(void **state)
+{
+	(void)state;
+	run(fault_numa, with_output, store, FAULT_PARTLY, "gmem_store");
+}
+
+static void with_null(struct fault *t)
+{
+	two_runs(t);
+	t->fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static int store_stream(struct fault *t, struct gmem_error *err)
+{
+	return store_to(t, t->fd, 0, err);
+}
+
+static void a_stream_that_fails_leaves_all_alone(void **state)
+{
+	(void)state;
+	run(fault_numa, with_null, store_stream, FAULT_PARTLY, "gmem_store");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -259,8 +395,13 @@ int main(void)
 			workers_that_fail_are_gone_and_can_be_tried_again),
 		cmocka_unit_test(a_discard_that_fails_can_be_tried_again),
 		cmocka_unit_test(a_count_that_fails_says_nothing),
+		cmocka_unit_test(a_walk_that_fails_changes_nothing),
 		cmocka_unit_test(a_lower_bound_that_fails_leaves_no_mapping),
 		cmocka_unit_test(a_load_that_fails_can_go_on),
+		cmocka_unit_test(
+			a_load_of_a_hole_that_fails_can_be_tried_again),
+		cmocka_unit_test(a_store_that_fails_can_be_tried_again),
+		cmocka_unit_test(a_stream_that_fails_leaves_all_alone),
 	};
 
 	return t_main(tests);

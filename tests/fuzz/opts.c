@@ -20,7 +20,7 @@
 struct world {
 	struct gmem_vm *vm;
 	struct gmem *g;
-	int zero; /* a file to load from */
+	int zero; /* a device to load from and to store to */
 };
 
 /* The struct of a call. */
@@ -140,6 +140,14 @@ static int try_load(struct world *w, const struct input *in,
 	return gmem_load(w->g, 0, w->zero, PAGE, (void *)in->at, err);
 }
 
+static int try_store(struct world *w, const struct input *in,
+		     struct gmem_error *err)
+{
+	point(in, offsetof(struct gmem_store_opts, progress), NULL);
+	point(in, offsetof(struct gmem_store_opts, cancel), NULL);
+	return gmem_store(w->g, 0, w->zero, PAGE, (void *)in->at, err);
+}
+
 static int try_mempolicy(struct world *w, const struct input *in,
 			 struct gmem_error *err)
 {
@@ -232,6 +240,7 @@ static const struct {
 	{ try_note, sizeof(struct gmem_slot), false },
 	{ try_model, sizeof(struct gmem_model_opts), false },
 	{ try_resident, sizeof(struct gmem_residency), true },
+	{ try_store, sizeof(struct gmem_store_opts), false },
 };
 
 #define CLAIM_MAX 4096 /* beyond it .sz was never set */
@@ -293,7 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(in.at + sizeof(size_t), data + 3, size - 3);
 	memcpy(in.at, &in.claimed, sizeof(in.claimed));
 
-	w.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	w.zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	HOLDS(w.zero >= 0);
 	HOLDS(gmem_model_vm_open(data[0] & 0x80 ? "inplace" : "7.3", NULL,
 				 &w.vm, NULL) == 0);

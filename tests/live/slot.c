@@ -251,8 +251,8 @@ static void bind_refuses_a_file_that_no_guest_uses(void **state)
 	live_refused(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err),
 		     -EOPNOTSUPP, GMEM_REASON_NEEDS_MMAP);
 #else
-	live_refused(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err),
-		     -EINVAL, GMEM_REASON_NEVER_USED);
+	live_refused(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err), -EINVAL,
+		     GMEM_REASON_NEVER_USED);
 #endif
 }
 

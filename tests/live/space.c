@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -180,6 +181,30 @@ static void residency_of_a_huge_hole_takes_few_calls(void **state)
 	assert_true(l->n_calls - before < 64);
 }
 
+static int sum_run(void *arg, uint64_t offset, uint64_t len)
+{
+	uint64_t *sum = arg;
+
+	sum[0] += len;
+	sum[1] = offset + len;
+	return 0;
+}
+
+static void a_walk_tells_the_resident_runs(void **state)
+{
+	struct live *l = *state;
+	uint64_t sum[2] = { 0 };
+	struct gmem *g = start(l, GMEM_CREATE_UNBOUND);
+
+	live_ok(l, gmem_populate(g, MiB, 2 * MiB, NULL, &l->err));
+	live_ok(l, gmem_populate(g, 8 * MiB, l->page, NULL, &l->err));
+	live_ok(l, gmem_walk_resident(g, 0, SIZE, sum_run, sum, &l->err));
+	assert_int_equal(sum[0], 2 * MiB + l->page);
+	assert_int_equal(sum[1], 8 * MiB + l->page);
+	assert_int_equal(l->err.done, SIZE);
+	assert_int_equal(resident(l, 0, SIZE), 2 * MiB + l->page);
+}
+
 /* A pipe that a thread fills in odd pieces. */
 struct source {
 	int fd[2];
@@ -260,6 +285,127 @@ static void input_that_ends_early_is_an_error_unless_asked(void **state)
 	check_poured(l, 1000);
 }
 
+/* Into memory that was used: in the middle whole pages, and parts at the ends.
+ */
+static void a_hole_of_a_file_frees_memory(void **state)
+{
+	struct live *l = *state;
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET,
+				    .input_offset = 16 };
+	struct gmem *g = start(l, LIVE_SHARED);
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+	unsigned char c[3];
+
+	live_keep_fd(l, fd);
+	assert_int_equal(pwrite(fd, "head", 4, 16), 4);
+	assert_int_equal(pwrite(fd, "tail", 4, 8 * MiB + 100), 4);
+	memset(live_keep_map(
+		       l, raw_map(l, gmem_fd(g), SIZE, PROT_READ | PROT_WRITE),
+		       SIZE),
+	       0xaa, SIZE);
+	live_ok(l, gmem_load(g, 123, fd, 8 * MiB + 88, &o, &l->err));
+	assert_int_equal(l->err.done, 8 * MiB + 88);
+	/* the pages of 123 and of 123 + 8 MiB + 84, and all behind them */
+	assert_true(resident(l, 0, SIZE) <= SIZE - 8 * MiB + 2 * l->page);
+	assert_int_equal(resident(l, MiB, 4 * MiB), 0);
+	live_ok(l, gmem_read(g, 122, c, 3, &l->err));
+	assert_memory_equal(c, "\xaahe", 3);
+	live_ok(l, gmem_read(g, 4 * MiB, c, 3, &l->err));
+	assert_memory_equal(c, "\0\0\0", 3);
+	live_ok(l, gmem_read(g, 123 + 8 * MiB + 83, c, 3, &l->err));
+	assert_memory_equal(c, "\0ta", 3);
+	live_ok(l, gmem_read(g, 123 + 8 * MiB + 87, c, 2, &l->err));
+	assert_memory_equal(c, "l\xaa", 2);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+}
+
+/* To a file on tmpfs and back, and old contents that must go. */
+static void what_was_stored_is_loaded_with_its_holes(void **state)
+{
+	struct live *l = *state;
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_INPUT_OFFSET };
+	struct gmem *g = start(l, LIVE_SHARED), *h;
+	int fd = memfd_create("stored", MFD_CLOEXEC);
+	unsigned char c[3], old[64];
+	uint64_t there;
+
+	memset(old, 0xaa, sizeof(old));
+	live_keep_fd(l, fd);
+	for (off_t at = 0; at < (off_t)(8 * MiB); at += sizeof(old))
+		assert_int_equal(pwrite(fd, old, sizeof(old), at), sizeof(old));
+	live_ok(l, gmem_write(g, 5 * MiB - 1, "abc", 3, &l->err));
+	live_ok(l, gmem_populate(g, 32 * MiB, MiB, NULL, &l->err));
+	there = resident(l, 0, SIZE);
+	live_ok(l, gmem_store(g, 0, fd, SIZE, NULL, &l->err));
+	assert_int_equal(l->err.done, SIZE);
+	assert_int_equal(resident(l, 0, SIZE), there);
+	assert_int_equal(lseek(fd, 0, SEEK_END), SIZE);
+	assert_int_equal(lseek(fd, 0, SEEK_DATA), 5 * MiB - l->page);
+	assert_int_equal(lseek(fd, 33 * MiB, SEEK_DATA), SIZE - l->page);
+	h = live_file(l, SIZE / l->page, LIVE_SHARED);
+	live_ok(l, gmem_load(h, 0, fd, SIZE, &o, &l->err));
+	assert_int_equal(resident(l, 0, SIZE), there + l->page);
+	live_ok(l, gmem_read(h, 5 * MiB - 1, c, 3, &l->err));
+	assert_memory_equal(c, "abc", 3);
+	live_ok(l, gmem_read(h, MiB, c, 1, &l->err));
+	assert_int_equal(c[0], 0);
+}
+
+struct drain {
+	int fd;
+	uint64_t n, wrong;
+};
+
+static void *drain(void *arg)
+{
+	struct drain *d = arg;
+	unsigned char buf[4099];
+	ssize_t r;
+
+	while ((r = read(d->fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < r; i++, d->n++)
+			d->wrong += buf[i] != (d->n == 5 * MiB ? 'x' : 0);
+	return NULL;
+}
+
+static void store_poured(struct live *l, const int fd[2])
+{
+	struct drain d = { .fd = fd[0] };
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, drain, &d), 0);
+	live_ok(l, gmem_store(l->g, 123, fd[1], 8 * MiB, NULL, &l->err));
+	assert_int_equal(close(fd[1]), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_int_equal(close(fd[0]), 0);
+	assert_int_equal(d.n, 8 * MiB);
+	assert_int_equal(d.wrong, 0);
+}
+
+static void a_pipe_and_a_socket_get_holes_as_zeroes(void **state)
+{
+	struct live *l = *state;
+	struct gmem *g = start(l, LIVE_SHARED);
+	int fd[2];
+
+	live_ok(l, gmem_write(g, 5 * MiB + 123, "x", 1, &l->err));
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	store_poured(l, fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	store_poured(l, fd);
+	assert_int_equal(resident(l, 0, SIZE), l->page);
+	/* without a signal */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	assert_int_equal(close(fd[0]), 0);
+	live_keep_fd(l, fd[1]);
+	t_refused(gmem_store(g, 0, fd[1], 1, NULL, &l->err), -EPIPE,
+		  GMEM_REASON_OUTPUT, l->err);
+}
+
 static void input_that_can_not_be_read_is_named(void **state)
 {
 	struct live *l = *state;
@@ -273,7 +419,7 @@ static void input_that_can_not_be_read_is_named(void **state)
 		  GMEM_REASON_BAD_FD, l->err);
 }
 
-static void private_memory_is_not_loaded(void **state)
+static void private_memory_is_neither_loaded_nor_stored(void **state)
 {
 	struct live *l = *state;
 	struct gmem *g;
@@ -282,6 +428,8 @@ static void private_memory_is_not_loaded(void **state)
 	live_vm(l, GMEM_VM_DEFAULT);
 	g = live_file(l, 8, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
 	live_refused(l, gmem_load(g, 0, 0, 1, NULL, &l->err), -EACCES,
+		     GMEM_REASON_PRIVATE);
+	live_refused(l, gmem_store(g, 0, 1, 1, NULL, &l->err), -EACCES,
 		     GMEM_REASON_PRIVATE);
 }
 
@@ -345,10 +493,14 @@ int main(void)
 		live_test(space_beyond_the_file_is_refused),
 		live_test(residency_counts_what_was_never_touched),
 		live_test(residency_of_a_huge_hole_takes_few_calls),
+		live_test(a_walk_tells_the_resident_runs),
 		live_test(a_pipe_is_loaded_byte_for_byte),
 		live_test(input_that_ends_early_is_an_error_unless_asked),
+		live_test(a_hole_of_a_file_frees_memory),
+		live_test(what_was_stored_is_loaded_with_its_holes),
+		live_test(a_pipe_and_a_socket_get_holes_as_zeroes),
 		live_test(input_that_can_not_be_read_is_named),
-		live_test(private_memory_is_not_loaded),
+		live_test(private_memory_is_neither_loaded_nor_stored),
 		cmocka_unit_test_setup_teardown(
 			a_storm_of_signals_leaves_no_gap, live_setup, calm),
 	};

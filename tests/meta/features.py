@@ -87,11 +87,13 @@ def every_feature_has_a_test_of_its_own():
 
 
 def the_huge_page_sizes_are_those_of_the_remedy():
-    sizes = [name.removeprefix("hugetlb-").upper() for name, _ in
-             table().values() if name.startswith("hugetlb-")]
+    mask = re.search(r"define GMEM__HUGETLB_SIZES(.*?)\)\n",
+                     meta.text("lib/hugetlb.h"), re.S)[1]
+    sizes = [f"{1 << bits % 10}{'KMG'[bits // 10 - 1]}" for bits in
+             map(int, re.findall(r"1ULL << (\d+)", mask))]
     said = re.search(r'"hugetlb-size", -EINVAL,\s*"pass 0 or one of (.*?)",',
                      re.sub(r'"\s*"', "", meta.text("lib/reason.c")), re.S)[1]
-    return meta.differ("lib/reason.c", said.split(), "lib/feature.c", sizes)
+    return meta.differ("lib/reason.c", said.split(), "lib/hugetlb.h", sizes)
 
 
 meta.run(every_feature_is_in_the_table, numbers_have_no_gaps,

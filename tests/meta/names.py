@@ -102,19 +102,19 @@ def options_are_called_as_their_flags():
 # Other words than names are said where the library has none.
 SCHEMAS = {
     "batch": {"vm_type": ["vm_types"],
-              "mode": ["bind_flags:fd,hva", "policies", "+unknown"],
+              "mode": ["slot_flags:fd,hva", "policies", "+unknown"],
               "flags/items": ["policy_flags"],
-              "slots/items/mode": ["bind_flags:fd,hva", "slot_flags:noted"],
+              "slots/items/mode": ["slot_flags:fd,hva,noted"],
               "runs/items/state": ["attributes"],
-              "placed": ["supports"]},
+              "placed": ["placed"]},
     "map": {"state": ["attributes:private,shared"]},
     "policy": {"mode": ["policies", "+unknown"],
-               "flags/items": ["policy_flags"], "placed": ["supports"]},
+               "flags/items": ["policy_flags"], "placed": ["placed"]},
     "probe": {"vm_types/propertyNames": ["vm_types"],
               "missing/items/vm_type": ["vm_types"],
               "missing/items/support": ["supports:no,unknown"],
               "support": ["supports"]},
-    "why": {"vm_type": ["vm_types"], "mode": ["bind_flags:fd,hva"]},
+    "why": {"vm_type": ["vm_types"], "mode": ["slot_flags:fd,hva"]},
 }
 
 

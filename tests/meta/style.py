@@ -14,7 +14,7 @@ OTHER = ["CMakeLists.txt", "*/CMakeLists.txt", "*/*/CMakeLists.txt",
          "tests/*.py", "tests/*/run"]
 
 # A header is read from top to bottom; code that long has two subjects.
-LINES = {"include": 900, "tests": 800}
+LINES = {"include": 1000, "tests": 800}
 FUNCTION_LINES = 60
 
 

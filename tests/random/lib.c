@@ -285,6 +285,31 @@ static void op_resident(struct side *s, const uint8_t *a, struct result *r)
 		r->x[3] += out.bytes;
 }
 
+static int hash_run(void *arg, uint64_t offset, uint64_t len)
+{
+	uint64_t *hash = arg;
+
+	*hash = side_hash(side_hash(*hash, offset), len);
+	return 0;
+}
+
+static void op_walk(struct side *s, const uint8_t *a, struct result *r)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t hash = 0;
+	FILE_OR_SKIP(g, a[0])
+
+	if (s->limits.residency) {
+		r->ret = SKIPPED;
+		return;
+	}
+	keep_error(&err,
+		   gmem_walk_resident(g, pick_offset(s, a[1]),
+				      pick_len(s, a[2]), hash_run, &hash, &err),
+		   r);
+	r->x[3] = hash;
+}
+
 static void op_set_mempolicy(struct side *s, const uint8_t *a, struct result *r)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -339,6 +364,7 @@ const struct op_type lib_ops[] = {
 	{ "gmem_populate", 3, op_populate },
 	{ "gmem_discard", 4, op_discard },
 	{ "gmem_resident", 3, op_resident },
+	{ "gmem_walk_resident", 2, op_walk },
 	{ "gmem_set_mempolicy", 2, op_set_mempolicy },
 	{ "gmem_verify_placement", 2, op_verify },
 	{ NULL, 0, NULL },

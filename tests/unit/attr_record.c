@@ -289,6 +289,51 @@ static void a_file_that_never_converts_exports_what_it_is(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* At the first call, what the caller shares with another process changes. */
+static void scribble(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (!strcmp(c->name, "ioctl"))
+		memset(buf, 0xff, sizeof(buf));
+}
+
+static void a_buffer_that_changes_meanwhile_changes_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *from = striped(u, 0);
+	struct gmem *to = unit_create(u, 4 * MiB, 0);
+	size_t len = export(from);
+	struct gmem_error err;
+
+	unit_bind(u, to, 9, 2 * GiB);
+	u->hook = scribble;
+	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	u->hook = NULL;
+	same(from, to);
+	assert_int_equal(buf[0], 0xff);
+}
+
+/* Without memory for the copy, or with more than any record has, too. */
+static void what_cannot_be_copied_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = striped(u, 0);
+	size_t len = export(g);
+	struct gmem_error err;
+
+	u->fail_alloc = 1;
+	t_refused(gmem_attributes_import(g, buf, len, 0, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	u->fail_alloc = 0;
+	t_refused(gmem_attributes_import(g, buf, 40 + 8 * 1024 + 1, 0, &err),
+		  -EINVAL, GMEM_REASON_RECORD_FORMAT, err);
+	t_refused(gmem_attributes_import(g, buf, SIZE_MAX, 0, &err), -EINVAL,
+		  GMEM_REASON_RECORD_FORMAT, err);
+	assert_int_equal(unit_count(u, "ioctl", 0), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -296,6 +341,8 @@ int main(void)
 		TEST(import_makes_kernel_and_record_what_was_exported,
 		     unit_inplace),
 		TEST(record_only_makes_no_call, unit_sw),
+		TEST(a_buffer_that_changes_meanwhile_changes_nothing, unit_sw),
+		TEST(what_cannot_be_copied_is_refused, unit_sw),
 		TEST(all_of_a_record_is_done, unit_sw),
 		TEST(an_import_has_the_file_to_itself, unit_sw),
 		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),

@@ -87,6 +87,14 @@ static int misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 	return 0;
 }
 
+static int resident(void *arg, uint64_t offset, uint64_t len)
+{
+	(void)offset;
+	(void)len;
+	in_callback(arg);
+	return 0;
+}
+
 static void open_vm(struct world *w, int i, const char *profile,
 		    gmem_trace_fn *fn)
 {
@@ -163,6 +171,9 @@ static void progress_and_runs_change_nothing_either(void **state)
 	struct gmem_load_opts l = { .sz = sizeof(l),
 				    .progress = progress,
 				    .progress_arg = &w };
+	struct gmem_store_opts st = { .sz = sizeof(st),
+				      .progress = progress,
+				      .progress_arg = &w };
 	struct gmem_placement out = { .sz = sizeof(out),
 				      .misplaced_run = misplaced,
 				      .arg = &w };
@@ -183,8 +194,17 @@ static void progress_and_runs_change_nothing_either(void **state)
 	close(fd[0]);
 	assert_true(w.tried > tried);
 	tried = w.tried;
+	assert_int_equal(pipe(fd), 0);
+	t_ok(gmem_store(w.g[0], 0, fd[1], 4, &st, &err), err);
+	close(fd[0]);
+	close(fd[1]);
+	assert_true(w.tried > tried);
+	tried = w.tried;
 	t_code(t_placed(w.g[0], 0, 1 * MiB, &here, &out, &err),
 	       GMEM_PLACED_ELSEWHERE);
+	assert_true(w.tried > tried);
+	tried = w.tried;
+	t_ok(gmem_walk_resident(w.g[0], 0, 1 * MiB, resident, &w, &err), err);
 	assert_true(w.tried > tried);
 	end(&w);
 }

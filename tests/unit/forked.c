@@ -7,8 +7,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gmem_model.h>
 
 #include "unit.h"
 
@@ -210,9 +213,47 @@ static void a_child_knows_whether_the_vm_s_page_is_gone(void **state)
 	assert_true(gives(m, -EPERM, GMEM_REASON_ACCESS_DENIED));
 }
 
+/* ------------------------------------ while another one is in the model -- */
+
+static void the_model_does_not_hang_a_child(void **state)
+{
+	struct unit *m = *state;
+	const uint64_t arg[6] = { (uint64_t)-1 };
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_vm *vm = NULL;
+	int status = 0;
+	pid_t pid;
+
+	t_ok(gmem_model_vm_open("7.3", NULL, &vm, &m->err), m->err);
+	for (int busy = 0; busy < 2; busy++) {
+		struct kernel *k = gmem__vm_priv(vm, &model__sys);
+
+		if (busy)
+			model__lock(k);
+		pid = fork();
+		if (pid == 0) {
+			int64_t r;
+
+			(void)alarm(20);
+			r = gmem_model_syscall(vm, SYS_close, arg, &err);
+			if (r != (busy ? -EAGAIN : -EBADF))
+				_exit(FAILED);
+			_exit(gmem_vm_destroy(vm, NULL) < 0 ? FAILED
+							    : DESTROYED);
+		}
+		if (busy)
+			model__unlock(k);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), DESTROYED);
+	}
+	t_ok(gmem_vm_destroy(vm, &m->err), m->err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(the_model_does_not_hang_a_child, unit_default),
 		TEST(what_is_half_changed_is_left_alone, unit_default73),
 		TEST(nobody_s_turn_is_waited_for, unit_bare73),
 		TEST(a_child_knows_whether_the_vm_s_page_is_gone,

@@ -6,8 +6,11 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gmem_model.h>
 
 #include "t.h"
 #include "model.h"
@@ -401,9 +404,46 @@ static void what_was_unmapped_unseen_is_forgotten(void **state)
 	t_code(model__sys.munmap(k, p, 4 * w->page), 0);
 }
 
+/* Where a kernel says EFAULT, so does the model. */
+static void a_bad_pointer_is_efault(void **state)
+{
+	static const uint64_t bad[] = { 0, 0xdead0000 };
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_CREATE_MMAP |
+					       GMEM_CREATE_INIT_SHARED };
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_vm *vm = NULL;
+	struct gmem *g = NULL;
+
+	(void)state;
+	t_ok(gmem_model_vm_open("7.3", NULL, &vm, &err), err);
+	t_ok(gmem_create(vm, 65536, &o, &g, &err), err);
+	for (size_t b = 0; b < T_ARRAY_SIZE(bad); b++) {
+		const uint64_t at = bad[b], fd = (uint64_t)gmem_fd(g);
+		const struct {
+			long number;
+			uint64_t arg[6];
+		} rows[] = {
+			{ SYS_openat, { (uint64_t)-100, at } },
+			{ SYS_fstat, { fd, at } },
+			{ SYS_fstatfs, { fd, at } },
+			{ 451 /* cachestat */, { fd, at, at } },
+			{ SYS_process_vm_readv, { 0, at, 1, at, 1 } },
+			{ SYS_process_vm_writev, { 0, at, 1, at, 1 } },
+		};
+
+		for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++)
+			t_code(gmem_model_syscall(vm, rows[i].number,
+						  rows[i].arg, NULL),
+			       -EFAULT);
+	}
+	t_ok(gmem_vm_destroy(vm, &err), err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bad_pointer_is_efault),
 		object_test(a_file_lives_as_long_as_a_duplicate),
 		object_test(a_duplicate_may_be_closed_unseen),
 		object_test(a_file_lives_as_long_as_a_mapping),

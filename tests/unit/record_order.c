@@ -21,6 +21,7 @@ static void after_store(void);
 #define gmem__record_get stepped_get
 #define gmem__record_run stepped_run
 #define gmem__wire_bytes stepped_wire_bytes
+#define gmem__wire_most stepped_wire_most
 #define gmem__wire_write stepped_wire_write
 #define gmem__wire_check stepped_wire_check
 #define gmem__wire_run stepped_wire_run

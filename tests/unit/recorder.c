@@ -368,6 +368,59 @@ static int64_t rec_read(void *priv, int fd, void *to, size_t len)
 	       .fd = fd, .arg[1] = len);
 }
 
+static int64_t rec_pwrite(void *priv, int fd, const void *from, size_t len,
+			  uint64_t offset)
+{
+	struct unit *u = priv;
+	size_t n = u->piece && len > u->piece ? u->piece : len;
+
+	RECORD(u, NULL, model__sys.pwrite(u->k, fd, from, n, offset),
+	       .name = "pwrite64", .fd = fd,
+	       .arg = { (uintptr_t)from, len, 0, offset });
+}
+
+static int64_t rec_pread(void *priv, int fd, void *to, size_t len,
+			 uint64_t offset)
+{
+	struct unit *u = priv;
+	size_t n = u->piece && len > u->piece ? u->piece : len;
+
+	RECORD(u, NULL, model__sys.pread(u->k, fd, to, n, offset),
+	       .name = "pread64", .fd = fd,
+	       .arg = { (uintptr_t)to, len, 0, offset });
+}
+
+static int64_t rec_send(void *priv, int fd, const void *from, size_t len)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.send(u->k, fd, from, len), .name = "sendto",
+	       .fd = fd, .arg = { (uintptr_t)from, len });
+}
+
+/* An offset does not fit into what others return. */
+static int64_t rec_lseek(void *priv, int fd, uint64_t offset, int whence)
+{
+	const struct unit_call call = { .name = "lseek",
+					.fd = fd,
+					.arg = { 0, 0, (uint64_t)whence,
+						 offset } };
+	struct unit *u = priv;
+	struct unit_call *c;
+
+	if (!enter(u, &call, NULL, &c))
+		c->result = model__sys.lseek(u->k, fd, offset, whence);
+	return c->result;
+}
+
+static int rec_status_flags(void *priv, int fd)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.status_flags(u->k, fd), .name = "fcntl",
+	       .fd = fd);
+}
+
 static int rec_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident)
 {
@@ -507,6 +560,11 @@ const struct gmem_sys unit_sys = {
 	.pipe = rec_pipe,
 	.write = rec_write,
 	.read = rec_read,
+	.pwrite = rec_pwrite,
+	.pread = rec_pread,
+	.send = rec_send,
+	.lseek = rec_lseek,
+	.status_flags = rec_status_flags,
 	.cachestat = rec_cachestat,
 	.vm_read = rec_vm_read,
 	.vm_write = rec_vm_write,

@@ -202,6 +202,148 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	assert_int_equal(r.bytes, 8 * KiB);
 }
 
+struct runs {
+	unsigned int n, stop_at; /* 0 = never */
+	struct {
+		uint64_t offset, len;
+	} run[8];
+};
+
+static int take_run(void *arg, uint64_t offset, uint64_t len)
+{
+	struct runs *r = arg;
+
+	assert_true(r->n < T_ARRAY_SIZE(r->run));
+	r->run[r->n].offset = offset;
+	r->run[r->n].len = len;
+	return ++r->n == r->stop_at;
+}
+
+static void run_is(const struct runs *r, unsigned int i, uint64_t offset,
+		   uint64_t len)
+{
+	assert_true(i < r->n);
+	assert_int_equal(r->run[i].offset, offset);
+	assert_int_equal(r->run[i].len, len);
+}
+
+/* Private memory too; a run longer than a look is still one. */
+static void each_run_is_told_once_whole_and_in_order(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * GiB, GMEM_CREATE_UNBOUND);
+	struct runs runs = { 0 };
+	struct gmem_error err;
+	uint64_t there;
+
+	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 300 * MiB, 600 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), GiB, 256 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 2 * GiB - 4096, 4096, 0);
+	there = unit_allocated(u, gmem_fd(g), 0, 2 * GiB, -1);
+	t_ok(gmem_walk_resident(g, 0, 2 * GiB, take_run, &runs, &err), err);
+	assert_int_equal(err.done, 2 * GiB);
+	assert_int_equal(runs.n, 5);
+	run_is(&runs, 0, 0, 8 * KiB);
+	run_is(&runs, 1, 64 * KiB, 4 * KiB);
+	run_is(&runs, 2, 300 * MiB, 600 * MiB);
+	run_is(&runs, 3, GiB, 256 * MiB);
+	run_is(&runs, 4, 2 * GiB - 4096, 4096);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 2 * GiB, -1), there);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
+	assert_int_equal(u->n_allocs, 0);
+	/* only what lies in the range */
+	runs.n = 0;
+	t_ok(gmem_walk_resident(g, 4 * KiB, 301 * MiB - 4 * KiB, take_run,
+				&runs, &err),
+	     err);
+	assert_int_equal(runs.n, 3);
+	run_is(&runs, 0, 4 * KiB, 4 * KiB);
+	run_is(&runs, 2, 300 * MiB, MiB);
+}
+
+static void the_callback_stops_the_walk(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct runs runs = { .stop_at = 2 };
+	struct gmem_error err;
+
+	for (uint64_t at = 0; at < MiB; at += 128 * KiB)
+		unit_allocate(u, gmem_fd(g), at + 4 * KiB, 8 * KiB, 0);
+	t_refused(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err),
+		  -ECANCELED, GMEM_REASON_CANCELLED, err);
+	assert_int_equal(runs.n, 2);
+	assert_int_equal(err.done, 140 * KiB);
+}
+
+/* A lower bound would pass for the truth: holes are what is not told. */
+static void without_cachestat_no_run_is_told(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct runs runs = { 0 };
+	struct gmem_error err;
+
+	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+	u->lacks = "cachestat";
+	t_refused(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err),
+		  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(runs.n, 0);
+}
+
+static void a_look_that_fails_ends_the_walk_where_it_was(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct runs runs = { 0 };
+	struct gmem_error err;
+	unsigned int n = 0;
+
+	unit_allocate(u, gmem_fd(g), 0, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 512 * KiB, 4 * KiB, 0);
+	t_ok(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err), err);
+	n = unit_count(u, "cachestat", 0);
+	for (unsigned int i = 1; i <= n; i++) {
+		unit_reset(u);
+		runs.n = 0;
+		unit_answer(u, "cachestat", 0, i, 1, -EPERM);
+		t_refused(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err),
+			  -EOPNOTSUPP, GMEM_REASON_RESIDENCY_UNKNOWN, err);
+		assert_int_equal(err.sys_errno, EPERM);
+		assert_true(err.done <= (runs.n > 1   ? MiB
+					 : runs.n > 0 ? 512 * KiB
+						      : 0));
+		if (runs.n)
+			assert_true(err.done >=
+				    runs.run[runs.n - 1].offset + 4 * KiB);
+	}
+}
+
+static void a_walk_with_bad_arguments_makes_no_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct runs runs = { 0 };
+	struct gmem_error err;
+
+	t_refused(gmem_walk_resident(NULL, 0, MiB, take_run, &runs, &err),
+		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_walk_resident(g, 0, MiB, NULL, &runs, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_walk_resident(g, 0, 0, take_run, &runs, &err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, err);
+	t_refused(gmem_walk_resident(g, 2, 4096, take_run, &runs, &err),
+		  -EINVAL, GMEM_REASON_UNALIGNED, err);
+	t_refused(gmem_walk_resident(g, 4096, MiB, take_run, &runs, &err),
+		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, err);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(runs.n, 0);
+}
+
 /* The first step that finds allocated memory may be larger. */
 static void behind_a_hole_full_memory_goes_in_small_steps_too(void **state)
 {
@@ -303,6 +445,12 @@ int main(void)
 		TEST(where_neither_works_nothing_is_told, unit_default),
 		TEST(bad_arguments_are_refused_before_any_call, unit_default),
 		TEST(what_a_newer_caller_has_beyond_is_zero, unit_default),
+		TEST(each_run_is_told_once_whole_and_in_order, unit_default),
+		TEST(the_callback_stops_the_walk, unit_default),
+		TEST(without_cachestat_no_run_is_told, unit_default),
+		TEST(a_look_that_fails_ends_the_walk_where_it_was,
+		     unit_default),
+		TEST(a_walk_with_bad_arguments_makes_no_call, unit_default),
 		TEST(behind_a_hole_full_memory_goes_in_small_steps_too,
 		     unit_default),
 		TEST(what_cachestat_told_before_it_failed_does_not_count,

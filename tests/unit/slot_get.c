@@ -135,6 +135,23 @@ static void a_slot_is_found_by_each_of_its_addresses(void **state)
 	assert_int_equal(m->n_calls, 0);
 }
 
+static void a_walk_meets_slots_that_touch(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_slot s = { .sz = sizeof(s) };
+	uint32_t n = 0;
+
+	unit_create(m, 1 * MiB, SHARED_FLAGS);
+	for (uint32_t i = 0; i < 4; i++)
+		t_ok(t_bind(m->g, i, i * m->page, i * m->page, m->page, NULL,
+			    &m->err),
+		     m->err);
+	for (uint64_t gpa = 0; gmem_slot_next(m->vm, 0, gpa, &s, &m->err) == 0;
+	     gpa = s.gpa + s.len)
+		assert_int_equal(s.slot, n++);
+	assert_int_equal(n, 4);
+}
+
 static void a_walk_meets_each_slot_once_in_order(void **state)
 {
 	struct unit *m = *state;
@@ -190,6 +207,7 @@ int main(void)
 		TEST(what_get_returned_can_be_noted, unit_default),
 		TEST(a_slot_is_found_by_each_of_its_addresses, unit_default),
 		TEST(a_walk_meets_each_slot_once_in_order, unit_default),
+		TEST(a_walk_meets_slots_that_touch, unit_default),
 		TEST(a_slot_that_is_going_is_not_told_of, unit_default),
 	};
 

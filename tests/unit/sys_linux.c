@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
@@ -87,6 +88,11 @@ static void a_failure_is_minus_errno(void **state)
 	t_code(sys->fallocate(NULL, -1, 0, 0, 1), -EBADF);
 	t_code(sys->read(NULL, -1, &byte, 1), -EBADF);
 	t_code(sys->write(NULL, -1, &byte, 1), -EBADF);
+	t_code((int)sys->pread(NULL, -1, &byte, 1, 0), -EBADF);
+	t_code((int)sys->pwrite(NULL, -1, &byte, 1, 0), -EBADF);
+	t_code((int)sys->send(NULL, -1, &byte, 1), -EBADF);
+	t_code((int)sys->lseek(NULL, -1, 0, SEEK_CUR), -EBADF);
+	t_code(sys->status_flags(NULL, -1), -EBADF);
 	t_code(sys->vm_read(NULL, &byte, NULL, 1), -EFAULT);
 	t_code(sys->vm_write(NULL, NULL, &byte, 1), -EFAULT);
 }
@@ -137,6 +143,47 @@ static void a_pipe_never_blocks(void **state)
 	assert_string_equal(buf, "abc");
 	t_code(sys->close(NULL, ends[0]), 0);
 	t_code(sys->close(NULL, ends[1]), 0);
+}
+
+/* Beyond 4 GiB too. */
+static void offsets_are_the_files(void **state)
+{
+	const uint64_t at = 5ULL << 32;
+	int fd = memfd_create("offsets", MFD_CLOEXEC);
+	char buf[4] = "";
+
+	(void)state;
+	assert_true(fd >= 0);
+	t_code((int)sys->pwrite(NULL, fd, "abc", 3, at), 3);
+	t_code((int)sys->pread(NULL, fd, buf, sizeof(buf), at), 3);
+	assert_string_equal(buf, "abc");
+	assert_int_equal(sys->lseek(NULL, fd, 0, SEEK_CUR), 0);
+	assert_int_equal(sys->lseek(NULL, fd, 0, SEEK_DATA), at);
+	assert_int_equal(sys->lseek(NULL, fd, 0, SEEK_END), at + 3);
+	assert_int_equal(sys->status_flags(NULL, fd) & O_APPEND, 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
+	assert_int_equal(sys->status_flags(NULL, fd) & O_APPEND, O_APPEND);
+	t_code(sys->close(NULL, fd), 0);
+}
+
+static void a_socket_that_is_closed_is_an_error_and_no_signal(void **state)
+{
+	void (*before)(int) = signal(SIGPIPE, count_alarm);
+	char byte = 7;
+	int ends[2];
+
+	(void)state;
+	alarms = 0;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	t_code((int)sys->send(NULL, ends[0], "x", 1), 1);
+	t_code((int)sys->read(NULL, ends[1], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	t_code(sys->close(NULL, ends[1]), 0);
+	t_code((int)sys->send(NULL, ends[0], "x", 1), -EPIPE);
+	t_code(sys->close(NULL, ends[0]), 0);
+	assert_int_equal(alarms, 0);
+	assert_true(signal(SIGPIPE, before) == count_alarm);
 }
 
 static void *mask_of(void *arg)
@@ -297,6 +344,9 @@ int main(void)
 		cmocka_unit_test(a_policy_that_is_none_is_refused),
 		cmocka_unit_test(what_is_opened_closes_on_exec),
 		cmocka_unit_test(a_pipe_never_blocks),
+		cmocka_unit_test(offsets_are_the_files),
+		cmocka_unit_test(
+			a_socket_that_is_closed_is_an_error_and_no_signal),
 		cmocka_unit_test(a_thread_takes_no_signal_of_the_callers),
 		cmocka_unit_test(no_device_is_taken_for_kvm),
 		cmocka_unit_test(no_file_is_taken_for_a_vm),

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The list for seccomp filters: complete, exact, and without doubles. */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "seam.h"
@@ -123,6 +127,29 @@ static void live(struct unit *u, uint64_t flags)
 	did(u, "gmem_write", gmem_write(h, 0, buf, 8, NULL));
 }
 
+static int ignore_run(void *arg, uint64_t offset, uint64_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)len;
+	return 0;
+}
+
+static void store_streams(struct unit *u, struct gmem *g)
+{
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	did(u, "gmem_store", gmem_store(g, 0, fd[1], 100, NULL, NULL));
+	assert_int_equal(unit_sys.close(u, fd[0]), 0);
+	assert_int_equal(unit_sys.close(u, fd[1]), 0);
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	did(u, "gmem_store", gmem_store(g, 0, fd[1], 100, NULL, NULL));
+	assert_int_equal(unit_sys.close(u, fd[0]), 0);
+	assert_int_equal(unit_sys.close(u, fd[1]), 0);
+}
+
 /* Placement and space, by the straight way and by those round it. */
 static void fill(struct unit *u, uint64_t flags)
 {
@@ -149,6 +176,8 @@ static void fill(struct unit *u, uint64_t flags)
 	did(u, "gmem_set_mempolicy",
 	    gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, NULL));
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
+	did(u, "gmem_walk_resident",
+	    gmem_walk_resident(g, 0, MiB, ignore_run, NULL, NULL));
 	u->lacks = "cachestat";
 	did(u, "gmem_resident", gmem_resident(g, 0, MiB, &res, NULL));
 	u->lacks = NULL;
@@ -157,6 +186,13 @@ static void fill(struct unit *u, uint64_t flags)
 	did(u, "gmem_create", gmem_create(u->vm, MiB, &c, &g, NULL));
 	fd = unit_input(u, "abc", 3, 2);
 	did(u, "gmem_load", gmem_load(g, 0, fd, 3, NULL, NULL));
+	assert_int_equal(unit_sys.close(u, fd), 0);
+	fd = unit_memfd(u, "abc", 3, 2);
+	assert_int_equal(ftruncate(fd, 64 * KiB), 0);
+	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
+	did(u, "gmem_load", gmem_load(g, 0, fd, 64 * KiB, NULL, NULL));
+	did(u, "gmem_store", gmem_store(g, 0, fd, 64 * KiB, NULL, NULL));
+	store_streams(u, g);
 	did(u, "gmem_populate", gmem_populate(g, 0, MiB, NULL, NULL));
 	did(u, "gmem_close", gmem_close(g, NULL));
 	assert_int_equal(unit_sys.close(u, fd), 0);

@@ -67,6 +67,18 @@ static void *convert(void *arg)
 	return NULL;
 }
 
+/* By guest address: what is behind it may be another by its turn. */
+static void *convert_gpa(void *arg)
+{
+	struct call *c = arg;
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED };
+
+	c->r = gmem_vm_set_attributes(c->g->vm, 0, c->offset, c->len,
+				      GMEM_ATTRIBUTE_SHARED, &o, &c->err);
+	return NULL;
+}
+
 static void *bind(void *arg)
 {
 	struct call *c = arg;
@@ -194,6 +206,33 @@ static void an_unbind_takes_no_slot_that_came_meanwhile(void **state)
 	finish(&u, -EINVAL);
 	t_reason(&u.err, GMEM_REASON_NOT_BOUND);
 	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+}
+
+/* As if those that came before had put another part of the file there. */
+static void a_guest_address_is_looked_up_again_at_its_turn(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct call c = { 0 };
+	uint64_t a;
+
+	unit_create(m, 1 * MiB, GMEM_CREATE_MMAP);
+	t_ok(t_bind(m->g, 0, GiB, 0, 64 * KiB, NULL, &m->err), m->err);
+	take(m, &first, &r, 0, m->page);
+	start(m, &c, convert_gpa, GiB, 64 * KiB);
+	until_there_are(m->vm, 2);
+	(void)pthread_mutex_lock(&m->vm->lock);
+	gmem__slot_find(m->vm, (struct gmem__slot_id){ 0 })->s.offset =
+		512 * KiB;
+	(void)pthread_mutex_unlock(&m->vm->lock);
+	gmem__ticket_return(m->vm, &first);
+	finish(&c, 0);
+	t_ok(gmem_get_attributes(m->g, 0, 64 * KiB, &a, NULL, &m->err), m->err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
+	t_ok(gmem_get_attributes(m->g, 512 * KiB, 64 * KiB, &a, NULL, &m->err),
+	     m->err);
+	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
 }
 
 static void what_overlaps_nothing_does_not_wait(void **state)
@@ -420,6 +459,8 @@ int main(void)
 		TEST(no_change_passes_one_that_waits, unit_sw),
 		TEST(a_bind_and_an_import_wait_for_their_turn, unit_sw),
 		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),
+		TEST(a_guest_address_is_looked_up_again_at_its_turn,
+		     unit_inplace),
 		TEST(what_overlaps_nothing_does_not_wait, unit_sw),
 		TEST(what_overlaps_nothing_does_not_wait, unit_inplace),
 		TEST(one_ticket_has_all_ranges_of_a_call, unit_sw),

@@ -67,6 +67,9 @@ ANSWERS(sys_fallocate, int, int fd, int m, uint64_t o, uint64_t l)
 ANSWERS(sys_pipe, int, int fd[2])
 ANSWERS(sys_write, int64_t, int fd, const void *p, size_t l)
 ANSWERS(sys_read, int64_t, int fd, void *p, size_t l)
+ANSWERS(sys_pwrite, int64_t, int fd, const void *p, size_t l, uint64_t o)
+ANSWERS(sys_pread, int64_t, int fd, void *p, size_t l, uint64_t o)
+ANSWERS(sys_lseek, int64_t, int fd, uint64_t o, int w)
 ANSWERS(sys_cachestat, int, int fd, uint64_t o, uint64_t l, uint64_t *r)
 ANSWERS(sys_vm, int64_t, void *t, const void *f, size_t l)
 #pragma GCC diagnostic pop
@@ -90,6 +93,11 @@ static const struct gmem_sys answering = {
 	.pipe = sys_pipe,
 	.write = sys_write,
 	.read = sys_read,
+	.pwrite = sys_pwrite,
+	.pread = sys_pread,
+	.send = sys_write,
+	.lseek = sys_lseek,
+	.status_flags = sys_fd,
 	.cachestat = sys_cachestat,
 	.vm_read = sys_vm,
 	.vm_write = sys_vm,
@@ -138,6 +146,13 @@ static void files(struct told *t, const struct gmem__ctx *ctx)
 	told(t, gmem__pipe(ctx, fds), "pipe2", 0);
 	told(t, gmem__write(ctx, FD, ADDR, 5), "write", FD, (uintptr_t)ADDR, 5);
 	told(t, gmem__read(ctx, FD, ADDR, 5), "read", FD, (uintptr_t)ADDR, 5);
+	told(t, gmem__pwrite(ctx, FD, ADDR, 5, 9), "pwrite64", FD,
+	     (uintptr_t)ADDR, 5, 9);
+	told(t, gmem__pread(ctx, FD, ADDR, 5, 9), "pread64", FD,
+	     (uintptr_t)ADDR, 5, 9);
+	told(t, gmem__send(ctx, FD, ADDR, 5), "sendto", FD, (uintptr_t)ADDR, 5);
+	told(t, gmem__lseek(ctx, FD, 9, 4), "lseek", FD, 9, 4);
+	told(t, gmem__status_flags(ctx, FD), "fcntl", FD);
 }
 
 static void memory(struct told *t, const struct gmem__ctx *ctx)

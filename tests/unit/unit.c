@@ -257,7 +257,19 @@ int unit_file_fd(struct unit *u, int vm, uint64_t size, uint64_t flags)
 
 int unit_input(struct unit *u, const void *data, size_t len, size_t piece)
 {
-	int fd = memfd_create("input", 0);
+	int fd[2];
+
+	u->piece = piece;
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	assert_true(fcntl(fd[1], F_SETPIPE_SZ, MiB) >= (int)len);
+	assert_int_equal(write(fd[1], data, len), len);
+	assert_int_equal(close(fd[1]), 0);
+	return fd[0];
+}
+
+int unit_memfd(struct unit *u, const void *data, size_t len, size_t piece)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
 
 	u->piece = piece;
 	assert_true(fd >= 0);

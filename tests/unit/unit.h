@@ -80,7 +80,8 @@ struct unit {
 	uint32_t encoding; /* of huge pages; enum gmem_hugetlb_encoding */
 	uint32_t euid;	   /* added to the model's: another user */
 	const struct gmem__stat *stat; /* what fstat() tells, or NULL */
-	size_t piece; /* the most that a read() gives; 0 = all */
+	size_t piece; /* the most that a read() gives or a pwrite() takes; 0 =
+			 all */
 	int vcpu;     /* this descriptor can be mapped; 0 = none */
 
 	/* what happened */
@@ -175,8 +176,10 @@ void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa);
 int unit_device_fd(struct unit *u);
 int unit_vm_fd(struct unit *u, unsigned long type);
 int unit_file_fd(struct unit *u, int vm, uint64_t size, uint64_t flags);
-/* Of which a read() gives at most @piece bytes; 0 = all. */
+/* A pipe, of which a read() gives at most @piece bytes; 0 = all. */
 int unit_input(struct unit *u, const void *data, size_t len, size_t piece);
+/* The same as a file, whose position is 0; and so much a write() takes. */
+int unit_memfd(struct unit *u, const void *data, size_t len, size_t piece);
 bool unit_is_open(int fd);
 /* How many descriptors are open, this one's own included. */
 unsigned int unit_fds(void);

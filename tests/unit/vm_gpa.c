@@ -158,6 +158,25 @@ static void nothing_changes_unless_all_can(void **state)
 	assert_int_equal(attributes(m, t.a, PIECE), GMEM_ATTRIBUTE_PRIVATE);
 }
 
+/* The first has a shared side, the last does not. */
+static void the_last_slot_is_checked_before_the_first_changes(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_slot beside = { .sz = sizeof(beside),
+				    .flags = GMEM_SLOT_USERSPACE_ADDR,
+				    .userspace_addr = 8 * GiB };
+	struct gmem *g = unit_create(m, 2 * PIECE, 0);
+
+	t_ok(t_bind(g, 0, GiB, 0, PIECE, &beside, &m->err), m->err);
+	t_ok(t_bind(g, 1, GiB + PIECE, PIECE, PIECE, NULL, &m->err), m->err);
+	unit_reset(m);
+	t_refused(gmem_vm_set_attributes(m->vm, 0, GiB, 2 * PIECE,
+					 GMEM_ATTRIBUTE_SHARED, NULL, &m->err),
+		  -EOPNOTSUPP, GMEM_REASON_NO_SHARED_SIDE, m->err);
+	assert_int_equal(unit_count(m, "ioctl", 0), 0);
+	assert_int_equal(attributes(m, g, 0), GMEM_ATTRIBUTE_PRIVATE);
+}
+
 static void check_only_checks_all_and_changes_nothing(void **state)
 {
 	struct unit *m = *state;
@@ -318,6 +337,8 @@ int main(void)
 		TEST(a_noted_slot_has_a_location, unit_sw),
 		TEST(a_conversion_crosses_slots_and_files, unit_sw),
 		TEST(nothing_changes_unless_all_can, unit_sw),
+		TEST(the_last_slot_is_checked_before_the_first_changes,
+		     unit_sw),
 		TEST(check_only_checks_all_and_changes_nothing, unit_sw),
 		TEST(a_failure_says_how_far_it_got, unit_sw),
 		TEST(many_slots_are_one_conversion, unit_sw),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The lines that are a call of the library, which does the checks. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/batch/batch.h"
+#include "report/error.h"
 #include "target/vm.h"
 
 int call_create(struct batch *b, struct op *op)
@@ -91,6 +93,12 @@ int call_shared(struct batch *b, struct op *op)
 
 int call_close(struct batch *b, struct op *op)
 {
+	const struct bound *s = op->object->slots;
+
+	/* In a dry run, of a file that the model could not make. */
+	if (!op->object->g && s)
+		return refuse(&b->err, -EBUSY, GMEM_REASON_STILL_BOUND,
+			      "the file is bound to slot %" PRIu32, s->slot);
 	return gmem_close(op->object->g, &b->err);
 }
 

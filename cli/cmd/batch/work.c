@@ -79,7 +79,7 @@ int call_load(struct batch *b, struct op *op)
 		return refuse(&b->err, r, GMEM_REASON_INPUT, "%s: %s", op->path,
 			      strerror(-r));
 	}
-	r = op_load(&w, fd, true);
+	r = op_load(&w, fd, NULL, true);
 	if (fd >= 0)
 		(void)close(fd);
 	return cancelled(b, r);
