@@ -129,13 +129,14 @@ static int refused(int sys, uint64_t at, struct gmem_error *err)
 static int step_by_gpa(struct gmem *g, uint64_t pos, uint64_t len,
 		       enum gmem__state state, uint64_t *n)
 {
-	struct gmem__place p = { .len = 0 };
+	struct gmem__place p;
+	bool found;
 
 	gmem__lock(&g->vm->lock);
-	(void)gmem__place_of(g->vm, g, pos, &p);
+	found = gmem__place_of(g->vm, g, pos, &p);
 	gmem__unlock(&g->vm->lock);
 	/* Stuck and deleted by the program, which has noted another there. */
-	if (!p.len)
+	if (!found)
 		return -ENXIO;
 	if (len > p.len)
 		len = p.len;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "attr.h"
 #include "attr_gpa.h"
 #include "error.h"
 #include "file.h"
@@ -221,8 +220,7 @@ static void end_part(struct gmem_vm *vm, const struct gmem__slot *k,
 		gpa = k->s.gpa;
 	if (end > k->s.gpa + k->s.len)
 		end = k->s.gpa + k->s.len;
-	gmem__attr_record(k->s.gmem, k->s.offset + (gpa - k->s.gpa), end - gpa,
-			  GMEM__UNSET);
+	gmem__slot_record(vm, &k->s, gpa - k->s.gpa, end - gpa, GMEM__UNSET);
 	gmem__left_settle(vm, GMEM__LEFT_KEPT, gpa, end);
 }
 
@@ -376,8 +374,7 @@ void gmem__kept_restore(struct gmem_vm *vm, uint64_t gpa, uint64_t len)
 			continue;
 		gmem__lock(&vm->lock);
 		k = gmem__kept_at(vm, part.gpa, part.len);
-		gmem__attr_record(k->s.gmem, part.offset, part.len,
-				  GMEM__UNSET);
+		gmem__slot_record(vm, &part, 0, part.len, GMEM__UNSET);
 		gmem__left_disown(vm, k, part.gpa, part.gpa + part.len);
 		gmem__unlock(&vm->lock);
 	}
@@ -389,7 +386,7 @@ void gmem__kept_close(struct gmem *g)
 
 	gmem__lock(&g->vm->lock);
 	while ((k = kept_of(g->vm, g, 0, g->size)) != NULL) {
-		gmem__attr_record(g, k->s.offset, k->s.len, GMEM__UNSET);
+		gmem__slot_record(g->vm, &k->s, 0, k->s.len, GMEM__UNSET);
 		gmem__left_disown(g->vm, k, k->s.gpa, k->s.gpa + k->s.len);
 	}
 	gmem__unlock(&g->vm->lock);

@@ -37,7 +37,7 @@ struct gmem__hold {
 };
 
 /*
- * A ticket of the ranges of the slots' files, @more ranges of the caller's,
+ * A ticket of the ranges of the slots' files, @more ranges of its own,
  * and of what is kept where the slots will be or of their files' ranges.
  */
 int gmem__hold_take(struct gmem_vm *vm, struct gmem__hold *h,

@@ -5,7 +5,6 @@
  */
 #include <stddef.h>
 
-#include "attr.h"
 #include "attr_gpa.h"
 #include "error.h"
 #include "left.h"
@@ -51,7 +50,7 @@ static void left_drop(struct gmem_vm *vm, struct gmem__slot *s)
 	gmem__free(&vm->ctx, s);
 }
 
-/* What is kept is one only where all of the file's range goes on too. */
+/* What is kept is one only where the range of the file continues too. */
 static bool joins(const struct gmem__slot *a, const struct gmem__slot *b,
 		  enum gmem__left left)
 {
@@ -144,11 +143,10 @@ static void disown_all(struct gmem_vm *vm, struct gmem__slot *s, uint64_t gpa,
 	uint64_t start = s->by_gpa.start, stop = s->by_gpa.end;
 
 	if (start < gpa)
-		gmem__attr_record(s->s.gmem, s->s.offset, gpa - start,
-				  GMEM__UNSET);
+		gmem__slot_record(vm, &s->s, 0, gpa - start, GMEM__UNSET);
 	if (stop > end)
-		gmem__attr_record(s->s.gmem, s->s.offset + (end - start),
-				  stop - end, GMEM__UNSET);
+		gmem__slot_record(vm, &s->s, end - start, stop - end,
+				  GMEM__UNSET);
 	left_take(vm, s);
 	gmem__slot_rest(vm, s, GMEM__LEFT_UNKNOWN);
 }

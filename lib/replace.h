@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Slots that one call puts in the place of others. */
+/* Slots that one call makes instead of others. */
 #ifndef GMEM_LIB_REPLACE_H
 #define GMEM_LIB_REPLACE_H
 

@@ -33,9 +33,9 @@ static const struct {
 	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind gmem_slots_replace" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
-	  "gmem_slot_note gmem_slots_replace gmem_set_attributes "
-	  "gmem_set_private gmem_set_shared gmem_attributes_import "
-	  "gmem_vm_set_attributes" },
+	  "gmem_slot_note gmem_set_attributes gmem_set_private gmem_set_shared "
+	  "gmem_attributes_import gmem_vm_set_attributes "
+	  "gmem_slots_replace" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES2",
 	  GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
 	  BOTH " gmem_bind gmem_set_attributes gmem_set_private "
@@ -53,16 +53,14 @@ static const struct {
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_create gmem_adopt gmem_bind gmem_slot_note "
-	       "gmem_slots_replace "
-	       "gmem_mmap gmem_read gmem_write "
+	       "gmem_slots_replace gmem_mmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load gmem_store" },
 	{ "munmap", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
 	       "gmem_close gmem_bind gmem_unbind gmem_slot_note "
-	       "gmem_slots_replace "
-	       "gmem_mmap gmem_munmap gmem_read gmem_write "
+	       "gmem_slots_replace gmem_mmap gmem_munmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load gmem_store" },
@@ -103,8 +101,8 @@ static const struct {
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	  "gmem_bind gmem_unbind gmem_slot_note gmem_slot_forget "
-	  "gmem_slot_dirty_log gmem_slots_replace gmem_slot_get gmem_slot_at "
-	  "gmem_slot_next "
+	  "gmem_slot_dirty_log gmem_slots_replace "
+	  "gmem_slot_get gmem_slot_at gmem_slot_next "
 	  "gmem_set_attributes gmem_set_private "
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "

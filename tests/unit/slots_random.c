@@ -259,7 +259,7 @@ static struct ref_slot random_slot(bool noted)
 	s.len = 1 + roll(PAGES / 2);
 	s.offset = roll(PAGES - s.len + 1);
 	/* often where the same range was */
-	s.gpa = roll(2) ? s.offset + s.file * PAGES : roll(SPACE - s.len + 1);
+	s.gpa = roll(2) ? s.offset + roll(2) * PAGES : roll(SPACE - s.len + 1);
 	s.hva = in_place && s.file && !noted && roll(3) == 0;
 	return s;
 }

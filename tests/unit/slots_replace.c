@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Slots in the place of others: what is made, kept, moved, and undone. */
+/* Slots instead of others: what is made, kept, moved, and undone. */
 #include "unit.h"
 
 #define ATTRIBUTES GMEM__KVM_SET_MEMORY_ATTRIBUTES
