@@ -35,7 +35,7 @@ FORBIDDEN = """
     signal sigaction fork vfork clone execve system dlopen
 """.split()
 
-LIMIT = 160 * 1024
+LIMIT = 180 * 1024
 
 
 def objects():
