@@ -35,7 +35,7 @@ FORBIDDEN = """
     signal sigaction fork vfork clone execve system dlopen
 """.split()
 
-LIMIT = 180 * 1024
+LIMIT = 192 << 10
 
 
 def objects():
