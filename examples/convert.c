@@ -135,7 +135,8 @@ static int set_attributes(struct machine *m, struct request q)
 		q.private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED;
 	int tries = 0;
 
-	while (gmem_set_attributes(m->ram, q.gpa, q.len, want, NULL, &err)) {
+	while (gmem_vm_set_attributes(m->vm, 0, q.gpa, q.len, want, NULL,
+				      &err)) {
 		if (err.code != -EAGAIN || ++tries == TRIES)
 			return failed("convert", &err);
 		q.gpa += err.done;
@@ -154,7 +155,8 @@ static int give_back(struct machine *m, const struct request *q)
 
 	if (!m->shared)
 		return 0;
-	if (!q->private && gmem_discard(m->ram, q->gpa, q->len, NULL, &err) < 0)
+	if (!q->private &&
+	    gmem_vm_discard(m->vm, 0, q->gpa, q->len, NULL, &err) < 0)
 		return failed("discard private memory", &err);
 	if (q->private &&
 	    madvise(m->shared + q->gpa, q->len, MADV_DONTNEED) < 0) {
@@ -167,20 +169,26 @@ static int give_back(struct machine *m, const struct request *q)
 /* Return: 0 done, 1 refused (what a guest asks for is input), -1 failed. */
 static int convert(struct machine *m, const struct request *q)
 {
+	struct gmem_attributes_opts check = {
+		.sz = sizeof(check),
+		.flags = GMEM_ATTRIBUTES_CHECK_ONLY | GMEM_ATTRIBUTES_UNBACKED,
+	};
 	struct gmem_error err = { .sz = sizeof(err) };
-	uint64_t size = gmem_size(m->ram), is, run;
+	struct gmem_location at = { .sz = sizeof(at) };
+	uint64_t want =
+		q->private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED;
 
 	printf("  exit: 0x%llx bytes at 0x%llx are to be %s\n",
 	       (unsigned long long)q->len, (unsigned long long)q->gpa,
 	       q->private ? "private" : "shared");
-	if (q->len > size || q->gpa > size - q->len || q->gpa % m->page ||
-	    q->len % m->page || q->len == 0) {
+	if (gmem_vm_set_attributes(m->vm, 0, q->gpa, q->len, want, &check,
+				   &err) < 0) {
 		printf("  refused: that is not its memory\n");
 		return 1;
 	}
-	if (gmem_get_attributes(m->ram, q->gpa, q->len, &is, &run, &err) < 0)
+	if (gmem_vm_at(m->vm, 0, q->gpa, &at, &err) < 0)
 		return failed("look up the attributes", &err);
-	if (run == q->len && !!is == q->private) {
+	if (at.run >= q->len && at.attributes == want) {
 		/* The guest would fault again and again. */
 		printf("  %s: it already is\n",
 		       q->fault ? "refused" : "nothing to do");
