@@ -145,10 +145,10 @@ void model__unlock(struct kernel *k)
 
 	if (model__forked(k)) {
 		(void)pthread_mutex_unlock(&k->child_lock);
-		return;
+	} else {
+		k->busy = false;
+		(void)pthread_mutex_unlock(&k->lock);
 	}
-	k->busy = false;
-	(void)pthread_mutex_unlock(&k->lock);
 	if (last)
 		kernel_free(k);
 }

@@ -78,8 +78,8 @@ static int sys_close(void *priv, int fd)
 {
 	int due, r;
 
-	/* What a child inherited is its own, and the model is its parent's. */
-	if (model__forked(priv))
+	/* In a forked child, where the model cannot be asked any more. */
+	if (model__torn(priv))
 		return gmem__sys_linux.close(NULL, fd);
 	due = model__sys_enter(priv, "close");
 	r = model__close(priv, fd);
@@ -160,7 +160,7 @@ static int sys_munmap(void *priv, void *addr, size_t len)
 {
 	int r;
 
-	if (model__forked(priv))
+	if (model__torn(priv))
 		return gmem__sys_linux.munmap(NULL, addr, len);
 	r = model__sys_enter(priv, "munmap");
 	if (r == 0)
@@ -323,7 +323,7 @@ static void sys_free(void *priv, void *p)
 	if (!p)
 		return;
 	gmem__sys_linux.free(NULL, p);
-	if (model__forked(k))
+	if (model__torn(k))
 		return;
 	model__lock(k);
 	k->holds--;
