@@ -107,16 +107,23 @@ void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s)
 
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
 {
-	struct gmem__slot **p;
-
-	for (p = &vm->stuck; *p && *p != s; p = &(*p)->next_stuck)
-		;
-	if (*p)
-		*p = s->next_stuck;
+	if (s->prev_stuck) {
+		*s->prev_stuck = s->next_stuck;
+		if (s->next_stuck)
+			s->next_stuck->prev_stuck = s->prev_stuck;
+		else
+			vm->stuck_end = s->prev_stuck;
+		s->prev_stuck = NULL;
+	}
 	if (!stuck)
 		return;
-	s->next_stuck = vm->stuck;
-	vm->stuck = s;
+	/* At the end: a walk that tries each again meets the others first. */
+	if (!vm->stuck)
+		vm->stuck_end = &vm->stuck;
+	s->next_stuck = NULL;
+	s->prev_stuck = vm->stuck_end;
+	*vm->stuck_end = s;
+	vm->stuck_end = &s->next_stuck;
 	s->state = GMEM__SLOT_STUCK;
 	s->s.flags |= GMEM_SLOT_STUCK;
 }

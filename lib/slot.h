@@ -42,7 +42,7 @@ struct gmem__slot {
 	/* with .s.gmem: of a file in a mode, or of what is kept for it */
 	struct gmem__node by_offset;
 	struct gmem__node by_addr; /* of this process, where KVM reaches */
-	struct gmem__slot *next_stuck;
+	struct gmem__slot *next_stuck, **prev_stuck; /* NULL: in no list */
 	struct gmem__slot *aside; /* while gmem__slot_replace() tries */
 	uint64_t serial;	  /* no other slot of the VM ever has it */
 	uint64_t pass;		  /* when it was last tried to be deleted */
