@@ -166,6 +166,42 @@ static void a_note_that_fails_is_not_there(void **state)
 	fault_run(&s);
 }
 
+static void keep(struct fault *t)
+{
+	struct gmem_error err;
+
+	t_ok(gmem_unbind(t->u.vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &err),
+	     err);
+}
+
+static void kept(struct fault *t)
+{
+	fault_bound(t);
+	keep(t);
+}
+
+static int bind_kept(struct fault *t, struct gmem_error *err)
+{
+	struct gmem_slot o = { .sz = sizeof(o), .flags = GMEM_SLOT_TAKE_KEPT };
+
+	return t_bind(t->g, 0, t->gpa, 0, gmem_size(t->g), &o, err);
+}
+
+static void a_bind_that_fails_leaves_what_is_kept(void **state)
+{
+	struct scenario s = { .kernels = fault_by_gpa,
+			      .type = GMEM_VM_SW_PROTECTED,
+			      .prepare = kept,
+			      .undo = keep,
+			      .caller = "gmem_bind" };
+
+	(void)state;
+	s.run = bind_kept;
+	fault_run(&s);
+	s.run = bind_it;
+	fault_run(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -176,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_bind_over_a_pending_reset_loses_nothing),
 		cmocka_unit_test(an_unbind_that_fails_can_be_finished),
 		cmocka_unit_test(a_note_that_fails_is_not_there),
+		cmocka_unit_test(a_bind_that_fails_leaves_what_is_kept),
 	};
 
 	return t_main(tests);
