@@ -29,7 +29,7 @@ struct gmem_vm {
 	struct gmem__tree by_id, by_gpa, by_offset, by_addr; /* the slots */
 	/* Slots that left attributes behind; those kept are by offset too. */
 	struct gmem__tree left;
-	struct gmem__slot *stuck; /* slots the kernel refused to delete */
+	struct gmem__slot *stuck;      /* slots the kernel refused to delete */
 	struct gmem__slot **stuck_end; /* of that list, if it has any */
 	uint64_t serial, pass;
 	struct gmem *files;
