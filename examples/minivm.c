@@ -154,7 +154,7 @@ static int run_vcpu(int vm)
 		goto out;
 	}
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED || vcpu_start(vm, vcpu) < 0) {
+	if (run == MAP_FAILED || vcpu_start(vm, vcpu, 0) < 0) {
 		sys_failed("set the vCPU up");
 		goto out;
 	}

@@ -2,7 +2,8 @@
 /*
  * The arm64 half of minivm: the guest's program and how its vCPU starts.
  * The MMU stays off.  A store to GUEST_DEVICE, which has no memory, is an exit
- * to the host; a NUL there says that the guest is done.
+ * to the host; a NUL there says that the guest is done.  The other addresses of
+ * the program are relative to a base, by its program counter.
  */
 #ifndef MINIVM_ARM64_H
 #define MINIVM_ARM64_H
@@ -13,7 +14,7 @@
 #define GUEST_DEVICE 0x1000000
 
 static const unsigned int guest_code[] = {
-	0xd2a00041, /*    mov  x1, #GUEST_TEXT */
+	0x10080001, /*    adr  x1, GUEST_TEXT */
 	0xd2a02002, /*    mov  x2, #GUEST_DEVICE */
 	0x52800003, /*    mov  w3, #0 */
 	0x38636820, /* 1: ldrb w0, [x1, x3] */
@@ -21,16 +22,16 @@ static const unsigned int guest_code[] = {
 	0x39000040, /*    strb w0, [x2] */
 	0x11000463, /*    add  w3, w3, #1 */
 	0x17fffffc, /*    b    1b */
-	0xd2a00061, /* 2: mov  x1, #GUEST_RESULT */
+	0x100fff01, /* 2: adr  x1, GUEST_RESULT */
 	0xb9000023, /*    str  w3, [x1] */
 	0x3900005f, /*    strb wzr, [x2] */
 	0x14000000, /*    b    . */
 };
 
-static int vcpu_start(int vm, int vcpu)
+static int vcpu_start(int vm, int vcpu, unsigned long long base)
 {
 	struct kvm_vcpu_init init;
-	unsigned long long pc = GUEST_CODE;
+	unsigned long long pc = base + GUEST_CODE;
 	struct kvm_one_reg reg = {
 		.id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
 		      KVM_REG_ARM_CORE_REG(regs.pc),

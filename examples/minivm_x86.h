@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The x86-64 half of minivm: the guest's program and how its vCPU starts.
- * The vCPU stays in real mode; the port needs no device behind it.
+ * The vCPU stays in real mode; the port needs no device behind it.  All
+ * addresses of the program are relative to a base, that of its segments.
  */
 #ifndef MINIVM_X86_H
 #define MINIVM_X86_H
@@ -25,7 +26,7 @@ static const unsigned char guest_code[] = {
 	0xf4,			      /*    hlt */
 };
 
-static int vcpu_start(int vm, int vcpu)
+static int vcpu_start(int vm, int vcpu, unsigned long long base)
 {
 	struct kvm_regs regs = { .rip = GUEST_CODE, .rflags = 2 };
 	struct kvm_sregs sregs;
@@ -33,8 +34,10 @@ static int vcpu_start(int vm, int vcpu)
 	(void)vm;
 	if (ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
 		return -1;
-	sregs.cs.base = 0;
+	sregs.cs.base = base;
 	sregs.cs.selector = 0;
+	sregs.ds.base = base;
+	sregs.ds.selector = 0;
 	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) < 0)
 		return -1;
 	return ioctl(vcpu, KVM_SET_REGS, &regs);

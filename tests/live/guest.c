@@ -82,7 +82,7 @@ int guest_run(struct live *l)
 	int printed = 0;
 
 	need_vcpu(l);
-	assert_int_equal(vcpu_start(gmem_vm_fd(l->vm), l->vcpu), 0);
+	assert_int_equal(vcpu_start(gmem_vm_fd(l->vm), l->vcpu, 0), 0);
 	for (;;) {
 		const struct kvm_run *run = (const void *)l->run;
 		int r = raw_ioctl(l->vcpu, KVM_RUN, NULL), c;
