@@ -4,6 +4,12 @@
  * prints a line, stores how long the line was and stops.
  *
  *	minivm [--poison]
+ *	minivm --receive <PIPE
+ *
+ * Between the runs of the guest its memory changes: a hole is put into the RAM,
+ * a ROM is added, memory is plugged in, its dirty pages are logged, and the RAM
+ * goes to a second process, which is minivm --receive.  After each step the
+ * guest's lines, what it stored and the attributes are verified.
  *
  * A slot has two addresses of the same RAM: the guest_memfd, and the host
  * mapping at userspace_addr, which KVM uses for its own accesses, such as
@@ -13,89 +19,41 @@
  * everywhere else.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include <gmem.h>
+#include "minivm.h"
 
-#define RAM_SIZE (2UL << 20) /* at guest physical address 0 */
-#define SLOT 0
 #define POISON 0xee
 
-#define GUEST_DONE (-1) /* besides the characters it prints */
-#define GUEST_LOST (-2)
-
-#ifdef __aarch64__
-#include "minivm_arm64.h"
-#else
-#include "minivm_x86.h"
-#endif
-
-static const char hello[] = "hello from a guest_memfd\n";
+const char line_low[] = "hello from a guest_memfd\n";
+const char line_high[] = "I run from the upper half of the RAM\n";
+const char line_rom[] = "I run from the ROM\n";
+const char line_plugged[] = "I run from the plugged memory\n";
 static const char in_file[] = "I run from the guest_memfd\n";
 static const char in_decoy[] = "I run from userspace_addr\n";
 
-static int failed(const char *what, const struct gmem_error *err)
+int failed(const char *what, const struct gmem_error *err)
 {
 	fputs("minivm: ", stderr);
 	gmem_print_error(stderr, what, err);
 	return -1;
 }
 
-static int sys_failed(const char *what)
+int sys_failed(const char *what)
 {
 	fprintf(stderr, "minivm: %s: %s\n", what, strerror(errno));
 	return -1;
 }
 
-/* A VM with RAM that holds the program and @text. */
-static int make_vm(struct gmem_vm **vm, struct gmem **ram, const char *text)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_create_opts opts = {
-		.sz = sizeof(opts),
-		.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED,
-	};
-
-	if (gmem_vm_open(NULL, vm, &err) < 0)
-		return failed("make a VM", &err);
-	if (gmem_create(*vm, RAM_SIZE, &opts, ram, &err) < 0)
-		return failed("create the RAM", &err);
-	if (gmem_write(*ram, GUEST_CODE, guest_code, sizeof(guest_code), &err))
-		return failed("load the program", &err);
-	if (gmem_write(*ram, GUEST_TEXT, text, strlen(text) + 1, &err))
-		return failed("load the line", &err);
-	return 0;
-}
-
-static int bind_ram(struct gmem *ram)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_slot slot = {
-		.sz = sizeof(slot),
-		.slot = SLOT,
-		.len = RAM_SIZE,
-		.gmem = ram,
-	};
-
-	if (gmem_bind(&slot, &err) < 0)
-		return failed("bind the RAM", &err);
-	return 0;
-}
-
 /* Maps this at userspace_addr instead of the file.  Only for this test. */
 static unsigned char *put_decoy(struct gmem_vm *vm)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_slot slot = { .sz = sizeof(slot) };
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	struct gmem_slot slot = GMEM_INIT(struct gmem_slot);
 	unsigned char *decoy;
 
-	if (gmem_slot_get(vm, SLOT, 0, &slot, &err) < 0) {
+	if (gmem_slot_get(vm, SLOT_LOW, 0, &slot, &err) < 0) {
 		failed("look at the slot", &err);
 		return NULL;
 	}
@@ -107,82 +65,25 @@ static unsigned char *put_decoy(struct gmem_vm *vm)
 		return NULL;
 	}
 	memset(decoy, POISON, RAM_SIZE);
-	memcpy(decoy + GUEST_CODE, guest_code, sizeof(guest_code));
-	memcpy(decoy + GUEST_TEXT, in_decoy, sizeof(in_decoy));
+	guest_copy(decoy, in_decoy);
 	return decoy;
-}
-
-/* Runs the guest and prints its output.  Return: how many characters. */
-static int run_guest(int vcpu, const struct kvm_run *run)
-{
-	int printed = 0;
-
-	for (;;) {
-		int c;
-
-		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
-			if (errno == EINTR)
-				continue;
-			return sys_failed("run the vCPU");
-		}
-		c = guest_exit(run);
-		if (c == GUEST_DONE)
-			return printed;
-		if (c == GUEST_LOST) {
-			fprintf(stderr, "minivm: unexpected exit %u\n",
-				run->exit_reason);
-			return -1;
-		}
-		putchar(c);
-		printed++;
-	}
-}
-
-/* Makes the vCPU, runs it and closes it. */
-static int run_vcpu(int vm)
-{
-	struct kvm_run *run = MAP_FAILED;
-	int kvm, size, vcpu = -1, printed = -1;
-
-	kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		return sys_failed(GMEM_DEVICE);
-	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (size < 0 || vcpu < 0) {
-		sys_failed("make a vCPU");
-		goto out;
-	}
-	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED || vcpu_start(vm, vcpu, 0) < 0) {
-		sys_failed("set the vCPU up");
-		goto out;
-	}
-	printed = run_guest(vcpu, run);
-out:
-	if (run != MAP_FAILED)
-		munmap(run, size);
-	if (vcpu >= 0)
-		close(vcpu);
-	close(kvm);
-	return printed;
 }
 
 /* Finds where the guest stored its count of characters: it ran from there. */
 static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	const char *line = decoy ? in_file : hello;
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	const char *line = decoy ? in_file : line_low;
 	uint32_t want = printed, stored, other = 0;
 	void *view;
 
 	/* A mapping of its own: the slot's may be the decoy. */
 	if (gmem_mmap(ram, 0, RAM_SIZE, NULL, &view, &err) < 0)
 		return failed("map the RAM", &err);
-	memcpy(&stored, (const unsigned char *)view + GUEST_RESULT,
+	memcpy(&stored, (const unsigned char *)view + guest_result,
 	       sizeof(stored));
 	if (decoy)
-		memcpy(&other, decoy + GUEST_RESULT, sizeof(other));
+		memcpy(&other, decoy + guest_result, sizeof(other));
 	if (stored == want && want == strlen(line)) {
 		printf("the guest ran from the guest_memfd%s and stored %u "
 		       "there\n",
@@ -203,33 +104,99 @@ static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 	return -1;
 }
 
+/* Loads @line and runs the guest for the first time. */
+static int start(struct machine *m, const char *line)
+{
+	const unsigned char *decoy = NULL;
+	int printed;
+
+	if (make_file(m, RAM_SIZE, &m->ram) < 0 ||
+	    guest_load(m->ram, 0, line) < 0 || bind_ram(m) < 0)
+		return -1;
+	if (line == in_file) {
+		decoy = put_decoy(m->vm);
+		if (!decoy)
+			return -1;
+	}
+	printed = guest_run(m, 0);
+	return printed < 0 ? -1 : report(m->ram, decoy, printed);
+}
+
+static int check_ram(struct machine *m)
+{
+	if (check_line(m, 0, line_low, 1) < 0)
+		return -1;
+	return check_line(m, HOLE_GPA + HOLE_SIZE, line_high, 1);
+}
+
+/* What the guest stored at HOLE_GPA moves with its memory. */
+static int step_hole(struct machine *m)
+{
+	if (guest_load(m->ram, HOLE_GPA, line_high) < 0 ||
+	    run_line(m, HOLE_GPA, line_high) < 0)
+		return -1;
+	if (put_hole(m) < 0 || check_ram(m) < 0 || show_slots(m, "a hole") < 0)
+		return -1;
+	return run_line(m, HOLE_GPA + HOLE_SIZE, line_high);
+}
+
+static int step_rom(struct machine *m)
+{
+	if (add_rom(m) < 0 || check_ram(m) < 0 || show_slots(m, "a ROM") < 0 ||
+	    run_line(m, ROM_GPA, line_rom) < 0)
+		return -1;
+	printf("the ROM refused what the guest stored\n");
+	return check_ram(m);
+}
+
+static int step_plug(struct machine *m)
+{
+	if (plug(m) < 0 || check_ram(m) < 0 ||
+	    check_line(m, ROM_GPA, line_rom, 0) < 0 ||
+	    show_slots(m, "more memory") < 0)
+		return -1;
+	return run_line(m, PLUGGED_GPA, line_plugged);
+}
+
+static int step_dirty_log(struct machine *m)
+{
+	if (log_dirty_page(m) < 0 || check_ram(m) < 0 ||
+	    check_line(m, ROM_GPA, line_rom, 0) < 0)
+		return -1;
+	return check_line(m, PLUGGED_GPA, line_plugged, 1);
+}
+
+static int run(struct machine *m, const char *option)
+{
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+
+	if (gmem_vm_open(NULL, &m->vm, &err) < 0)
+		return failed("make a VM", &err);
+	if (option && strcmp(option, "--receive") == 0)
+		return receive(m);
+	if (option)
+		return start(m, in_file);
+	if (start(m, line_low) < 0 || step_hole(m) < 0 || step_rom(m) < 0 ||
+	    step_plug(m) < 0 || step_dirty_log(m) < 0)
+		return -1;
+	return migrate(m);
+}
+
 int main(int argc, char **argv)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_vm *vm = NULL;
-	struct gmem *ram;
-	const unsigned char *decoy = NULL;
-	int printed, status = 1;
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	struct machine m = { .vcpu = -1 };
+	int status;
 
-	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--poison"))) {
-		fprintf(stderr, "usage: minivm [--poison]\n");
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--poison") &&
+			 strcmp(argv[1], "--receive"))) {
+		fprintf(stderr, "usage: minivm [--poison]\n"
+				"       minivm --receive <PIPE\n");
 		return 2;
 	}
-	if (make_vm(&vm, &ram, argc == 2 ? in_file : hello) < 0)
-		goto out;
-	if (bind_ram(ram) < 0)
-		goto out;
-	if (argc == 2) {
-		decoy = put_decoy(vm);
-		if (!decoy)
-			goto out;
-	}
-	printed = run_vcpu(gmem_vm_fd(vm));
-	if (printed < 0 || report(ram, decoy, printed) < 0)
-		goto out;
-	status = 0;
-out:
-	if (gmem_vm_destroy(vm, &err) < 0) {
+	status = run(&m, argv[1]) < 0;
+	vcpu_close(&m);
+	if (gmem_vm_destroy(m.vm, &err) < 0) {
 		failed("destroy the VM", &err);
 		status = 1;
 	}
