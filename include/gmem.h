@@ -8,8 +8,8 @@
  *
  * Return: 0 on success, -errno on failure, what else there is to say in a
  *   structure; getters return a number.  errno itself is not part of the
- *   interface.  Objects come back through a pointer
- *   to a pointer, which is left untouched on failure.
+ *   interface.  Objects come back through a pointer to a pointer, which is
+ *   left untouched on failure.
  * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
  *   call clears the other members first, .msg to "", and reports there which
  *   rule was broken and what to do.  A refusal changes nothing.
@@ -634,9 +634,7 @@ GMEM_API GMEM_CHECK int gmem_slot_get(struct gmem_vm *vm, uint32_t slot,
 				      struct gmem_slot *out,
 				      struct gmem_error *err);
 
-/*
- * The slot that contains @gpa; -EINVAL with NOT_BOUND if none does.
- */
+/* The slot that contains @gpa; -EINVAL with NOT_BOUND if none does. */
 GMEM_API GMEM_CHECK int gmem_slot_at(struct gmem_vm *vm, uint32_t address_space,
 				     uint64_t gpa, struct gmem_slot *out,
 				     struct gmem_error *err);
@@ -755,6 +753,8 @@ GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
 
 #define GMEM_MMAP_READONLY GMEM_BIT(0)
 #define GMEM_MMAP_ALLOW_PRIVATE GMEM_BIT(1) /* touching may raise SIGBUS */
+#define GMEM_MMAP_FORK GMEM_BIT(2)	    /* forked children have it too */
+#define GMEM_MMAP_DUMP GMEM_BIT(3)	    /* core dumps have it too */
 
 struct gmem_mmap_opts {
 	size_t sz;

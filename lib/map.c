@@ -17,7 +17,9 @@
 #include "window.h"
 
 #define MMAP_OPTS_V0 16
-#define MMAP_FLAGS (GMEM_MMAP_READONLY | GMEM_MMAP_ALLOW_PRIVATE)
+#define MMAP_FLAGS                                                       \
+	(GMEM_MMAP_READONLY | GMEM_MMAP_ALLOW_PRIVATE | GMEM_MMAP_FORK | \
+	 GMEM_MMAP_DUMP)
 
 _Static_assert(sizeof(struct gmem_mmap_opts) == MMAP_OPTS_V0, "ABI");
 
@@ -231,6 +233,19 @@ static void put_map(struct gmem *g, struct gmem__map *m)
 	gmem__unlock(&g->lock);
 }
 
+/* What the caller wants of what no mapping of the library's has. */
+static int expose(const struct gmem__ctx *ctx, const struct gmem__map *m,
+		  uint64_t flags)
+{
+	int r = 0;
+
+	if (flags & GMEM_MMAP_FORK)
+		r = gmem__madvise(ctx, m->addr, m->len, MADV_DOFORK);
+	if (r == 0 && flags & GMEM_MMAP_DUMP)
+		r = gmem__madvise(ctx, m->addr, m->len, MADV_DODUMP);
+	return r;
+}
+
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	      const struct gmem_mmap_opts *opts, void **out,
 	      struct gmem_error *err)
@@ -260,6 +275,11 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	if (r < 0)
 		return gmem__window_failed(r, err);
 	m = w.map;
+	r = expose(g->ctx, m, o.flags);
+	if (r < 0) {
+		gmem__window_close(g, &w);
+		return gmem__fail_call(err, r, "madvise");
+	}
 	put_map(g, m);
 	*out = m->addr;
 	return 0;

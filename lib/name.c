@@ -113,6 +113,8 @@ static const struct name import_flags[] = {
 static const struct name mmap_flags[] = {
 	{ GMEM_MMAP_READONLY, "readonly" },
 	{ GMEM_MMAP_ALLOW_PRIVATE, "allow-private" },
+	{ GMEM_MMAP_FORK, "fork" },
+	{ GMEM_MMAP_DUMP, "dump" },
 };
 static const struct name policies[] = {
 	{ GMEM_MPOL_DEFAULT, "default" },

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -318,6 +319,29 @@ static void threads_map_and_copy(void **state)
 		assert_int_equal(m[i].failures, 0);
 }
 
+/* Without the flag the child would die of SIGSEGV. */
+static void a_forked_child_has_a_mapping_on_request(void **state)
+{
+	struct live *l = *state;
+	unsigned char *p;
+	int status;
+	pid_t pid;
+
+	start(l);
+	p = map(l, 0, l->page, GMEM_MMAP_FORK | GMEM_MMAP_DUMP);
+	*p = 1;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		*p += 1;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(*p, 2);
+	live_ok(l, gmem_munmap(l->g, p, &l->err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest map[] = {
@@ -331,6 +355,7 @@ int main(void)
 		live_test(
 			copies_of_private_memory_are_refused_without_a_signal),
 		live_test(copies_notice_private_memory_that_was_claimed_shared),
+		live_test(a_forked_child_has_a_mapping_on_request),
 		live_test(munmap_takes_only_what_gmem_mmap_gave),
 		live_test(userspace_addr_shows_the_range_that_is_bound),
 		live_test(threads_map_and_copy),

@@ -48,6 +48,41 @@ static void each_mapping_stays_out_of_children_and_core_dumps(void **state)
 	t_ok(gmem_munmap(g, p, &err), err);
 }
 
+/* A mapping that cannot be as was asked is removed. */
+static void children_and_core_dumps_have_it_on_request(void **state)
+{
+	static const struct {
+		uint64_t flag;
+		uint64_t advice;
+	} rows[] = {
+		{ GMEM_MMAP_FORK, MADV_DOFORK },
+		{ GMEM_MMAP_DUMP, MADV_DODUMP },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_error err;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem_mmap_opts o = { .sz = sizeof(o),
+					    .flags = rows[i].flag };
+		void *p = NULL;
+
+		unit_reset(u);
+		t_ok(gmem_mmap(g, 0, 8 * KiB, &o, &p, &err), err);
+		assert_int_equal(unit_count(u, "madvise", 0), 3);
+		assert_int_equal(unit_nth(u, "madvise", 0, 2)->arg[2],
+				 rows[i].advice);
+		t_ok(gmem_munmap(g, p, &err), err);
+		p = NULL;
+		unit_reset(u);
+		unit_answer(u, "madvise", 0, 3, 1, -EINVAL);
+		t_refused(gmem_mmap(g, 0, 8 * KiB, &o, &p, &err), -EINVAL,
+			  GMEM_REASON_KERNEL, err);
+		assert_null(p);
+		assert_int_equal(unit_mappings(u), 1); /* the VM's page */
+	}
+}
+
 static void munmap_takes_only_what_mmap_gave(void **state)
 {
 	struct unit *u = *state;
@@ -188,7 +223,7 @@ static void a_read_only_mapping_is_asked_for_as_such(void **state)
 	(void)fclose(maps);
 	assert_true(found);
 	t_ok(gmem_munmap(g, p, &err), err);
-	t_refused(map_as(g, 0, 8 * KiB, 4, &p, &err), -EINVAL,
+	t_refused(map_as(g, 0, 8 * KiB, 16, &p, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
@@ -228,6 +263,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_mapping_shows_the_files_bytes, unit_default),
+		TEST(children_and_core_dumps_have_it_on_request, unit_default),
 		TEST(each_mapping_stays_out_of_children_and_core_dumps,
 		     unit_default),
 		TEST(munmap_takes_only_what_mmap_gave, unit_default),
