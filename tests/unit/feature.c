@@ -439,6 +439,29 @@ static void opening_leaves_one_fd_one_page_one_allocation(void **state)
 	assert_int_equal(u->live_allocs, 1);
 }
 
+/* On the device's descriptor and on the VM's. */
+static void each_capability_is_asked_once(void **state)
+{
+	struct unit *u = *state;
+	unsigned int asked = 0;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	unit_reset(u);
+	t_ok(gmem__vm_open_on(&unit_sys, u, NULL, &u->vm, &u->err), u->err);
+	for (unsigned int i = 0; i < u->n_calls; i++) {
+		const struct unit_call *c = &u->calls[i];
+
+		if (c->request != GMEM__KVM_CHECK_EXTENSION)
+			continue;
+		asked++;
+		for (unsigned int k = 0; k < i; k++)
+			assert_false(u->calls[k].request == c->request &&
+				     u->calls[k].fd == c->fd &&
+				     u->calls[k].in.value == c->in.value);
+	}
+	assert_true(asked > 8);
+}
+
 static void asking_makes_no_call(void **state)
 {
 	struct unit *u = *state;
@@ -527,6 +550,7 @@ int main(void)
 		TEST(has_is_1_for_what_works_and_for_nothing_else,
 		     unit_default),
 		TEST(opening_leaves_one_fd_one_page_one_allocation, unit_sw),
+		TEST(each_capability_is_asked_once, unit_default),
 		TEST(asking_makes_no_call, unit_default),
 		TEST(only_unreleased_features_have_no_first_kernel,
 		     unit_default),
