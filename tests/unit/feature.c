@@ -502,6 +502,7 @@ static void a_feature_past_the_last_is_refused(void **state)
 	struct unit *u = *state;
 	struct gmem_feature_info info = { .sz = sizeof(info) };
 	struct gmem_error err;
+	uint64_t sizes;
 
 	t_refused(gmem_vm_feature(u->vm, N_FEATURES, &info, &err), -EINVAL,
 		  GMEM_REASON_VALUE_UNKNOWN, err);
@@ -511,6 +512,8 @@ static void a_feature_past_the_last_is_refused(void **state)
 	t_refused(gmem_vm_feature(u->vm, 0, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_vm_hugetlb_sizes(u->vm, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_vm_hugetlb_sizes(NULL, &sizes, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 

@@ -168,6 +168,8 @@ static void a_walk_meets_each_slot_once_in_order(void **state)
 	assert_int_equal(n, 5);
 	t_ok(gmem_slot_next(m->vm, 0, GiB + 4096, &s, &m->err), m->err);
 	assert_int_equal(s.slot, 0);
+	t_refused(gmem_slot_next(m->vm, 0, 0, NULL, &m->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, m->err);
 	t_refused(gmem_slot_next(m->vm, 7, 0, &s, &m->err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, m->err);
 	assert_int_equal(m->n_calls, 0);

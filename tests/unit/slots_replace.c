@@ -394,6 +394,68 @@ static void it_may_only_add_or_only_remove(void **state_)
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
 
+/* Each allocation in turn; then nothing has changed. */
+static void without_memory_nothing_changes(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot old = slot(0, NULL, 0, 0, 0), to[10];
+	unsigned int n;
+	int r = -ENOMEM;
+
+	bound(m);
+	for (uint32_t i = 0; i < T_ARRAY_SIZE(to); i++)
+		to[i] = slot(i, m->g, 2 * GiB + i * 4096, i * 4096, 4096);
+	for (n = 1; r < 0; n++) {
+		m->fail_alloc = n;
+		r = replace(m, &old, 1, to, T_ARRAY_SIZE(to));
+		m->fail_alloc = 0;
+		if (r == 0)
+			break;
+		t_code(r, -ENOMEM);
+		t_reason(&m->err, GMEM_REASON_NO_MEMORY);
+		assert_int_equal(unit_count(m, "ioctl", 0), 0);
+		as_before(m);
+		unit_reset(m);
+	}
+	assert_true(n > 10);
+}
+
+static void what_cannot_be_replaced_is_refused(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot old = slot(0, NULL, 0, 0, 0), to[2];
+	struct gmem_vm *other;
+
+	bound(m);
+	plan(m, to);
+	t_refused(replace(m, &old, 70000, to, 2), -EINVAL,
+		  GMEM_REASON_SIZE_LIMIT, m->err);
+	other = m->vm;
+	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, NULL, NULL);
+	t_refused(replace(m, NULL, 0, to, 1), -EOPNOTSUPP,
+		  GMEM_REASON_FOREIGN_VM, m->err);
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	m->vm = other;
+	/* nobody asks why */
+	unit_answer(m, "ioctl", REGION2, 1, 2, -ENOMEM);
+	t_code(gmem_slots_replace(m->vm, &old, 1, to, 2, 0, NULL), -ENOMEM);
+}
+
+static void a_stuck_slot_is_not_replaced(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot old = slot(0, NULL, 0, 0, 0), to[2];
+
+	bound(m);
+	plan(m, to);
+	unit_answer(m, "ioctl", REGION, 1, 1, -ENOMEM);
+	t_refused(gmem_unbind(m->vm, 0, 0, 0, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	t_refused(replace(m, &old, 1, to, 2), -EBUSY, GMEM_REASON_SLOT_STUCK,
+		  m->err);
+	assert_false(get(m, 0).flags & GMEM_SLOT_LIVE);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -409,6 +471,9 @@ int main(void)
 		TEST(what_is_lost_is_unset_and_reset, unit_sw),
 		TEST(what_is_kept_can_be_taken_too, unit_sw),
 		TEST(it_may_only_add_or_only_remove, unit_sw),
+		TEST(without_memory_nothing_changes, unit_sw),
+		TEST(what_cannot_be_replaced_is_refused, unit_sw),
+		TEST(a_stuck_slot_is_not_replaced, unit_sw),
 	};
 
 	return t_main(tests);

@@ -453,9 +453,32 @@ static void a_retry_deletes_no_slot_that_came_meanwhile(void **state)
 	}
 }
 
+static void by_guest_address_it_need_not_wait_either(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED |
+						   GMEM_ATTRIBUTES_NOWAIT };
+	struct gmem__ticket first;
+	struct gmem__range r;
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	bound(m);
+	t_ok(gmem_slot_get(m->vm, 0, 0, &s, &m->err), m->err);
+	take(m, &first, &r, 0, m->page);
+	t_refused(gmem_vm_set_attributes(m->vm, 0, s.gpa, m->page,
+					 GMEM_ATTRIBUTE_SHARED, &o, &m->err),
+		  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
+	gmem__ticket_return(m->vm, &first);
+	t_ok(gmem_vm_set_attributes(m->vm, 0, s.gpa, m->page,
+				    GMEM_ATTRIBUTE_SHARED, &o, &m->err),
+	     m->err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(by_guest_address_it_need_not_wait_either, unit_sw),
 		TEST(no_change_passes_one_that_waits, unit_sw),
 		TEST(a_bind_and_an_import_wait_for_their_turn, unit_sw),
 		TEST(an_unbind_takes_no_slot_that_came_meanwhile, unit_sw),

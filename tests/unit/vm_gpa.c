@@ -299,6 +299,10 @@ static void a_discard_crosses_slots_and_files(void **state)
 	assert_int_equal(is.bytes, 2 * PIECE - 4096);
 	t_refused(gmem_vm_discard(m->vm, 0, GiB, 4 * PIECE, NULL, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
+	t_refused(gmem_vm_discard(NULL, 0, GiB, PIECE, NULL, &m->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, m->err);
+	t_refused(gmem_vm_discard(m->vm, 0, GiB, 0, NULL, &m->err), -EINVAL,
+		  GMEM_REASON_ZERO_SIZE, m->err);
 	unit_answer(m, "fallocate", 0, 2, 1, -EPERM);
 	t_refused(gmem_vm_discard(m->vm, 0, GiB, 3 * PIECE, NULL, &m->err),
 		  -EPERM, GMEM_REASON_ACCESS_DENIED, m->err);
