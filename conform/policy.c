@@ -14,7 +14,9 @@ enum {
 	PREFERRED,
 	BIND,
 	INTERLEAVE,
-	LOCAL
+	LOCAL,
+	NUMA_BALANCING = 1 << 13,
+	STATIC_NODES = 1 << 15
 };
 
 enum {
@@ -62,6 +64,26 @@ static void echoed(struct conform *c)
 	IS(bind(c, p, 2 * c->page, DEFAULT, 0, 0), 0);
 	IS(policy(c, p, NULL), DEFAULT);
 	IS(policy(c, p + 2 * c->page, NULL), BIND);
+}
+
+/* Which nodes a policy shows that names one that no machine here has. */
+static void nodes_that_are_missing(struct conform *c)
+{
+	unsigned long nodes, missing = 1UL << 31, balanced = missing | 1;
+	unsigned char *p;
+
+	IS(c_view(c, file(c, SHARED), &p), 0);
+	IS(bind(c, p, c->page, BIND, missing | 1, 0), 0);
+	IS(policy(c, p, &nodes), BIND);
+	IS(nodes, 1);
+	IS(bind(c, p, c->page, BIND | STATIC_NODES, missing | 1, 0), 0);
+	IS(policy(c, p, &nodes), BIND | STATIC_NODES);
+	IS(nodes, missing | 1);
+	if (c->version >= 700)
+		balanced = 1;
+	IS(bind(c, p, c->page, BIND | NUMA_BALANCING, missing | 1, 0), 0);
+	IS(policy(c, p, &nodes), BIND | NUMA_BALANCING);
+	IS(nodes, balanced);
 }
 
 static void in_the_file(struct conform *c)
@@ -228,6 +250,9 @@ static void task_policy_of_fallocate(struct conform *c)
 const struct conform_case policy_cases[] = {
 	{ "policy: mbind is echoed by its mapping", "echoed",
 	  NEED_MMAP | NEED_NUMA, echoed },
+	{ "policy: a missing node is dropped, or shown with some flags",
+	  "nodes_that_are_missing", NEED_MMAP | NEED_NUMA,
+	  nodes_that_are_missing },
 	{ "policy: ignored, or kept by the file; trap: ignored on 6.18; trap: "
 	  "obeyed from 6.19",
 	  "in_the_file", NEED_MMAP | NEED_NUMA, in_the_file },

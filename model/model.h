@@ -76,6 +76,7 @@ enum {
 	MODEL_RFC1 = 1U << 5,	      /* huge pages as posted in 2024 */
 	MODEL_RFC2 = 1U << 6,	      /* and in 2025 */
 	MODEL_LIMIT_FIRST = 1U << 7,  /* 7.3: of the machine, then the range */
+	MODEL_MASK_ONLINE = 1U << 8,  /* 7.0: a balanced policy's nodes too */
 };
 
 struct profile {

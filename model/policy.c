@@ -64,6 +64,7 @@ static int new_policy(const struct kernel *k, int mode, uint64_t nodes,
 {
 	int flags = mode & F_ALL, m = mode & ~F_ALL;
 	bool relative = flags & (F_STATIC_NODES | F_RELATIVE_NODES);
+	bool kept = relative || (flags && !model__has(k, MODEL_MASK_ONLINE));
 
 	*policy = 0;
 	if (m == DEFAULT)
@@ -80,8 +81,8 @@ static int new_policy(const struct kernel *k, int mode, uint64_t nodes,
 	}
 	if (!(flags & F_RELATIVE_NODES) && !(nodes & online(k)))
 		return -EINVAL;
-	/* With any of the flags the user's own mask is what is shown. */
-	if (!flags)
+	/* What get_mempolicy(2) shows is the user's own mask, or this. */
+	if (!kept)
 		nodes &= online(k);
 	if (m == PREFERRED && !flags)
 		nodes &= -nodes;

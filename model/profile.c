@@ -8,7 +8,9 @@
 #define TYPES(last) ((2U << (last)) - 1)
 #define RULES_6_18 MODEL_MMAP
 #define RULES_6_19 (RULES_6_18 | MODEL_OWN_INODE)
-#define RULES_7_2 (RULES_6_19 | MODEL_RANGE_EEXIST | MODEL_OFFSET_CHECK)
+#define RULES_7_2                                               \
+	(RULES_6_19 | MODEL_RANGE_EEXIST | MODEL_OFFSET_CHECK | \
+	 MODEL_MASK_ONLINE)
 #define RULES_7_3 (RULES_7_2 | MODEL_LIMIT_FIRST)
 
 static const struct profile profiles[] = {
@@ -18,7 +20,7 @@ static const struct profile profiles[] = {
 	  "6.18.44 without two-dimensional paging; 6.18.15 on x86-64 and arm64",
 	  "mmap, init-shared, every VM type; policies are ignored", 618,
 	  RULES_6_18, TYPES(5) },
-	{ "6.19", "6.19.14 on x86-64 and arm64; 7.0.13 on x86-64",
+	{ "6.19", "6.19.14 on x86-64 and arm64",
 	  "its own inodes; policies are obeyed", 619, RULES_6_19, TYPES(5) },
 	{ "7.2", "7.2.13 on x86-64", "EEXIST for a range bound twice", 702,
 	  RULES_7_2, TYPES(5) },
