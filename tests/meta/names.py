@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One list of names: every number of gmem.h = lib/name.c = manual, and what
+"""One list of names: every number of the headers = lib/name.c = manual, and what
 gmemctl and its JSON schemas say."""
 import json
 import re
@@ -12,8 +12,8 @@ NAMELESS = {"GMEM_VM_UNSET"}
 
 
 def header():
-    """Every enumerator and every flag of gmem.h that is to have a name."""
-    text = meta.text("include/gmem.h")
+    """Every enumerator and every flag of the headers that is to have a name."""
+    text = meta.text("include/gmem_error.h") + meta.text("include/gmem.h")
     found = set(re.findall(
         r"^#define (GMEM_\w+)\s+"
         r"(?:\(1U << \d+\)|(?:GMEM_BIT|UINT64_C)\(\d+\)|\d+(?!\w))",
@@ -45,9 +45,9 @@ def manual():
                            meta.text("man/gmem_name.3"), re.M))
 
 
-def every_number_of_gmem_h_has_a_name():
+def every_number_of_a_header_has_a_name():
     named = {constant for table in tables().values() for constant in table}
-    return meta.differ("gmem.h", header(), "lib/name.c", named)
+    return meta.differ("the headers", header(), "lib/name.c", named)
 
 
 def names_follow_from_the_constants():
@@ -195,7 +195,7 @@ def no_fact_is_written_a_second_time():
                 yield f"{path} writes {text}, which is {place}'s"
 
 
-meta.run(every_number_of_gmem_h_has_a_name, names_follow_from_the_constants,
+meta.run(every_number_of_a_header_has_a_name, names_follow_from_the_constants,
          every_kind_is_in_the_table_and_in_gmem_name_3,
          the_first_names_are_those_of_gmem_name_3,
          options_are_called_as_their_flags, schemas_list_the_names,

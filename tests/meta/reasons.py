@@ -10,7 +10,7 @@ REASON = r"GMEM_REASON_[A-Z0-9_]+"
 def header():
     """{constant: number} of the enumeration, without NONE."""
     enum = re.search(r"enum gmem_reason \{(.*?)\};",
-                     meta.text("include/gmem.h"), re.S)[1]
+                     meta.text("include/gmem_error.h"), re.S)[1]
     found = re.findall(rf"({REASON}) = (\d+)", enum)
     return {name: int(number) for name, number in found
             if name != "GMEM_REASON_NONE"}
@@ -61,7 +61,7 @@ def wrong_entries(path, page):
 
 
 def every_reason_is_in_the_table():
-    return meta.differ("gmem.h", header(), "lib/reason.c", table())
+    return meta.differ("gmem_error.h", header(), "lib/reason.c", table())
 
 
 def numbers_and_names_are_unique():
@@ -106,7 +106,7 @@ def gmemctl_s_remedies_need_no_c():
     library = remedies("lib/reason.c", r'\{\s*"[^"]+",\s*(?:0|-E\w+),')
     own = remedies(path, r"\{")
     ours = re.findall(rf"\[({REASON})\] = \{{ OURS }},", meta.text(path))
-    yield from meta.differ("lib/reason.c", library, "gmem.h", header())
+    yield from meta.differ("lib/reason.c", library, "gmem_error.h", header())
     for constant, text in {**library, **own}.items():
         if constant not in ours and re.search(C_REMEDY, text):
             yield f"{constant}: a user of gmemctl may read '{text}'"
@@ -115,7 +115,7 @@ def gmemctl_s_remedies_need_no_c():
 def every_reason_is_in_gmem_reasons_7():
     page = meta.text("man/gmem_reasons.7")
     listed = [constant for _, _, constant in mdoc_entries(page)]
-    yield from meta.differ("gmem_reasons.7", listed, "gmem.h", header())
+    yield from meta.differ("gmem_reasons.7", listed, "gmem_error.h", header())
     yield from wrong_entries("gmem_reasons.7", page)
 
 
@@ -125,7 +125,7 @@ def every_reason_is_an_error_of_some_call():
         errors = meta.section(meta.text(path), "ERRORS")
         listed |= {constant for _, _, constant in mdoc_entries(errors)}
         yield from wrong_entries(path, errors)
-    yield from meta.differ("ERRORS of section 3", listed, "gmem.h", header())
+    yield from meta.differ("ERRORS of section 3", listed, "gmem_error.h", header())
 
 
 meta.run(every_reason_is_in_the_table, numbers_and_names_are_unique,
