@@ -147,7 +147,7 @@ static void tell_tap(const struct report *r, const struct conform_report *of)
 	putchar('\n');
 	if (failed)
 		printf("# %s\n", of->text);
-	(void)fflush(stdout);
+	out_flush();
 }
 
 static void tell(void *arg, const struct conform_report *of)
@@ -224,9 +224,12 @@ static int unusable(struct ctl *ctl, const struct gmem_error *err)
 {
 	bool absent = exit_of(err) == CTL_UNSUPPORTED;
 
-	if (!ctl->json)
-		printf("TAP version 13\n%s %s\n",
-		       absent ? "1..0 # SKIP" : "Bail out!", err->msg);
+	if (!ctl->json) {
+		printf("TAP version 13\n%s ",
+		       absent ? "1..0 # SKIP" : "Bail out!");
+		put_plain(stdout, err->msg);
+		putchar('\n');
+	}
 	return vm_failed(ctl, err);
 }
 

@@ -153,14 +153,21 @@ static void print_sizes(const struct gmem_vm *vm)
 	putchar('\n');
 }
 
+static void put_host(const struct ctl *ctl)
+{
+	struct utsname u;
+
+	uname(&u);
+	put_plain(stdout, vm_device(ctl));
+	printf(" on Linux %s (%s)\n", u.release, u.machine);
+}
+
 /* @list NULL: all features. */
 static void print_text(const struct host *h, const char *list)
 {
 	struct gmem_feature_info f;
-	struct utsname u;
 	bool more = false;
 
-	uname(&u);
 	model_note(h->ctl);
 	for (uint32_t t = 0; t < TYPES; t++) {
 		const struct gmem_vm *vm = h->type[t].vm;
@@ -171,8 +178,7 @@ static void print_text(const struct host *h, const char *list)
 		if (model_name(h->ctl))
 			printf("model %s\n", model_name(h->ctl));
 		else
-			printf("%s on Linux %s (%s)\n", vm_device(h->ctl),
-			       u.release, u.machine);
+			put_host(h->ctl);
 		printf("%-19s %-8s%-7s%-8s%s\n", "FEATURE", "SUPPORT", "SINCE",
 		       "ANSWER", "HOW KNOWN");
 		for (uint32_t i = 0; feature(vm, i, &f); i++) {

@@ -181,7 +181,9 @@ static void answer_text(const struct why *w, const char *verdict)
 	if (strcmp(w->step, w->ctl->call))
 		printf(" already at %s%s", strcmp(w->step, "with") ? "" : "--",
 		       w->step);
-	printf(": %s\n", w->err.msg);
+	printf(": ");
+	put_plain(stdout, w->err.msg);
+	putchar('\n');
 	printf("rule: %s\n", gmem_reason_str(w->err.reason));
 	printf("remedy: %s\n", error_remedy(&w->err));
 }

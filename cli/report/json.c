@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gmem.h>
 
@@ -24,6 +25,19 @@ void *json_made(const void *value)
 	json_done(!value);
 	return (void *)(uintptr_t)value;
 }
+
+#undef json_object_new_string
+json_object *json_string(const char *text)
+{
+	size_t size = PLAIN_SIZE(strlen(text));
+	char *safe = json_made(malloc(size));
+	json_object *o =
+		json_made(json_object_new_string(plain_text(text, safe, size)));
+
+	free(safe);
+	return o;
+}
+#define json_object_new_string(v) json_string(v)
 
 void json_u64(json_object *to, const char *key, uint64_t value)
 {
@@ -109,7 +123,7 @@ void out_json(struct ctl *ctl, json_object *result)
 		result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 				JSON_C_TO_STRING_NOSLASHESCAPE);
 	json_done(!text || errno == ENOMEM);
-	puts(text);
+	out_line(text);
 	json_object_put(result);
 	ctl->replied = true;
 }

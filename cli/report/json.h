@@ -19,14 +19,15 @@ struct gmem_error;
 void *json_made(const void *value);
 void json_done(int failed);
 
+/* Of plain_text(): no byte of it can break JSON, UTF-8 or a terminal. */
+json_object *json_string(const char *text);
+
 #define json_object_new_object() json_made(json_object_new_object())
 #define json_object_new_array() json_made(json_object_new_array())
 #define json_object_new_boolean(v) json_made(json_object_new_boolean(v))
 #define json_object_new_int(v) json_made(json_object_new_int(v))
 #define json_object_new_uint64(v) json_made(json_object_new_uint64(v))
-#define json_object_new_string(v) json_made(json_object_new_string(v))
-#define json_object_new_string_len(v, len) \
-	json_made(json_object_new_string_len(v, len))
+#define json_object_new_string(v) json_string(v)
 #define json_object_object_add(to, key, v) \
 	json_done(json_object_object_add(to, key, v))
 #define json_object_array_add(to, v) json_done(json_object_array_add(to, v))

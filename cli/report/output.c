@@ -13,6 +13,10 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
+#include "report/words.h"
+
+/* Longer than any path. */
+#define MESSAGE_TEXT 8192
 
 const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT])
 {
@@ -28,6 +32,30 @@ bool out_colour(void)
 
 	return isatty(STDOUT_FILENO) && !(none && *none) && term &&
 	       strcmp(term, "dumb");
+}
+
+void put_plain(FILE *to, const char *text)
+{
+	char word[2] = "", plain[PLAIN_SIZE(1)];
+
+	for (; *text; text++) {
+		word[0] = *text;
+		fputs(plain_text(word, plain, sizeof(plain)), to);
+	}
+}
+
+static int write_error; /* the first of standard output; 0: not known */
+
+void out_flush(void)
+{
+	if (fflush(stdout) && !write_error)
+		write_error = errno;
+}
+
+void out_line(const char *text)
+{
+	if (puts(text) < 0 && !write_error)
+		write_error = errno;
 }
 
 static void out_problem(struct ctl *ctl, json_object *problem)
@@ -48,19 +76,21 @@ static void prefix(const struct ctl *ctl)
 	char name[CMD_NAME_TEXT];
 
 	/* Where both go to one file, in the order in which it was said. */
-	(void)fflush(stdout);
+	out_flush();
 	fprintf(stderr, "gmemctl: %s%s", ctl_name(ctl, name),
 		ctl->command ? ": " : "");
 }
 
 void message(const struct ctl *ctl, const char *fmt, ...)
 {
+	char text[MESSAGE_TEXT];
 	va_list ap;
 
-	prefix(ctl);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	prefix(ctl);
+	put_plain(stderr, text);
 	fputc('\n', stderr);
 }
 
@@ -142,15 +172,22 @@ void out_give_back(void)
 
 int out_finish(struct ctl *ctl, int status)
 {
-	bool failed = ferror(stdout);
-	const char *why = "write error"; /* whose errno is long gone */
+	bool failed;
 
-	if (fflush(stdout) || (fclose(stdout) && !failed)) {
+	out_flush();
+	failed = ferror(stdout);
+	/* stdio kept no errno, but what failed fails again. */
+	if (failed && !write_error && write(STDOUT_FILENO, "\n", 1) < 0)
+		write_error = errno;
+	if (fclose(stdout) && !failed) {
 		failed = true;
-		why = strerror(errno);
+		write_error = errno;
 	}
 	if (!failed)
 		return status;
-	message(ctl, "standard output: %s", why);
-	return status ? status : status_of(ctl, CTL_FAILED);
+	/* A reader that has seen enough, such as head(1), knows. */
+	if (write_error != EPIPE)
+		message(ctl, "standard output: %s",
+			write_error ? strerror(write_error) : "write error");
+	return status_of(ctl, CTL_FAILED);
 }

@@ -4,6 +4,7 @@
 #define GMEMCTL_REPORT_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct gmem_error;
 struct kvm;
@@ -44,6 +45,12 @@ const char *ctl_name(const struct ctl *ctl, char buf[CMD_NAME_TEXT]);
 /* Whether colours may be used on standard output. */
 bool out_colour(void);
 
+/* Prints what may have names in it that others gave, as plain_text() does. */
+void put_plain(FILE *to, const char *text);
+/* As fflush(3) and puts(3), and remember why standard output failed. */
+void out_flush(void);
+void out_line(const char *text);
+
 /* A line on standard error that ends nothing. */
 __attribute__((format(printf, 2, 3))) void message(const struct ctl *ctl,
 						   const char *fmt, ...);
@@ -64,7 +71,10 @@ int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 void out_begin(void);
 /* Restores what SIGPIPE did when gmemctl was started. */
 void out_give_back(void);
-/* Fails on what was printed and could not be written.  Return: @status. */
+/*
+ * Return: @status, or CTL_FAILED where something that was printed could not be
+ * written: whatever there was to say, it was not heard.
+ */
 int out_finish(struct ctl *ctl, int status);
 
 #endif

@@ -50,14 +50,15 @@ static const char *number(const char **s, unsigned int *base, uint64_t *out)
 	return NULL;
 }
 
-/* 10 for "K", "Ki" and "KiB", in capitals or not; -1 for no unit. */
+/* 10 for "K", "k", "Ki" and "KiB"; -1 for no unit. */
 static int unit_shift(const char *s)
 {
+	bool capital = *s && !(*s & 0x20);
 	char c = (char)(letter(*s) ? *s & ~0x20 : *s);
 	const char *u = c ? strchr(units, c) : NULL;
 
-	if (!u ||
-	    (strcmp(s + 1, "") && strcmp(s + 1, "i") && strcmp(s + 1, "iB")))
+	if (!u || (s[1] &&
+		   !(capital && (!strcmp(s + 1, "i") || !strcmp(s + 1, "iB")))))
 		return -1;
 	return (int)(u - units + 1) * 10;
 }
@@ -194,27 +195,33 @@ const char *parse_nodes(const char *s)
 	}
 }
 
-const char *safe_text(const char *s, char *buf, size_t size)
+/* What one byte is shown as; @reversible: so that it can be read back. */
+static size_t shown(unsigned char c, bool reversible, char word[4])
 {
 	static const char digits[] = "0123456789abcdef";
-	char word[5];
+
+	if (c >= ' ' && c <= '~' && (c != '\\' || !reversible)) {
+		word[0] = (char)c;
+		return 1;
+	}
+	word[0] = '\\';
+	if (c == '\\' || c == '\n') {
+		word[1] = c == '\n' ? 'n' : '\\';
+		return 2;
+	}
+	word[1] = 'x';
+	word[2] = digits[c >> 4];
+	word[3] = digits[c & 15];
+	return 4;
+}
+
+static const char *show(const char *s, bool reversible, char *buf, size_t size)
+{
+	char word[4];
 	size_t at = 0, n;
 
 	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		n = 1;
-		word[0] = (char)c;
-		if (c == '\\' || c == '\n') {
-			n = 2;
-			word[0] = '\\';
-			word[1] = c == '\n' ? 'n' : '\\';
-		} else if (c < ' ' || c > '~') {
-			n = 4;
-			memcpy(word, "\\x", 2);
-			word[2] = digits[c >> 4];
-			word[3] = digits[c & 15];
-		}
+		n = shown((unsigned char)*s, reversible, word);
 		if (at + n >= size)
 			break;
 		memcpy(buf + at, word, n);
@@ -222,6 +229,16 @@ const char *safe_text(const char *s, char *buf, size_t size)
 	}
 	buf[at] = '\0';
 	return buf;
+}
+
+const char *safe_text(const char *s, char *buf, size_t size)
+{
+	return show(s, true, buf, size);
+}
+
+const char *plain_text(const char *s, char *buf, size_t size)
+{
+	return show(s, false, buf, size);
 }
 
 const char *size_text(uint64_t bytes, char buf[SIZE_TEXT])

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes: decimal with K M G T P E, Ki.. or KiB.., or hexadecimal. */
+/* Bytes: decimal with K k M m .. E e, Ki.. or KiB.., or hexadecimal. */
 const char *parse_size(const char *s, uint64_t *out);
 
 /* A number without a unit, decimal or hexadecimal. */
@@ -48,6 +48,13 @@ const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
  * Cut where @buf ends.
  */
 const char *safe_text(const char *s, char *buf, size_t size);
+
+/*
+ * The same for a sentence with such names in it, of which every string that
+ * gmemctl prints is one: \ stays, so that what is safe does not change.
+ */
+#define PLAIN_SIZE(n) (4 * (n) + 1) /* of @buf for n bytes */
+const char *plain_text(const char *s, char *buf, size_t size);
 
 /*
  * The shortest form of @bytes that parse_size() reads back as @bytes: "2M",

@@ -25,12 +25,12 @@ class Output(Case):
             self.ended(r, FAILED, "standard output: No space left on device")
             # More than one buffer full.
             r = ctl("commands", "--json", stdout=full)
-            self.ended(r, FAILED, "standard output: ")
+            self.ended(r, FAILED, "standard output: No space left on device")
 
     def test_reader_gone(self):
         end, pipe = os.pipe()
         os.close(end)
-        self.ended(ctl("--help", stdout=pipe), FAILED, "Broken pipe")
+        self.ended(ctl("--help", stdout=pipe), FAILED)
         os.close(pipe)
 
     def test_closed(self):
@@ -59,10 +59,10 @@ class OutputOfKvm(Case):
             with open("/dev/full", "w") as full:
                 self.ended(ctl(*args, stdout=full), FAILED, "standard output")
 
-    def test_the_first_status_wins(self):
+    def test_an_answer_that_is_lost_is_none(self):
         with open("/dev/full", "w") as full:
             r = ctl("why", "create", "--size", "1", "--shared", stdout=full)
-        self.assertEqual(r.returncode, 4)
+        self.ended(r, FAILED, "standard output: No space left on device")
 
     def probe_on_terminal(self, **env):
         """What probe prints on a terminal."""

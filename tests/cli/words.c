@@ -64,6 +64,12 @@ static void sizes_refused(void **state)
 		"1e3",
 		"1KB",
 		"1kib ",
+		"1kib",
+		"2mi",
+		"2miB",
+		"1gi",
+		"1KIB",
+		"1KI",
 		"1KiBB",
 		"1Kb",
 		"1B",
@@ -249,6 +255,20 @@ static void safe_texts(void **state)
 	assert_string_equal(safe_text("1234\t", buf, sizeof(buf)), "1234");
 }
 
+/* A sentence, of which the backslashes are its own. */
+static void plain_texts(void **state)
+{
+	char buf[16];
+
+	(void)state;
+	assert_string_equal(plain_text("a \\n", buf, sizeof(buf)), "a \\n");
+	assert_string_equal(plain_text("\n\033", buf, sizeof(buf)), "\\n\\x1b");
+	assert_string_equal(plain_text("\xc3\xa9", buf, sizeof(buf)),
+			    "\\xc3\\xa9");
+	assert_string_equal(plain_text("\xc2\x9b", buf, 8), "\\xc2");
+	assert_string_equal(plain_text("\xff", buf, PLAIN_SIZE(1)), "\\xff");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +281,7 @@ int main(void)
 		cmocka_unit_test(hex),
 		cmocka_unit_test(node_sets),
 		cmocka_unit_test(safe_texts),
+		cmocka_unit_test(plain_texts),
 	};
 
 	return t_main(tests);

@@ -170,14 +170,14 @@ static void show_bytes(uint64_t offset, const unsigned char *p, size_t len)
 static void json_bytes(json_object *to, const unsigned char *p, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
-	static char text[2 * BATCH_READ];
+	static char text[2 * BATCH_READ + 1];
 
 	for (size_t i = 0; i < len; i++) {
 		text[2 * i] = digits[p[i] >> 4];
 		text[2 * i + 1] = digits[p[i] & 15];
 	}
-	json_object_object_add(
-		to, "data", json_object_new_string_len(text, (int)(2 * len)));
+	text[2 * len] = '\0';
+	json_text(to, "data", text, "");
 }
 
 int call_read(struct batch *b, struct op *op)

@@ -31,6 +31,14 @@ static const char *const verdicts[] = {
 	[VERDICT_FAIL] = "fail",
 };
 
+/* Both may name the device. */
+static void put_line(const char *before, const char *text)
+{
+	fputs(before, stdout);
+	put_plain(stdout, text);
+	putchar('\n');
+}
+
 static void print_text(const struct finding *f, size_t n)
 {
 	static const char *const colours[] = {
@@ -41,12 +49,14 @@ static void print_text(const struct finding *f, size_t n)
 	bool colour = out_colour();
 
 	for (size_t i = 0; i < n; i++) {
-		printf("%s%-5s%s%-24s %s\n",
-		       colour ? colours[f[i].verdict] : "",
+		printf("%s%-5s%s%-24s ", colour ? colours[f[i].verdict] : "",
 		       verdicts[f[i].verdict], colour ? "\033[0m" : "",
-		       checks[i].name, f[i].text);
-		if (f[i].verdict != VERDICT_OK)
-			printf("%5s%-24s remedy: %s\n", "", "", f[i].remedy);
+		       checks[i].name);
+		put_line("", f[i].text);
+		if (f[i].verdict == VERDICT_OK)
+			continue;
+		printf("%5s%-24s ", "", "");
+		put_line("remedy: ", f[i].remedy);
 	}
 }
 
@@ -57,9 +67,10 @@ static void print_tap(const struct finding *f, size_t n)
 		printf("%sok %zu - %s\n",
 		       f[i].verdict == VERDICT_FAIL ? "not " : "", i + 1,
 		       checks[i].name);
-		printf("# %s: %s\n", verdicts[f[i].verdict], f[i].text);
+		printf("# %s: ", verdicts[f[i].verdict]);
+		put_line("", f[i].text);
 		if (f[i].verdict != VERDICT_OK)
-			printf("# remedy: %s\n", f[i].remedy);
+			put_line("# remedy: ", f[i].remedy);
 	}
 }
 
