@@ -35,6 +35,34 @@ static void lines(void **state)
 	(void)fclose(f);
 }
 
+/* One, at the end, is DOS's; any other is a control character like another. */
+static void carriage_returns(void **state)
+{
+	FILE *f = file_of("one\r\n\r\na\rb\r\r\nlast\r", 18);
+	static const char *const want[] = { "one", "", "a\rb\r", "last" };
+	char line[BATCH_LINE];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < T_ARRAY_SIZE(want); i++) {
+		assert_true(batch_read_line(f, line, &len));
+		assert_int_equal(len, strlen(want[i]));
+		assert_memory_equal(line, want[i], len);
+	}
+	assert_false(batch_read_line(f, line, &len));
+	(void)fclose(f);
+}
+
+static void marks(void **state)
+{
+	(void)state;
+	assert_int_equal(batch_mark("\xef\xbb\xbf", 3), 3);
+	assert_int_equal(batch_mark("\xef\xbb\xbf#", 4), 3);
+	assert_int_equal(batch_mark("\xef\xbb\xbf", 2), 0);
+	assert_int_equal(batch_mark("\xef\xbb\xbe", 3), 0);
+	assert_int_equal(batch_mark("", 0), 0);
+}
+
 /* A line that does not fit has a larger length; the next one is whole. */
 static void long_lines(void **state)
 {
@@ -163,8 +191,12 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),  cmocka_unit_test(long_lines),
-		cmocka_unit_test(fields), cmocka_unit_test(fields_refused),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(carriage_returns),
+		cmocka_unit_test(marks),
+		cmocka_unit_test(fields),
+		cmocka_unit_test(fields_refused),
 		cmocka_unit_test(limits),
 	};
 

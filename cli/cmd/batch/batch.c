@@ -168,7 +168,7 @@ static int do_lines(struct batch *b, FILE *f)
 	json_object *o = NULL, *results = NULL;
 	struct end end = { .status = 0 };
 	char line[BATCH_LINE];
-	size_t len;
+	size_t len, skip;
 
 	if (b->ctl->json) {
 		o = json_new(b->ctl);
@@ -180,7 +180,8 @@ static int do_lines(struct batch *b, FILE *f)
 	}
 	while (!end.status && batch_read_line(f, line, &len)) {
 		b->line++;
-		do_line(b, line, len, results, &end);
+		skip = b->line == 1 ? batch_mark(line, len) : 0;
+		do_line(b, line + skip, len - skip, results, &end);
 	}
 	if (!end.status && ferror(f)) {
 		int errnum = errno;

@@ -15,7 +15,19 @@ bool batch_read_line(FILE *f, char line[BATCH_LINE], size_t *len)
 		n++;
 	}
 	*len = n;
+	/* As DOS ends its lines. */
+	if (n && n <= BATCH_LINE && line[n - 1] == '\r')
+		--*len;
 	return c != EOF || n;
+}
+
+size_t batch_mark(const char *line, size_t len)
+{
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+	if (len < sizeof(mark) || memcmp(line, mark, sizeof(mark)) != 0)
+		return 0;
+	return sizeof(mark);
 }
 
 static bool blank(char c)
@@ -90,7 +102,10 @@ int batch_split(char *line, size_t len, struct field fields[BATCH_FIELDS],
 	if (len >= BATCH_LINE)
 		*problem = "longer than 4095 bytes";
 	for (size_t i = 0; i < len && !*problem; i++)
-		if (control(line[i]) && line[i] != '\t')
+		if (!line[i])
+			*problem = "a zero byte, as text in UTF-16 has: write "
+				   "it in UTF-8";
+		else if (control(line[i]) && line[i] != '\t')
 			*problem = "a control character; write hex:... for "
 				   "such bytes";
 	while (!*problem) {

@@ -18,10 +18,13 @@ struct field {
 };
 
 /*
- * Reads a line of any length into @line, without its newline; *len is its
+ * Reads a line of any length into @line, without its end; *len is its
  * true length, BATCH_LINE or more if it does not fit.  False at the end.
  */
 bool batch_read_line(FILE *f, char line[BATCH_LINE], size_t *len);
+
+/* How many bytes of a file's first line only say that it is UTF-8. */
+size_t batch_mark(const char *line, size_t len);
 
 /*
  * Splits the line in place.  Return: the number of fields, or -1 with what is
