@@ -14,8 +14,9 @@ static struct args args;
 
 static const struct opt opts[] = {
 	TARGET_SHARED,
-	{ "threads", "N", OPT_U32, offsetof(struct args, threads),
-	  .help = "threads that do the work (1)" },
+	{ "threads", "N", OPT_U32, offsetof(struct args, threads), .min = 1,
+	  .max = POPULATE_THREADS,
+	  .help = "threads that do the work, up to 256 (1)" },
 	{ "policy", "MODE", OPT_TEXT, offsetof(struct args, policy.mode),
 	  .names = GMEM_NAME_MPOL, .help = "for the pages that are made" },
 	{ "nodes", "SET", OPT_TEXT, offsetof(struct args, policy.nodes),

@@ -33,6 +33,7 @@ int op_stat(struct work *w);
 /* How much is allocated, as stat shows it. */
 int op_resident(struct work *w);
 /* @policy without a mode: none. */
+#define POPULATE_THREADS 256 /* the library takes no more */
 int op_populate(struct work *w, uint32_t threads,
 		const struct policy_args *policy);
 int op_discard(struct work *w);

@@ -3,6 +3,7 @@
  * Options from the tables.  Not getopt_long(3): that takes prefixes of names,
  * so that a script breaks on the day an option is added.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,12 @@ static int bad_value(struct ctl *ctl, const struct where *w, const char *value,
 	return usage_error(ctl, "%s: '%s' %s", w->text, value, problem);
 }
 
+static int beyond(struct ctl *ctl, const struct where *w, const char *value)
+{
+	return usage_error(ctl, "%s: '%s' is not from %" PRIu32 " to %" PRIu32,
+			   w->text, value, w->opt->min, w->opt->max);
+}
+
 static int bad_choice(struct ctl *ctl, const struct where *w, const char *value)
 {
 	char list[128] = "is not one of";
@@ -171,6 +178,9 @@ static int set(struct ctl *ctl, const struct where *w, const char *value)
 		break;
 	case OPT_U32:
 		problem = parse_u32(value, &u32->value);
+		if (!problem && (u32->value < w->opt->min ||
+				 (w->opt->max && u32->value > w->opt->max)))
+			return beyond(ctl, w, value);
 		u32->given = true;
 		break;
 	case OPT_TEXT:

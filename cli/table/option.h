@@ -47,6 +47,7 @@ struct opt {
 	uint64_t bits;		   /* OPT_BITS */
 	const char *const *values; /* what OPT_TEXT may be; NULL ends it */
 	const char *without;	   /* its value where none follows with '=' */
+	uint32_t min, max;	   /* of OPT_U32; .max 0: none */
 	unsigned int need;	   /* common option: CMD_* that must take it */
 	char letter;		   /* short name, or '\0' */
 	bool required;		   /* the command is refused without it */

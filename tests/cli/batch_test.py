@@ -153,8 +153,11 @@ SYNTAX = (
     ("create x 4K shared\npolicy x set=bind nodes=a", "'a' is not a set of"),
     ("create x 2M shared\nread x 0 1M1", "'1M1' is not a size"),
     ("create x 2M shared\nread x 0 0x100001", "more than one read shows (1M)"),
-    ("create x 4K\r", "a control character"),
-    ("create x 4K\0", "a control character"),
+    ("create x\r 4K", "a control character"),
+    ("create x 4K\r\r", "a control character"),
+    ("create x 4K\0", "a zero byte, as text in UTF-16 has"),
+    ("create x 4K shared\npopulate x threads=0", "threads='0' is not from 1 to 256"),
+    ("create x 4K shared\npopulate x threads=257", "is not from 1 to 256"),
     ("# " + "x" * 4094, "longer than 4095 bytes"),
     (" ".join("x" * 33), "more than 32 words"),
 )
@@ -206,7 +209,6 @@ KERNEL = (
     (CREATE + "private x 0 4K", UNSUPPORTED, "no-private-memory"),
     (CREATE + "populate x policy=bind", FAILED, "policy-nodes"),
     (CREATE + "populate x policy=bind nodes=999", FAILED, "policy-nodes"),
-    (CREATE + "populate x threads=999", FAILED, "value-unknown"),
     ("create x 4K unbound\npolicy x", UNSUPPORTED, "policy-unmappable"),
     ("create x 4K mmap guest-only\nload x 0 /etc/passwd", FAILED, "private"),
     ("create x 4K mmap guest-only\nread x 0 1", FAILED, "private"),
@@ -218,6 +220,35 @@ def call_it_2_6():
     """Makes the kernel of a program, as preexec_fn, say that it is 2.6."""
     uname26 = 0x0020000
     ctypes.CDLL(None).personality(uname26)
+
+
+class Files(Case):
+    """As other systems' editors write them."""
+
+    def test_dos_lines_and_a_mark_are_understood(self):
+        lines = "create x 64K shared", "# a", "", 'write x 0 "a"', "read x 0 1"
+        with tempfile.NamedTemporaryFile("wb", suffix=".batch") as f:
+            for mark in b"", b"\xef\xbb\xbf":
+                for end in b"\n", b"\r\n":
+                    f.seek(0)
+                    f.truncate()
+                    f.write(mark + b"".join(x.encode() + end for x in lines))
+                    f.flush()
+                    r = self.ended(ctl("batch", "--model", f.name), OK)
+                    self.assertTrue(r.stdout.endswith("|a|\n"), r)
+
+    def test_a_mark_elsewhere_is_a_character(self):
+        r = ctl("batch", "--model", "-", input="# \n\ufeffclose x\n")
+        self.ended(r, USAGE, r"-:2: unknown command '\xef\xbb\xbfclose'")
+
+    def test_utf_16_is_named(self):
+        with tempfile.NamedTemporaryFile("wb", suffix=".batch") as f:
+            for kind in "utf-16-le", "utf-16-be":
+                f.seek(0)
+                f.write("close x\n".encode(kind))
+                f.flush()
+                r = ctl("batch", "--model", f.name)
+                self.ended(r, USAGE, ":1: a zero byte, as text in UTF-16 has")
 
 
 class Batch(Case):
@@ -313,7 +344,6 @@ class DryRun(Batch):
         create = "create x 2M shared\n"
         private = "create x 4K mmap guest-only\n"
         for text, reason in (
-            (create + "populate x threads=999", "value-unknown"),
             (create + "populate x policy=bind", "policy-nodes"),
             (create + "load x 2M /dev/null", "outside-file"),
             (private + "load x 0 /dev/null", "private"),

@@ -61,7 +61,7 @@ BATCH = (
     ("7.3", "create x 4K shared\nload x 0 /"),
     ("7.3", "create x 4K shared\nload x 0 /nonexistent"),
     ("7.3", "create x 4K shared\nload x 0 /dev/zero"),
-    ("7.3", "create x 4K shared\npopulate x threads=100000"),
+    ("7.3", "create x 4K shared\npopulate x threads=256 policy=x"),
     ("7.3", "create x 4K shared\npopulate x policy=default nodes=0"),
     ("7.3", "create x 4K shared\npopulate x nodes=0"),
     ("7.3", "create x 4K unbound\npolicy x set=bind nodes=0"),

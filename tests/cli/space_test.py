@@ -81,6 +81,10 @@ class Usage(Case):
             (["--policy", "bound"], "'bound' is not one of default,"),
         ):
             self.usage("populate", "--fd", 3, *args, says=says, command="populate")
+        for n in 0, 257, 4294967295:
+            says = f"--threads: '{n}' is not from 1 to 256"
+            args = "populate", "--fd", 3, "--threads", n
+            self.usage(*args, says=says, command="populate")
 
 
 class Memory(Case):

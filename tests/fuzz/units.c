@@ -56,7 +56,7 @@ static void sizes(const char *s)
 	const char *problem = parse_size(s, &got);
 	char text[SIZE_TEXT];
 	bool form = of_form(s, "^(" HEXADECIMAL "|" DECIMAL
-			       "([KMGTPEkmgtpe](i|iB)?)?)$");
+			       "([kmgtpe]|[KMGTPE](i|iB)?)?)$");
 	int shift = 0;
 
 	if (form && !of_form(s, "^" HEXADECIMAL "$")) {

@@ -359,7 +359,12 @@ static int threads(struct parser *p, const char *text)
 {
 	const char *problem = parse_u32(text, &p->op->threads);
 
-	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+	if (problem)
+		return bad(p, "'%s' %s", text, problem);
+	if (!p->op->threads || p->op->threads > POPULATE_THREADS)
+		return bad(p, "threads='%s' is not from 1 to %d", text,
+			   POPULATE_THREADS);
+	return 0;
 }
 
 static const struct {
