@@ -11,6 +11,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
+#include "report/words.h"
 #include "table/array.h"
 #include "table/command.h"
 #include "target/priv.h"
@@ -93,6 +94,20 @@ static size_t number_of(struct report *r)
 	return n;
 }
 
+static int no_case(struct report *r, const char *word)
+{
+	struct guess guess = { .word = word, .len = strlen(word) };
+	const struct conform_case *t;
+	char text[GUESS_TEXT];
+
+	for (size_t i = 0; (t = conform_case_at(i)); i++)
+		guess_try(&guess, t->name);
+	return usage_error(r->ctl,
+			   "'%s' is no case: gmemctl conform --list has their "
+			   "names and rows%s",
+			   word, guess_text(&guess, text));
+}
+
 /* Each word means a case.  Return: 0, or the exit status. */
 static int check_words(struct report *r)
 {
@@ -103,10 +118,7 @@ static int check_words(struct report *r)
 
 		one.words = &r->words[i];
 		if (!number_of(&one))
-			return usage_error(r->ctl,
-					   "'%s' is no case: gmemctl conform "
-					   "--list has their names and rows",
-					   r->words[i]);
+			return no_case(r, r->words[i]);
 	}
 	return 0;
 }

@@ -7,34 +7,16 @@
 #include "program/list.h"
 #include "program/program.h"
 
-#define WIDTH 79
 #define HELP_COLUMN 26
 
-/*
- * Prints words up to column WIDTH, on from @column, further lines from
- * @indent; breaks at no blank inside brackets.
- */
+/* From @column on, further lines from @indent. */
 static void wrap(const char *text, size_t column, size_t indent)
 {
-	size_t n, depth = 0;
-	bool first = true;
+	char margin[HELP_COLUMN + 1];
 
-	while (*text) {
-		for (n = 0; text[n] && (depth || text[n] != ' '); n++)
-			depth += (text[n] == '[') - (size_t)(text[n] == ']');
-		if (!first && column + 1 + n > WIDTH) {
-			printf("\n%*s", (int)indent, "");
-			column = indent;
-		} else if (!first) {
-			putchar(' ');
-			column++;
-		}
-		first = false;
-		printf("%.*s", (int)n, text);
-		column += n;
-		text += n + (text[n] == ' ');
-	}
-	putchar('\n');
+	memset(margin, ' ', indent);
+	margin[indent] = '\0';
+	put_wrapped(text, column, margin);
 }
 
 static void print_opt(const struct opt *o)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <gmem.h>
@@ -9,6 +10,8 @@
 #include "program/list.h"
 #include "program/opts.h"
 #include "program/program.h"
+#include "report/json.h"
+#include "report/words.h"
 
 /*
  * A KVM file must never become standard output because that was closed.
@@ -27,6 +30,21 @@ static int guard_standard_fds(void)
 	return 0;
 }
 
+/* Of gmemctl, whichever command was named. */
+static void version(struct ctl *ctl)
+{
+	json_object *o;
+
+	if (!ctl->json) {
+		printf("gmemctl %s\n", gmem_version());
+		return;
+	}
+	ctl->command = NULL;
+	o = json_new(ctl);
+	json_text(o, "version", gmem_version(), "");
+	out_json(ctl, o);
+}
+
 /* The command is not run, since its options ask for something else. */
 static int answer(struct program *p, int asked)
 {
@@ -35,7 +53,7 @@ static int answer(struct program *p, int asked)
 		print_help(p->cmd, p->sub);
 		return CTL_OK;
 	case OPTS_VERSION:
-		printf("gmemctl %s\n", gmem_version());
+		version(&p->ctl);
 		return CTL_OK;
 	case OPTS_MODELS:
 		model_help(&p->ctl);
@@ -61,6 +79,18 @@ static int run(struct program *p, int argc, char **argv)
 	return cmd->run(&p->ctl);
 }
 
+static int unknown(struct ctl *ctl, const char *what,
+		   const struct cmd *const *list, const char *name)
+{
+	struct guess guess = { .word = name, .len = strlen(name) };
+	char text[GUESS_TEXT];
+
+	for (; *list; list++)
+		guess_try(&guess, (*list)->name);
+	return usage_error(ctl, "unknown %s '%s'%s", what, name,
+			   guess_text(&guess, text));
+}
+
 static int dispatch(struct program *p, int argc, char **argv)
 {
 	struct ctl *ctl = &p->ctl;
@@ -72,7 +102,7 @@ static int dispatch(struct program *p, int argc, char **argv)
 		return usage_error(ctl, "no command given");
 	p->cmd = find_cmd(commands, argv[0]);
 	if (!p->cmd)
-		return usage_error(ctl, "unknown command '%s'", argv[0]);
+		return unknown(ctl, "command", commands, argv[0]);
 	ctl->command = p->cmd->name;
 	ctl->wraps = p->cmd->flags & CMD_WRAPS;
 	argv++;
@@ -84,7 +114,7 @@ static int dispatch(struct program *p, int argc, char **argv)
 			return usage_error(ctl, "no call given");
 		p->sub = find_cmd(p->cmd->subs, argv[0]);
 		if (!p->sub)
-			return usage_error(ctl, "unknown call '%s'", argv[0]);
+			return unknown(ctl, "call", p->cmd->subs, argv[0]);
 		ctl->call = p->sub->name;
 		argv++;
 	}

@@ -76,6 +76,23 @@ int opts_check_common(struct program *p)
 	return 0;
 }
 
+static int unknown(struct program *p, const struct cmd *cmd,
+		   const struct where *w, const char *name, size_t len)
+{
+	const struct opt *list[CMD_OPTS_MAX];
+	struct guess guess = { .word = w->text, .len = len + 2 };
+	char names[CMD_OPTS_MAX][sizeof(w->text)], text[GUESS_TEXT];
+	size_t n = cmd_opts(cmd, list);
+
+	for (size_t i = 0; name && i < n; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "--%s",
+			       list[i]->name);
+		guess_try(&guess, names[i]);
+	}
+	return usage_error(&p->ctl, "unknown option %s%s", w->text,
+			   guess_text(&guess, text));
+}
+
 static int look_up(struct program *p, const char *name, size_t len, char letter,
 		   struct where *w)
 {
@@ -97,7 +114,7 @@ static int look_up(struct program *p, const char *name, size_t len, char letter,
 	w->base = p;
 	w->opt = find(common_opts, name, len, letter);
 	if (!w->opt)
-		return usage_error(&p->ctl, "unknown option %s", w->text);
+		return unknown(p, cmd, w, name, len);
 	if (cmd && (w->opt->need & cmd->flags) != w->opt->need)
 		return refused(p, w->opt, w->text);
 	p->common |= 1U << (w->opt - common_opts);
@@ -342,6 +359,11 @@ int opts_parse(struct program *p, int argc, char **argv)
 	}
 	while (!r && i < argc)
 		argv[n++] = argv[i++];
+	/* Nothing behind it is read, but this decides how it is printed. */
+	for (i--; r == OPTS_VERSION && i < argc; i++)
+		p->ctl.json |= !strcmp(argv[i], "--json") ||
+			       !strcmp(argv[i], "-j") ||
+			       !strcmp(argv[i], "-Vj");
 	if (!r)
 		r = check(p, n, argv);
 	if (r > 0) {

@@ -44,6 +44,37 @@ void put_plain(FILE *to, const char *text)
 	}
 }
 
+static void put_char(char c)
+{
+	const char text[2] = { c, '\0' };
+
+	put_plain(stdout, text);
+}
+
+void put_wrapped(const char *text, size_t column, const char *margin)
+{
+	size_t n, depth = 0;
+	bool first = true;
+
+	while (*text) {
+		for (n = 0; text[n] && (depth || text[n] != ' '); n++)
+			depth += (text[n] == '[') - (size_t)(text[n] == ']');
+		if (!first && column + 1 + n > OUT_WIDTH) {
+			printf("\n%s", margin);
+			column = strlen(margin);
+		} else if (!first) {
+			putchar(' ');
+			column++;
+		}
+		first = false;
+		for (size_t i = 0; i < n; i++)
+			put_char(text[i]);
+		column += n;
+		text += n + (text[n] == ' ');
+	}
+	putchar('\n');
+}
+
 static int write_error; /* the first of standard output; 0: not known */
 
 void out_flush(void)

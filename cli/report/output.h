@@ -47,6 +47,12 @@ bool out_colour(void);
 
 /* Prints what may have names in it that others gave, as plain_text() does. */
 void put_plain(FILE *to, const char *text);
+/*
+ * The same for words of a line that begins at @column: up to OUT_WIDTH, each
+ * further line behind @margin.  Breaks at no blank inside brackets.
+ */
+#define OUT_WIDTH 79
+void put_wrapped(const char *text, size_t column, const char *margin);
 /* As fflush(3) and puts(3), and remember why standard output failed. */
 void out_flush(void);
 void out_line(const char *text);

@@ -195,6 +195,62 @@ const char *parse_nodes(const char *s)
 	}
 }
 
+/* ---------------------------------------------------------------- guess -- */
+
+#define GUESS_WORD 40
+
+/* How many characters are to be put, taken, changed or swapped. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m)
+{
+	size_t row[3][GUESS_WORD + 1], *old = row[0], *last = row[1];
+	size_t *now = row[2], *spare, least;
+
+	for (size_t j = 0; j <= m; j++)
+		last[j] = old[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		now[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			least = last[j - 1] + (a[i - 1] != b[j - 1]);
+			if (last[j] + 1 < least)
+				least = last[j] + 1;
+			if (now[j - 1] + 1 < least)
+				least = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && old[j - 2] + 1 < least)
+				least = old[j - 2] + 1;
+			now[j] = least;
+		}
+		spare = old;
+		old = last;
+		last = now;
+		now = spare;
+	}
+	return last[m];
+}
+
+void guess_try(struct guess *g, const char *candidate)
+{
+	size_t m = strlen(candidate), d;
+
+	if (g->len > GUESS_WORD || m > GUESS_WORD)
+		return;
+	d = distance(g->word, g->len, candidate, m);
+	if (d > (m + 1) / 3 || (g->best && d >= g->distance))
+		return;
+	g->best = candidate;
+	g->distance = d;
+}
+
+const char *guess_text(const struct guess *g, char buf[GUESS_TEXT])
+{
+	*buf = '\0';
+	if (g->best)
+		(void)snprintf(buf, GUESS_TEXT, "; did you mean %s?", g->best);
+	return buf;
+}
+
+/* ----------------------------------------------------------------- text -- */
+
 /* What one byte is shown as; @reversible: so that it can be read back. */
 static size_t shown(unsigned char c, bool reversible, char word[4])
 {

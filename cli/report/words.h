@@ -44,6 +44,21 @@ const char *parse_nodes(const char *s);
 const char *nodes_text(const uint64_t bytes[NODES], char buf[NODES_TEXT]);
 
 /*
+ * Which word was meant by @word, of @len characters, that is none: each of
+ * them is tried, and the nearest stays, if it is near.
+ */
+struct guess {
+	const char *word;
+	size_t len;
+	const char *best; /* NULL: none yet */
+	size_t distance;
+};
+void guess_try(struct guess *g, const char *candidate);
+#define GUESS_TEXT 64
+/* "; did you mean probe?", or "" */
+const char *guess_text(const struct guess *g, char buf[GUESS_TEXT]);
+
+/*
  * What others named, in printable ASCII: the rest, and \, as \n, \xNN.
  * Cut where @buf ends.
  */

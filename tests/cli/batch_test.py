@@ -153,6 +153,7 @@ SYNTAX = (
     ("create x 4K shared\npolicy x set=bind nodes=a", "'a' is not a set of"),
     ("create x 2M shared\nread x 0 1M1", "'1M1' is not a size"),
     ("create x 2M shared\nread x 0 0x100001", "more than one read shows (1M)"),
+    ("creat x 4K", "batch --help lists them; did you mean create?"),
     ("create x\r 4K", "a control character"),
     ("create x 4K\r\r", "a control character"),
     ("create x 4K\0", "a zero byte, as text in UTF-16 has"),

@@ -56,6 +56,11 @@ class Cases(Case):
             )
 
 
+    def test_a_case_that_may_have_been_meant(self):
+        says = "and rows; did you mean size_zero?"
+        self.usage("conform", "sise_zero", says=says, command="conform")
+
+
 class Model(Case):
     def test_tap(self):
         r = self.ended(ctl("conform", "--model"), OK)

@@ -57,6 +57,45 @@ class Seccomp(Case):
             )
 
 
+class Names(Case):
+    """A mistake in --require is one on every machine."""
+
+    MISTAKES = (
+        ("nmap", "; did you mean mmap?"),
+        ("mmap,init-shred", "; did you mean init-shared?"),
+        ("vm-tdxx", "; did you mean vm-tdx?"),
+        ("mmap,MMAP", "'MMAP' is not a feature of gmemctl probe\n"),
+        ("xyzzy", "'xyzzy' is not a feature of gmemctl probe\n"),
+        ("", "'' is not a feature of gmemctl probe\n"),
+    )
+    # Where there is KVM, where not, and on models with and without the feature.
+    HOSTS = ([], ["--device=/nonexistent"], ["--model"], ["--model=6.12,arm64"])
+
+    def test_a_wrong_name_is_wrong_usage_with_or_without_kvm(self):
+        for names, says in self.MISTAKES:
+            for host in self.HOSTS:
+                args = ["probe", f"--require={names}", *host]
+                with self.subTest(args):
+                    self.usage(*args, says=says, command="probe")
+                    for more in ["--json"], ["--vm-type=snp"]:
+                        self.assertEqual(ctl(*args, *more).returncode, USAGE)
+
+    def test_a_right_name_asks_the_host(self):
+        args = ["probe", "--require=mmap", "--device=/nonexistent"]
+        self.ended(ctl(*args), UNSUPPORTED, "[no-device]; ")
+
+
+class Width(Case):
+    def test_lines_fit_a_terminal(self):
+        said = self.valid(ctl("--model=help", "--json").stdout, "model")
+        for profile in [p["name"] for p in said["profiles"]]:
+            for machine in "", ",software", ",arm64":
+                for args in ["probe"], ["probe", "--vm-type=all"]:
+                    r = ctl(*args, f"--model={profile}{machine}")
+                    for line in r.stdout.splitlines()[1:]:
+                        self.assertLessEqual(len(line), 80, line)
+
+
 class Device(Case):
     def test_none(self):
         for args in (

@@ -65,6 +65,21 @@ class Help(Case):
             r = self.ended(ctl(*args), OK)
             self.assertEqual(r.stdout, f"gmemctl {table['version']}\n")
 
+    def test_version_as_json(self):
+        version = self.table()["version"]
+        for args in (
+            ["--version", "--json"],
+            ["--json", "--version"],
+            ["-jV"],
+            ["-Vj"],
+            ["-V", "-j"],
+            ["probe", "--version", "--json"],
+            ["--version", "ps", "--json"],
+        ):
+            value = self.valid(self.ended(ctl(*args), OK).stdout, "gmemctl")
+            self.assertEqual(value["version"], version)
+        self.assertEqual(ctl("--version", "--jso").stdout, f"gmemctl {version}\n")
+
     def test_each_command_explains_itself(self):
         for path, node in walk(self.table()["commands"]):
             r = self.ended(ctl(*path, "--help"), OK)
@@ -134,7 +149,12 @@ class Help(Case):
 class Usage(Case):
     def test_commands(self):
         self.usage(says="no command given", command="")
-        self.usage("prob", says="unknown command 'prob'", command="")
+        self.usage("prob", says="'prob'; did you mean probe?", command="")
+        self.usage("comands", says="did you mean commands?", command="")
+        self.usage("opus", says="unknown command 'opus'\n", command="")
+        self.usage("why", "bnid", says="did you mean bind?", command="why")
+        self.usage("ps", "--byte", says="did you mean --bytes?", command="ps")
+        self.usage("ps", "--x", says="unknown option --x\n", command="ps")
         self.usage("why", says="no call given", command="why")
         self.usage("why", "bin", says="unknown call 'bin'", command="why")
         self.usage("help", "x", says="unknown command 'x'", command="help")

@@ -255,6 +255,37 @@ static void safe_texts(void **state)
 	assert_string_equal(safe_text("1234\t", buf, sizeof(buf)), "1234");
 }
 
+static void guess_is(const char *word, const char *text)
+{
+	static const char *const words[] = { "probe", "ps", "populate", "map" };
+	struct guess g = { .word = word, .len = strlen(word) };
+	char buf[GUESS_TEXT];
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(words); i++)
+		guess_try(&g, words[i]);
+	assert_string_equal(guess_text(&g, buf), text);
+}
+
+/* Only what is near, and the nearest. */
+static void guesses(void **state)
+{
+	char longer[100];
+
+	(void)state;
+	guess_is("prob", "; did you mean probe?");
+	guess_is("probes", "; did you mean probe?");
+	guess_is("rpobe", "; did you mean probe?");
+	guess_is("poplate", "; did you mean populate?");
+	guess_is("nap", "; did you mean map?");
+	guess_is("p", "; did you mean ps?");
+	guess_is("", "");
+	guess_is("stat", "");
+	guess_is("pxyz", "");
+	memset(longer, 'p', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	guess_is(longer, "");
+}
+
 /* A sentence, of which the backslashes are its own. */
 static void plain_texts(void **state)
 {
@@ -282,6 +313,7 @@ int main(void)
 		cmocka_unit_test(node_sets),
 		cmocka_unit_test(safe_texts),
 		cmocka_unit_test(plain_texts),
+		cmocka_unit_test(guesses),
 	};
 
 	return t_main(tests);

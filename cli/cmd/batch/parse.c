@@ -410,6 +410,17 @@ static int word(struct parser *p)
 	return 0;
 }
 
+static int no_verb(struct parser *p, const struct field *f)
+{
+	struct guess guess = { .word = f->text, .len = f->len };
+	char text[GUESS_TEXT];
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		guess_try(&guess, verbs[i].word.name);
+	return bad(p, "unknown command '%s': gmemctl batch --help lists them%s",
+		   f->text, guess_text(&guess, text));
+}
+
 /* Whether the optional arguments are there: they start with a number. */
 static bool has_range(const struct parser *p)
 {
@@ -426,10 +437,7 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 
 	*op = (struct op){ .verb = find_verb(fields[0].text) };
 	if (!op->verb || fields[0].quoted)
-		return bad(&p,
-			   "unknown command '%s': gmemctl batch --help lists "
-			   "them",
-			   fields[0].text);
+		return no_verb(&p, &fields[0]);
 	p.field++;
 	for (t = op->verb->takes; *t != PARAM_END && !r; t++) {
 		if (*t != PARAM_OPTIONAL)

@@ -7,6 +7,7 @@
 
 #include <gmem.h>
 
+#include "cmd/probe/probe.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
@@ -39,24 +40,12 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* More than the numbers of the VM types there are. */
-#define TYPES 16
-
-/* One VM of each type asked about: .vm or .err, or neither if not. */
-struct host {
-	struct ctl *ctl;
-	struct {
-		struct gmem_vm *vm;
-		struct gmem_error err;
-	} type[TYPES];
-};
-
-static const char *vm_type_name(uint32_t type)
+const char *vm_type_name(uint32_t type)
 {
 	return gmem_name(GMEM_NAME_VM_TYPE, type);
 }
 
-static const char *support_name(const struct gmem_feature_info *f)
+const char *support_name(const struct gmem_feature_info *f)
 {
 	return gmem_name(GMEM_NAME_SUPPORT, f->support);
 }
@@ -70,42 +59,19 @@ static const struct gmem_vm *first_vm(const struct host *h)
 	return h->type[t].vm;
 }
 
-/* The @index-th feature; false past the last. */
-static bool feature(const struct gmem_vm *vm, uint32_t index,
-		    struct gmem_feature_info *info)
+bool feature(const struct gmem_vm *vm, uint32_t index,
+	     struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
 	return gmem_vm_feature(vm, index, info, NULL) == 0;
 }
 
-static bool find_feature(const struct gmem_vm *vm, const char *name, size_t len,
-			 struct gmem_feature_info *info)
+bool find_feature(const struct gmem_vm *vm, const char *name, size_t len,
+		  struct gmem_feature_info *info)
 {
 	for (uint32_t i = 0; feature(vm, i, info); i++)
 		if (strlen(info->name) == len && !memcmp(info->name, name, len))
 			return true;
-	return false;
-}
-
-/* The next name of the list *@s, which goes behind it; 0 at the end. */
-static size_t next_name(const char **s, const char **name)
-{
-	*name = *s + (**s == ',');
-	*s = *name + strcspn(*name, ",");
-	return (size_t)(*s - *name);
-}
-
-static bool listed(const char *list, const char *feature_name)
-{
-	const char *name;
-	size_t len;
-
-	do {
-		len = next_name(&list, &name);
-		if (strlen(feature_name) == len &&
-		    !memcmp(feature_name, name, len))
-			return true;
-	} while (*list);
 	return false;
 }
 
@@ -294,65 +260,6 @@ static int print_seccomp(void)
 	return CTL_OK;
 }
 
-/* ------------------------------------------------------------- required -- */
-
-/* All names in @list are features; every VM knows the same ones. */
-static int check_names(const struct host *h, const char *list)
-{
-	struct gmem_feature_info f;
-	const char *name;
-	size_t len;
-
-	do {
-		len = next_name(&list, &name);
-		if (!find_feature(first_vm(h), name, len, &f))
-			return usage_error(h->ctl,
-					   "--require: '%.*s' is not a feature "
-					   "of gmemctl probe",
-					   (int)len, name);
-	} while (*list);
-	return 0;
-}
-
-static void add_missing(const struct host *h, uint32_t type, const char *list,
-			json_object *missing)
-{
-	struct gmem_feature_info f;
-	const char *name;
-	json_object *o;
-	size_t len;
-
-	do {
-		len = next_name(&list, &name);
-		if (!find_feature(h->type[type].vm, name, len, &f) ||
-		    f.support == GMEM_YES)
-			continue;
-		o = json_object_new_object();
-		json_text(o, "vm_type", vm_type_name(type), "");
-		json_text(o, "feature", f.name, "");
-		json_text(o, "support", support_name(&f), "");
-		json_object_array_add(missing, o);
-	} while (*list);
-}
-
-static const char *text_of(json_object *o, const char *key)
-{
-	return json_object_get_string(json_object_object_get(o, key));
-}
-
-static void tell_missing(const struct host *h, json_object *missing)
-{
-	for (size_t i = 0; i < json_object_array_length(missing); i++) {
-		json_object *o = json_object_array_get_idx(missing, i);
-		const char *support = text_of(o, "support");
-
-		message(h->ctl, "%s is missing on VM type %s: %s%s",
-			text_of(o, "feature"), text_of(o, "vm_type"), support,
-			strcmp(support, "no") ? ", which counts as missing"
-					      : "");
-	}
-}
-
 /* -------------------------------------------------------------- command -- */
 
 /* Whether this host has VMs of @type, as a default VM knows; or may have. */
@@ -458,9 +365,13 @@ static int run(struct ctl *ctl)
 		return status;
 	if (a->format && !strcmp(a->format, "seccomp"))
 		return print_seccomp();
-	status = open_vms(&h, a->vm_type);
+	/* A mistake is one whatever this machine has. */
+	if (a->require)
+		status = check_names_early(ctl, a->require);
+	if (!status)
+		status = open_vms(&h, a->vm_type);
 	if (!status && a->require)
-		status = check_names(&h, a->require);
+		status = check_names(ctl, first_vm(&h), a->require);
 	if (!status)
 		status = report(&h, a);
 	for (uint32_t t = 0; t < TYPES; t++)
