@@ -2,6 +2,7 @@
 #include "op/op.h"
 #include "report/json.h"
 #include "report/picture.h"
+#include "report/residency.h"
 
 static int map_json(const struct work *w, const struct picture *p)
 {
@@ -20,7 +21,7 @@ static int map_json(const struct work *w, const struct picture *p)
 int op_map(struct work *w, const char *state, bool nodes, uint32_t width)
 {
 	const struct target *t = &w->target;
-	const struct picture p = {
+	struct picture p = {
 		.g = t->g,
 		.offset = t->offset,
 		.len = t->len,
@@ -29,11 +30,12 @@ int op_map(struct work *w, const char *state, bool nodes, uint32_t width)
 		.nodes = nodes,
 		.width = width,
 	};
-	struct gmem_residency in = { .sz = sizeof(in) };
+	struct residency in;
 	/* The range, before a picture of it is begun. */
-	int r = gmem_resident(t->g, t->offset, t->len, &in, w->err);
+	int r = residency(t->g, t->offset, t->len, &in, w->err);
 
 	if (r < 0)
 		return r;
+	p.least = in.least;
 	return w->json ? map_json(w, &p) : picture_print(&p, w->err);
 }

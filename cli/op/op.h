@@ -58,11 +58,11 @@ void put_name(const struct work *w);
  * came, in JSON also where it failed.  Return: 0, or @r if that is -errno.
  */
 int work_end(struct work *w, int r);
-/* The members "done" and "resident". */
+/* The members "done", "resident" and "lower_bound". */
 void work_json(const struct work *w, struct json_object *to);
 /* Whether what failed did a part before, and that part in words. */
 bool work_part(const struct work *w);
-#define WORK_TEXT 120
+#define WORK_TEXT 400
 const char *work_text(const struct work *w, char buf[WORK_TEXT]);
 
 #endif

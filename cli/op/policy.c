@@ -7,6 +7,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/progress.h"
+#include "report/residency.h"
 #include "report/words.h"
 
 static void json_policy(json_object *o, const struct gmem_mempolicy *p,
@@ -65,7 +66,20 @@ struct look {
 	json_object *runs;     /* NULL: print them */
 	uint64_t bytes[NODES]; /* of each node */
 	struct gmem_placement p;
+	struct residency in;
 };
+
+/* Without knowing which pages are there, none can be found. */
+static int all_unknown(struct look *l, struct gmem_error *err)
+{
+	const struct target *t = &l->w->target;
+	int r = residency(t->g, t->offset, t->len, &l->in, err);
+
+	l->in.least = true;
+	l->p.verdict = GMEM_PLACED_UNKNOWN;
+	l->p.unknown = l->in.bytes;
+	return r;
+}
 
 static int misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 {
@@ -95,21 +109,26 @@ static void row(const struct look *l, const char *what, const char *text)
 
 static void verify_text(const struct look *l)
 {
-	char text[SIZE_TEXT], nodes[NODES_TEXT];
+	char text[SIZE_TEXT], nodes[NODES_TEXT], in[RESIDENCY_TEXT];
 
 	row(l, "placed", gmem_name(GMEM_NAME_PLACED, l->p.verdict));
-	row(l, "resident", size_text(l->p.resident, text));
+	row(l, "resident", residency_text(&l->in, in));
 	row(l, "misplaced", size_text(l->p.misplaced, text));
-	row(l, "unknown", size_text(l->p.unknown, text));
+	row(l, "unknown",
+	    l->in.least ? residency_text(&l->in, in)
+			: size_text(l->p.unknown, text));
 	row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
 }
 
 static void verify_json(json_object *o, const struct look *l)
 {
 	json_text(o, "placed", gmem_name(GMEM_NAME_PLACED, l->p.verdict), "");
-	json_u64(o, "resident", l->p.resident);
+	residency_json(o, &l->in);
 	json_u64(o, "misplaced", l->p.misplaced);
-	json_u64(o, "unknown", l->p.unknown);
+	if (*l->in.why)
+		json_null(o, "unknown", l->in.why);
+	else
+		json_u64(o, "unknown", l->p.unknown);
 	json_object_object_add(o, "node_bytes", nodes_json(l->bytes));
 	json_object_object_add(o, "misplaced_runs", l->runs);
 }
@@ -144,6 +163,9 @@ int op_policy_verify(struct work *w, const struct policy_args *policy,
 					  w->err);
 	progress_end(&bar);
 	policy_free(mask);
+	l.in.bytes = l.p.resident;
+	if (r < 0 && w->err->reason == GMEM_REASON_RESIDENCY_UNKNOWN)
+		r = all_unknown(&l, w->err);
 	if (r < 0)
 		json_object_put(l.runs);
 	else if (w->json)

@@ -8,6 +8,7 @@
 #include "op/op.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "report/residency.h"
 #include "report/words.h"
 
 /* A line of text begins. */
@@ -17,19 +18,17 @@ static void row(const struct work *w, const char *what)
 	printf("%-10s ", what);
 }
 
-static void show_resident(const struct work *w, const struct gmem_residency *in)
+static void show_resident(const struct work *w, const struct residency *in)
 {
 	const struct target *t = &w->target;
-	bool least = in->flags & GMEM_RESIDENT_LOWER_BOUND;
-	char text[SIZE_TEXT];
+	char text[SIZE_TEXT], known[RESIDENCY_TEXT];
 
 	if (w->json) {
-		json_u64(w->json, "resident", in->bytes);
-		json_boolean(w->json, "lower_bound", least);
+		residency_json(w->json, in);
 		return;
 	}
 	row(w, "resident");
-	printf("%s%s", size_text(in->bytes, text), least ? " or more" : "");
+	fputs(residency_text(in, known), stdout);
 	if (t->len != gmem_size(t->g)) {
 		printf(" of %s", size_text(t->len, text));
 		printf(" at 0x%" PRIx64, t->offset);
@@ -40,8 +39,8 @@ static void show_resident(const struct work *w, const struct gmem_residency *in)
 int op_resident(struct work *w)
 {
 	const struct target *t = &w->target;
-	struct gmem_residency in = { .sz = sizeof(in) };
-	int r = gmem_resident(t->g, t->offset, t->len, &in, w->err);
+	struct residency in;
+	int r = residency(t->g, t->offset, t->len, &in, w->err);
 
 	if (r < 0)
 		return r;
@@ -87,9 +86,9 @@ static void stat_text(const struct work *w, const struct stat *st)
 int op_stat(struct work *w)
 {
 	const struct target *t = &w->target;
-	struct gmem_residency in = { .sz = sizeof(in) };
+	struct residency in;
 	struct stat st;
-	int r = gmem_resident(t->g, t->offset, t->len, &in, w->err);
+	int r = residency(t->g, t->offset, t->len, &in, w->err);
 
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 
 #include "op/op.h"
 #include "report/json.h"
+#include "report/residency.h"
 #include "report/words.h"
 
 void put_name(const struct work *w)
@@ -15,15 +16,14 @@ void put_name(const struct work *w)
 void work_json(const struct work *w, json_object *to)
 {
 	const struct target *t = &w->target;
-	struct gmem_residency in = { .sz = sizeof(in) };
 	struct gmem_error err = { .sz = sizeof(err) };
+	struct residency now;
 
 	json_u64(to, "done", w->err->done);
 	/* What is there now, which may be a little more. */
-	if (gmem_resident(t->g, t->offset, t->len, &in, &err) < 0)
-		json_null(to, "resident", err.msg);
-	else
-		json_u64(to, "resident", in.bytes);
+	if (residency(t->g, t->offset, t->len, &now, &err) < 0)
+		(void)snprintf(now.why, sizeof(now.why), "%s", err.msg);
+	residency_json(to, &now);
 }
 
 bool work_part(const struct work *w)
@@ -35,14 +35,14 @@ bool work_part(const struct work *w)
 const char *work_text(const struct work *w, char buf[WORK_TEXT])
 {
 	const struct target *t = &w->target;
-	struct gmem_residency in = { .sz = sizeof(in) };
-	char done[SIZE_TEXT], len[SIZE_TEXT], now[SIZE_TEXT];
-	bool known = !gmem_resident(t->g, t->offset, t->len, &in, NULL);
+	char done[SIZE_TEXT], len[SIZE_TEXT], text[RESIDENCY_TEXT];
+	struct residency now;
+	bool asked = !residency(t->g, t->offset, t->len, &now, NULL);
 
 	(void)snprintf(buf, WORK_TEXT, "%s %s of %s%s%s", w->done,
 		       size_text(w->err->done, done), size_text(t->len, len),
-		       known ? "; resident: " : "",
-		       known ? size_text(in.bytes, now) : "");
+		       asked ? "; resident: " : "",
+		       asked ? residency_text(&now, text) : "");
 	return buf;
 }
 

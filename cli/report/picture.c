@@ -10,6 +10,7 @@
 #include "report/json.h"
 #include "report/output.h"
 #include "report/picture.h"
+#include "report/residency.h"
 #include "report/words.h"
 #include "table/array.h"
 
@@ -42,6 +43,12 @@ static int state_at(const struct picture *p, uint64_t offset, uint64_t len,
 
 #define NO_NODE (-1)
 
+enum presence {
+	HOLE,
+	THERE,
+	MAY_BE_THERE,
+};
+
 struct runs {
 	const struct picture *p;
 	struct gmem_error *err;
@@ -49,17 +56,17 @@ struct runs {
 	json_object *last; /* of .list, and what it holds */
 	uint64_t last_offset, last_len;
 	int last_node;
-	bool last_resident;
+	enum presence last_presence;
 	uint64_t start;	   /* of the part that is being looked at ... */
 	const char *state; /* ... and whose it is */
 };
 
 /* Goes behind the last run, or makes it longer. */
 static void add_run(struct runs *m, uint64_t offset, uint64_t len,
-		    bool resident, int node)
+		    enum presence presence, int node)
 {
 	if (m->last && m->last_offset >= m->start &&
-	    m->last_resident == resident && m->last_node == node &&
+	    m->last_presence == presence && m->last_node == node &&
 	    m->last_offset + m->last_len == offset) {
 		m->last_len += len;
 		json_u64(m->last, "len", m->last_len);
@@ -68,34 +75,42 @@ static void add_run(struct runs *m, uint64_t offset, uint64_t len,
 	m->last = json_object_new_object();
 	m->last_offset = offset;
 	m->last_len = len;
-	m->last_resident = resident;
+	m->last_presence = presence;
 	m->last_node = node;
 	json_u64(m->last, "offset", offset);
 	json_u64(m->last, "len", len);
 	if (m->p->recorded)
 		json_text(m->last, "state", m->state, "");
-	json_boolean(m->last, "resident", resident);
+	if (presence == MAY_BE_THERE)
+		json_null(m->last, "resident",
+			  "without cachestat only a lower bound is known");
+	else
+		json_boolean(m->last, "resident", presence == THERE);
 	if (node >= 0)
 		json_u64(m->last, "node", (uint64_t)node);
 	else
 		json_null(m->last, "node",
-			  resident ? "not asked for, or not known"
-				   : "no memory");
+			  presence == HOLE ? "no memory"
+					   : "not asked for, or not known");
 	json_object_array_add(m->list, m->last);
 }
 
 /* Halves the range until it is all there or all hole. */
 static int find_runs(struct runs *m, uint64_t offset, uint64_t len)
 {
-	struct gmem_residency in = { .sz = sizeof(in) };
+	struct residency in;
 	uint64_t page = gmem_page_size(m->p->g), half;
-	int r = gmem_resident(m->p->g, offset, len, &in, m->err);
+	int r = residency(m->p->g, offset, len, &in, m->err);
 
 	if (r < 0)
 		return r;
 	half = len / page / 2 * page;
 	if (in.bytes == 0 || in.bytes == len || !half) {
-		add_run(m, offset, len, in.bytes, NO_NODE);
+		add_run(m, offset, len,
+			in.bytes   ? THERE
+			: in.least ? MAY_BE_THERE
+				   : HOLE,
+			NO_NODE);
 		return 0;
 	}
 	r = find_runs(m, offset, half);
@@ -116,14 +131,14 @@ static int node_run(void *arg, uint64_t offset, uint64_t len, int node)
 	uint64_t end = found_end(m);
 
 	if (offset > end)
-		add_run(m, end, offset - end, false, NO_NODE);
-	add_run(m, offset, len, true, node);
+		add_run(m, end, offset - end, HOLE, NO_NODE);
+	add_run(m, offset, len, THERE, node);
 	return 0;
 }
 
 /*
  * No page is on the last possible node: all nodes are reported.
-Return: 1 if some are unknown, and nothing then counts.
+ * Return: 1 if some are unknown, and nothing then counts.
  */
 static int find_nodes(struct runs *m, uint64_t offset, uint64_t len)
 {
@@ -145,9 +160,11 @@ static int find_nodes(struct runs *m, uint64_t offset, uint64_t len)
 
 	nowhere[words - 1] = 1UL << (8 * sizeof(long) - 1);
 	r = gmem_verify_placement(m->p->g, offset, len, &policy, &out, m->err);
+	if (r < 0 && m->err->reason == GMEM_REASON_RESIDENCY_UNKNOWN)
+		return 1;
 	end = found_end(m);
 	if (r >= 0 && end < offset + len)
-		add_run(m, end, offset + len - end, false, NO_NODE);
+		add_run(m, end, offset + len - end, HOLE, NO_NODE);
 	return r < 0 ? r : !!out.unknown;
 }
 
@@ -209,16 +226,19 @@ static uint32_t columns(const struct picture *p)
 static int row_of_pages(const struct picture *p, uint64_t at, uint64_t end,
 			uint64_t cell, struct gmem_error *err)
 {
-	struct gmem_residency in = { .sz = sizeof(in) };
+	struct residency in;
 	uint64_t len;
 	int r = 0;
 
 	printf("0x%016" PRIx64 " ", at);
 	for (; !r && at < end; at += len) {
 		len = end - at < cell ? end - at : cell;
-		r = gmem_resident(p->g, at, len, &in, err);
+		r = residency(p->g, at, len, &in, err);
 		if (!r)
-			putchar(!in.bytes ? '.' : in.bytes < len ? ':' : '#');
+			putchar(in.bytes == len ? '#'
+				: in.bytes	? ':'
+				: in.least	? '?'
+						: '.');
 	}
 	putchar('\n');
 	return r;
@@ -291,6 +311,10 @@ static int row_of_nodes(const struct picture *p, uint64_t at, uint64_t end,
 	for (; at < end; at += len) {
 		len = end - at < cell ? end - at : cell;
 		r = gmem_verify_placement(p->g, at, len, NULL, &placed, err);
+		if (r < 0 && err->reason == GMEM_REASON_RESIDENCY_UNKNOWN) {
+			placed.unknown = len;
+			r = 0;
+		}
 		if (r < 0)
 			break;
 		marks[n++] = node_mark(&placed);
@@ -310,8 +334,10 @@ static void legend(const struct picture *p, uint64_t cell)
 		state = p->state ? p->state
 				 : "private or shared (not told by a "
 				   "descriptor)";
-	printf("%s per mark%s%s: '.' hole, ':' in part, '#' all resident\n",
-	       size_text(cell, text), *state ? ", " : "", state);
+	printf("%s per mark%s%s: %s\n", size_text(cell, text),
+	       *state ? ", " : "", state,
+	       p->least ? "'?' not known, ':' in part or more, '#' all resident"
+			: "'.' hole, ':' in part, '#' all resident");
 	if (p->recorded)
 		puts("state: 'p' private, 's' shared, 'u' unset, 'm' several");
 	if (p->nodes)

@@ -15,6 +15,7 @@ struct picture {
 	uint64_t offset, len;
 	bool recorded;	   /* what is private and what shared is known ... */
 	const char *state; /* ... or the same in all of it; NULL: not known */
+	bool least;	   /* what seems a hole may be allocated */
 	bool nodes;	   /* also show where it lies */
 	uint32_t width;	   /* columns; 0: those of the terminal */
 };

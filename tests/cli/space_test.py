@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """gmemctl stat, populate, discard and load, with the kernel as reference."""
 
+import errno
 import mmap
 import os
 import signal
@@ -426,6 +427,74 @@ class Rights(Memory):
             status = f.read()
         for name in ("CapPrm", "CapEff"):
             self.assertRegex(status, rf"\n{name}:\t0+\n")
+
+
+class WithoutCachestat(Memory):
+    """What is only a lower bound is never told as what there is."""
+
+    SILENT = {"preexec_fn": deny(451, errno.ENOSYS)}
+
+    def on(self, fd, *args):
+        return super().on(fd, *args, **self.SILENT)
+
+    def test_json_says_so(self):
+        fd = guest_memfd(self, 1 << 20)
+        for command, *args in (
+            ["populate", "--shared", "--len=64K"],
+            ["stat"],
+            ["policy", "--verify", "--shared"],
+            ["load", "--shared", "/dev/null"],
+            ["discard", "--len=4K"],
+        ):
+            r = self.on(fd, command, "--json", *args)
+            value = self.valid(r.stdout, command)
+            self.assertTrue(value["lower_bound"], r)
+
+    def test_text_says_so(self):
+        fd = guest_memfd(self, 1 << 20)
+        self.ended(self.on(fd, "populate", "--shared", "--len=64K"), OK)
+        self.assertIn("resident   64K or more\n", self.on(fd, "stat").stdout)
+        r = self.on(fd, "policy", "--verify", "--shared")
+        self.ended(r, CHECK)
+        self.assertIn("placed: unknown\nresident: 64K or more\n", r.stdout)
+        r = self.on(fd, "load", "--shared", "--len=8K", "/dev/null")
+        self.assertEqual(r.returncode, FAILED)
+
+    def test_a_map_has_no_holes(self):
+        fd = guest_memfd(self, 1 << 20)
+        self.ended(self.on(fd, "populate", "--shared", "--len=64K"), OK)
+        for more in [], ["--nodes"]:
+            r = self.ended(self.on(fd, "map", "--shared", *more), OK)
+            legend, *rows = r.stdout.splitlines()
+            self.assertIn("'?' not known, ':' in part or more", legend)
+            marks = "".join(x.split()[1] for x in rows if x.startswith("0x"))
+            self.assertEqual(marks, "#" * 16 + "?" * 240)
+            r = self.on(fd, "map", "--shared", "--json", *more)
+            there, rest = self.valid(r.stdout, "map")["runs"]
+            self.assertIs(there["resident"], True)
+            self.assertIsNone(rest["resident"])
+            self.assertIn("lower bound", rest["resident_reason"])
+
+    def test_a_batch_goes_on(self):
+        lines = ["create x 64K shared", "populate x 0 8K", "resident x"]
+        lines += ["map x nodes", "stat x", "placement x", "discard x 0 4K"]
+        for flags, lines in (
+            ("shared", lines),
+            ("unbound", [lines[0].replace("shared", "unbound"), *lines[1:]]),
+        ):
+            text = "\n".join(lines)
+            r = self.ended(ctl("batch", "-", input=text, **self.SILENT), OK)
+            unknown = flags == "unbound"
+            says = "not known: neither" if unknown else "8K or more"
+            self.assertIn(f"x: resident   {says}", r.stdout)
+            self.assertIn("x: placed: unknown\n", r.stdout)
+            self.assertIn(f"x: resident: {says}", r.stdout)
+            r = ctl("batch", "--json", "-", input=text, **self.SILENT)
+            results = self.valid(r.stdout, "batch")["results"]
+            self.assertEqual(len(results), len(lines))
+            for x in results:
+                if x["command"] in ("populate", "resident", "stat", "placement"):
+                    self.assertIs(x["lower_bound"], None if unknown else True, x)
 
 
 main()

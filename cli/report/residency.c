@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+
+#include "report/json.h"
+#include "report/residency.h"
+#include "report/words.h"
+
+int residency(struct gmem *g, uint64_t offset, uint64_t len,
+	      struct residency *out, struct gmem_error *err)
+{
+	struct gmem_residency in = { .sz = sizeof(in) };
+	struct gmem_error mine = { .sz = sizeof(mine) };
+	int r;
+
+	err = err ? err : &mine;
+	r = gmem_resident(g, offset, len, &in, err);
+	*out = (struct residency){ .bytes = in.bytes };
+	if (r < 0 && err->reason != GMEM_REASON_RESIDENCY_UNKNOWN)
+		return r;
+	if (r < 0) {
+		out->bytes = 0;
+		out->least = true;
+		(void)snprintf(out->why, sizeof(out->why), "%s", err->msg);
+		/* Nobody failed. */
+		*err = (struct gmem_error){ .sz = sizeof(*err),
+					    .done = err->done };
+		return 0;
+	}
+	out->least = in.flags & GMEM_RESIDENT_LOWER_BOUND;
+	return 0;
+}
+
+void residency_json(json_object *to, const struct residency *r)
+{
+	if (*r->why) {
+		json_null(to, "resident", r->why);
+		json_null(to, "lower_bound", r->why);
+		return;
+	}
+	json_u64(to, "resident", r->bytes);
+	json_boolean(to, "lower_bound", r->least);
+}
+
+const char *residency_text(const struct residency *r, char buf[RESIDENCY_TEXT])
+{
+	char size[SIZE_TEXT];
+
+	if (*r->why)
+		(void)snprintf(buf, RESIDENCY_TEXT, "not known: %s", r->why);
+	else
+		(void)snprintf(buf, RESIDENCY_TEXT, "%s%s",
+			       size_text(r->bytes, size),
+			       r->least ? " or more" : "");
+	return buf;
+}
