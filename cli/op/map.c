@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "op/op.h"
 #include "report/json.h"
-#include "report/picture.h"
+#include "op/picture.h"
 #include "report/residency.h"
 
 static int map_json(const struct work *w, const struct picture *p)

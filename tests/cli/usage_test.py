@@ -150,7 +150,7 @@ class Usage(Case):
     def test_commands(self):
         self.usage(says="no command given", command="")
         self.usage("prob", says="'prob'; did you mean probe?", command="")
-        self.usage("comands", says="did you mean commands?", command="")
+        self.usage("commandz", says="did you mean commands?", command="")
         self.usage("opus", says="unknown command 'opus'\n", command="")
         self.usage("why", "bnid", says="did you mean bind?", command="why")
         self.usage("ps", "--byte", says="did you mean --bytes?", command="ps")

@@ -9,7 +9,7 @@
 
 #include "report/json.h"
 #include "report/output.h"
-#include "report/picture.h"
+#include "op/picture.h"
 #include "report/residency.h"
 #include "report/words.h"
 #include "table/array.h"

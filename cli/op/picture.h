@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A range of a file as marks for people, or as runs for programs. */
-#ifndef GMEMCTL_REPORT_PICTURE_H
-#define GMEMCTL_REPORT_PICTURE_H
+#ifndef GMEMCTL_OP_PICTURE_H
+#define GMEMCTL_OP_PICTURE_H
 
 #include <stdbool.h>
 #include <stdint.h>
