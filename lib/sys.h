@@ -33,6 +33,7 @@ struct gmem_sys {
 	int (*ioctl)(void *priv, int fd, unsigned long request, void *arg);
 	int (*fstat)(void *priv, int fd, struct gmem__stat *out);
 	int (*fstatfs)(void *priv, int fd, uint64_t *magic);
+	/* With MAP_FIXED or MAP_FIXED_NOREPLACE at *@addr. */
 	int (*mmap)(void *priv, void **addr, size_t len, int prot, int flags,
 		    int fd, uint64_t offset);
 	int (*munmap)(void *priv, void *addr, size_t len);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
@@ -135,7 +136,9 @@ static int linux_fstatfs(void *priv, int fd, uint64_t *magic)
 static int linux_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 		      int fd, uint64_t offset)
 {
-	void *p = mmap(NULL, len, prot, flags, fd, (off_t)offset);
+	bool named = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	void *p =
+		mmap(named ? *addr : NULL, len, prot, flags, fd, (off_t)offset);
 
 	(void)priv;
 	if (p == MAP_FAILED)

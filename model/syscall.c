@@ -85,7 +85,7 @@ static int64_t call_fstatfs(struct kernel *k, const uint64_t *a)
 
 static int64_t call_mmap(struct kernel *k, const uint64_t *a)
 {
-	void *addr = NULL;
+	void *addr = pointer(a[0]);
 	int r = model__sys.mmap(k, &addr, a[1], (int)a[2], (int)a[3], (int)a[4],
 				a[5]);
 

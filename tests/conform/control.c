@@ -311,6 +311,22 @@ static void system_calls_do_as_the_kernel(void **state)
 	assert_true(r > 0);
 	p = (unsigned char *)(uintptr_t)r;
 	p[0] = 7;
+	t_code(gmem_model_syscall(
+		       w->vm, SYS_mmap,
+		       (const uint64_t[6]){ (uint64_t)r, w->page, PROT_READ,
+					    MAP_SHARED | MAP_FIXED_NOREPLACE,
+					    (uint64_t)fd },
+		       NULL),
+	       -EEXIST);
+	t_code(gmem_model_syscall(w->vm, SYS_mmap,
+				  (const uint64_t[6]){ (uint64_t)r, w->page,
+						       PROT_READ | PROT_WRITE,
+						       MAP_SHARED | MAP_FIXED,
+						       (uint64_t)fd, w->page },
+				  NULL),
+	       r);
+	assert_int_equal(p[0], 0);
+	p[0] = 7;
 	t_code(sys(w, SYS_munmap, (uint64_t)r, w->page, 0, 0), 0);
 	t_code(sys(w, SYS_close, (uint64_t)fd, 0, 0, 0), 0);
 }
