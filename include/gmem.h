@@ -558,10 +558,12 @@ GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
 #define GMEM_MMAP_ALLOW_PRIVATE GMEM_BIT(1) /* touching may raise SIGBUS */
 #define GMEM_MMAP_FORK GMEM_BIT(2)	    /* forked children have it too */
 #define GMEM_MMAP_DUMP GMEM_BIT(3)	    /* core dumps have it too */
+#define GMEM_MMAP_FIXED GMEM_BIT(4)	    /* at .addr, which you reserved */
 
 struct gmem_mmap_opts {
 	size_t sz;
 	uint64_t flags; /* GMEM_MMAP_* */
+	void *addr;	/* with GMEM_MMAP_FIXED: PROT_NONE again afterwards */
 };
 
 /*

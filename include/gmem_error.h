@@ -163,8 +163,7 @@ enum gmem_reason {
 /* gmem_error.flags. */
 /* The reason was worked out after the kernel refused. */
 #define GMEM_ERROR_DIAGNOSED (1U << 0)
-/* A slot could not be deleted, or not made again: see GMEM_SLOT_STUCK, _LIVE.
- */
+/* And it was not undone: see GMEM_SLOT_STUCK, _LIVE and gmem_mmap(3). */
 #define GMEM_ERROR_STUCK (1U << 1)
 
 /*

@@ -89,30 +89,38 @@ int gmem__diagnosed(struct gmem_error *err, int code)
 	return code;
 }
 
-void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys)
+/* Behind the first failure, which stays the one that is reported. */
+__attribute__((format(printf, 2, 3))) static void
+stuck_too(struct gmem_error *err, const char *fmt, ...)
 {
+	va_list ap;
 	size_t n;
 
 	if (!err)
 		return;
 	err->flags |= GMEM_ERROR_STUCK;
 	n = strlen(err->msg);
-	(void)snprintf(err->msg + n, sizeof(err->msg) - n,
-		       ", and slot %u could not be deleted again, %s", slot,
-		       gmem__errno_name(sys));
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg + n, sizeof(err->msg) - n, fmt, ap);
+	va_end(ap);
+}
+
+void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys)
+{
+	stuck_too(err, ", and slot %u could not be deleted again, %s", slot,
+		  gmem__errno_name(sys));
 }
 
 void gmem__unmade_too(struct gmem_error *err, uint32_t slot, int sys)
 {
-	size_t n;
+	stuck_too(err, ", and slot %u could not be made again, %s", slot,
+		  gmem__errno_name(sys));
+}
 
-	if (!err)
-		return;
-	err->flags |= GMEM_ERROR_STUCK;
-	n = strlen(err->msg);
-	(void)snprintf(err->msg + n, sizeof(err->msg) - n,
-		       ", and slot %u could not be made again, %s", slot,
-		       gmem__errno_name(sys));
+void gmem__owed_too(struct gmem_error *err, uint64_t addr, int sys)
+{
+	stuck_too(err, ", and 0x%" PRIx64 " could not be reserved again, %s",
+		  addr, gmem__errno_name(sys));
 }
 
 void gmem__set_done(struct gmem_error *err, uint64_t done)

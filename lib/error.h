@@ -30,6 +30,8 @@ int gmem__fail_map(struct gmem_error *err, int sys, uint64_t len,
 void gmem__stuck_too(struct gmem_error *err, uint32_t slot, int sys);
 /* The same of a slot that was deleted and could not be made again. */
 void gmem__unmade_too(struct gmem_error *err, uint32_t slot, int sys);
+/* The same of addresses that could not be reserved again. */
+void gmem__owed_too(struct gmem_error *err, uint64_t addr, int sys);
 /* The caller wished to stop, and @done bytes were done. */
 int gmem__fail_cancelled(uint64_t done, struct gmem_error *err);
 /* A failed system call that no rule explains: memory, fds, rights, dead VM. */

@@ -7,6 +7,7 @@
 #include "callback.h"
 #include "error.h"
 #include "file.h"
+#include "fixed.h"
 #include "kept.h"
 #include "lock.h"
 #include "map.h"
@@ -170,6 +171,7 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 		return r;
 	if (g->vm)
 		gmem__slots_retry(g->vm, g, NULL);
+	gmem__fixed_retry(g, 0, UINT64_MAX);
 	if (g->vm)
 		gmem__lock(&g->vm->lock);
 	r = check_unused(g, err);

@@ -8,6 +8,7 @@
 #include "enter.h"
 #include "error.h"
 #include "file.h"
+#include "fixed.h"
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
@@ -19,9 +20,9 @@
 #define MMAP_OPTS_V0 16
 #define MMAP_FLAGS                                                       \
 	(GMEM_MMAP_READONLY | GMEM_MMAP_ALLOW_PRIVATE | GMEM_MMAP_FORK | \
-	 GMEM_MMAP_DUMP)
+	 GMEM_MMAP_DUMP | GMEM_MMAP_FIXED)
 
-_Static_assert(sizeof(struct gmem_mmap_opts) == MMAP_OPTS_V0, "ABI");
+_Static_assert(offsetof(struct gmem_mmap_opts, addr) == MMAP_OPTS_V0, "ABI");
 
 static const struct gmem__opts_type opts_type =
 	GMEM__OPTS_TYPE(gmem_mmap_opts, MMAP_OPTS_V0, MMAP_FLAGS);
@@ -117,18 +118,39 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 	return s;
 }
 
-/* Unmaps what the list has; what cannot be unmapped, or not yet, stays. */
+static int unmap(const struct gmem__ctx *ctx, struct gmem__map *m)
+{
+	return m->fixed ? gmem__fixed_put_back(ctx, m)
+			: gmem__munmap(ctx, m->addr, m->len);
+}
+
+static void put_map(struct gmem *g, struct gmem__map **list,
+		    struct gmem__map *m)
+{
+	gmem__lock(&g->lock);
+	m->next = *list;
+	*list = m;
+	gmem__unlock(&g->lock);
+}
+
+/*
+ * Unmaps what the list has; what cannot be unmapped, or not yet, stays.  Other
+ * threads may look at the lists of any file.
+ */
 static int unmap_list(struct gmem *g, struct gmem__map **list)
 {
-	struct gmem__map *m, *rest = NULL;
+	struct gmem__map *m, *next, *rest = NULL;
 	int first = 0, r;
 
-	/* Out of the list first: a callback of munmap's may look at it. */
-	while ((m = *list) != NULL) {
-		*list = m->next;
+	gmem__lock(&g->lock);
+	m = *list;
+	*list = NULL;
+	gmem__unlock(&g->lock);
+	for (; m; m = next) {
+		next = m->next;
 		r = 0;
 		if (!reached(g, m->addr, m->len, NULL)) {
-			r = gmem__munmap(g->ctx, m->addr, m->len);
+			r = unmap(g->ctx, m);
 			if (r == 0) {
 				gmem__free(g->ctx, m);
 				continue;
@@ -138,7 +160,10 @@ static int unmap_list(struct gmem *g, struct gmem__map **list)
 		m->next = rest;
 		rest = m;
 	}
-	*list = rest;
+	while ((m = rest) != NULL) {
+		rest = m->next;
+		put_map(g, list, m);
+	}
 	return first;
 }
 
@@ -152,8 +177,10 @@ int gmem__unmap_all(struct gmem *g)
 	first = first ? first : r;
 	if (g->view && !reached(g, g->view, g->size, NULL)) {
 		r = gmem__munmap(g->ctx, g->view, g->size);
+		gmem__lock(&g->lock);
 		if (r == 0)
 			g->view = NULL;
+		gmem__unlock(&g->lock);
 		first = first ? first : r;
 	}
 	return first;
@@ -225,14 +252,6 @@ void gmem__maps_free(struct gmem *g)
 	free_list(g, &g->reservation);
 }
 
-static void put_map(struct gmem *g, struct gmem__map *m)
-{
-	gmem__lock(&g->lock);
-	m->next = g->maps;
-	g->maps = m;
-	gmem__unlock(&g->lock);
-}
-
 /* What the caller wants of what no mapping of the library's has. */
 static int expose(const struct gmem__ctx *ctx, const struct gmem__map *m,
 		  uint64_t flags)
@@ -246,13 +265,63 @@ static int expose(const struct gmem__ctx *ctx, const struct gmem__map *m,
 	return r;
 }
 
+static int map_fixed(struct gmem *g, uint64_t offset, uint64_t len, int prot,
+		     const struct gmem_mmap_opts *o, struct gmem_error *err)
+{
+	struct gmem__map *m;
+	int r = gmem__fixed_map(g, offset, len, prot, o->addr, &m, err);
+
+	if (r < 0)
+		return r;
+	r = expose(g->ctx, m, o->flags);
+	if (r == 0) {
+		gmem__fixed_ready(g, m);
+		return 0;
+	}
+	r = gmem__fail_call(err, r, "madvise");
+	gmem__fixed_drop(g, m, err);
+	return r;
+}
+
+static int map_anywhere(struct gmem *g, uint64_t offset, uint64_t len, int prot,
+			struct gmem_mmap_opts *o, struct gmem_error *err)
+{
+	struct gmem__window w;
+	int r = gmem__window_map(g, offset, len, prot, &w);
+
+	if (r < 0)
+		return gmem__window_failed(r, err);
+	r = expose(g->ctx, w.map, o->flags);
+	if (r < 0) {
+		gmem__window_close(g, &w);
+		return gmem__fail_call(err, r, "madvise");
+	}
+	put_map(g, &g->maps, w.map);
+	o->addr = w.addr;
+	return 0;
+}
+
+static int check(const struct gmem *g, uint64_t offset, uint64_t len,
+		 const struct gmem_mmap_opts *o, struct gmem_error *err)
+{
+	int r = gmem__range_check(g, offset, len, err);
+
+	if (r < 0 || (r = gmem__need_mappable(g, err)) < 0)
+		return r;
+	if (o->addr && !(o->flags & GMEM_MMAP_FIXED))
+		return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR,
+				  (uintptr_t)o->addr, 0,
+				  "address %p without the flag fixed", o->addr);
+	return o->flags & GMEM_MMAP_ALLOW_PRIVATE
+		       ? 0
+		       : gmem__need_shared(g, offset, len, err);
+}
+
 int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	      const struct gmem_mmap_opts *opts, void **out,
 	      struct gmem_error *err)
 {
 	struct gmem_mmap_opts o;
-	struct gmem__window w;
-	struct gmem__map *m;
 	int r = gmem__enter_opts(g, &opts_type, opts, &o, err);
 	int prot = PROT_READ | PROT_WRITE;
 
@@ -261,47 +330,49 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 	if (!out)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "out is NULL");
-	r = gmem__range_check(g, offset, len, err);
-	if (r < 0)
-		return r;
-	r = gmem__need_mappable(g, err);
-	if (r == 0 && !(o.flags & GMEM_MMAP_ALLOW_PRIVATE))
-		r = gmem__need_shared(g, offset, len, err);
+	r = check(g, offset, len, &o, err);
 	if (r < 0)
 		return r;
 	if (o.flags & GMEM_MMAP_READONLY)
 		prot = PROT_READ;
-	r = gmem__window_map(g, offset, len, prot, &w);
-	if (r < 0)
-		return gmem__window_failed(r, err);
-	m = w.map;
-	r = expose(g->ctx, m, o.flags);
-	if (r < 0) {
-		gmem__window_close(g, &w);
-		return gmem__fail_call(err, r, "madvise");
-	}
-	put_map(g, m);
-	*out = m->addr;
-	return 0;
+	if (o.flags & GMEM_MMAP_FIXED)
+		r = map_fixed(g, offset, len, prot, &o, err);
+	else
+		r = map_anywhere(g, offset, len, prot, &o, err);
+	if (r == 0)
+		*out = o.addr;
+	return r;
 }
 
+/* A fixed one stays in the list, busy: nobody else gets its addresses. */
 static struct gmem__map *take_map(struct gmem *g, const void *addr)
 {
 	struct gmem__map **p, *m;
 
 	gmem__lock(&g->lock);
-	for (p = &g->maps; *p && (*p)->addr != addr; p = &(*p)->next)
-		;
-	m = *p;
-	if (m)
+	for (p = &g->maps; (m = *p) != NULL; p = &m->next)
+		if (m->addr == addr && !m->busy)
+			break;
+	if (m && m->fixed)
+		m->busy = true;
+	else if (m)
 		*p = m->next;
 	gmem__unlock(&g->lock);
 	return m;
 }
 
+static void give_back(struct gmem *g, struct gmem__map *m)
+{
+	if (m->fixed)
+		gmem__fixed_ready(g, m);
+	else
+		put_map(g, &g->maps, m);
+}
+
 int gmem_munmap(struct gmem *g, void *addr, struct gmem_error *err)
 {
 	struct gmem__map *m;
+	uint64_t len;
 	int r = gmem__enter(g, err);
 
 	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
@@ -312,8 +383,15 @@ int gmem_munmap(struct gmem *g, void *addr, struct gmem_error *err)
 				  0, "%p is not a mapping of this file", addr);
 	r = unused(g, m->addr, m->len, err);
 	if (r < 0) {
-		put_map(g, m);
+		give_back(g, m);
 		return r;
+	}
+	len = m->len;
+	if (m->fixed) {
+		r = gmem__fixed_end(g, m);
+		return r < 0 ? gmem__fail_map(err, r, len,
+					      "reserving the addresses again")
+			     : 0;
 	}
 	r = gmem__munmap(g->ctx, m->addr, m->len);
 	if (r == 0) {
@@ -321,6 +399,6 @@ int gmem_munmap(struct gmem *g, void *addr, struct gmem_error *err)
 		return 0;
 	}
 	/* Splitting a merged area can exceed vm.max_map_count. */
-	put_map(g, m);
+	give_back(g, m);
 	return gmem__fail_call(err, r, "munmap");
 }

@@ -3,6 +3,7 @@
 #ifndef GMEM_LIB_MAP_H
 #define GMEM_LIB_MAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gmem.h>
@@ -13,6 +14,11 @@ struct gmem__map {
 	struct gmem__map *next;
 	void *addr;
 	uint64_t len;
+	/* It is in a reservation of the caller, who gets that back. */
+	bool fixed;
+	bool busy;   /* a call is at it */
+	bool mapped; /* the file is there, or else a hole at most */
+	bool owed;   /* the caller never got it */
 };
 
 /*

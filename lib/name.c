@@ -115,6 +115,7 @@ static const struct name mmap_flags[] = {
 	{ GMEM_MMAP_ALLOW_PRIVATE, "allow-private" },
 	{ GMEM_MMAP_FORK, "fork" },
 	{ GMEM_MMAP_DUMP, "dump" },
+	{ GMEM_MMAP_FIXED, "fixed" },
 };
 static const struct name policies[] = {
 	{ GMEM_MPOL_DEFAULT, "default" },

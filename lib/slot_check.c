@@ -9,6 +9,7 @@
 #include "call.h"
 #include "error.h"
 #include "file.h"
+#include "fixed.h"
 #include "macros.h"
 #include "map.h"
 #include "name.h"
@@ -225,8 +226,7 @@ static int check_userspace_addr(const struct gmem_vm *vm,
 				  " is below 0x%x: KVM would take what the VMM "
 				  "has there for guest memory",
 				  addr, (unsigned int)USER_ADDR_LEAST);
-	if (addr % ctx->page_size == 0 && addr + b->len >= addr &&
-	    ctx->sys->addressable(ctx->priv, addr, b->len))
+	if (gmem__addr_usable(ctx, addr, b->len))
 		return 0;
 	return gmem__fail(err, GMEM_REASON_USERSPACE_ADDR, addr, ctx->page_size,
 			  "userspace address 0x%" PRIx64

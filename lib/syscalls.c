@@ -52,8 +52,9 @@ static const struct {
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy" },
 	{ "mmap", NULL, 0,
-	  BOTH " gmem_create gmem_adopt gmem_bind gmem_slot_note "
-	       "gmem_slots_replace gmem_mmap gmem_read gmem_write "
+	  BOTH " gmem_vm_destroy gmem_create gmem_adopt gmem_close "
+	       "gmem_bind gmem_slot_note gmem_slots_replace gmem_mmap "
+	       "gmem_munmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
 	       "gmem_load gmem_store" },

@@ -41,12 +41,8 @@ static void drop_left(struct gmem *g)
 	}
 }
 
-/*
- * Not for a forked child, where KVM's accesses through it would not be seen,
- * nor for a core dump.
- */
-static int guard(const struct gmem__ctx *ctx, const struct gmem__map *m,
-		 int prot)
+int gmem__window_guard(const struct gmem__ctx *ctx, const struct gmem__map *m,
+		       int prot)
 {
 	int r = gmem__madvise(ctx, m->addr, m->len, MADV_DONTFORK);
 
@@ -72,7 +68,7 @@ static int map(struct gmem *g, int fd, int flags, uint64_t offset, uint64_t len,
 		gmem__free(g->ctx, m);
 		return r;
 	}
-	r = guard(g->ctx, m, prot);
+	r = gmem__window_guard(g->ctx, m, prot);
 	if (r < 0) {
 		drop(g, m);
 		return r;

@@ -36,6 +36,12 @@ int gmem__window_map(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 		     struct gmem__window *w);
 /* Addresses that nobody can touch, in the same way. */
 int gmem__window_reserve(struct gmem *g, uint64_t len, struct gmem__window *w);
+/*
+ * Keeps @m from forked children, where KVM's accesses through it would not be
+ * seen, and from core dumps: 0 or -errno.
+ */
+int gmem__window_guard(const struct gmem__ctx *ctx, const struct gmem__map *m,
+		       int prot);
 /* What cannot be unmapped is kept and tried again by the next call. */
 void gmem__window_close(struct gmem *g, struct gmem__window *w);
 /* mmap(2) refused a window. */

@@ -30,6 +30,7 @@ void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t n, size_t len);
 void *__wrap_realloc(void *p, size_t len);
 void __wrap_free(void *p);
+/* What is reserved at a fixed address takes the place of a file's mapping. */
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
 		  off_t offset);
 int __wrap_munmap(void *p, size_t len);
@@ -81,7 +82,13 @@ void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
 {
 	void *p = __real_mmap(at, len, prot, flags, fd, offset);
 
-	mappings += p != MAP_FAILED;
+	if (p == MAP_FAILED ||
+	    (prot == PROT_NONE && fd < 0 && flags & MAP_FIXED_NOREPLACE))
+		return p;
+	if (prot == PROT_NONE && fd < 0 && flags & MAP_FIXED)
+		mappings--;
+	else
+		mappings++;
 	return p;
 }
 

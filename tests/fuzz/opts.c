@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <gmem_model.h>
@@ -98,12 +99,30 @@ static int try_slot_at(struct world *w, const struct input *in,
 	return r;
 }
 
+/* An address where something could be mapped is one of a reservation. */
+static void point_to_room(const struct input *in)
+{
+	static void *room;
+	struct gmem_mmap_opts o = { 0 };
+
+	if (!room)
+		room = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	HOLDS(room != MAP_FAILED);
+	memcpy(&o, in->at, in->room < sizeof(o) ? in->room : sizeof(o));
+	if (o.flags & GMEM_MMAP_FIXED && (uintptr_t)o.addr % PAGE == 0 &&
+	    (uintptr_t)o.addr >= PAGE)
+		point(in, offsetof(struct gmem_mmap_opts, addr), room);
+}
+
 static int try_mmap(struct world *w, const struct input *in,
 		    struct gmem_error *err)
 {
 	void *p = NULL;
-	int r = gmem_mmap(w->g, 0, PAGE, (void *)in->at, &p, err);
+	int r;
 
+	point_to_room(in);
+	r = gmem_mmap(w->g, 0, PAGE, (void *)in->at, &p, err);
 	HOLDS((r == 0) == (p != NULL));
 	HOLDS(!p || gmem_munmap(w->g, p, NULL) == 0);
 	return r;

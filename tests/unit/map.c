@@ -223,7 +223,7 @@ static void a_read_only_mapping_is_asked_for_as_such(void **state)
 	(void)fclose(maps);
 	assert_true(found);
 	t_ok(gmem_munmap(g, p, &err), err);
-	t_refused(map_as(g, 0, 8 * KiB, 16, &p, &err), -EINVAL,
+	t_refused(map_as(g, 0, 8 * KiB, 32, &p, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);

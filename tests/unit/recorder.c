@@ -204,6 +204,22 @@ static void keep(struct unit *u, const struct unit_map *map)
 	unlock(u);
 }
 
+/* What was at a fixed address is gone; a reservation there is the test's. */
+static void replace(struct unit *u, const void *addr, uint64_t len)
+{
+	struct unit_map *m;
+
+	lock(u);
+	m = map_at(u, addr);
+	if (m && m->len != len) {
+		print_error("mmap() over a part of a mapping\n");
+		abort();
+	}
+	if (m)
+		m->addr = NULL;
+	unlock(u);
+}
+
 static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 		    int fd, uint64_t offset)
 {
@@ -211,6 +227,7 @@ static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 					.fd = fd,
 					.arg = { 0, len, (uint64_t)flags,
 						 offset } };
+	bool named = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 	struct unit *u = priv;
 	struct unit_call *c;
 
@@ -225,6 +242,10 @@ static int rec_mmap(void *priv, void **addr, size_t len, int prot, int flags,
 	if (c->result < 0)
 		return (int)c->result;
 	c->arg[0] = (uintptr_t)*addr;
+	if (named)
+		replace(u, *addr, len);
+	if (named && fd < 0)
+		return 0;
 	keep(u, &(struct unit_map){ *addr, len, fd, false });
 	return 0;
 }
