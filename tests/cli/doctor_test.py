@@ -7,9 +7,14 @@ import os
 import pathlib
 import resource
 import subprocess
+import tempfile
 
-from ctl import CHECK, CHECK_EXTENSION, Case, GMEMCTL, HANG, IOCTL, OK, USAGE
-from ctl import ctl, deny, main
+from ctl import ACCESS, CHECK, CHECK_EXTENSION, Case, GMEMCTL, HANG, IOCTL, OK, USAGE
+from ctl import ctl, deny, drop_override, main
+
+
+# The same number on every architecture.
+CACHESTAT = 451
 
 
 class Doctor(Case):
@@ -89,6 +94,35 @@ class Doctor(Case):
             self.assertIn(f"# warn: {says}", r.stdout)
         self.assertIn("cap_sys_ptrace", self.doctor()["rights"]["message"])
 
+    def test_a_device_that_may_not_be_opened(self):
+        """Who may is said, by number where there is no name."""
+        self.require("root")
+        for user, group, says in (
+            (0, 0, "owner root and group root"),
+            (54321, 54322, "owner 54321 and group 54322"),
+        ):
+            with tempfile.NamedTemporaryFile() as f:
+                os.fchmod(f.fileno(), 0o040)
+                os.fchown(f.fileno(), user, group)
+                device = f"--device={f.name}"
+                kwargs = {"preexec_fn": drop_override}
+                says = f"{f.name} has mode 0040, {says}, and user root has no cap_dac_"
+                remedy = self.doctor(device, **kwargs)["device"]["remedy"]
+                self.assertIn(f": {says}", remedy)
+                self.assertIn("group", remedy.split(":")[0])
+                for args in (["probe"], ["why", "create", "--size=4K", "--shared"]):
+                    r = ctl(*args, device, **kwargs)
+                    self.ended(r, ACCESS, f": {says}")
+                    self.assertIn("[device-access]", r.stderr)
+                os.fchmod(f.fileno(), 0o666)
+                self.assertNotIn("mode 0", self.doctor(device)["device"]["remedy"])
+
+    def test_the_format_may_be_said_twice(self):
+        for args in (["--format=json"], ["--json", "--format=json"]):
+            r = ctl("doctor", *args)
+            self.valid(r.stdout, "doctor")
+            self.assertEqual(r.stderr, "")
+
     def test_nodes(self):
         path = pathlib.Path("/sys/devices/system/node/online")
         online = path.read_text().strip() if path.exists() else "0"
@@ -117,6 +151,22 @@ class Kvm(Doctor):
             self.assertEqual(checks["residency"]["verdict"], "warn")
             self.assertIn("is not known", checks["residency"]["message"])
             self.assertIn("guest-memfd first", checks["residency"]["remedy"])
+
+    def test_without_files_that_the_host_can_touch(self):
+        none = deny(IOCTL, 0, CHECK_EXTENSION, 244)
+        found = self.doctor(preexec_fn=none)["guest-memfd"]
+        self.assertEqual(
+            (found["verdict"], found["message"]),
+            ("warn", "there is guest_memfd, but no file that the host can touch"),
+        )
+        self.assertNotEqual(found["remedy"], "")
+
+    def test_without_cachestat(self):
+        says = "no cachestat: only a lower bound of what is allocated is known"
+        none = deny(CACHESTAT, errno.ENOSYS)
+        found = self.doctor(preexec_fn=none)["residency"]
+        self.assertEqual((found["verdict"], found["message"]), ("warn", says))
+        self.assertIn("6.5", found["remedy"])
 
     def test_paging(self):
         """Modules of Intel and AMD tell; without them, pre-faulting does."""
@@ -200,6 +250,9 @@ class Host(Case):
             ("65529", "warn", f"{is_} 65529: {less}", enough),
             ("none", "warn", "vm.max_map_count cannot be read", "mount /proc"),
             ("9x", "warn", f"{is_} 9: {less}", enough),
+            ("0", "warn", f"{is_} 0: {less}", enough),
+            ("/5", "warn", "vm.max_map_count cannot be read", "mount /proc"),
+            (":5", "warn", "vm.max_map_count cannot be read", "mount /proc"),
             ("", "warn", "vm.max_map_count cannot be read", "mount /proc"),
         ):
             self.found("map-count", {MAP_COUNT: text}, *want)
@@ -236,6 +289,20 @@ class Host(Case):
         self.found("memory-cgroup", {**one, limit.format(""): "8192"}, *low)
         self.found("memory-cgroup", {**first, limit.format("/a"): "8192"}, *low)
         self.found("memory-cgroup", {**one, limit.format("/c"): "8192"}, "ok", FREE)
+
+    def test_seccomp(self):
+        status = "/proc/self/status"
+        confined = "this process is confined ({}): calls of libgmem may be refused"
+        allow = "allow what gmemctl probe --format seccomp lists"
+        free = "this process is not confined"
+        for text, *want in (
+            ("Name:\\tx\n", "ok", "this kernel has no seccomp"),
+            ("Name:\\tx\nSeccomp:\\t0\n", "ok", free),
+            ("Seccomp:\\t1\n", "warn", confined.format("strict"), allow),
+            ("Seccomp:\\t2\n", "warn", confined.format("filter"), allow),
+            ("Seccomp:\\t3\n", "ok", free),
+        ):
+            self.found("seccomp", {status: text}, *want)
 
     def test_huge_pages(self):
         pools = {

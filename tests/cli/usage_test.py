@@ -93,6 +93,50 @@ class Help(Case):
             for word in node["words"]:
                 self.assertRegex(r.stdout, rf"(?m)^  {word['name']} ")
 
+    def filled(self, lines, indent):
+        """The words of lines that are as full as they can be."""
+        for line, following in zip(lines, lines[1:]):
+            self.assertEqual(len(following) - len(following.lstrip()), indent)
+            # up to a blank that is in no brackets
+            word = re.match(r"(?:\[[^]]*\]|[^ ])+", following.lstrip())[0]
+            self.assertGreater(len(line) + 1 + len(word), 79, lines)
+        return " ".join(line.strip() for line in lines)
+
+    def paragraph(self, lines, indent):
+        """The first line, and those behind it that are indented."""
+        n = 1
+        while n < len(lines) and lines[n].startswith(" " * indent):
+            n += 1
+        return self.filled(lines[:n], indent), lines[n:]
+
+    def test_lines_are_filled(self):
+        for path, node in walk(self.table()["commands"]):
+            lines = ctl(*path, "--help").stdout.splitlines()
+            usage, lines = self.paragraph(lines, 10)
+            self.assertEqual(
+                usage, f"Usage: gmemctl {' '.join(path)} {node['arguments']}".strip()
+            )
+            summary = node["summary"]
+            self.assertEqual(lines[0], summary[0].upper() + summary[1:] + ".")
+            self.assertEqual(lines[-1], f"More in gmemctl-{path[0]}(1).")
+            self.assertEqual((lines[1], lines[-2]), ("", ""))
+            options = lines[lines.index("Options:") + 1 : -2]
+            if lines[2][-1] != ":":
+                self.filled(lines[2 : lines.index("", 2)], 0)
+            for option in node["options"]:
+                left, options = options[0], options[1:]
+                letter = f"{option['short']}," if option["short"] else "   "
+                self.assertTrue(left.startswith(f"  {letter} {option['name']}"), left)
+                if len(left) < 26 or left[25] != " ":
+                    left, options = " " * 26 + options[0].lstrip(), options[1:]
+                text, options = self.paragraph([left, *options], 26)
+                values = ", ".join(option["values"] or [])
+                if option["argument_optional"]:  # its help has another list
+                    values = ""
+                want = f"{option['help']} ({values})" if values else option["help"]
+                self.assertEqual(text[-len(want) :], want)
+            self.assertEqual(options, [])
+
     def test_help_lists_the_options_of_the_table(self):
         table = self.table()
         everything = [((), table), *walk(table["commands"])]
@@ -195,6 +239,18 @@ class Usage(Case):
             command="run",
             status=125,
         )
+
+    def test_numbers_that_no_descriptor_and_process_has(self):
+        for args, says in (
+            (["--fd=2147483648"], "--fd is beyond 2^31 - 1"),
+            (["--fd=2147483648", "--pid=1"], "--fd is beyond 2^31 - 1"),
+            (["--fd=1", "--pid=2147483648"], "--pid is beyond 2^31 - 1"),
+        ):
+            self.usage("stat", *args, says=says, command="stat")
+        r = ctl("stat", "--fd=2147483647")
+        self.assertIn("--fd 2147483647: Bad file descriptor", r.stderr)
+        r = ctl("stat", "--fd=1", "--pid=2147483647")
+        self.assertIn("process 2147483647: No such process", r.stderr)
 
     def test_letters_with_a_value(self):
         for args in (["-opid,hold"], ["-o", "pid,hold"], ["--output=pid,hold"]):

@@ -3,6 +3,7 @@
 """gmemctl why: each answer with its exit status, rule and remedy."""
 
 import errno
+import re
 
 from ctl import CHECK, CHECK_EXTENSION, Case, FAILED, IOCTL, OK, PAGE, UNSUPPORTED
 from ctl import ctl, deny, main
@@ -41,6 +42,58 @@ class Usage(Case):
             )
         many = ["--with", "0:0:0:4K"] * 65
         self.bad(*BIND, *many, says="--with: more than 64 of them")
+
+
+class Bounds(Case):
+    """At the ends of what can be asked, on the model."""
+
+    def rule(self, *args, model="7.3"):
+        r = ctl("why", *args, "--json", f"--model={model}")
+        value = self.valid(r.stdout, "why")
+        if not value["rule"]:
+            return value["verdict"], None, ""
+        return value["step"], value["rule"]["reason"], value["rule"]["message"]
+
+    def test_the_range_that_the_file_must_hold(self):
+        top = 2**63
+        for len_, offset, want in (
+            (top - 1, 0, ("create", "size-limit")),
+            (top, 0, ("bind", "offset-overflow")),
+            (top - PAGE, 0, ("bind", "slot-too-large")),
+            (top - 2 * PAGE, 2 * PAGE, ("bind", "offset-overflow")),
+            (top - 3 * PAGE, 2 * PAGE, ("bind", "slot-too-large")),
+            (top - PAGE, PAGE - 1, ("create", "size-limit")),
+            (PAGE, top - PAGE - 1, ("create", "size-limit")),
+            (PAGE, 2**64 - PAGE, ("bind", "offset-overflow")),
+        ):
+            with self.subTest(len=len_, offset=offset):
+                got = self.rule(*BIND, f"--len={len_}", f"--offset={offset}")
+                self.assertEqual(got[:2], want, got)
+
+    def test_the_end_of_the_file_is_the_range_s(self):
+        """Without --size the file ends with the last of all ranges."""
+        for args, size in (
+            (["--len=1M"], "0x100000"),
+            (["--len=1M", "--offset=64K"], "0x110000"),
+            (["--len=1M", "--with=0:0:2M:4K"], "0x201000"),
+            (["--len=4M", "--with=0:0:2M:4K"], "0x400000"),
+            (["--len=1M", "--with=0:0:8M:4K", "--with=2:8K:1M:4K"], "0x801000"),
+        ):
+            r = ctl("why", "-v", *BIND, *args, "--model")
+            made = re.findall(r"KVM_CREATE_GUEST_MEMFD\(\w+, (\w+), 0x3\)", r.stderr)
+            self.assertEqual(made, [size])
+
+    def test_the_range_is_what_is_left_of_the_file(self):
+        for size, offset, want in (
+            ("2M", "0", ("ok", None)),
+            ("2M", f"{(2 << 20) - PAGE}", ("ok", None)),
+            ("2M", "2M", ("bind", "outside-file")),
+            ("2M", "4M", ("bind", "outside-file")),
+        ):
+            got = self.rule(*BIND, f"--size={size}", f"--offset={offset}")
+            self.assertEqual(got[:2], want)
+        got = self.rule(*BIND, "--size=2M", "--offset=2M")
+        self.assertIn(f"0x200000 + 0x{PAGE:x} ends beyond", got[2])
 
 
 class Why(Case):
