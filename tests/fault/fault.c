@@ -23,6 +23,7 @@ static void complain(const struct shot *shot, const char *what, int line)
 		print_error("%s on %s, call %u%s failing with %s: !(%s)\n",
 			    shot->s->caller, shot->k->profile, shot->call,
 			    shot->times > 1 ? " and all after it"
+			    : shot->on	    ? " and all after another"
 			    : shot->second  ? " and another"
 					    : "",
 			    strerrorname_np(shot->code), what);
@@ -69,6 +70,10 @@ static void compare(struct fault *t, const struct shot *shot)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
 
+	if (shot->s->right) {
+		check(shot, shot->s->right(t));
+		return;
+	}
 	if (!t->u.vm)
 		return;
 	for (uint32_t i = 0; i < 4; i++)
@@ -169,15 +174,17 @@ static bool shoot(const struct shot *shot)
 		check(shot, !err.msg[0] && !err.remedy[0]);
 	} else {
 		check_error(shot, t, r, &err);
-		/* EIO is a dead VM, and after many faults anything goes */
-		if (shot->times > 1 || shot->code == EIO ||
-		    (s->flags & FAULT_GONE))
+		/* EIO is a dead VM */
+		if (shot->code == EIO)
 			goto out;
 		/* After two failures, what is there is what was reported. */
-		if (shot->second) {
+		if (shot->second || (s->end && shot->times > 1))
 			compare(t, shot);
+		if (s->end && (shot->second || shot->times > 1))
+			check(shot, s->end(t));
+		/* and after many, unless it says so, anything goes */
+		if (shot->second || shot->times > 1 || (s->flags & FAULT_GONE))
 			goto out;
-		}
 		check_counts(shot, t, &was.count);
 		compare(t, shot);
 		if (!(s->flags & (FAULT_PARTLY | FAULT_FREES)) &&
@@ -185,14 +192,17 @@ static bool shoot(const struct shot *shot)
 			check_state(shot, t, &was);
 		recover(shot, t);
 	}
-	if (s->undo)
+	if (s->undo && !(shot->code == EIO && s->flags & FAULT_DEAD))
 		s->undo(t);
 out:
 	tear_down(t, shot);
 	return came;
 }
 
-/* Every two calls of at most @calls and those that the first failure adds. */
+/*
+ * Every two calls of at most @calls and those that the first failure adds; or
+ * all after the second one too.
+ */
 static void run_twice(struct shot *shot, unsigned int calls)
 {
 	static const int twice[] = { ENOMEM, EPERM };
@@ -215,9 +225,12 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(codes); i++) {
 		shot.code = codes[i];
-		for (shot.call = 1; shoot(&shot); shot.call++)
-			;
-		calls = shot.call - 1;
+		shot.call = 1;
+		while (!(codes[i] == EIO && s->flags & FAULT_DEAD) &&
+		       shoot(&shot))
+			shot.call++;
+		if (shot.call > 1)
+			calls = shot.call - 1;
 		if (codes[i] == EINTR)
 			continue; /* without limit, it is retried without limit
 				   */
@@ -227,6 +240,10 @@ static void run_on(const struct scenario *s, const struct fault_kernel *k)
 		shot.times = 1;
 	}
 	run_twice(&shot, calls);
+	shot.on = s->end != NULL;
+	if (shot.on)
+		run_twice(&shot, calls);
+	shot.on = false;
 	shot.call = 0;
 	shot.code = 0;
 	for (shot.alloc = 1; shoot(&shot); shot.alloc++)

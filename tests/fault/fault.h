@@ -81,6 +81,7 @@ struct shot {
 	const struct fault_kernel *k;
 	unsigned int call, times, alloc;
 	unsigned int second; /* a later call that fails too, or 0 */
+	bool on;	     /* and all after that */
 	int code;
 };
 
@@ -89,6 +90,7 @@ enum {
 	FAULT_GONE = 1U << 0,	  /* what it worked on is gone, as documented */
 	FAULT_PROGRESS = 1U << 1, /* as far as err->done says */
 	FAULT_PARTLY = 1U << 2,	  /* run() checks what */
+	FAULT_DEAD = 1U << 4,	  /* EIO is a VM that stays dead */
 	FAULT_FREES = 1U << 3,	  /* what an earlier failure kept may go */
 };
 
@@ -102,6 +104,13 @@ struct scenario {
 	void (*undo)(struct fault *t);
 	/* What must work after run() failed; NULL = run() itself. */
 	int (*again)(struct fault *t, struct gmem_error *err);
+	/*
+	 * After any failure, whatever follows it: whether the record and the
+	 * result say what the kernel has; NULL = as slot 0 at .gpa has it.
+	 */
+	bool (*right)(struct fault *t);
+	/* After several failures: whether all can still be ended by hand. */
+	bool (*end)(struct fault *t);
 	const char *caller; /* in gmem_syscall_info() */
 	uint32_t type;	    /* of the VM; prepare() makes it if 0 */
 	uint32_t flags;	    /* FAULT_* */

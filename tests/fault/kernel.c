@@ -191,8 +191,8 @@ void kernel_arm(struct fault *t, const struct shot *shot)
 					       shot->code, &err),
 		     err);
 	if (shot->second)
-		t_ok(gmem_model_fail(t->keeper, NULL, shot->second, shot->code,
-				     &err),
+		t_ok((shot->on ? gmem_model_fail_from : gmem_model_fail)(
+			     t->keeper, NULL, shot->second, shot->code, &err),
 		     err);
 	left = shot->alloc;
 }
