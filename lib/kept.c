@@ -241,11 +241,13 @@ void gmem__kept_others(struct gmem_vm *vm, const struct gmem_slot *s, bool take)
 	/* Elsewhere: the states of the new slot are the record's now. */
 	while (gmem__by_gpa(vm, s) && pos < end &&
 	       (k = kept_of(vm, s->gmem, pos, end - pos)) != NULL) {
-		uint64_t at = k->s.gpa - k->s.offset;
-
 		next = k->s.offset + k->s.len;
+		/* Before what is kept there may be no guest addresses. */
+		if (pos < k->s.offset)
+			pos = k->s.offset;
 		if (!same_place(k, s))
-			gmem__left_disown(vm, k, at + pos, at + end);
+			gmem__left_disown(vm, k, k->s.gpa + (pos - k->s.offset),
+					  k->s.gpa + (end - k->s.offset));
 		pos = next;
 	}
 	gmem__unlock(&vm->lock);

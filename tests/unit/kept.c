@@ -152,6 +152,32 @@ static void the_same_range_elsewhere_ends_it(void **state_)
 	assert_true(unit_gpa_private(m, GiB));
 }
 
+/* At address 0, of which nothing lies below, unlike of the file. */
+static void at_address_0_only_the_same_range_ends(void **state_)
+{
+	struct unit *m = *state_;
+
+	unit_create(m, 4 * MiB, 0);
+	t_ok(bind_as(m, m->g, 0, 0, 2 * MiB, 2 * MiB, 0), m->err);
+	t_ok(gmem_unbind(m->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
+	t_ok(bind_as(m, m->g, 0, 2 * GiB, 1 * MiB, 2 * MiB, 0), m->err);
+	/* the rest is kept, and no more than that */
+	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	convert(m, 3 * MiB, 1 * MiB, S);
+	assert_false(unit_gpa_private(m, 1 * MiB));
+	t_refused(gmem_vm_set_attributes(m->vm, 0, 2 * MiB, 1 * MiB, P, NULL,
+					 &m->err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
+	t_refused(
+		gmem_vm_set_attributes(m->vm, 0, 0, 1 * MiB, P, NULL, &m->err),
+		-EINVAL, GMEM_REASON_NOT_BOUND, m->err);
+	t_ok(bind_as(m, m->g, 1, 1 * MiB, 3 * MiB, 1 * MiB,
+		     GMEM_SLOT_TAKE_KEPT),
+	     m->err);
+	assert_int_equal(state(m, m->g, 3 * MiB), S);
+}
+
 static void what_is_kept_can_be_converted(void **state_)
 {
 	struct unit *m = *state_;
@@ -319,6 +345,7 @@ int main(void)
 		TEST(what_touches_is_merged, unit_sw),
 		TEST(any_other_slot_there_sets_its_own, unit_sw),
 		TEST(the_same_range_elsewhere_ends_it, unit_sw),
+		TEST(at_address_0_only_the_same_range_ends, unit_sw),
 		TEST(what_is_kept_can_be_converted, unit_sw),
 		TEST(close_leaves_it_to_nobody, unit_sw),
 		TEST(a_note_takes_it_or_ends_it, unit_sw),
