@@ -188,6 +188,14 @@ static int set_attributes(struct gmem__replace *w, struct gmem_error *err)
 		     : 0;
 }
 
+/* Other threads see all slots of the table. */
+static void set(struct gmem_vm *vm, bool *what, bool is)
+{
+	gmem__lock(&vm->lock);
+	*what = is;
+	gmem__unlock(&vm->lock);
+}
+
 /* What was there before: an old slot's, what is kept, or nothing. */
 static void restore(struct gmem__replace *w, struct gmem__slot *s, uint64_t gpa,
 		    uint64_t len)
@@ -209,13 +217,13 @@ static void restore(struct gmem__replace *w, struct gmem__slot *s, uint64_t gpa,
 			if (gmem__kept_set(w->vm, was.gmem,
 					   was.offset + (gpa - was.gpa), gpa, n,
 					   &done) < 0)
-				o->lost = true;
+				set(w->vm, &o->lost, true);
 			continue;
 		}
 		if (o)
 			n = was.gpa - gpa;
 		if (gmem__kept_reset(w->vm, gpa, n) < 0)
-			s->lost = true;
+			set(w->vm, &s->lost, true);
 		gmem__kept_restore(w->vm, gpa, n);
 	}
 }
@@ -251,7 +259,7 @@ static void undo(struct gmem__replace *w, struct gmem_error *err)
 	for (uint32_t i = w->n_new; i-- > 0;) {
 		s = w->new[i];
 		r = s->there ? gmem__slot_delete(w->vm, &s->s) : 0;
-		s->there = r < 0;
+		set(w->vm, &s->there, r < 0);
 		if (r < 0)
 			gmem__stuck_too(err, s->s.slot, r);
 	}
@@ -263,7 +271,7 @@ static void undo(struct gmem__replace *w, struct gmem_error *err)
 			continue;
 		r = s->lost ? -EIO
 			    : gmem__slot_create(w->vm, &s->s, s->s.gmem->fd);
-		s->there = r == 0;
+		set(w->vm, &s->there, r == 0);
 		if (r < 0)
 			gmem__unmade_too(err, s->s.slot, r);
 	}
@@ -279,7 +287,7 @@ static int exchange(struct gmem__replace *w, struct gmem_error *err)
 		r = gmem__slot_delete(w->vm, &s->s);
 		if (r < 0)
 			return gmem__fail_call(err, r, "deleting the slot");
-		s->there = false;
+		set(w->vm, &s->there, false);
 	}
 	for (uint32_t i = 0; i < w->n_new; i++) {
 		s = w->new[i];
@@ -287,7 +295,7 @@ static int exchange(struct gmem__replace *w, struct gmem_error *err)
 		if (r < 0)
 			return gmem__bind_diagnose(s->s.gmem, &w->asked[i], r,
 						   err);
-		s->there = true;
+		set(w->vm, &s->there, true);
 	}
 	return set_attributes(w, err);
 }
@@ -297,8 +305,8 @@ int gmem__replace_kernel(struct gmem__replace *w, struct gmem_error *err)
 	int r;
 
 	for (uint32_t i = 0; i < w->n_old; i++) {
-		w->old[i]->there = true;
-		w->old[i]->lost = false;
+		set(w->vm, &w->old[i]->there, true);
+		set(w->vm, &w->old[i]->lost, false);
 	}
 	r = exchange(w, err);
 	if (r < 0)
