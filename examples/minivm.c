@@ -75,10 +75,14 @@ static int report(struct gmem *ram, const unsigned char *decoy, int printed)
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
 	const char *line = decoy ? in_file : line_low;
 	uint32_t want = printed, stored, other = 0;
+	struct gmem_mmap_opts own = {
+		.sz = sizeof(own),
+		.flags = GMEM_MMAP_READONLY,
+	};
 	void *view;
 
-	/* A mapping of its own: the slot's may be the decoy. */
-	if (gmem_mmap(ram, 0, RAM_SIZE, NULL, &view, &err) < 0)
+	/* Not the slot's mapping, which may be the decoy. */
+	if (gmem_mmap(ram, 0, RAM_SIZE, &own, &view, &err) < 0)
 		return failed("map the RAM", &err);
 	memcpy(&stored, (const unsigned char *)view + guest_result,
 	       sizeof(stored));

@@ -27,7 +27,7 @@ struct gmem {
 	void *record_mem;
 	size_t record_len;
 	pthread_mutex_t lock; /* the record's writers and all below */
-	unsigned char *view;  /* the whole file, made when first bound */
+	unsigned char *view;  /* the whole file; from the first bind on */
 	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
 	unsigned int reserved;	       /* slots that lie in it, or will */
 	struct gmem__map *maps;

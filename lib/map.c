@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The host's view of a file: mappings for the caller and for slots. */
+#include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 
@@ -75,6 +76,19 @@ int gmem__shared_range_check(const struct gmem *g, uint64_t offset,
 	return gmem__need_shared(g, offset, len, err);
 }
 
+/* A mapping of the caller's that can be behind slots; g->lock is held. */
+static void become_view(struct gmem *g)
+{
+	struct gmem__map *m;
+
+	for (m = g->maps; m && !m->like_view; m = m->next)
+		;
+	if (!m)
+		return;
+	m->in_view = true;
+	g->view = m->addr;
+}
+
 int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 {
 	struct gmem__map *spare = NULL;
@@ -82,6 +96,8 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err)
 	int r;
 
 	gmem__lock(&g->lock);
+	if (!g->view)
+		become_view(g);
 	*out = g->view;
 	gmem__unlock(&g->lock);
 	if (*out)
@@ -120,6 +136,8 @@ static bool reached(const struct gmem *g, const void *addr, uint64_t len,
 
 static int unmap(const struct gmem__ctx *ctx, struct gmem__map *m)
 {
+	if (m->in_view)
+		return 0;
 	return m->fixed ? gmem__fixed_put_back(ctx, m)
 			: gmem__munmap(ctx, m->addr, m->len);
 }
@@ -149,7 +167,7 @@ static int unmap_list(struct gmem *g, struct gmem__map **list)
 	for (; m; m = next) {
 		next = m->next;
 		r = 0;
-		if (!reached(g, m->addr, m->len, NULL)) {
+		if (m->in_view || !reached(g, m->addr, m->len, NULL)) {
 			r = unmap(g->ctx, m);
 			if (r == 0) {
 				gmem__free(g->ctx, m);
@@ -283,6 +301,38 @@ static int map_fixed(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 	return r;
 }
 
+/* One set of page tables for the slots and for the caller. */
+static int map_in_view(struct gmem *g, uint64_t offset, uint64_t len,
+		       struct gmem_mmap_opts *o, struct gmem_error *err)
+{
+	struct gmem__map *m = gmem__alloc(g->ctx, sizeof(*m));
+
+	if (!m)
+		return gmem__window_failed(-ENOMEM, err);
+	gmem__lock(&g->lock);
+	o->addr = g->view + offset;
+	gmem__unlock(&g->lock);
+	*m = (struct gmem__map){ .addr = o->addr, .len = len, .in_view = true };
+	put_map(g, &g->maps, m);
+	return 0;
+}
+
+/* With nothing that the view does not have. */
+static bool is_plain(const struct gmem_mmap_opts *o)
+{
+	return !(o->flags & ~GMEM_MMAP_ALLOW_PRIVATE);
+}
+
+static bool has_view(struct gmem *g)
+{
+	bool r;
+
+	gmem__lock(&g->lock);
+	r = g->view;
+	gmem__unlock(&g->lock);
+	return r;
+}
+
 static int map_anywhere(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 			struct gmem_mmap_opts *o, struct gmem_error *err)
 {
@@ -296,6 +346,7 @@ static int map_anywhere(struct gmem *g, uint64_t offset, uint64_t len, int prot,
 		gmem__window_close(g, &w);
 		return gmem__fail_call(err, r, "madvise");
 	}
+	w.map->like_view = is_plain(o) && len == g->size;
 	put_map(g, &g->maps, w.map);
 	o->addr = w.addr;
 	return 0;
@@ -337,6 +388,8 @@ int gmem_mmap(struct gmem *g, uint64_t offset, uint64_t len,
 		prot = PROT_READ;
 	if (o.flags & GMEM_MMAP_FIXED)
 		r = map_fixed(g, offset, len, prot, &o, err);
+	else if (is_plain(&o) && has_view(g))
+		r = map_in_view(g, offset, len, &o, err);
 	else
 		r = map_anywhere(g, offset, len, prot, &o, err);
 	if (r == 0)
@@ -381,6 +434,10 @@ int gmem_munmap(struct gmem *g, void *addr, struct gmem_error *err)
 	if (!m)
 		return gmem__fail(err, GMEM_REASON_NOT_MAPPED, (uintptr_t)addr,
 				  0, "%p is not a mapping of this file", addr);
+	if (m->in_view) {
+		gmem__free(g->ctx, m);
+		return 0;
+	}
 	r = unused(g, m->addr, m->len, err);
 	if (r < 0) {
 		give_back(g, m);

@@ -14,6 +14,8 @@ struct gmem__map {
 	struct gmem__map *next;
 	void *addr;
 	uint64_t len;
+	bool like_view; /* of the whole file, and made as its view is */
+	bool in_view;	/* a part of that: nothing to unmap */
 	/* It is in a reservation of the caller, who gets that back. */
 	bool fixed;
 	bool busy;   /* a call is at it */

@@ -116,12 +116,14 @@ static int look_for_mappings(struct live *l)
 /* A child has neither the slots' mappings nor those of gmem_mmap(). */
 static void mappings_do_not_go_into_a_child(void **state)
 {
+	struct gmem_mmap_opts own = { .sz = sizeof(own),
+				      .flags = GMEM_MMAP_READONLY };
 	struct live *l = *state;
 	void *p;
 
 	start(l);
 	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
-	live_ok(l, gmem_mmap(l->g, 0, l->page, NULL, &p, &l->err));
+	live_ok(l, gmem_mmap(l->g, 0, l->page, &own, &p, &l->err));
 	assert_int_equal(live_maps_of(gmem_fd(l->g)), 2);
 	live_child(l, look_for_mappings);
 }

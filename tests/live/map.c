@@ -220,13 +220,14 @@ static void munmap_takes_only_what_gmem_mmap_gave(void **state)
 	start(l);
 	live_ok(l, t_bind(l->g, 0, 0, 0, l->page, NULL, &l->err));
 	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
-	p = map(l, 0, 2 * l->page, 0);
 	l->n_calls = 0;
 	/* a guest would lose its memory */
 	live_refused(
 		l,
 		gmem_munmap(l->g, (void *)(uintptr_t)s.userspace_addr, &l->err),
 		-EINVAL, GMEM_REASON_NOT_MAPPED);
+	p = map(l, 0, 2 * l->page, 0);
+	l->n_calls = 0;
 	live_refused(l, gmem_munmap(l->g, p + l->page, &l->err), -EINVAL,
 		     GMEM_REASON_NOT_MAPPED);
 	live_ok(l, gmem_munmap(l->g, p, &l->err));
@@ -342,6 +343,145 @@ static void a_forked_child_has_a_mapping_on_request(void **state)
 	live_ok(l, gmem_munmap(l->g, p, &l->err));
 }
 
+/* Whether all is mapped there, and no process can touch it. */
+static bool reserved(const unsigned char *p, uint64_t pages, uint64_t page)
+{
+	unsigned char there[PAGES];
+	int fd[2];
+	bool none;
+
+	if (mincore((void *)(uintptr_t)p, pages * page, there) < 0 ||
+	    pipe2(fd, O_CLOEXEC) < 0)
+		return false;
+	none = true;
+	for (uint64_t i = 0; i < pages; i++)
+		none &= write(fd[1], p + i * page, 1) < 0 && errno == EFAULT;
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return none;
+}
+
+/* As a PC has it: RAM, the PCI hole, RAM. */
+static void one_pointer_has_memory_with_a_hole(void **state)
+{
+	struct gmem_mmap_opts o = { .sz = sizeof(o), .flags = GMEM_MMAP_FIXED };
+	struct live *l = *state;
+	unsigned char *base, c = 0;
+	void *p;
+
+	start(l);
+	base = live_keep_map(l,
+			     mmap(NULL, PAGES * l->page, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				  -1, 0),
+			     PAGES * l->page);
+	o.addr = base;
+	live_ok(l, gmem_mmap(l->g, 0, 2 * l->page, &o, &p, &l->err));
+	o.addr = base + 5 * l->page;
+	live_ok(l, gmem_mmap(l->g, 2 * l->page, 3 * l->page, &o, &p, &l->err));
+	assert_ptr_equal(p, base + 5 * l->page);
+	live_ok(l, t_bind(l->g, 0, 0, 0, 2 * l->page, NULL, &l->err));
+	live_ok(l, t_bind(l->g, 1, 5 * l->page, 2 * l->page, 3 * l->page, NULL,
+			  &l->err));
+	base[l->page] = 1;
+	base[7 * l->page] = 2;
+	live_ok(l, gmem_read(l->g, l->page, &c, 1, &l->err));
+	assert_int_equal(c, 1);
+	live_ok(l, gmem_read(l->g, 4 * l->page, &c, 1, &l->err));
+	assert_int_equal(c, 2);
+	assert_true(reserved(base + 2 * l->page, 3, l->page));
+	o.addr = base + 4 * l->page;
+	live_refused(l, gmem_mmap(l->g, 0, 2 * l->page, &o, &p, &l->err),
+		     -EBUSY, GMEM_REASON_STILL_MAPPED);
+	live_ok(l, gmem_munmap(l->g, base, &l->err));
+	live_ok(l, gmem_munmap(l->g, base + 5 * l->page, &l->err));
+	assert_true(reserved(base, PAGES, l->page));
+}
+
+static void a_mapping_that_fails_leaves_the_reservation(void **state)
+{
+	struct gmem_mmap_opts o = { .sz = sizeof(o), .flags = GMEM_MMAP_FIXED };
+	struct live *l = *state;
+	unsigned char *base;
+	void *p = NULL;
+	int fd, null;
+
+	start(l);
+	base = live_keep_map(l,
+			     mmap(NULL, PAGES * l->page, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				  -1, 0),
+			     PAGES * l->page);
+	o.addr = base + l->page;
+	/* the kernel maps no such file, and refuses only at the last moment */
+	fd = fcntl(gmem_fd(l->g), F_DUPFD_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(dup2(null, gmem_fd(l->g)), gmem_fd(l->g));
+	(void)close(null);
+	l->err = (struct gmem_error){ .sz = sizeof(l->err) };
+	assert_true(gmem_mmap(l->g, 0, 2 * l->page, &o, &p, &l->err) < 0);
+	assert_null(p);
+	assert_true(reserved(base, PAGES, l->page));
+	assert_int_equal(dup2(fd, gmem_fd(l->g)), gmem_fd(l->g));
+	(void)close(fd);
+	live_ok(l, gmem_mmap(l->g, 0, 2 * l->page, &o, &p, &l->err));
+	live_ok(l, gmem_munmap(l->g, p, &l->err));
+}
+
+#define MANY 8192 /* pages: their page tables are 64 KiB at least */
+
+static long page_tables(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = -1;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		(void)sscanf(line, "VmPTE: %ld kB", &kib);
+	(void)fclose(f);
+	return kib;
+}
+
+/* Of what is populated, the caller's mapping needs no second page tables. */
+static void slots_and_the_caller_have_one_mapping(void **state)
+{
+	struct gmem_mmap_opts own = { .sz = sizeof(own),
+				      .flags = GMEM_MMAP_READONLY };
+	struct live *l = *state;
+	struct gmem_slot s = { .sz = sizeof(s) };
+	volatile unsigned char *p;
+	long before;
+	void *q;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, MANY, LIVE_SHARED);
+	live_ok(l, t_bind(l->g, 0, 0, 0, MANY * l->page, NULL, &l->err));
+	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
+	live_ok(l, gmem_populate(l->g, 0, MANY * l->page, NULL, &l->err));
+	before = page_tables();
+	l->n_calls = 0;
+	live_ok(l,
+		gmem_mmap(l->g, 0, MANY * l->page, NULL, (void **)&p, &l->err));
+	assert_int_equal(l->n_calls, 0);
+	assert_int_equal((uintptr_t)p, s.userspace_addr);
+	for (uint64_t i = 0; i < MANY; i++)
+		(void)p[i * l->page];
+	assert_true(page_tables() - before < 16);
+	live_ok(l, gmem_mmap(l->g, 0, MANY * l->page, &own, &q, &l->err));
+	for (uint64_t i = 0; i < MANY; i++)
+		(void)((volatile unsigned char *)q)[i * l->page];
+	assert_true(page_tables() - before >= 32);
+	print_message("page tables of a second mapping of %llu MiB: %ld KiB\n",
+		      (unsigned long long)(MANY * l->page >> 20),
+		      page_tables() - before);
+	live_ok(l, gmem_munmap(l->g, q, &l->err));
+	live_ok(l, gmem_munmap(l->g, (void *)(uintptr_t)p, &l->err));
+	assert_int_equal(live_maps_of(gmem_fd(l->g)), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest map[] = {
@@ -359,6 +499,9 @@ int main(void)
 		live_test(munmap_takes_only_what_gmem_mmap_gave),
 		live_test(userspace_addr_shows_the_range_that_is_bound),
 		live_test(threads_map_and_copy),
+		live_test(one_pointer_has_memory_with_a_hole),
+		live_test(a_mapping_that_fails_leaves_the_reservation),
+		live_test(slots_and_the_caller_have_one_mapping),
 	};
 
 	return t_main(map);

@@ -31,13 +31,16 @@ static long long bound(struct live *l, uint64_t flags)
 	return t_bound(l->g, 0, 0, LIVE_RAM, LIVE_RAM, &opts, &l->err);
 }
 
-/* What the guest stored in the file, read by a mapping of its own. */
+/* What the guest stored in the file, read by a mapping that is not the slot's.
+ */
 static uint32_t stored(struct live *l)
 {
+	struct gmem_mmap_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_MMAP_READONLY };
 	uint32_t n;
 	void *p;
 
-	live_ok(l, gmem_mmap(l->g, LIVE_RAM, LIVE_RAM, NULL, &p, &l->err));
+	live_ok(l, gmem_mmap(l->g, LIVE_RAM, LIVE_RAM, &o, &p, &l->err));
 	memcpy(&n, (unsigned char *)p + guest_result(), sizeof(n));
 	live_ok(l, gmem_munmap(l->g, p, &l->err));
 	return n;
