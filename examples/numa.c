@@ -51,18 +51,26 @@ int main(void)
 	};
 	struct gmem_mempolicy policy = { .sz = sizeof(policy) };
 	struct gmem_placement found = { .sz = sizeof(found) };
-	struct bitmask *nodes = NULL;
+	struct bitmask *allowed, *nodes;
 	struct gmem_vm *vm = NULL;
 	struct gmem *memory;
 	const char *how;
+	unsigned int node;
 	int status = 1;
 
 	if (numa_available() < 0) {
 		fprintf(stderr, "numa: this kernel is built without NUMA\n");
 		return 1;
 	}
+	/* The last one with memory that the cpuset allows: others are refused.
+	 */
+	allowed = numa_get_mems_allowed();
+	for (node = (unsigned int)numa_max_node();
+	     node && !numa_bitmask_isbitset(allowed, node);)
+		node--;
+	numa_free_nodemask(allowed);
 	nodes = numa_allocate_nodemask();
-	numa_bitmask_setbit(nodes, (unsigned int)numa_max_node());
+	numa_bitmask_setbit(nodes, node);
 	gmem_mempolicy_from_bitmask(&policy, GMEM_MPOL_BIND, nodes);
 	if (gmem_vm_open(NULL, &vm, &err) < 0 ||
 	    gmem_create(vm, SIZE, &opts, &memory, &err) < 0) {
@@ -77,9 +85,9 @@ int main(void)
 		failed("verify the placement", &err);
 		goto out;
 	}
-	printf("%llu of %llu bytes are on node %d, placed by %s\n",
+	printf("%llu of %llu bytes are on node %u, placed by %s\n",
 	       (unsigned long long)(found.resident - found.misplaced), SIZE,
-	       numa_max_node(), how);
+	       node, how);
 	status = found.verdict == GMEM_PLACED_WELL ? 0 : 1;
 out:
 	if (gmem_vm_destroy(vm, &err) < 0)

@@ -666,7 +666,7 @@ struct gmem_placement {
 	uint32_t why;	      /* out: enum gmem_reason of the verdict */
 	uint64_t resident;    /* out: bytes that are allocated */
 	uint64_t misplaced;   /* out: of these, on a node not in the policy */
-	uint64_t unknown;     /* out: of these, on an unknown node */
+	uint64_t unknown;     /* out: of these, not known to be either */
 	uint64_t *node_bytes; /* the caller's: bytes on each node; or NULL */
 	uint64_t node_count;  /* entries in .node_bytes */
 	gmem_run_fn *misplaced_run; /* each misplaced run, in order; or NULL */
@@ -678,8 +678,8 @@ struct gmem_placement {
 
 /*
  * Verifies the nodes of the resident pages against @policy or, if that is
- * NULL, against the file's own policy at @offset.  It allocates nothing.  The
- * verdict is in *@out.
+ * NULL, each page against the policy that the file has there.  It allocates
+ * nothing.  The verdict is in *@out.
  */
 GMEM_API GMEM_CHECK int
 gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,

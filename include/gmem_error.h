@@ -149,6 +149,9 @@ enum gmem_reason {
 	GMEM_REASON_NUMA_UNSUPPORTED = 123,  /* kernel without NUMA */
 	GMEM_REASON_MISPLACED = 124,	     /* pages lie on other nodes */
 	GMEM_REASON_PLACEMENT_UNKNOWN = 125, /* nodes cannot be found out */
+	GMEM_REASON_POLICY_BALANCING = 126,  /* guest memory never moves */
+	GMEM_REASON_POLICY_OF_FILE = 127,    /* the file has another policy */
+	GMEM_REASON_RELATIVE_NODES = 128,    /* of another process's cpuset */
 
 	/* space */
 	GMEM_REASON_RESIDENCY_UNKNOWN = 130, /* the kernel does not report it */

@@ -119,10 +119,17 @@ int gmem__set_mempolicy(const struct gmem__ctx *ctx, int mode,
 }
 
 int gmem__move_pages(const struct gmem__ctx *ctx, size_t n, void **pages,
-		     int *node)
+		     const int *to, int *node)
 {
-	TRACED(int, move_pages(ctx->priv, n, pages, node), "move_pages", n,
+	TRACED(int, move_pages(ctx->priv, n, pages, to, node), "move_pages", n,
 	       (uintptr_t)pages[0]);
+}
+
+int gmem__set_home_node(const struct gmem__ctx *ctx, void *addr, uint64_t len,
+			unsigned long node)
+{
+	TRACED(int, set_home_node(ctx->priv, addr, len, node),
+	       "set_mempolicy_home_node", (uintptr_t)addr, len, node);
 }
 
 int gmem__mincore(const struct gmem__ctx *ctx, void *addr, size_t len,

@@ -25,8 +25,11 @@ int gmem__get_mempolicy(const struct gmem__ctx *ctx, int *mode,
 			unsigned long flags);
 int gmem__set_mempolicy(const struct gmem__ctx *ctx, int mode,
 			const unsigned long *nodes, unsigned long maxnode);
+/* To the nodes @to; NULL: only asks where they are. */
 int gmem__move_pages(const struct gmem__ctx *ctx, size_t n, void **pages,
-		     int *node);
+		     const int *to, int *node);
+int gmem__set_home_node(const struct gmem__ctx *ctx, void *addr, uint64_t len,
+			unsigned long node);
 int gmem__mincore(const struct gmem__ctx *ctx, void *addr, size_t len,
 		  unsigned char *vec);
 int gmem__fallocate(const struct gmem__ctx *ctx, int fd, int mode,

@@ -14,6 +14,7 @@
 #include "feature.h"
 #include "hugetlb.h"
 #include "macros.h"
+#include "nodes.h"
 #include "opts.h"
 #include "uapi.h"
 #include "uapi_proposed.h"
@@ -22,9 +23,6 @@
 
 #define MPOL_PREFERRED 1
 #define MPOL_F_ADDR 2
-#define MPOL_F_MEMS_ALLOWED 4
-#define NODE_BITS 1024 /* the most a kernel can be built for */
-#define NODE_WORDS (NODE_BITS / (8 * sizeof(unsigned long)))
 
 #define CAPS 16 /* no fewer than the table names */
 
@@ -144,21 +142,20 @@ static struct gmem__feature probe_file_attributes(struct scratch *s,
 	return answer(r < 0 ? GMEM_UNKNOWN : GMEM_YES, r);
 }
 
-/* The first node this process may use, as a mask; 0 or -errno. */
-static int first_node(const struct gmem__ctx *ctx,
-		      unsigned long nodes[NODE_WORDS])
+/* The first node this process may use, as a set; 0 or -errno. */
+static int first_node(const struct gmem__ctx *ctx, struct gmem__nodes *out)
 {
-	int r = gmem__get_mempolicy(ctx, NULL, nodes, NODE_BITS, NULL,
-				    MPOL_F_MEMS_ALLOWED);
-	bool found = false;
+	struct gmem__nodes usable;
+	int r = gmem__nodes_usable(ctx, &usable);
+	uint64_t first;
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < NODE_WORDS; i++) {
-		nodes[i] &= found ? 0 : -nodes[i];
-		found = found || nodes[i];
-	}
-	return found ? 0 : -ENODATA;
+	first = gmem__nodes_next(&usable, 0);
+	if (first == GMEM__NODES)
+		return -ENODATA;
+	gmem__nodes_add(out, first);
+	return 0;
 }
 
 /*
@@ -168,19 +165,20 @@ static int first_node(const struct gmem__ctx *ctx,
  */
 static struct gmem__feature mempolicy_on(struct scratch *s, void *a, void *b)
 {
-	unsigned long nodes[NODE_WORDS] = { 0 };
 	const struct gmem__ctx *ctx = &s->vm->ctx;
-	int mode, r = first_node(ctx, nodes);
+	struct gmem__nodes nodes = { { 0 } };
+	int mode, r = first_node(ctx, &nodes);
 
 	if (r == -ENOSYS)
 		return answer(GMEM_NO, r);
 	if (r < 0)
 		return answer(GMEM_UNKNOWN, r);
-	r = gmem__mbind(ctx, a, ctx->page_size, MPOL_PREFERRED, nodes,
-			NODE_BITS, 0);
+	r = gmem__mbind(ctx, a, ctx->page_size, MPOL_PREFERRED, nodes.bits,
+			GMEM__NODES, 0);
 	if (r < 0)
 		return answer(r == -ENOSYS ? GMEM_NO : GMEM_UNKNOWN, r);
-	r = gmem__get_mempolicy(ctx, &mode, nodes, NODE_BITS, b, MPOL_F_ADDR);
+	r = gmem__get_mempolicy(ctx, &mode, nodes.bits, GMEM__NODES, b,
+				MPOL_F_ADDR);
 	if (r < 0)
 		return answer(GMEM_UNKNOWN, r);
 	return answer(mode == MPOL_PREFERRED ? GMEM_YES : GMEM_NO, mode);

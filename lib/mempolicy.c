@@ -78,6 +78,9 @@ int gmem_set_mempolicy(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
+	r = gmem__policy_usable(g->ctx, &p, err);
+	if (r < 0)
+		return r;
 	r = gmem__policy_need_mmap(g, err);
 	if (r < 0)
 		return r;

@@ -33,8 +33,10 @@ _Static_assert(sizeof(struct gmem_placement) == PLACEMENT_V0, "ABI");
 /* One verification under way. */
 struct look {
 	struct gmem *g;
-	const struct gmem_mempolicy *policy;
-	bool any_node; /* the policy allows all nodes */
+	bool own; /* verify each page against the file's policy */
+	struct gmem_mempolicy now;
+	struct gmem__nodes bits, usable, meant; /* of .now; this process's */
+	bool any_node, relative; /* .now allows all, or is not known to */
 	struct gmem_placement p;
 	uint64_t start, len, told;
 	uint64_t bad, bad_len; /* the misplaced run that is growing */
@@ -51,6 +53,33 @@ static void end_run(struct look *l)
 	l->bad_len = 0;
 }
 
+/*
+ * From now on pages are compared with .now.  Whose cpuset relative nodes of the
+ * file's were counted in is not known.
+ */
+static void take_policy(struct look *l)
+{
+	bool relative = l->now.flags & GMEM_MPOL_F_RELATIVE_NODES;
+
+	l->any_node = !gmem__policy_meant(&l->now, &l->usable, &l->meant);
+	l->relative = relative && (l->own || l->any_node);
+}
+
+/* The file's at the page that is mapped at @at. */
+static int read_policy(struct look *l, void *at, struct gmem_error *err)
+{
+	struct gmem__nodes was = l->bits;
+	struct gmem_mempolicy p = l->now;
+	int r = gmem__policy_at(l->g->ctx, at, &l->now, l->bits.bits);
+
+	if (r < 0)
+		return gmem__policy_failed(r, &p, "get_mempolicy", err);
+	if (p.mode != l->now.mode || p.flags != l->now.flags ||
+	    memcmp(&was, &l->bits, sizeof(was)) != 0)
+		take_policy(l);
+	return 0;
+}
+
 static void count_page(struct look *l, uint64_t offset, int node)
 {
 	uint64_t page = l->g->ctx->page_size;
@@ -62,7 +91,12 @@ static void count_page(struct look *l, uint64_t offset, int node)
 	}
 	if (l->p.node_bytes && (uint64_t)node < l->p.node_count)
 		l->p.node_bytes[node] += page;
-	if (l->any_node || gmem__node_in(l->policy, (uint64_t)node))
+	if (l->relative) {
+		l->p.unknown += page;
+		l->unknown = GMEM_REASON_RELATIVE_NODES;
+		return;
+	}
+	if (l->any_node || gmem__nodes_have(&l->meant, (uint64_t)node))
 		return;
 	l->p.misplaced += page;
 	if (l->bad + l->bad_len != offset || l->bad_node != node)
@@ -92,7 +126,7 @@ static void look_nodes(const struct gmem__ctx *ctx, unsigned char *at,
 			pos += page;
 	} while (r == -EHWPOISON);
 	if (r == 0)
-		r = gmem__move_pages(ctx, pages, addr, node);
+		r = gmem__move_pages(ctx, pages, addr, NULL, node);
 	for (size_t i = 0; r < 0 && i < pages; i++)
 		node[i] = -1;
 }
@@ -101,12 +135,12 @@ static void look_nodes(const struct gmem__ctx *ctx, unsigned char *at,
  * Up to BATCH resident pages at @offset, mapped at @at.  One that the kernel
  * is moving at this moment, as it does a memfd's, is not mapped until then.
  */
-static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
-		       size_t pages)
+static int look_batch(struct look *l, uint64_t offset, unsigned char *at,
+		      size_t pages, struct gmem_error *err)
 {
 	const struct gmem__ctx *ctx = l->g->ctx;
 	int node[BATCH] = { 0 };
-	int tries = 0;
+	int tries = 0, r = 0;
 	size_t i;
 
 	do {
@@ -114,8 +148,13 @@ static void look_batch(struct look *l, uint64_t offset, unsigned char *at,
 		for (i = 0; i < pages && node[i] != -ENOENT;)
 			i++;
 	} while (i < pages && ++tries < TRIES);
-	for (i = 0; i < pages; i++)
-		count_page(l, offset + i * ctx->page_size, node[i]);
+	for (i = 0; r == 0 && i < pages; i++) {
+		if (l->own)
+			r = read_policy(l, at + i * ctx->page_size, err);
+		if (r == 0)
+			count_page(l, offset + i * ctx->page_size, node[i]);
+	}
+	return r;
 }
 
 /* Between two steps; @pos bytes of the file were looked at. */
@@ -149,7 +188,10 @@ static int look_window(struct look *l, const struct gmem__window *w,
 		n = w->len - done;
 		if (n > BATCH * page)
 			n = BATCH * page;
-		look_batch(l, w->offset + done, w->addr + done, n / page);
+		r = look_batch(l, w->offset + done, w->addr + done, n / page,
+			       err);
+		if (r < 0)
+			return r;
 		l->p.resident += n;
 		r = look_told(l, w->offset + done + n, err);
 	}
@@ -212,18 +254,31 @@ static int look_all(struct look *l, struct gmem_error *err)
 	return look_told(l, end, err);
 }
 
-/* Looks, with @p as the policy; relative nodes name no fixed ones. */
+/* Looks, with @p as the policy, or without one against the file's. */
 static int look(struct gmem *g, uint64_t offset, uint64_t len,
 		const struct gmem_mempolicy *p, struct gmem_placement *out,
 		struct gmem_error *err)
 {
 	struct look l = {
-		.g = g, .policy = p, .p = *out, .start = offset, .len = len
+		.g = g,
+		.own = !p && gmem__keeps_policy(g),
+		.p = *out,
+		.start = offset,
+		.len = len,
 	};
-	bool relative = p->flags & GMEM_MPOL_F_RELATIVE_NODES;
 	int r;
 
-	l.any_node = relative || !gmem__any_node(p);
+	l.now = (struct gmem_mempolicy){
+		.sz = sizeof(l.now),
+		.nodes = l.bits.bits,
+		.max_node = GMEM__NODES,
+	};
+	if (p)
+		l.now = *p;
+	/* Without an answer none are, and relative nodes stay unknown. */
+	if (l.now.flags & GMEM_MPOL_F_RELATIVE_NODES)
+		(void)gmem__nodes_usable(g->ctx, &l.usable);
+	take_policy(&l);
 	l.p.resident = l.p.misplaced = l.p.unknown = 0;
 	if (l.p.node_bytes)
 		memset(l.p.node_bytes, 0,
@@ -237,10 +292,9 @@ static int look(struct gmem *g, uint64_t offset, uint64_t len,
 	if (l.p.misplaced) {
 		out->verdict = GMEM_PLACED_ELSEWHERE;
 		out->why = GMEM_REASON_MISPLACED;
-	} else if (l.p.resident && (l.p.unknown || relative)) {
+	} else if (l.p.unknown) {
 		out->verdict = GMEM_PLACED_UNKNOWN;
-		out->why =
-			l.p.unknown ? l.unknown : GMEM_REASON_PLACEMENT_UNKNOWN;
+		out->why = l.unknown;
 	}
 	return 0;
 }
@@ -261,7 +315,10 @@ int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 				  "guest memory never moves",
 				  out.misplaced, out.resident);
 	if (out.verdict == GMEM_PLACED_UNKNOWN)
-		return gmem__fail(err, GMEM_REASON_PLACEMENT_UNKNOWN,
+		return gmem__fail(err,
+				  out.why == GMEM_REASON_RELATIVE_NODES
+					  ? out.why
+					  : GMEM_REASON_PLACEMENT_UNKNOWN,
 				  out.unknown, out.resident,
 				  "where %" PRIu64 " of %" PRIu64
 				  " resident bytes lie is unknown",
@@ -269,19 +326,12 @@ int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-#define OWN_NODES 1024
-
 int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 			  const struct gmem_mempolicy *policy,
 			  struct gmem_placement *out, struct gmem_error *err)
 {
-	unsigned long nodes[OWN_NODES / (8 * sizeof(unsigned long))] = { 0 };
-	struct gmem_mempolicy p = {
-		.sz = sizeof(p),
-		.nodes = nodes,
-		.max_node = OWN_NODES,
-	};
 	struct gmem_placement result;
+	struct gmem_mempolicy p;
 	int r = gmem__enter(g, err);
 
 	if (r < 0)
@@ -293,13 +343,12 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	if (policy)
+	if (policy) {
 		r = gmem__policy_check(policy, &p, err);
-	else if (g->flags & GMEM_CREATE_MMAP)
-		r = gmem__policy_read(g, offset, &p, nodes, err);
-	if (r < 0)
-		return r;
-	r = look(g, offset, len, &p, &result, err);
+		if (r < 0)
+			return r;
+	}
+	r = look(g, offset, len, policy ? &p : NULL, &result, err);
 	if (r < 0)
 		return r;
 	gmem__out_copy(out, &result, sizeof(result));

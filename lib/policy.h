@@ -8,6 +8,8 @@
 
 #include <gmem.h>
 
+#include "nodes.h"
+
 #define GMEM__MEMPOLICY_V0 32 /* bytes of the first release's */
 
 /* A caller's policy into *@p: known mode and flags, nodes as it needs them. */
@@ -25,11 +27,30 @@ static inline bool gmem__node_in(const struct gmem_mempolicy *p, uint64_t node)
 }
 
 bool gmem__any_node(const struct gmem_mempolicy *p);
+/* Refuses a node that the kernel would drop from it in silence. */
+int gmem__policy_usable(const struct gmem__ctx *ctx,
+			const struct gmem_mempolicy *p, struct gmem_error *err);
+/*
+ * The nodes of @p where the kernel puts pages; false: any.  Relative ones are
+ * counted in @usable.
+ */
+bool gmem__policy_meant(const struct gmem_mempolicy *p,
+			const struct gmem__nodes *usable,
+			struct gmem__nodes *out);
 
 /* Only a file that can be mapped has a policy that can be set or read. */
 int gmem__policy_need_mmap(const struct gmem *g, struct gmem_error *err);
 /* Into @p and @nodes, where there is room for .max_node of them. */
 int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
 		      unsigned long *nodes, struct gmem_error *err);
+/* Of the page that is mapped at @addr, touchable or not; 0 or -errno. */
+int gmem__policy_at(const struct gmem__ctx *ctx, void *addr,
+		    struct gmem_mempolicy *p, unsigned long *nodes);
+/* Whether pages may have other policies than the default one. */
+bool gmem__keeps_policy(const struct gmem *g);
+/* Refuses a range where the file has another policy, which would decide. */
+int gmem__policy_of_file(struct gmem *g, uint64_t offset, uint64_t len,
+			 const struct gmem_mempolicy *p, const int *cancel,
+			 struct gmem_error *err);
 
 #endif

@@ -413,6 +413,14 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
+	if (j.policy) {
+		r = gmem__policy_usable(g->ctx, &p, err);
+		if (r == 0)
+			r = gmem__policy_of_file(g, offset, len, &p, o.cancel,
+						 err);
+		if (r < 0)
+			return r;
+	}
 	j.touch = g->flags & GMEM_CREATE_MMAP;
 	j.start = j.next = offset;
 	j.end = offset + len;

@@ -359,8 +359,8 @@ static const struct {
 	},
 	[GMEM_REASON_POLICY_NODES] = {
 		"policy-nodes", -EINVAL,
-		"name nodes that are online and that this process may use, "
-		"as the mode needs them",
+		"name nodes, as the mode needs them, that have memory and "
+		"are in the cpuset of this process",
 	},
 	[GMEM_REASON_POLICY_UNMAPPABLE] = {
 		"policy-unmappable", -EOPNOTSUPP,
@@ -380,6 +380,19 @@ static const struct {
 		"placement-unknown", -EOPNOTSUPP,
 		"leave GMEM_MEMPOLICY_STRICT out: the host cannot find out "
 		"where these pages are",
+	},
+	[GMEM_REASON_POLICY_BALANCING] = {
+		"policy-balancing", -EINVAL,
+		"leave GMEM_MPOL_F_NUMA_BALANCING out",
+	},
+	[GMEM_REASON_POLICY_OF_FILE] = {
+		"policy-of-file", -EINVAL,
+		"populate without a policy, or change the file's with "
+		"gmem_set_mempolicy(3)",
+	},
+	[GMEM_REASON_RELATIVE_NODES] = {
+		"relative-nodes", -EOPNOTSUPP,
+		"verify against a policy that names the nodes themselves",
 	},
 
 	[GMEM_REASON_RESIDENCY_UNKNOWN] = {

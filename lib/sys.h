@@ -48,7 +48,11 @@ struct gmem_sys {
 			     unsigned long flags);
 	int (*set_mempolicy)(void *priv, int mode, const unsigned long *nodes,
 			     unsigned long maxnode); /* of this thread */
-	int (*move_pages)(void *priv, size_t n, void **pages, int *node);
+	/* To the nodes @to; NULL: only asks where they are. */
+	int (*move_pages)(void *priv, size_t n, void **pages, const int *to,
+			  int *node);
+	int (*set_home_node)(void *priv, void *addr, size_t len,
+			     unsigned long node);
 	int (*mincore)(void *priv, void *addr, size_t len, unsigned char *vec);
 	int (*fallocate)(void *priv, int fd, int mode, uint64_t offset,
 			 uint64_t len);

@@ -213,11 +213,23 @@ static int linux_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	return result(syscall(SYS_set_mempolicy, mode, nodes, maxnode));
 }
 
-/* Asks only: no nodes to move to. */
-static int linux_move_pages(void *priv, size_t n, void **pages, int *node)
+static int linux_move_pages(void *priv, size_t n, void **pages, const int *to,
+			    int *node)
 {
 	(void)priv;
-	return result(syscall(SYS_move_pages, 0, n, pages, NULL, node, 0));
+	return result(syscall(SYS_move_pages, 0, n, pages, to, node, 0));
+}
+
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+
+static int linux_set_home_node(void *priv, void *addr, size_t len,
+			       unsigned long node)
+{
+	(void)priv;
+	return result(
+		syscall(SYS_set_mempolicy_home_node, addr, len, node, 0UL));
 }
 
 static int linux_mincore(void *priv, void *addr, size_t len, unsigned char *vec)
@@ -417,6 +429,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.get_mempolicy = linux_get_mempolicy,
 	.set_mempolicy = linux_set_mempolicy,
 	.move_pages = linux_move_pages,
+	.set_home_node = linux_set_home_node,
 	.mincore = linux_mincore,
 	.fallocate = linux_fallocate,
 	.pipe = linux_pipe,

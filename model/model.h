@@ -134,6 +134,7 @@ struct kernel {
 	uint32_t machine; /* enum gmem_model_machine */
 	uint32_t types;
 	unsigned int nodes;
+	uint32_t empty, outside; /* of these: without memory, no cpuset's */
 	uint64_t page_size;
 	unsigned int holds; /* descriptors, mappings, allocations, callers */
 	int uffd;	    /* -1: nothing converts in place */
@@ -302,7 +303,10 @@ int model__set_mempolicy(struct kernel *k, int mode, const unsigned long *nodes,
 			 unsigned long maxnode);
 
 /* nodes.c */
-int model__move_pages(struct kernel *k, size_t n, void **pages, int *node);
+int model__move_pages(struct kernel *k, size_t n, void **pages, const int *to,
+		      int *node);
+int model__set_home_node(const struct kernel *k, void *addr, size_t len,
+			 unsigned long node);
 /* Gives each page in the range that has memory and no node yet one. */
 int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len);
 

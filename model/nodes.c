@@ -17,24 +17,35 @@ uint64_t model__task_policy(const struct kernel *k)
 	return p ? *p : 0;
 }
 
-/* The nodes that a policy means, never none. */
-static uint64_t meant(const struct kernel *k, uint64_t policy)
-{
-	uint64_t nodes = nodes_of(policy), folded = 0;
-
-	if (mode_of(policy) & F_RELATIVE_NODES) {
-		for (unsigned int n = 0; n < MODEL_NODES; n++)
-			if (nodes >> n & 1)
-				folded |= 1ULL << n % k->nodes;
-		nodes = folded;
-	}
-	nodes &= online(k);
-	return nodes ? nodes : 1;
-}
-
 static unsigned int first_node(uint64_t nodes)
 {
 	return (unsigned int)__builtin_ctzll(nodes);
+}
+
+/* Node n is the n-th of those that are usable; past the last from the first. */
+static uint64_t relative(uint64_t nodes, uint64_t usable)
+{
+	unsigned int count = (unsigned int)__builtin_popcountll(usable);
+	uint64_t out = 0, rest;
+
+	for (; nodes; nodes &= nodes - 1) {
+		rest = usable;
+		for (unsigned int n = first_node(nodes) % count; n; n--)
+			rest &= rest - 1;
+		out |= rest & -rest;
+	}
+	return out;
+}
+
+/* The nodes that a policy means, never none. */
+static uint64_t meant(const struct kernel *k, uint64_t policy)
+{
+	uint64_t nodes = nodes_of(policy);
+
+	if (mode_of(policy) & F_RELATIVE_NODES)
+		nodes = relative(nodes, usable(k));
+	nodes &= usable(k);
+	return nodes ? nodes : usable(k);
 }
 
 /* After the one whose turn was last, in the order of allocating. */
@@ -128,7 +139,8 @@ bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
 		if (pos >= end)
 			break;
 		page = (void *)(uintptr_t)(m->at.start + (pos - m->in.start));
-		if (gmem__sys_linux.move_pages(NULL, 1, &page, &status) < 0 ||
+		if (gmem__sys_linux.move_pages(NULL, 1, &page, NULL, &status) <
+			    0 ||
 		    status < 0)
 			continue;
 		node = model__ranges_get(&i->nodes, pos, NULL);
@@ -161,10 +173,38 @@ int model__next_node(const struct kernel *k, uint64_t policy)
 				      : -EINVAL;
 }
 
-int model__move_pages(struct kernel *k, size_t n, void **pages, int *node)
+/* Those to move to are looked at first; guest memory never moves. */
+static int check_targets(const struct kernel *k, size_t n, const int *to)
 {
-	int r = gmem__sys_linux.move_pages(NULL, n, pages, node);
+	int node;
 
+	for (size_t i = 0; i < n; i++) {
+		if (model__copy_in(&node, &to[i], sizeof(node)) < 0)
+			return -EFAULT;
+		if (node < 0 || node >= (int)k->nodes || k->empty >> node & 1)
+			return -ENODEV;
+		if (k->outside >> node & 1)
+			return -EACCES;
+	}
+	return 0;
+}
+
+int model__set_home_node(const struct kernel *k, void *addr, size_t len,
+			 unsigned long node)
+{
+	if ((uintptr_t)addr % k->page_size || node >= k->nodes)
+		return -EINVAL;
+	return len ? -ENOSYS : 0;
+}
+
+int model__move_pages(struct kernel *k, size_t n, void **pages, const int *to,
+		      int *node)
+{
+	int r = to ? check_targets(k, n, to) : 0;
+
+	if (r < 0)
+		return r;
+	r = gmem__sys_linux.move_pages(NULL, n, pages, NULL, node);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		uint64_t addr = (uintptr_t)pages[i];
 		const struct mapping *m = model__map_at(k, addr);

@@ -15,7 +15,7 @@
 #define MASK_LIMIT 32768
 #define WORD (8 * sizeof(unsigned long))
 
-/* A user's mask of @maxnode - 1 bits; *@any: a bit is set, online or not. */
+/* A user's mask of @maxnode - 1 bits; *@any: a bit is set, usable or not. */
 static int read_nodes(const unsigned long *user, unsigned long maxnode,
 		      uint64_t *nodes, bool *any)
 {
@@ -79,11 +79,11 @@ static int new_policy(const struct kernel *k, int mode, uint64_t nodes,
 		*policy = pack(m | flags, 0);
 		return 0;
 	}
-	if (!(flags & F_RELATIVE_NODES) && !(nodes & online(k)))
+	if (!(flags & F_RELATIVE_NODES) && !(nodes & usable(k)))
 		return -EINVAL;
 	/* What get_mempolicy(2) shows is the user's own mask, or this. */
 	if (!kept)
-		nodes &= online(k);
+		nodes &= usable(k);
 	if (m == PREFERRED && !flags)
 		nodes &= -nodes;
 	*policy = pack(m | flags, nodes);
@@ -220,7 +220,7 @@ int model__get_mempolicy(struct kernel *k, int *mode, unsigned long *nodes,
 	if (flags & GET_MEMS_ALLOWED) {
 		if (flags != GET_MEMS_ALLOWED)
 			return -EINVAL;
-		policy = pack(0, online(k));
+		policy = pack(0, usable(k));
 	} else if (flags & GET_ADDR) {
 		policy = policy_of(k, m, (uintptr_t)addr);
 	} else if (addr) {

@@ -47,9 +47,10 @@ static inline uint64_t nodes_of(uint64_t policy)
 	return policy >> 16 & UINT32_MAX;
 }
 
-static inline uint64_t online(const struct kernel *k)
+/* The nodes that a process may allocate on. */
+static inline uint64_t usable(const struct kernel *k)
 {
-	return (1ULL << k->nodes) - 1;
+	return ((1ULL << k->nodes) - 1) & ~(uint64_t)(k->empty | k->outside);
 }
 
 /* nodes.c */

@@ -216,12 +216,23 @@ static int sys_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	return model__sys_leave(priv, r);
 }
 
-static int sys_move_pages(void *priv, size_t n, void **pages, int *node)
+static int sys_move_pages(void *priv, size_t n, void **pages, const int *to,
+			  int *node)
 {
 	int r = model__sys_enter(priv, "move_pages");
 
 	if (r == 0)
-		r = model__move_pages(priv, n, pages, node);
+		r = model__move_pages(priv, n, pages, to, node);
+	return model__sys_leave(priv, r);
+}
+
+static int sys_set_home_node(void *priv, void *addr, size_t len,
+			     unsigned long node)
+{
+	int r = model__sys_enter(priv, "set_mempolicy_home_node");
+
+	if (r == 0)
+		r = model__set_home_node(priv, addr, len, node);
 	return model__sys_leave(priv, r);
 }
 
@@ -349,6 +360,7 @@ const struct gmem_sys model__sys = {
 	.get_mempolicy = sys_get_mempolicy,
 	.set_mempolicy = sys_set_mempolicy,
 	.move_pages = sys_move_pages,
+	.set_home_node = sys_set_home_node,
 	.mincore = sys_mincore,
 	.fallocate = sys_fallocate,
 	.pipe = sys_pipe,
@@ -371,7 +383,7 @@ const struct gmem_sys model__sys = {
 	.free = sys_free,
 };
 
-#define CALLS 38
+#define CALLS 39
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

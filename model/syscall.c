@@ -119,12 +119,13 @@ static int64_t call_set_mempolicy(struct kernel *k, const uint64_t *a)
 	return model__sys.set_mempolicy(k, (int)a[0], pointer(a[1]), a[2]);
 }
 
-/* Of this process, and only asks. */
+/* Of this process. */
 static int64_t call_move_pages(struct kernel *k, const uint64_t *a)
 {
-	if (a[0] || a[3])
+	if (a[0])
 		return -ENOSYS;
-	return model__sys.move_pages(k, a[1], pointer(a[2]), pointer(a[4]));
+	return model__sys.move_pages(k, a[1], pointer(a[2]), pointer(a[3]),
+				     pointer(a[4]));
 }
 
 static int64_t call_mincore(struct kernel *k, const uint64_t *a)

@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 	  .help = "--nodes count those that a cpuset allows" },
 	{ "numa-balancing", NULL, OPT_BITS, AT(policy.flags),
 	  .bits = GMEM_MPOL_F_NUMA_BALANCING,
-	  .help = "balance between the nodes of bind" },
+	  .help = "refused: guest memory never moves" },
 	{ "strict", NULL, OPT_BITS, AT(set_flags),
 	  .bits = GMEM_MEMPOLICY_STRICT,
 	  .help = "with --set: not if a page lies elsewhere already" },

@@ -77,6 +77,7 @@ static int all_unknown(struct look *l, struct gmem_error *err)
 
 	l->in.least = true;
 	l->p.verdict = GMEM_PLACED_UNKNOWN;
+	l->p.why = GMEM_REASON_RESIDENCY_UNKNOWN;
 	l->p.unknown = l->in.bytes;
 	return r;
 }
@@ -118,11 +119,18 @@ static void verify_text(const struct look *l)
 	    l->in.least ? residency_text(&l->in, in)
 			: size_text(l->p.unknown, text));
 	row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
+	if (l->p.why) {
+		put_name(l->w);
+		printf("why: %s; %s\n", gmem_reason_str(l->p.why),
+		       reason_remedy(l->p.why));
+	}
 }
 
 static void verify_json(json_object *o, const struct look *l)
 {
 	json_text(o, "placed", gmem_name(GMEM_NAME_PLACED, l->p.verdict), "");
+	json_text(o, "why", l->p.why ? gmem_reason_str(l->p.why) : NULL,
+		  "every page lies where the policy says");
 	residency_json(o, &l->in);
 	json_u64(o, "misplaced", l->p.misplaced);
 	if (*l->in.why)

@@ -133,6 +133,12 @@ static const struct {
 		"leave strict out: the host cannot find out where these pages "
 		"are",
 	},
+	[GMEM_REASON_POLICY_BALANCING] = {
+		"leave the flag numa-balancing out",
+	},
+	[GMEM_REASON_POLICY_OF_FILE] = {
+		"populate without a policy, or set the file's own to the same",
+	},
 	[GMEM_REASON_INPUT_SHORT] = { "give the real length, or none" },
 };
 /* clang-format on */

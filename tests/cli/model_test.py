@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from ctl import Case, CHECK, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
+from ctl import Case, CHECK, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
 from ctl import ctl, main, without_inodes
 
 MIB = 1 << 20
@@ -393,10 +393,20 @@ class Batch(Case):
             self.assertIn(f"ram: policy bind {shown}\n", text)
             self.assertIn("ram: placed: well\n", text)
         self.assertIn("ram: nodes: 1:4M\n", self.said("7.3", NODES.format("1")))
-        for nodes in ("2", "0-2", "99999999999999999999"):
+        for nodes, why in (
+            ("2", "node 2 of policy bind is not online; this process may use 0-1"),
+            ("0-5", "node 2 of policy bind is not online"),
+            ("5000", "'5000': no kernel has node 5000"),
+            ("0-4294967296", "no kernel has node 1024"),
+            ("+2", "'+2': this process may use fewer nodes than 3"),
+            ("!all", "policy mode bind needs a node"),
+        ):
             r = batch("7.3", NODES.format(nodes))
-            self.assertNotEqual(r.returncode, OK)
-            self.assertIn(f"'{nodes}'", r.stderr)
+            self.ended(r, FAILED, why)
+            self.assertIn("[policy-nodes]", r.stderr)
+        r = batch("7.3", NODES.format("99999999999999999999"))
+        self.assertNotEqual(r.returncode, OK)
+        self.assertIn("'99999999999999999999'", r.stderr)
         r = batch("6.18", NODES.format("1"))
         self.ended(r, UNSUPPORTED, "[policy-ignored]")
 

@@ -64,8 +64,13 @@ class Policy(Case):
             ["--set=bind"],
             ["--set=local", "--nodes=0"],
             ["--set=bind", "--nodes=1000"],
+            ["--set=interleave", "--nodes=0,1000"],
+            ["--set=bind", "--nodes=0,1000", "--static-nodes"],
         ):
             self.ended(self.policy(fd, *args), FAILED, "[policy-nodes]; ")
+        for mode in ("bind", "interleave"):
+            r = self.policy(fd, f"--set={mode}", "--nodes=0", "--numa-balancing")
+            self.ended(r, FAILED, "[policy-balancing]; leave the flag")
         fd = guest_memfd(self, MIB, 0)
         for args in ([], ["--set=bind", "--nodes=0"]):
             r = self.policy(fd, *args)
@@ -93,6 +98,9 @@ class Policy(Case):
             got = self.json(fd, *against, *shared, status=CHECK)
             self.assertEqual((got["placed"], got["unknown"]), ("unknown", MIB))
             self.assertEqual(got["node_bytes"], [])
+            self.assertIn(got["why"], ("private", "placement-unknown"))
+        r = self.policy(fd, *against)
+        self.assertIn("nodes: none\nwhy: ", r.stdout)
 
     def test_of_another_process(self):
         held = Foreign(self, "three").held[2]

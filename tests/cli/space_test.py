@@ -177,7 +177,7 @@ class Populate(Memory):
         r = self.on(fd, "populate", "--policy=bind")
         self.ended(r, FAILED, "[policy-nodes]; ")
         r = self.on(fd, "populate", "--policy=bind", "--nodes=1000")
-        self.ended(r, FAILED, "populate: '1000' names a node that this host")
+        self.ended(r, FAILED, "populate: node 1000 of policy bind is not online; this")
         self.assertEqual(len(r.stderr.splitlines()), 1)
         self.assertEqual(resident(fd), 0)
 

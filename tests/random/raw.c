@@ -464,7 +464,7 @@ static void op_move_pages(struct side *s, const uint8_t *a, struct result *r)
 	(void)side_touch(p, -1);
 	pages[0] = p;
 	pages[1] = p + 7;
-	r->ret = s->sys->move_pages(s->priv, 2, pages, node);
+	r->ret = s->sys->move_pages(s->priv, 2, pages, NULL, node);
 	r->x[0] = s->spread ? node[0] >= 0 : (uint64_t)node[0];
 	r->x[1] = s->spread ? node[1] >= 0 : (uint64_t)node[1];
 }

@@ -97,9 +97,10 @@ static unsigned int moving;
 static bool forbidden; /* the next time */
 
 /* As the kernel answers for a page that it is moving. */
-static int move_pages(void *priv, size_t n, void **pages, int *node)
+static int move_pages(void *priv, size_t n, void **pages, const int *to,
+		      int *node)
 {
-	int r = unit_sys.move_pages(priv, n, pages, node);
+	int r = unit_sys.move_pages(priv, n, pages, to, node);
 
 	if (forbidden && !moving)
 		return -EPERM;

@@ -19,7 +19,7 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	p.flags = GMEM_MPOL_F_STATIC_NODES;
 	err = (struct gmem_error){ .sz = sizeof(err) };
 	t_code(gmem_set_mempolicy(g, 64 * KiB, 64 * KiB, &p, 0, &err), 0);
-	assert_int_equal(u->n_calls, 4);
+	assert_int_equal(u->n_calls, 5); /* one asks for the nodes */
 	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[2], 10);
 	assert_int_equal(unit_nth(u, "mmap", 0, 0)->arg[1], 64 * KiB);
 	assert_int_equal(unit_nth(u, "mmap", 0, 0)->arg[3], 64 * KiB);
@@ -80,7 +80,9 @@ static void a_kernel_that_would_ignore_it_is_named(void **state)
 
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
 		  GMEM_REASON_POLICY_IGNORED, err);
-	assert_int_equal(u->n_calls, 0);
+	/* The nodes were looked at. */
+	assert_int_equal(u->n_calls, 1);
+	assert_int_equal(unit_count(u, "get_mempolicy", 0), 1);
 }
 
 /* Nobody probed for it: its file system tells. */
@@ -129,7 +131,9 @@ static void a_file_that_can_not_be_mapped_has_no_policy(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
 	assert_int_equal(mask, 1);
-	assert_int_equal(u->n_calls, 0);
+	/* The nodes were looked at. */
+	assert_int_equal(u->n_calls, 1);
+	assert_int_equal(unit_count(u, "get_mempolicy", 0), 1);
 }
 
 static void a_kernel_without_numa_is_named(void **state)
@@ -167,7 +171,18 @@ static const struct row rows[] = {
 	{ GMEM_MPOL_PREFERRED, 0, 2, 0 },
 	{ GMEM_MPOL_BIND, 0, 0, GMEM_REASON_POLICY_NODES },
 	{ GMEM_MPOL_BIND, 0, 3, 0 },
-	{ GMEM_MPOL_BIND, GMEM_MPOL_F_NUMA_BALANCING, 3, 0 },
+	{ GMEM_MPOL_BIND, GMEM_MPOL_F_NUMA_BALANCING, 3,
+	  GMEM_REASON_POLICY_BALANCING },
+	{ GMEM_MPOL_INTERLEAVE, GMEM_MPOL_F_NUMA_BALANCING, 3,
+	  GMEM_REASON_POLICY_BALANCING },
+	{ GMEM_MPOL_DEFAULT, GMEM_MPOL_F_NUMA_BALANCING, 0,
+	  GMEM_REASON_POLICY_BALANCING },
+	{ GMEM_MPOL_DEFAULT, GMEM_MPOL_F_STATIC_NODES, 0,
+	  GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_LOCAL, GMEM_MPOL_F_RELATIVE_NODES, 0,
+	  GMEM_REASON_POLICY_NODES },
+	{ GMEM_MPOL_PREFERRED, GMEM_MPOL_F_STATIC_NODES, 0,
+	  GMEM_REASON_POLICY_NODES },
 	{ GMEM_MPOL_INTERLEAVE, 0, 0, GMEM_REASON_POLICY_NODES },
 	{ GMEM_MPOL_INTERLEAVE, GMEM_MPOL_F_RELATIVE_NODES, 3, 0 },
 	{ GMEM_MPOL_PREFERRED_MANY, 0, 0, GMEM_REASON_POLICY_NODES },
@@ -218,15 +233,16 @@ static void bits_beyond_max_node_do_not_count(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
-static void nodes_that_do_not_exist_are_the_policys_fault(void **state)
+static void nodes_that_the_kernel_refuses_are_the_policys_fault(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	unsigned long mask = 1UL << 40;
+	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	unsigned int maps = unit_mappings(u);
 	struct gmem_error err = { .sz = sizeof(err) };
 
+	unit_answer(u, "mbind", 0, 1, 1, -EINVAL);
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_non_null(strstr(err.msg, "policy mode bind, flags none,"));
@@ -363,6 +379,8 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
@@ -371,6 +389,13 @@ static void strict_refuses_what_it_can_not_look_at(void **state)
 		  GMEM_REASON_PLACEMENT_UNKNOWN, err);
 	assert_int_equal(err.value, 64 * KiB);
 	assert_int_equal(err.limit, 64 * KiB);
+	unit_reset(u);
+	unit_answer(u, "get_mempolicy", 0, 2, 1, -EPERM);
+	p.flags = GMEM_MPOL_F_RELATIVE_NODES;
+	t_refused(
+		gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, &err),
+		-EOPNOTSUPP, GMEM_REASON_RELATIVE_NODES, err);
+	assert_int_equal(unit_count(u, "mbind", 0), 0);
 	unit_reset(u);
 	u->lacks = "cachestat";
 	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EOPNOTSUPP,
@@ -443,7 +468,7 @@ int main(void)
 		TEST(each_mode_takes_the_nodes_it_needs_and_no_others,
 		     unit_obeyed),
 		TEST(bits_beyond_max_node_do_not_count, unit_obeyed),
-		TEST(nodes_that_do_not_exist_are_the_policys_fault,
+		TEST(nodes_that_the_kernel_refuses_are_the_policys_fault,
 		     unit_obeyed),
 		TEST(more_nodes_than_the_kernel_reads_are_refused, unit_obeyed),
 		TEST(room_for_too_few_nodes_is_refused, unit_obeyed),

@@ -338,12 +338,23 @@ static int rec_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	       .arg = { 0, maxnode, (uint64_t)mode });
 }
 
-static int rec_move_pages(void *priv, size_t n, void **pages, int *node)
+static int rec_move_pages(void *priv, size_t n, void **pages, const int *to,
+			  int *node)
 {
 	struct unit *u = priv;
 
-	RECORD(u, NULL, model__sys.move_pages(u->k, n, pages, node),
-	       .name = "move_pages", .fd = -1, .arg[1] = n);
+	RECORD(u, NULL, model__sys.move_pages(u->k, n, pages, to, node),
+	       .name = "move_pages", .fd = -1, .arg = { 0, n, to ? 1 : 0 });
+}
+
+static int rec_set_home_node(void *priv, void *addr, size_t len,
+			     unsigned long node)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.set_home_node(u->k, addr, len, node),
+	       .name = "set_mempolicy_home_node", .fd = -1,
+	       .arg = { (uintptr_t)addr, len, node });
 }
 
 static int rec_mincore(void *priv, void *addr, size_t len, unsigned char *vec)
@@ -576,6 +587,7 @@ const struct gmem_sys unit_sys = {
 	.get_mempolicy = rec_get_mempolicy,
 	.set_mempolicy = rec_set_mempolicy,
 	.move_pages = rec_move_pages,
+	.set_home_node = rec_set_home_node,
 	.mincore = rec_mincore,
 	.fallocate = rec_fallocate,
 	.pipe = rec_pipe,

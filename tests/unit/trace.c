@@ -61,7 +61,8 @@ ANSWERS(sys_mbind, int, void *a, size_t l, int m, const unsigned long *n,
 ANSWERS(sys_get_mempolicy, int, int *m, unsigned long *n, unsigned long x,
 	void *a, unsigned long f)
 ANSWERS(sys_set_mempolicy, int, int m, const unsigned long *n, unsigned long x)
-ANSWERS(sys_move_pages, int, size_t n, void **p, int *s)
+ANSWERS(sys_move_pages, int, size_t n, void **p, const int *t, int *s)
+ANSWERS(sys_set_home_node, int, void *a, size_t l, unsigned long n)
 ANSWERS(sys_mincore, int, void *a, size_t l, unsigned char *v)
 ANSWERS(sys_fallocate, int, int fd, int m, uint64_t o, uint64_t l)
 ANSWERS(sys_pipe, int, int fd[2])
@@ -88,6 +89,7 @@ static const struct gmem_sys answering = {
 	.get_mempolicy = sys_get_mempolicy,
 	.set_mempolicy = sys_set_mempolicy,
 	.move_pages = sys_move_pages,
+	.set_home_node = sys_set_home_node,
 	.mincore = sys_mincore,
 	.fallocate = sys_fallocate,
 	.pipe = sys_pipe,
@@ -175,7 +177,10 @@ static void memory(struct told *t, const struct gmem__ctx *ctx)
 	     "get_mempolicy", at, 2);
 	told(t, gmem__set_mempolicy(ctx, 2, &nodes, 64), "set_mempolicy", 2,
 	     64);
-	told(t, gmem__move_pages(ctx, 1, pages, &one), "move_pages", 1, at);
+	told(t, gmem__move_pages(ctx, 1, pages, NULL, &one), "move_pages", 1,
+	     at);
+	told(t, gmem__set_home_node(ctx, ADDR, 4096, 3),
+	     "set_mempolicy_home_node", at, 4096, 3);
 	told(t, gmem__vm_read(ctx, &one, ADDR, 4), "process_vm_readv", at, 4);
 	told(t, gmem__vm_write(ctx, ADDR, &one, 4), "process_vm_writev", at, 4);
 }
