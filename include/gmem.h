@@ -74,6 +74,8 @@ enum gmem_name_kind {
 	GMEM_NAME_LOAD_FLAG = 17,	/* GMEM_LOAD_* */
 	GMEM_NAME_ERROR_FLAG = 18,	/* GMEM_ERROR_* */
 	GMEM_NAME_STORE_FLAG = 19,	/* GMEM_STORE_* */
+	GMEM_NAME_POPULATE_FLAG = 20,	/* GMEM_POPULATE_* */
+	GMEM_NAME_ROOM = 21,		/* GMEM_ROOM_* */
 };
 
 /*
@@ -688,21 +690,31 @@ gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 
 /* --------------------------------------------------------------- space -- */
 
+/* Limits of memory past which the kernel kills instead of saying ENOMEM. */
+#define GMEM_ROOM_CGROUP GMEM_BIT(0)  /* memory.max of a memory cgroup */
+#define GMEM_ROOM_NODES GMEM_BIT(1)   /* the nodes where pages may lie */
+#define GMEM_ROOM_MACHINE GMEM_BIT(2) /* the machine */
+
+/* gmem_populate_opts.flags: continue past these limits. */
+#define GMEM_POPULATE_UNCHECKED GMEM_BIT(0)
+
 struct gmem_populate_opts {
 	size_t sz;
-	uint64_t flags;			     /* 0 */
+	uint64_t flags;			     /* GMEM_POPULATE_* */
 	const struct gmem_mempolicy *policy; /* for new pages; or NULL */
 	gmem_progress_fn *progress;	     /* or NULL */
 	void *progress_arg;
-	const int *cancel; /* read atomically at each step; or NULL */
-	uint32_t threads;  /* 0 = 1; up to 256 */
-	uint32_t reserved; /* 0 */
+	const int *cancel;   /* read atomically at each step; or NULL */
+	uint32_t threads;    /* 0 = 1; up to 256 */
+	uint32_t reserved;   /* 0 */
+	uint64_t *unchecked; /* out: GMEM_ROOM_* that are not known; or NULL */
 };
 
 /*
  * Allocates the missing pages of [@offset, @offset + @len).  Where the host may
  * touch them it also zeroes them, and maps them behind the file's slots.  A
- * policy holds for the pages allocated now; err->done bytes are populated.
+ * policy holds for the pages allocated now; err->done bytes are populated.  It
+ * stops with -ENOMEM before a limit of memory is reached.
  */
 GMEM_API GMEM_CHECK int gmem_populate(struct gmem *g, uint64_t offset,
 				      uint64_t len,
@@ -756,6 +768,7 @@ GMEM_API GMEM_CHECK int gmem_walk_resident(struct gmem *g, uint64_t offset,
 /* gmem_load_opts.flags. */
 #define GMEM_LOAD_UNTIL_EOF GMEM_BIT(0)	   /* it may end before @len bytes */
 #define GMEM_LOAD_INPUT_OFFSET GMEM_BIT(1) /* use .input_offset */
+#define GMEM_LOAD_UNCHECKED GMEM_BIT(2)	   /* as GMEM_POPULATE_UNCHECKED */
 
 struct gmem_load_opts {
 	size_t sz;
@@ -764,12 +777,14 @@ struct gmem_load_opts {
 	void *progress_arg;
 	const int *cancel;     /* read atomically at each step; or NULL */
 	uint64_t input_offset; /* in a file, with GMEM_LOAD_INPUT_OFFSET */
+	uint64_t *unchecked; /* out: GMEM_ROOM_* that are not known; or NULL */
 };
 
 /*
  * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
  * range at @offset; err->done bytes have arrived.  A hole of a file becomes a
- * hole: its pages are freed.  @fd stays the caller's.
+ * hole: its pages are freed.  It stops with -ENOMEM before a limit of memory is
+ * reached.  @fd stays the caller's.
  */
 GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,

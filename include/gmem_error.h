@@ -161,6 +161,7 @@ enum gmem_reason {
 	GMEM_REASON_NO_POSITION = 134,	     /* the fd takes no offset */
 	GMEM_REASON_BEYOND_INPUT = 135,	     /* it ends before the offset */
 	GMEM_REASON_OUTPUT = 136,	     /* it could not be written */
+	GMEM_REASON_NO_ROOM = 137,	     /* a limit of memory is near */
 };
 
 /* gmem_error.flags. */

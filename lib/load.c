@@ -19,17 +19,18 @@
 #include "map.h"
 #include "opts.h"
 #include "resident.h"
+#include "room.h"
 #include "touch.h"
 #include "window.h"
 
-#define LOAD_OPTS_V0 48
+#define LOAD_OPTS_V0 56
 #define STEP (256ULL << 20)
 
 _Static_assert(sizeof(struct gmem_load_opts) == LOAD_OPTS_V0, "ABI");
 
-static const struct gmem__opts_type opts_type =
-	GMEM__OPTS_TYPE(gmem_load_opts, LOAD_OPTS_V0,
-			GMEM_LOAD_UNTIL_EOF | GMEM_LOAD_INPUT_OFFSET);
+static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+	gmem_load_opts, LOAD_OPTS_V0,
+	GMEM_LOAD_UNTIL_EOF | GMEM_LOAD_INPUT_OFFSET | GMEM_LOAD_UNCHECKED);
 
 struct load {
 	struct gmem *g;
@@ -38,6 +39,8 @@ struct load {
 	uint64_t offset, len, done;
 	/* From .done on: a hole up to .data, and then data up to .stop. */
 	uint64_t data, stop;
+	uint64_t roomy; /* up to there, there was room */
+	struct gmem__room room;
 	unsigned int faults;   /* in a row, of pages that were good again */
 	struct gmem__window w; /* .len 0: none is open */
 };
@@ -104,22 +107,45 @@ static int read_failed(struct load *l, int sys, uint64_t at, uint64_t len,
 	return gmem__fd_failed(&l->fd, sys, err);
 }
 
+/* Looks for room for the next step if the last one is used up. */
+static int find_room(struct load *l, struct gmem_error *err)
+{
+	uint64_t pos = l->offset + l->done, page = l->g->page_size, len;
+	uint64_t end = l->offset + l->len;
+
+	if (l->done < l->roomy)
+		return 0;
+	pos -= pos % page;
+	len = end - pos < STEP ? end - pos : STEP;
+	len = gmem__room_for(&l->room, pos, len, page, 0);
+	if (!len)
+		return gmem__room_failed(&l->room, page, err);
+	l->roomy = pos + len - l->offset;
+	return 0;
+}
+
 /* One read of at most @n bytes: 1, 0 at the end of the input, or -errno. */
 static int load_piece(struct load *l, uint64_t n, struct gmem_error *err)
 {
 	uint64_t pos = l->offset + l->done, room;
 	const struct gmem__fd *f = &l->fd;
-	int r = gmem__window_next(l->g, pos, l->len - l->done, &l->w);
 	unsigned char *to;
 	int64_t got;
+	int r = find_room(l, err);
 
+	if (r < 0)
+		return r;
+	/* mlockall(MCL_FUTURE) allocates all that is mapped. */
+	r = gmem__window_next(l->g, pos,
+			      (l->roomy < l->len ? l->roomy : l->len) - l->done,
+			      &l->w);
 	if (r < 0)
 		return gmem__window_failed(r, err);
 	room = l->w.len - (pos - l->w.offset);
 	if (n > room)
 		n = room;
-	if (n > STEP)
-		n = STEP;
+	if (n > l->roomy - l->done)
+		n = l->roomy - l->done;
 	to = l->w.addr + (pos - l->w.offset);
 	if (f->offsets)
 		got = gmem__pread(f->ctx, f->fd, to, n, f->start + l->done);
@@ -244,8 +270,11 @@ int gmem_load(struct gmem *g, uint64_t offset, int fd, uint64_t len,
 	r = begin(&l, err);
 	if (r < 0)
 		return r;
+	gmem__room_begin(&l.room, g, NULL, o.flags & GMEM_LOAD_UNCHECKED);
 	r = load_all(&l, err);
 	gmem__window_close(g, &l.w);
+	if (o.unchecked)
+		*o.unchecked = l.room.unchecked;
 	sys = leave_position(&l, r < 0 ? NULL : err);
 	gmem__set_done(err, l.done);
 	return r < 0 ? r : sys;

@@ -145,9 +145,18 @@ static const struct name resident_flags[] = {
 static const struct name load_flags[] = {
 	{ GMEM_LOAD_UNTIL_EOF, "until-eof" },
 	{ GMEM_LOAD_INPUT_OFFSET, "input-offset" },
+	{ GMEM_LOAD_UNCHECKED, "unchecked" },
 };
 static const struct name store_flags[] = {
 	{ GMEM_STORE_OUTPUT_OFFSET, "output-offset" },
+};
+static const struct name populate_flags[] = {
+	{ GMEM_POPULATE_UNCHECKED, "unchecked" },
+};
+static const struct name rooms[] = {
+	{ GMEM_ROOM_CGROUP, "cgroup" },
+	{ GMEM_ROOM_NODES, "nodes" },
+	{ GMEM_ROOM_MACHINE, "machine" },
 };
 static const struct name error_flags[] = {
 	{ GMEM_ERROR_DIAGNOSED, "diagnosed" },
@@ -181,6 +190,8 @@ static const struct {
 	[GMEM_NAME_LOAD_FLAG] = { LIST(load_flags), "a load flag" },
 	[GMEM_NAME_ERROR_FLAG] = { LIST(error_flags), "an error flag" },
 	[GMEM_NAME_STORE_FLAG] = { LIST(store_flags), "a store flag" },
+	[GMEM_NAME_POPULATE_FLAG] = { LIST(populate_flags), "a populate flag" },
+	[GMEM_NAME_ROOM] = { LIST(rooms), "a limit of memory" },
 };
 /* clang-format on */
 

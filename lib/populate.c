@@ -22,18 +22,19 @@
 #include "name.h"
 #include "opts.h"
 #include "policy.h"
+#include "room.h"
 #include "touch.h"
 #include "window.h"
 
-#define POPULATE_OPTS_V0 56
+#define POPULATE_OPTS_V0 64
 #define THREADS_MAX 256
 #define STEP (256ULL << 20)
 #define PIECE_MIN (2ULL << 20)
 
 _Static_assert(sizeof(struct gmem_populate_opts) == POPULATE_OPTS_V0, "ABI");
 
-static const struct gmem__opts_type opts_type =
-	GMEM__OPTS_TYPE(gmem_populate_opts, POPULATE_OPTS_V0, 0);
+static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
+	gmem_populate_opts, POPULATE_OPTS_V0, GMEM_POPULATE_UNCHECKED);
 
 struct job;
 
@@ -49,6 +50,7 @@ struct worker {
 enum act {
 	STOP, /* as the caller wishes */
 	SET_POLICY,
+	FIND_ROOM,
 	ALLOCATE,
 	MAP,
 	TOUCH,
@@ -63,8 +65,12 @@ struct job {
 	unsigned int n_workers;
 	bool touch; /* the host may, what is shared */
 	uint64_t start, end, step;
-	pthread_mutex_t lock; /* all below */
-	pthread_cond_t moved;
+	struct gmem__room room; /* who has set .looking */
+	pthread_mutex_t lock;	/* all below */
+	pthread_cond_t moved;	/* for the caller */
+	pthread_cond_t turn;	/* for workers */
+	bool looking;
+	uint64_t pending;    /* taken and not yet allocated */
 	uint64_t next, done; /* .done: in any order */
 	unsigned int running;
 	bool stop;
@@ -73,15 +79,21 @@ struct job {
 	enum act act;
 };
 
-static void fail(struct job *j, int sys, uint64_t at, enum act act)
+static void fail_locked(struct job *j, int sys, uint64_t at, enum act act)
 {
-	gmem__lock(&j->lock);
 	if (!j->sys) {
 		j->sys = sys;
 		j->sys_at = at;
 		j->act = act;
 	}
 	j->stop = true;
+	(void)pthread_cond_broadcast(&j->turn);
+}
+
+static void fail(struct job *j, int sys, uint64_t at, enum act act)
+{
+	gmem__lock(&j->lock);
+	fail_locked(j, sys, at, act);
 	gmem__unlock(&j->lock);
 }
 
@@ -155,8 +167,10 @@ static void add_done(struct worker *k, uint64_t n)
 
 	gmem__lock(&j->lock);
 	j->done += n;
+	j->pending -= n;
 	k->pos += n;
 	(void)pthread_cond_signal(&j->moved);
+	(void)pthread_cond_broadcast(&j->turn);
 	gmem__unlock(&j->lock);
 }
 
@@ -213,20 +227,66 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 	return 0;
 }
 
+/*
+ * How much of the next step there is room for, looked for without the lock.
+ * What others have taken may be allocated or not, so all of it counts.
+ */
+static uint64_t look(struct job *j, uint64_t *pending)
+{
+	uint64_t at = j->next, len = j->end - at;
+
+	*pending = j->pending;
+	j->looking = true;
+	gmem__unlock(&j->lock);
+	len = gmem__room_for(&j->room, at, len < j->step ? len : j->step,
+			     least_piece(j), *pending);
+	gmem__lock(&j->lock);
+	j->looking = false;
+	(void)pthread_cond_broadcast(&j->turn);
+	return len;
+}
+
+/*
+ * take() with the lock.  Short of room it waits for what others allocate, and
+ * fails if they do not.
+ */
+static bool take_locked(struct worker *k, uint64_t *offset, uint64_t *len)
+{
+	struct job *j = k->j;
+	uint64_t pending;
+
+	k->pos = NOWHERE;
+	while (!j->stop && j->next < j->end) {
+		if (j->looking) {
+			(void)pthread_cond_wait(&j->turn, &j->lock);
+			continue;
+		}
+		*len = look(j, &pending);
+		if (*len) {
+			k->pos = *offset = j->next;
+			j->next += *len;
+			j->pending += *len;
+			return true;
+		}
+		if (!pending) {
+			fail_locked(j, -ENOMEM, j->next, FIND_ROOM);
+			break;
+		}
+		while (!j->stop && j->pending == pending)
+			(void)pthread_cond_wait(&j->turn, &j->lock);
+	}
+	return false;
+}
+
 /* The next step that no worker has; false if there is none. */
 static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 {
 	struct job *j = k->j;
-	bool stop = stopped(j), more;
+	bool more;
 
+	(void)stopped(j);
 	gmem__lock(&j->lock);
-	more = !stop && j->next < j->end;
-	k->pos = NOWHERE;
-	if (more) {
-		k->pos = *offset = j->next;
-		*len = j->end - j->next < j->step ? j->end - j->next : j->step;
-		j->next += *len;
-	}
+	more = take_locked(k, offset, len);
 	gmem__unlock(&j->lock);
 	return more;
 }
@@ -329,6 +389,8 @@ static int job_failed(const struct job *j, struct gmem_error *err)
 	case SET_POLICY:
 		return gmem__policy_failed(j->sys, j->policy, "set_mempolicy",
 					   err);
+	case FIND_ROOM:
+		return gmem__room_failed(&j->room, least_piece(j), err);
 	case ALLOCATE:
 		return gmem__fail_call(err, j->sys, "fallocate");
 	case MAP:
@@ -426,7 +488,13 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	j.end = offset + len;
 	(void)pthread_mutex_init(&j.lock, NULL);
 	(void)pthread_cond_init(&j.moved, NULL);
+	(void)pthread_cond_init(&j.turn, NULL);
+	gmem__room_begin(&j.room, g, j.policy,
+			 o.flags & GMEM_POPULATE_UNCHECKED);
 	r = run(&j, o.threads ? o.threads : 1, len, err);
+	if (o.unchecked)
+		*o.unchecked = j.room.unchecked;
+	(void)pthread_cond_destroy(&j.turn);
 	(void)pthread_cond_destroy(&j.moved);
 	(void)pthread_mutex_destroy(&j.lock);
 	return r;

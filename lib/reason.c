@@ -422,6 +422,12 @@ static const struct {
 		"output", 0,
 		"pass a file, pipe or socket that takes so much",
 	},
+	[GMEM_REASON_NO_ROOM] = {
+		"no-room", -ENOMEM,
+		"free memory there or raise the limit; with "
+		"GMEM_POPULATE_UNCHECKED or GMEM_LOAD_UNCHECKED the kernel may "
+		"kill a process",
+	},
 };
 /* clang-format on */
 

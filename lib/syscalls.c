@@ -19,7 +19,7 @@ static const struct {
 	uint64_t number;
 	const char *callers;
 } table[] = {
-	{ "openat", NULL, 0, OPEN },
+	{ "openat", NULL, 0, OPEN " gmem_populate gmem_load" },
 	{ "ioctl", "KVM_GET_API_VERSION", GMEM__KVM_GET_API_VERSION, OPEN },
 	{ "ioctl", "KVM_CREATE_VM", GMEM__KVM_CREATE_VM, OPEN },
 	{ "ioctl", "KVM_CHECK_EXTENSION", GMEM__KVM_CHECK_EXTENSION, BOTH },
@@ -74,7 +74,7 @@ static const struct {
 	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
 	{ "get_mempolicy", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_get_mempolicy "
-	       "gmem_verify_placement gmem_populate" },
+	       "gmem_verify_placement gmem_populate gmem_load" },
 	{ "set_mempolicy", NULL, 0, "gmem_populate" },
 	{ "move_pages", NULL, 0,
 	  "gmem_set_mempolicy gmem_verify_placement gmem_populate" },
@@ -86,7 +86,7 @@ static const struct {
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
 	       "gmem_vm_discard gmem_resident gmem_walk_resident gmem_load "
-	       "gmem_store" },
+	       "gmem_store gmem_populate" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0, "gmem_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
@@ -94,14 +94,14 @@ static const struct {
 	/* instead of these two, where the kernel lacks or forbids them */
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
 	{ "write", NULL, 0, "gmem_read gmem_write gmem_store" },
-	{ "read", NULL, 0, "gmem_read gmem_write gmem_load" },
+	{ "read", NULL, 0, "gmem_read gmem_write gmem_load gmem_populate" },
 	{ "pread64", NULL, 0, "gmem_load" },
 	{ "pwrite64", NULL, 0, "gmem_store" },
 	{ "sendto", NULL, 0, "gmem_store" },
 	{ "lseek", NULL, 0, "gmem_load gmem_store" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
-	       "gmem_read gmem_write" },
+	       "gmem_read gmem_write gmem_populate gmem_load" },
 	/* what libc uses to wait for another thread or for the kernel */
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "

@@ -62,14 +62,24 @@ static int open_device(struct kernel *k, int flags)
 	return fd;
 }
 
+/* What the host's kernel says about itself is not true of the model. */
+static bool is_told(const char *path)
+{
+	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
+}
+
 static int sys_open(void *priv, const char *path, int flags)
 {
 	int r = model__sys_enter(priv, "openat");
 
-	if (r == 0)
-		r = strcmp(path, GMEM_DEVICE) == 0
-			    ? open_device(priv, flags)
-			    : gmem__sys_linux.open(NULL, path, flags);
+	if (r == 0) {
+		if (!strcmp(path, GMEM_DEVICE))
+			r = open_device(priv, flags);
+		else if (is_told(path))
+			r = -ENOENT;
+		else
+			r = gmem__sys_linux.open(NULL, path, flags);
+	}
 	return model__sys_leave(priv, r);
 }
 

@@ -140,6 +140,9 @@ static const struct {
 		"populate without a policy, or set the file's own to the same",
 	},
 	[GMEM_REASON_INPUT_SHORT] = { "give the real length, or none" },
+	[GMEM_REASON_NO_ROOM] = {
+		"free memory there or raise the limit, then continue",
+	},
 };
 /* clang-format on */
 

@@ -48,11 +48,13 @@ static void one_read_fills_the_mapping_without_a_copy(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_load_opts o = { .sz = sizeof(o),
+				    .flags = GMEM_LOAD_UNCHECKED };
 	struct gmem_error err;
 	int fd = unit_input(u, fresh_image(), sizeof(image), 0);
 
 	unit_bind(u, g, 0, 0); /* makes the view */
-	t_ok(gmem_load(g, 0, fd, sizeof(image), NULL, &err), err);
+	t_ok(gmem_load(g, 0, fd, sizeof(image), &o, &err), err);
 	assert_int_equal(u->n_calls, 2);
 	assert_string_equal(u->calls[0].name, "fstat");
 	assert_string_equal(u->calls[1].name, "read");
@@ -663,7 +665,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	struct gmem_load_opts o = { .sz = sizeof(o), .flags = 4 };
+	struct gmem_load_opts o = { .sz = sizeof(o), .flags = 8 };
 	int closed = unit_input(u, "", 0, 0);
 	struct gmem_error err;
 
@@ -695,10 +697,10 @@ static void older_and_newer_opts_are_told_apart(void **state)
 		  GMEM_REASON_OPTS_NEWER, err);
 	n = unit_newer(&o, sizeof(o), 0);
 	t_ok(gmem_load(g, 0, fd, 100, (void *)&n, &err), err);
-	o.sz = 47;
+	o.sz = 55;
 	t_refused(gmem_load(g, 0, fd, 100, &o, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
-	assert_int_equal(err.limit, 48);
+	assert_int_equal(err.limit, 56);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 

@@ -4,7 +4,7 @@
 
 #include "t.h"
 
-#define KINDS (GMEM_NAME_STORE_FLAG + 1)
+#define KINDS (GMEM_NAME_ROOM + 1)
 
 static void every_errno_of_libc_has_its_name(void **state)
 {

@@ -27,11 +27,13 @@ static void a_gib_is_four_steps_of_two_calls(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 2 * GiB, SHARED_FLAGS);
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.flags = GMEM_POPULATE_UNCHECKED };
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0); /* makes the view */
 	unit_reset(u);
-	t_ok(gmem_populate(g, 512 * MiB, GiB, NULL, &err), err);
+	t_ok(gmem_populate(g, 512 * MiB, GiB, &o, &err), err);
 	assert_int_equal(err.done, GiB);
 	assert_int_equal(u->n_calls, 8);
 	assert_int_equal(u->n_allocs, 0);
@@ -59,12 +61,14 @@ static void what_the_host_may_not_touch_is_only_allocated(void **state)
 		GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY,
 	};
 	struct unit *u = *state;
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.flags = GMEM_POPULATE_UNCHECKED };
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
 		struct gmem *g = unit_create(u, MiB, flags[i]);
 
-		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		t_ok(gmem_populate(g, 0, MiB, &o, &err), err);
 		assert_int_equal(u->n_calls, 1);
 		assert_string_equal(u->calls[0].name, "fallocate");
 		assert_int_equal(allocated(u, g), MiB);
@@ -515,7 +519,7 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_UNALIGNED, err);
 	t_refused(gmem_populate(g, 4096, MiB, NULL, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	o.flags = 1;
+	o.flags = 2;
 	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	o.flags = 0;
@@ -545,10 +549,10 @@ static void older_and_newer_opts_are_told_apart(void **state)
 	n = unit_newer(&o, sizeof(o), 1);
 	t_refused(gmem_populate(g, 0, MiB, (void *)&n, &err), -E2BIG,
 		  GMEM_REASON_OPTS_NEWER, err);
-	o.sz = 55;
+	o.sz = 63;
 	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,
 		  GMEM_REASON_OPTS_SIZE, err);
-	assert_int_equal(err.limit, 56);
+	assert_int_equal(err.limit, 64);
 }
 
 /* The rest of a file that is no whole number of the least pieces, too. */
@@ -588,6 +592,8 @@ static void what_cannot_be_mapped_is_only_allocated(void **state)
 {
 	static const uint64_t flags[] = { 0, GMEM_CREATE_UNBOUND };
 	struct unit *u = *state;
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.flags = GMEM_POPULATE_UNCHECKED };
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
@@ -595,7 +601,7 @@ static void what_cannot_be_mapped_is_only_allocated(void **state)
 
 		t_ok(t_share(g, 0, MiB, &err), err);
 		unit_reset(u);
-		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		t_ok(gmem_populate(g, 0, MiB, &o, &err), err);
 		assert_int_equal(u->n_calls, 1);
 		assert_int_equal(allocated(u, g), MiB);
 	}
@@ -618,7 +624,9 @@ static void without_memory_for_the_threads_nothing_is_done(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
-	struct gmem_populate_opts o = { .sz = sizeof(o), .threads = 2 };
+	struct gmem_populate_opts o = { .sz = sizeof(o),
+					.flags = GMEM_POPULATE_UNCHECKED,
+					.threads = 2 };
 	struct gmem_error err;
 
 	u->fail_alloc = 1;

@@ -58,6 +58,11 @@ struct unit_map {
 	bool dontfork;
 };
 
+/* A file of /proc or /sys; an array of them ends with .path NULL. */
+struct unit_told {
+	const char *path, *text;
+};
+
 #define UNIT_CALLS 65536
 #define UNIT_MAPS 256
 #define UNIT_ANSWERS 8
@@ -80,6 +85,7 @@ struct unit {
 	uint32_t encoding; /* of huge pages; enum gmem_hugetlb_encoding */
 	uint32_t euid;	   /* added to the model's: another user */
 	const struct gmem__stat *stat; /* what fstat() tells, or NULL */
+	const struct unit_told *told;  /* files that open() finds, or NULL */
 	size_t piece; /* the most that a read() gives or a pwrite() takes; 0 =
 			 all */
 	int vcpu;     /* this descriptor can be mapped; 0 = none */
