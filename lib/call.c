@@ -118,6 +118,20 @@ int gmem__set_mempolicy(const struct gmem__ctx *ctx, int mode,
 	       "set_mempolicy", mode, maxnode);
 }
 
+int gmem__get_affinity(const struct gmem__ctx *ctx, unsigned long *cpus,
+		       size_t bytes)
+{
+	TRACED(int, get_affinity(ctx->priv, cpus, bytes), "sched_getaffinity",
+	       bytes);
+}
+
+int gmem__set_affinity(const struct gmem__ctx *ctx, const unsigned long *cpus,
+		       size_t bytes)
+{
+	TRACED(int, set_affinity(ctx->priv, cpus, bytes), "sched_setaffinity",
+	       bytes);
+}
+
 int gmem__move_pages(const struct gmem__ctx *ctx, size_t n, void **pages,
 		     const int *to, int *node)
 {

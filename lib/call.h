@@ -25,6 +25,10 @@ int gmem__get_mempolicy(const struct gmem__ctx *ctx, int *mode,
 			unsigned long flags);
 int gmem__set_mempolicy(const struct gmem__ctx *ctx, int mode,
 			const unsigned long *nodes, unsigned long maxnode);
+int gmem__get_affinity(const struct gmem__ctx *ctx, unsigned long *cpus,
+		       size_t bytes);
+int gmem__set_affinity(const struct gmem__ctx *ctx, const unsigned long *cpus,
+		       size_t bytes);
 /* To the nodes @to; NULL: only asks where they are. */
 int gmem__move_pages(const struct gmem__ctx *ctx, size_t n, void **pages,
 		     const int *to, int *node);

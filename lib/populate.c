@@ -21,6 +21,7 @@
 #include "map.h"
 #include "name.h"
 #include "opts.h"
+#include "pin.h"
 #include "policy.h"
 #include "room.h"
 #include "touch.h"
@@ -66,9 +67,10 @@ struct job {
 	bool touch; /* the host may, what is shared */
 	uint64_t start, end, step;
 	struct gmem__room room; /* who has set .looking */
-	pthread_mutex_t lock;	/* all below */
-	pthread_cond_t moved;	/* for the caller */
-	pthread_cond_t turn;	/* for workers */
+	struct gmem__pin pin;
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t moved; /* for the caller */
+	pthread_cond_t turn;  /* for workers */
 	bool looking;
 	uint64_t pending;    /* taken and not yet allocated */
 	uint64_t next, done; /* .done: in any order */
@@ -301,6 +303,7 @@ static void *work(void *arg)
 	int r = 0;
 
 	p = j->policy;
+	gmem__pin_thread(&j->pin);
 	if (p) {
 		r = gmem__set_mempolicy(j->g->ctx, (int)(p->mode | p->flags),
 					p->nodes,
@@ -491,6 +494,7 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 	(void)pthread_cond_init(&j.turn, NULL);
 	gmem__room_begin(&j.room, g, j.policy,
 			 o.flags & GMEM_POPULATE_UNCHECKED);
+	gmem__pin_begin(&j.pin, g->ctx, j.policy);
 	r = run(&j, o.threads ? o.threads : 1, len, err);
 	if (o.unchecked)
 		*o.unchecked = j.room.unchecked;

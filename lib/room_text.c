@@ -233,3 +233,26 @@ void gmem__zone_end(struct gmem__zones *z)
 	}
 	z->any = false;
 }
+
+bool gmem__cpu_line(const char *line, unsigned long *set, uint64_t bits)
+{
+	uint64_t first, last;
+
+	while (*line) {
+		if (!number(&line, &first))
+			return false;
+		last = first;
+		if (*line == '-') {
+			line++;
+			if (!number(&line, &last))
+				return false;
+		}
+		for (; first <= last && first < bits; first++)
+			gmem__bit_set(set, first);
+		if (*line == ',')
+			line++;
+		else if (*line)
+			return false;
+	}
+	return true;
+}

@@ -82,4 +82,7 @@ struct gmem__zones {
 void gmem__zone_line(struct gmem__zones *z, const char *line);
 void gmem__zone_end(struct gmem__zones *z);
 
+/* A node's cpulist, "0-3,8"; numbers of @bits and more are left out. */
+bool gmem__cpu_line(const char *line, unsigned long *set, uint64_t bits);
+
 #endif

@@ -48,6 +48,10 @@ struct gmem_sys {
 			     unsigned long flags);
 	int (*set_mempolicy)(void *priv, int mode, const unsigned long *nodes,
 			     unsigned long maxnode); /* of this thread */
+	/* The processors on which this thread may run: a bit each. */
+	int (*get_affinity)(void *priv, unsigned long *cpus, size_t bytes);
+	int (*set_affinity)(void *priv, const unsigned long *cpus,
+			    size_t bytes);
 	/* To the nodes @to; NULL: only asks where they are. */
 	int (*move_pages)(void *priv, size_t n, void **pages, const int *to,
 			  int *node);

@@ -213,6 +213,19 @@ static int linux_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	return result(syscall(SYS_set_mempolicy, mode, nodes, maxnode));
 }
 
+static int linux_get_affinity(void *priv, unsigned long *cpus, size_t bytes)
+{
+	(void)priv;
+	return result(syscall(SYS_sched_getaffinity, 0, bytes, cpus));
+}
+
+static int linux_set_affinity(void *priv, const unsigned long *cpus,
+			      size_t bytes)
+{
+	(void)priv;
+	return result(syscall(SYS_sched_setaffinity, 0, bytes, cpus));
+}
+
 static int linux_move_pages(void *priv, size_t n, void **pages, const int *to,
 			    int *node)
 {
@@ -428,6 +441,8 @@ const struct gmem_sys gmem__sys_linux = {
 	.mbind = linux_mbind,
 	.get_mempolicy = linux_get_mempolicy,
 	.set_mempolicy = linux_set_mempolicy,
+	.get_affinity = linux_get_affinity,
+	.set_affinity = linux_set_affinity,
 	.move_pages = linux_move_pages,
 	.set_home_node = linux_set_home_node,
 	.mincore = linux_mincore,

@@ -76,6 +76,8 @@ static const struct {
 	  BOTH " gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_load" },
 	{ "set_mempolicy", NULL, 0, "gmem_populate" },
+	{ "sched_getaffinity", NULL, 0, "gmem_populate" },
+	{ "sched_setaffinity", NULL, 0, "gmem_populate" },
 	{ "move_pages", NULL, 0,
 	  "gmem_set_mempolicy gmem_verify_placement gmem_populate" },
 	{ "set_mempolicy_home_node", NULL, 0,

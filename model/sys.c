@@ -226,6 +226,22 @@ static int sys_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	return model__sys_leave(priv, r);
 }
 
+static int sys_get_affinity(void *priv, unsigned long *cpus, size_t bytes)
+{
+	int r = model__sys_leave(priv,
+				 model__sys_enter(priv, "sched_getaffinity"));
+
+	return r < 0 ? r : gmem__sys_linux.get_affinity(NULL, cpus, bytes);
+}
+
+static int sys_set_affinity(void *priv, const unsigned long *cpus, size_t bytes)
+{
+	int r = model__sys_leave(priv,
+				 model__sys_enter(priv, "sched_setaffinity"));
+
+	return r < 0 ? r : gmem__sys_linux.set_affinity(NULL, cpus, bytes);
+}
+
 static int sys_move_pages(void *priv, size_t n, void **pages, const int *to,
 			  int *node)
 {
@@ -369,6 +385,8 @@ const struct gmem_sys model__sys = {
 	.mbind = sys_mbind,
 	.get_mempolicy = sys_get_mempolicy,
 	.set_mempolicy = sys_set_mempolicy,
+	.get_affinity = sys_get_affinity,
+	.set_affinity = sys_set_affinity,
 	.move_pages = sys_move_pages,
 	.set_home_node = sys_set_home_node,
 	.mincore = sys_mincore,
@@ -393,7 +411,7 @@ const struct gmem_sys model__sys = {
 	.free = sys_free,
 };
 
-#define CALLS 39
+#define CALLS 41
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

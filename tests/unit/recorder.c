@@ -355,6 +355,24 @@ static int rec_set_mempolicy(void *priv, int mode, const unsigned long *nodes,
 	       .arg = { 0, maxnode, (uint64_t)mode });
 }
 
+static int rec_get_affinity(void *priv, unsigned long *cpus, size_t bytes)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.get_affinity(u->k, cpus, bytes),
+	       .name = "sched_getaffinity", .fd = -1, .arg[1] = bytes);
+}
+
+/* The first word of it, for machines of up to 64. */
+static int rec_set_affinity(void *priv, const unsigned long *cpus, size_t bytes)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.set_affinity(u->k, cpus, bytes),
+	       .name = "sched_setaffinity", .fd = -1,
+	       .arg = { 0, bytes, cpus[0] });
+}
+
 static int rec_move_pages(void *priv, size_t n, void **pages, const int *to,
 			  int *node)
 {
@@ -603,6 +621,8 @@ const struct gmem_sys unit_sys = {
 	.mbind = rec_mbind,
 	.get_mempolicy = rec_get_mempolicy,
 	.set_mempolicy = rec_set_mempolicy,
+	.get_affinity = rec_get_affinity,
+	.set_affinity = rec_set_affinity,
 	.move_pages = rec_move_pages,
 	.set_home_node = rec_set_home_node,
 	.mincore = rec_mincore,

@@ -111,6 +111,17 @@ static void a_policy_that_is_none_is_refused(void **state)
 	assert_true(r == -EINVAL || r == -ENOSYS);
 }
 
+static void a_thread_can_be_pinned_where_it_may_run(void **state)
+{
+	unsigned long cpus[1024 / sizeof(unsigned long)] = { 0 }, none = 0;
+
+	(void)state;
+	assert_true(sys->get_affinity(NULL, cpus, sizeof(cpus)) > 0);
+	t_code(sys->set_affinity(NULL, cpus, sizeof(cpus)), 0);
+	t_code(sys->set_affinity(NULL, &none, sizeof(none)), -EINVAL);
+	t_code(sys->get_affinity(NULL, cpus, 1), -EINVAL);
+}
+
 static void what_is_opened_closes_on_exec(void **state)
 {
 	int fd = sys->open(NULL, "/dev/null", O_RDWR), ends[2];
@@ -342,6 +353,7 @@ int main(void)
 		cmocka_unit_test(a_sleep_lasts_whatever_signals_come),
 		cmocka_unit_test(a_failure_is_minus_errno),
 		cmocka_unit_test(a_policy_that_is_none_is_refused),
+		cmocka_unit_test(a_thread_can_be_pinned_where_it_may_run),
 		cmocka_unit_test(what_is_opened_closes_on_exec),
 		cmocka_unit_test(a_pipe_never_blocks),
 		cmocka_unit_test(offsets_are_the_files),

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/* Where the threads of a populate run. */
+#include <sched.h>
+
+#include "unit.h"
+
+#include "room_text.h"
+
+#define NODE "/sys/devices/system/node/node"
+
+static int populate(struct unit *u, const struct gmem_mempolicy *p,
+		    uint32_t threads)
+{
+	const struct gmem_populate_opts o = { .sz = sizeof(o),
+					      .flags = GMEM_POPULATE_UNCHECKED,
+					      .policy = p,
+					      .threads = threads };
+	struct gmem *g = unit_create(u, 16 * MiB, 0);
+
+	u->err.sz = sizeof(u->err);
+	return gmem_populate(g, 0, 16 * MiB, &o, &u->err);
+}
+
+/* The processors of this thread, in the first word. */
+static uint64_t allowed(void)
+{
+	unsigned long set[GMEM__WORDS(8192)] = { 0 };
+
+	assert_true(gmem__sys_linux.get_affinity(NULL, set, sizeof(set)) > 0);
+	return set[0];
+}
+
+static uint64_t lowest(uint64_t set)
+{
+	return set & -set;
+}
+
+static void threads_run_on_the_nodes_of_the_policy(void **state)
+{
+	struct unit *u = *state;
+	unsigned int cpu = (unsigned int)__builtin_ctzll(allowed());
+	char one[16];
+	const struct unit_told told[] = {
+		{ NODE "0/cpulist", "0-4095\n" },
+		{ NODE "1/cpulist", one },
+		{ NODE "2/cpulist", "\n" },
+		{ NULL, NULL },
+	};
+	const struct {
+		unsigned long nodes;
+		uint64_t cpus;
+	} t[] = {
+		{ 1, allowed() },
+		{ 2, lowest(allowed()) },
+		{ 3, allowed() },
+	};
+	const struct unit_call *c;
+	uint64_t before = allowed();
+
+	(void)snprintf(one, sizeof(one), "%u,8000\n", cpu);
+	u->told = told;
+	for (size_t i = 0; i < T_ARRAY_SIZE(t); i++) {
+		unsigned long mask = t[i].nodes;
+		struct gmem_mempolicy p =
+			unit_policy(GMEM_MPOL_INTERLEAVE, &mask);
+
+		t_ok(populate(u, &p, 3), u->err);
+		assert_int_equal(unit_count(u, "sched_setaffinity", 0), 3);
+		for (unsigned int n = 0; n < 3; n++) {
+			c = unit_nth(u, "sched_setaffinity", 0, n);
+			assert_int_equal(c->result, 0);
+			assert_int_equal(c->arg[2], t[i].cpus);
+			assert_false(pthread_equal(c->thread, pthread_self()));
+		}
+		unit_listed(u, "gmem_populate");
+		assert_int_equal(allowed(), before);
+	}
+	u->told = NULL;
+}
+
+/* Of these, threads run wherever the caller may. */
+static void threads_run_anywhere_where_nothing_says_where(void **state)
+{
+	static const struct unit_told told[] = {
+		{ NODE "0/cpulist", "\n" },	     /* none */
+		{ NODE "1/cpulist", "8000-8190\n" }, /* not of this thread */
+		{ NODE "2/cpulist", "0-\n" },
+		{ NULL, NULL },
+	};
+	struct unit *u = *state;
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+
+	u->told = told;
+	for (; mask < 4; mask <<= 1) {
+		t_ok(populate(u, &p, 2), u->err);
+		assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
+	}
+	mask = 3;
+	u->told = told + 1; /* of one of the two it is not known */
+	t_ok(populate(u, &p, 2), u->err);
+	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
+	t_ok(populate(u, NULL, 2), u->err);
+	assert_int_equal(unit_count(u, "openat", 0), 0);
+	p.mode = GMEM_MPOL_LOCAL;
+	p.nodes = NULL;
+	t_ok(populate(u, &p, 2), u->err);
+	assert_int_equal(unit_count(u, "openat", 0), 0);
+}
+
+static void a_refusal_to_pin_is_no_failure(void **state)
+{
+	static const struct unit_told told[] = {
+		{ NODE "0/cpulist", "0-63\n" },
+		{ NULL, NULL },
+	};
+	struct unit *u = *state;
+	unsigned long mask = 1;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	struct gmem *g = unit_create(u, 16 * MiB, 0);
+	const struct gmem_populate_opts o = { .sz = sizeof(o), .policy = &p };
+
+	u->told = told;
+	unit_answer(u, "sched_setaffinity", 0, 1, 1, -EPERM);
+	t_ok(gmem_populate(g, 0, MiB, &o, &u->err), u->err);
+	unit_answer(u, "sched_getaffinity", 0, 1, 1, -EPERM);
+	t_ok(gmem_populate(g, 0, MiB, &o, &u->err), u->err);
+	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest pin[] = {
+		TEST(threads_run_on_the_nodes_of_the_policy, unit_sw),
+		TEST(threads_run_anywhere_where_nothing_says_where, unit_sw),
+		TEST(a_refusal_to_pin_is_no_failure, unit_sw),
+	};
+
+	return t_main(pin);
+}
