@@ -200,6 +200,48 @@ LIMITED = "a memory cgroup limits this process, and its guest_memfds count, to {
 FREE = "no memory cgroup limits this process"
 HEADERS = "headers of {} are older than Linux {}: linux/kvm.h lacks what the kernel offers"
 RELEASE = os.uname().release
+CONFIG = f"/boot/config-{RELEASE}"
+SEV = "CONFIG_KVM_AMD_SEV"
+
+
+class Types(Doctor):
+    """Each VM type, as probe sees it."""
+
+    need = ("kvm",)
+
+    def test_no_default_vm_is_called_private(self):
+        checks = self.doctor()
+        self.assertNotIn("private", checks["guest-memfd"]["message"])
+        r = ctl("probe", "--json", "--vm-type=all")
+        types = self.valid(r.stdout, "probe")["vm_types"]
+        private = [
+            name
+            for name, t in types.items()
+            if t["features"]
+            and "yes"
+            in [t["features"][f"{x}-attributes"]["support"] for x in ("vm", "file")]
+        ]
+        ready = checks["confidential-vms"]
+        real = {"snp", "tdx"} & set(private)
+        self.assertEqual(ready["verdict"], "ok" if real else "warn")
+        self.assertIn("ready: " if real else "not ready: ", ready["message"])
+        for name in ("sw-protected", "sev", "sev-es", "snp", "tdx"):
+            c = checks[f"vm-{name}"]
+            if os.uname().machine != "x86_64":
+                self.assertIn("a type of x86-64", c["message"])
+            elif types.get(name, {}).get("features"):
+                says = "with private" if name in private else "without private"
+                self.assertEqual(c["verdict"], "ok")
+                self.assertIn(f"offered, {says}", c["message"])
+            else:
+                self.assertEqual(c["verdict"], "warn")
+                self.assertIn("offered", c["message"])
+
+    def test_without_a_vm_nothing_is_known(self):
+        checks = self.doctor("--device=/nonexistent")
+        for name, c in checks.items():
+            if name.startswith("vm-") or name == "confidential-vms":
+                self.assertEqual(c["message"], "no VM could be made to find out")
 
 
 class Host(Case):
@@ -210,6 +252,7 @@ class Host(Case):
     def checks(self, files, *args):
         """{name: (verdict, message, remedy)} where there are these files."""
         script = "mount -t tmpfs none /sys; mount -t tmpfs none /usr/include\n"
+        script += "mount -t tmpfs none /boot\n"
         for i, (path, text) in enumerate(files.items()):
             to = path
             if path.startswith("/proc/"):
@@ -388,6 +431,69 @@ class Host(Case):
                 says = f"headers of {shown} for Linux {RELEASE}"
                 self.found("headers", {HEADER: text}, "ok", says)
 
+    def test_why_a_type_of_vm_is_missing(self):
+        self.require("kvm")
+        if os.uname().machine != "x86_64":
+            self.skipTest("x86-64 only")
+        amd = cpu("AuthenticAMD", "svm sev sev_es sev_snp")
+        built = {CONFIG: "CONFIG_KVM_AMD_SEV=y\nCONFIG_KVM_INTEL_TDX=y\n"}
+        snp = "/sys/module/kvm_amd/parameters/sev_snp"
+        for kind, files, says, remedy in (
+            ("snp", cpu("GenuineIntel", "vmx"), "the CPU is GenuineIntel", "SEV-SNP"),
+            ("sev", cpu("GenuineIntel", "vmx"), "the CPU is GenuineIntel", "has SEV"),
+            ("tdx", cpu("AuthenticAMD", "svm"), "the CPU is AuthenticAMD", "has TDX"),
+            ("snp", amd, f"this kernel was built without {SEV}", f"{SEV}=y"),
+            (
+                *("sw-protected", {}),
+                *("this kernel was built without CONFIG_KVM_SW", "_PROTECTED_VM=y"),
+            ),
+            (
+                *("snp", {**built, **cpu("AuthenticAMD", "svm sev sev_es")}),
+                "/proc/cpuinfo has no sev_snp; whether the CPU lacks SEV-SNP or the "
+                "firmware keeps it off is unknown",
+                "in the firmware setup, if the CPU has it",
+            ),
+            (
+                *("tdx", {**built, **cpu("GenuineIntel", "vmx tdx_host")}),
+                "/proc/cpuinfo has no tdx_host_platform; whether the CPU lacks TDX",
+                "in the firmware setup, if the CPU has it",
+            ),
+            (
+                *("snp", {**built, **amd}),
+                "the CPU has SEV-SNP, and KVM runs without the module kvm_amd",
+                "load kvm_amd with sev_snp=1",
+            ),
+            (
+                *("snp", {**built, **amd, snp: "N\n"}),
+                "the CPU has SEV-SNP, and kvm_amd.sev_snp is N; whether it was "
+                "switched off or the firmware is not set up for it is unknown",
+                "load kvm_amd with sev_snp=1; if that stays N",
+            ),
+            (*("snp", {**built, **amd, snp: "Y\n"}), "why is unknown", "kernel log"),
+        ):
+            with self.subTest(kind=kind, files=files):
+                files = {CONFIG: "CONFIG_KVM=y\n", **files}
+                verdict, message, what = self.checks(files)[f"vm-{kind}"]
+                self.assertEqual(verdict, "warn")
+                self.assertTrue(message.startswith(f"not offered: {says}"), message)
+                self.assertIn(remedy, what)
+
+    def test_a_configuration_that_cannot_be_read_is_unknown(self):
+        self.require("kvm")
+        if os.uname().machine != "x86_64":
+            self.skipTest("x86-64 only")
+        files = {
+            "/proc/config.gz": "",
+            "/sys/module/kvm_amd/parameters/sev_snp": "Y",
+            **cpu("AuthenticAMD", "sev_snp"),
+        }
+        if not os.path.exists("/proc/config.gz"):
+            del files["/proc/config.gz"]
+        verdict, message, _ = self.checks(files)["vm-snp"]
+        self.assertEqual(verdict, "warn")
+        self.assertIn("why is unknown: the kernel's configuration cannot", message)
+        self.assertIn(SEV, message)
+
     def test_limits(self):
         text = "RLIMIT_NOFILE is {}: each file and VM takes one"
         for n, verdict in ((1023, "warn"), (1024, "ok")):
@@ -410,6 +516,10 @@ class Host(Case):
                 check=False,
             )
             self.assertIn(f"memlock                  {says}", r.stdout)
+
+
+def cpu(vendor, flags):
+    return {"/proc/cpuinfo": f"vendor_id\t: {vendor}\nflags\t\t: fpu {flags} x\n"}
 
 
 def limited(kind, n):

@@ -16,8 +16,8 @@
 #include "table/array.h"
 #include "target/vm.h"
 
-__attribute__((format(printf, 4, 5))) static void
-say(struct finding *f, enum verdict v, const char *remedy, const char *fmt, ...)
+void say(struct finding *f, enum verdict v, const char *remedy, const char *fmt,
+	 ...)
 {
 	va_list ap;
 
@@ -28,8 +28,7 @@ say(struct finding *f, enum verdict v, const char *remedy, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The first line of a file; false if it cannot be read. */
-static bool read_line(const char *path, char *buf, int size)
+bool read_line(const char *path, char *buf, int size)
 {
 	FILE *f = fopen(path, "re");
 	bool ok = f && fgets(buf, size, f);
@@ -51,8 +50,7 @@ static bool read_number(const char *path, uint64_t *out)
 	return line[0] >= '0' && line[0] <= '9';
 }
 
-/* The line of @path that starts with @key; what follows in @buf. */
-static bool read_key(const char *path, const char *key, char *buf, int size)
+bool read_key(const char *path, const char *key, char *buf, int size)
 {
 	FILE *f = fopen(path, "re");
 	size_t n = strlen(key);
@@ -69,8 +67,8 @@ static bool read_key(const char *path, const char *key, char *buf, int size)
 	return found;
 }
 
-static int feature(const struct patient *p, uint32_t number,
-		   struct gmem_feature_info *info)
+int support_of(const struct patient *p, uint32_t number,
+	       struct gmem_feature_info *info)
 {
 	*info = (struct gmem_feature_info){ .sz = sizeof(*info) };
 	if (!p->vm || gmem_vm_feature(p->vm, number, info, NULL) < 0)
@@ -78,10 +76,10 @@ static int feature(const struct patient *p, uint32_t number,
 	return (int)info->support;
 }
 
-static const char no_vm[] = "no VM could be made to find out";
-static const char device_first[] = "see the check of the device first";
+const char no_vm[] = "no VM could be made to find out";
+const char device_first[] = "see the check of the device first";
 static const char file_first[] = "see the check of guest-memfd first";
-static const char see_probe[] = "see what the kernel said in gmemctl probe";
+const char see_probe[] = "see what the kernel said in gmemctl probe";
 
 /* -------------------------------------------------------- device, rights -- */
 
@@ -106,8 +104,8 @@ static void check_device(const struct patient *p, struct finding *f)
 static void check_guest_memfd(const struct patient *p, struct finding *f)
 {
 	struct gmem_feature_info info;
-	int fd = feature(p, GMEM_FEATURE_GUEST_MEMFD, &info);
-	int shared = feature(p, GMEM_FEATURE_INIT_SHARED, &info);
+	int fd = support_of(p, GMEM_FEATURE_GUEST_MEMFD, &info);
+	int shared = support_of(p, GMEM_FEATURE_INIT_SHARED, &info);
 
 	if (!p->vm)
 		say(f, VERDICT_WARN, device_first, "%s", no_vm);
@@ -120,7 +118,8 @@ static void check_guest_memfd(const struct patient *p, struct finding *f)
 		    "there is guest_memfd, but no file that the host can "
 		    "touch");
 	else
-		say(f, VERDICT_OK, "", "files are made, private and shared");
+		say(f, VERDICT_OK, "",
+		    "files are made that guest and host share");
 }
 
 static void check_rights(const struct patient *p, struct finding *f)
@@ -271,7 +270,7 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 	static const char *const sizes[] = { "2048kB", "1048576kB", "64kB",
 					     "32768kB" };
 	struct gmem_feature_info info;
-	int fd = feature(p, GMEM_FEATURE_GUEST_MEMFD, &info);
+	int fd = support_of(p, GMEM_FEATURE_GUEST_MEMFD, &info);
 	uint64_t n, pages = 0;
 	char path[96];
 	bool taken = false;
@@ -284,7 +283,7 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 		if (read_number(path, &n))
 			pages += n;
 	}
-	taken = feature(p, GMEM_FEATURE_HUGETLB, &info) == GMEM_YES;
+	taken = support_of(p, GMEM_FEATURE_HUGETLB, &info) == GMEM_YES;
 	if (pages && !taken && fd == GMEM_YES)
 		say(f, VERDICT_WARN,
 		    "keep the pools only for what is not a guest_memfd",
@@ -303,8 +302,8 @@ static void check_numa(const struct patient *p, struct finding *f)
 {
 	char online[128] = "0";
 	struct gmem_feature_info info;
-	int mmap = feature(p, GMEM_FEATURE_MMAP, &info);
-	int policy = feature(p, GMEM_FEATURE_MEMPOLICY, &info);
+	int mmap = support_of(p, GMEM_FEATURE_MMAP, &info);
+	int policy = support_of(p, GMEM_FEATURE_MEMPOLICY, &info);
 
 	(void)read_line("/sys/devices/system/node/online", online,
 			sizeof(online));
@@ -333,8 +332,8 @@ static void check_numa(const struct patient *p, struct finding *f)
 static void check_residency(const struct patient *p, struct finding *f)
 {
 	struct gmem_feature_info info;
-	int fd = feature(p, GMEM_FEATURE_GUEST_MEMFD, &info);
-	int r = feature(p, GMEM_FEATURE_RESIDENCY, &info);
+	int fd = support_of(p, GMEM_FEATURE_GUEST_MEMFD, &info);
+	int r = support_of(p, GMEM_FEATURE_RESIDENCY, &info);
 
 	if (!p->vm)
 		say(f, VERDICT_WARN, device_first, "%s", no_vm);
@@ -370,7 +369,7 @@ static void check_paging(const struct patient *p, struct finding *f)
 	bool hardware = module_says("/sys/module/kvm_intel/parameters/ept") ||
 			module_says("/sys/module/kvm_amd/parameters/npt");
 	struct gmem_feature_info info;
-	int r = feature(p, GMEM_FEATURE_PRE_FAULT, &info);
+	int r = support_of(p, GMEM_FEATURE_PRE_FAULT, &info);
 	struct utsname u;
 
 	uname(&u);
@@ -425,6 +424,12 @@ const struct check checks[] = {
 	{ "device", check_device },
 	{ "guest-memfd", check_guest_memfd },
 	{ "two-dimensional-paging", check_paging },
+	{ "confidential-vms", check_confidential },
+	{ "vm-sw-protected", check_sw_protected },
+	{ "vm-sev", check_sev },
+	{ "vm-sev-es", check_sev_es },
+	{ "vm-snp", check_snp },
+	{ "vm-tdx", check_tdx },
 	{ "residency", check_residency },
 	{ "rights", check_rights },
 	{ "seccomp", check_seccomp },

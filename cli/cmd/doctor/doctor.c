@@ -96,6 +96,17 @@ static void print_json(struct ctl *ctl, const struct finding *f, size_t n)
 	out_json(ctl, o);
 }
 
+static void open_other(const struct ctl *ctl, uint32_t type, struct other *o)
+{
+	if (!gmem_name(GMEM_NAME_VM_TYPE, type))
+		return;
+	o->err.sz = sizeof(o->err);
+	if (vm_open(ctl, type, &o->vm, &o->err) < 0)
+		return;
+	o->private = gmem_vm_has(o->vm, GMEM_FEATURE_VM_ATTRIBUTES) ||
+		     gmem_vm_has(o->vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+}
+
 /* A VM of the default type, after whose making no rights are needed. */
 static int examine(struct ctl *ctl, struct finding *f, size_t *n)
 {
@@ -103,12 +114,16 @@ static int examine(struct ctl *ctl, struct finding *f, size_t *n)
 	int status;
 
 	(void)vm_open(ctl, GMEM_VM_DEFAULT, &p.vm, &p.err);
+	for (uint32_t t = GMEM_VM_DEFAULT + 1; p.vm && t < TYPES; t++)
+		open_other(ctl, t, &p.others[t]);
 	for (*n = 0; checks[*n].name; (*n)++) {
 		f[*n].verdict = VERDICT_OK;
 		f[*n].remedy = "";
 		checks[*n].run(&p, &f[*n]);
 	}
 	status = priv_drop(ctl);
+	for (uint32_t t = 0; t < TYPES; t++)
+		(void)gmem_vm_destroy(p.others[t].vm, NULL);
 	(void)gmem_vm_destroy(p.vm, NULL);
 	return status;
 }
