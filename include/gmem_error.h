@@ -162,6 +162,11 @@ enum gmem_reason {
 	GMEM_REASON_BEYOND_INPUT = 135,	     /* it ends before the offset */
 	GMEM_REASON_OUTPUT = 136,	     /* it could not be written */
 	GMEM_REASON_NO_ROOM = 137,	     /* a limit of memory is near */
+
+	/* exits of a vCPU: gmem_exit.h */
+	GMEM_REASON_RUN_SIZE = 150,    /* kvm_run is cut off */
+	GMEM_REASON_UNREACHABLE = 151, /* nothing is behind the slot */
+	GMEM_REASON_NO_PROGRESS = 152, /* a fault that nothing ends */
 };
 
 /* gmem_error.flags. */

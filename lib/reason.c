@@ -428,6 +428,21 @@ static const struct {
 		"GMEM_POPULATE_UNCHECKED or GMEM_LOAD_UNCHECKED the kernel may "
 		"kill a process",
 	},
+
+	[GMEM_REASON_RUN_SIZE] = {
+		"run-size", -EINVAL,
+		"map as much of the vCPU as KVM_GET_VCPU_MMAP_SIZE says",
+	},
+	[GMEM_REASON_UNREACHABLE] = {
+		"unreachable", -EFAULT,
+		"keep accessible memory behind each slot, and convert before "
+		"the guest touches what has none",
+	},
+	[GMEM_REASON_NO_PROGRESS] = {
+		"no-progress", -EFAULT,
+		"stop the vCPU, and compare what KVM has with the record: "
+		"slot, file and attributes of the page",
+	},
 };
 /* clang-format on */
 

@@ -52,6 +52,20 @@
 /* The bit of KVM_CAP_EXIT_HYPERCALL that stands for KVM_HC_MAP_GPA_RANGE. */
 #define GMEM__HC_MAP_GPA_RANGE_BIT (1 << 12)
 
+/* kvm_run.exit_reason. */
+#define GMEM__EXIT_UNKNOWN 0
+#define GMEM__EXIT_HYPERCALL 3
+#define GMEM__EXIT_MEMORY_FAULT 39 /* 6.8 */
+
+/* kvm_run.hypercall.nr on x86, and the third argument of that call. */
+#define GMEM__HC_MAP_GPA_RANGE 12
+#define GMEM__MAP_GPA_PAGE_SIZE 0xfULL /* a hint */
+#define GMEM__MAP_GPA_PRIVATE (1ULL << 4)
+#define GMEM__MAP_GPA_UNIT 4096 /* bytes that 1 of the second stands for */
+
+/* kvm_run.memory_fault.flags. */
+#define GMEM__MEMORY_FAULT_PRIVATE (1ULL << 3)
+
 /* KVM_CREATE_VM on arm64: the argument is the IPA size in bits, 0 = 40. */
 #define GMEM__ARM_IPA_BITS_MAX 0xff
 
@@ -103,6 +117,27 @@ struct gmem__create { /* kvm_create_guest_memfd */
 	uint64_t reserved[6]; /* not checked either: always zero */
 };
 
+/* Where kvm_run has its exit_reason, and what follows from it. */
+#define GMEM__RUN_EXIT_REASON 8
+#define GMEM__RUN_EXIT 32
+#define GMEM__RUN_EXIT_S390 48
+
+struct gmem__memory_fault { /* kvm_run.memory_fault */
+	uint64_t flags;
+	uint64_t gpa;
+	uint64_t size;
+};
+
+struct gmem__hypercall { /* kvm_run.hypercall */
+	uint64_t nr;
+	uint64_t args[6];
+	uint64_t ret; /* in: what the guest gets */
+	uint64_t flags;
+};
+
+_Static_assert(sizeof(struct gmem__memory_fault) == 24, "UAPI");
+_Static_assert(sizeof(struct gmem__hypercall) == 72, "UAPI");
+_Static_assert(offsetof(struct gmem__hypercall, ret) == 56, "UAPI");
 _Static_assert(sizeof(struct gmem__region) == 32, "UAPI");
 _Static_assert(offsetof(struct gmem__region, userspace_addr) == 24, "UAPI");
 _Static_assert(sizeof(struct gmem__region2) == 160, "UAPI");

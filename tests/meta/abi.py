@@ -34,8 +34,8 @@ def structures():
 
 def layout():
     """The lines that a program which is compiled with the headers prints."""
-    source = ["#include <stdio.h>", "#include <gmem_model.h>",
-              "int main(void)", "{"]
+    source = ["#include <stdio.h>", "#include <gmem_exit.h>",
+              "#include <gmem_model.h>", "int main(void)", "{"]
     for name, members in structures():
         source.append(f'printf("struct {name} %zu\\n", '
                       f"sizeof(struct {name}));")
