@@ -98,16 +98,21 @@ int vcpu_load(struct live *l, uint64_t gpa, uint32_t *value)
 	return r;
 }
 
-int vcpu_map_gpa_range(struct live *l, uint64_t gpa, uint64_t pages,
-		       bool private)
+int vcpu_call(struct live *l, uint64_t gpa, uint64_t pages, uint32_t bits)
 {
 	return start(l, (struct kvm_regs){
 				.rip = CALL,
 				.rax = HC_MAP_GPA_RANGE,
 				.rbx = gpa,
 				.rcx = pages,
-				.rdx = private ? MAP_PRIVATE_PAGES : 0,
+				.rdx = bits,
 			});
+}
+
+int vcpu_map_gpa_range(struct live *l, uint64_t gpa, uint64_t pages,
+		       bool private)
+{
+	return vcpu_call(l, gpa, pages, private ? MAP_PRIVATE_PAGES : 0);
 }
 
 int32_t vcpu_answer(const struct live *l)

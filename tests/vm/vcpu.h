@@ -22,6 +22,8 @@ int vcpu_load(struct live *l, uint64_t gpa, uint32_t *value);
 /* KVM_HC_MAP_GPA_RANGE of @pages of 4 KiB */
 int vcpu_map_gpa_range(struct live *l, uint64_t gpa, uint64_t pages,
 		       bool private);
+/* The same with any third argument. */
+int vcpu_call(struct live *l, uint64_t gpa, uint64_t pages, uint32_t bits);
 /* Continues after a stop. */
 int vcpu_continue(struct live *l);
 
