@@ -32,7 +32,7 @@ int gmem__slot_known(struct gmem_vm *vm, struct gmem__slot_id id,
 struct gmem__slot *gmem__slot_from(struct gmem_vm *vm, uint32_t address_space,
 				   uint64_t gpa)
 {
-	struct gmem__slot *s;
+	struct gmem__slot *s = NULL;
 
 	do {
 		s = gmem__slot_by_gpa(vm, address_space, gpa, UINT64_MAX - gpa);

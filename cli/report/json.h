@@ -16,7 +16,7 @@ struct ctl;
 struct gmem_error;
 
 /* End the program with a message for NULL, or for what is not 0. */
-void *json_made(const void *value);
+void *json_made(void *value);
 void json_done(int failed);
 
 /* Of plain_text(): no byte of it can break JSON, UTF-8 or a terminal. */
