@@ -117,6 +117,25 @@ class Doctor(Case):
                 os.fchmod(f.fileno(), 0o666)
                 self.assertNotIn("mode 0", self.doctor(device)["device"]["remedy"])
 
+    def test_a_device_that_not_even_root_may_open(self):
+        self.require("root")
+        self.require("mounts")
+        script = "mount -t tmpfs -o nodev none /mnt && mknod /mnt/kvm c 10 232"
+        script += " && chmod 640 /mnt/kvm"
+        r = subprocess.run(
+            ["unshare", "--mount", "sh", "-euc", script + ' && exec "$0" "$@"']
+            + [GMEMCTL, "doctor", "--json", "--device=/mnt/kvm"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HANG,
+        )
+        if "mknod" in r.stderr:
+            self.skipTest(r.stderr)
+        (c,) = [c for c in self.valid(r.stdout, "doctor")["checks"] if c["name"] == "device"]
+        self.assertEqual(c["verdict"], "fail")
+        self.assertIn(": not for its mode 0640, since this process has cap_", c["remedy"])
+
     def test_the_format_may_be_said_twice(self):
         for args in (["--format=json"], ["--json", "--format=json"]):
             r = ctl("doctor", *args)

@@ -105,6 +105,8 @@ static void three(int vm)
 	}
 }
 
+static pid_t second; /* of a pair: not what this one was started with */
+
 static void pair(int vm, int dumpable)
 {
 	uint64_t resident;
@@ -115,7 +117,8 @@ static void pair(int vm, int dumpable)
 		die("pipe");
 	say(fd, fd, resident);
 	(void)fflush(stdout);
-	if (!fork()) {
+	second = fork();
+	if (!second) {
 		(void)close(vm); /* which it could not use anyhow */
 		if (prctl(PR_SET_DUMPABLE, dumpable) < 0)
 			die("PR_SET_DUMPABLE");
@@ -241,7 +244,7 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;
-	while (wait(NULL) > 0)
-		;
+	if (second > 0 && waitpid(second, NULL, 0) < 0)
+		die("waitpid");
 	return 0;
 }

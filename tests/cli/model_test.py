@@ -192,9 +192,8 @@ class Names(Case):
             ["commands"],
         ):
             name, *rest = command
-            says = "not take --model"
-            if "--fd" in rest:
-                says += f": use the {name} command of gmemctl batch\n"
+            says = f"gmemctl: {name}: does not take --model"
+            says += f": use the {name} command of gmemctl batch\n" if rest else "\n"
             self.usage(name, "--model", *rest, says=says, command=name)
             self.usage("--model=7.3", *command, says=says, command=name)
         self.usage(
@@ -245,6 +244,17 @@ class Probe(Case):
         self.assertEqual(found["tdx"]["vm-attributes"], "yes")
         r = ctl("probe", "--model=6.12", "--vm-type", "tdx")
         self.ended(r, UNSUPPORTED, "[vm-type-unsupported]")
+
+    def test_the_usual_vm_types_are_always_there(self):
+        usual = {"vm-default", "vm-sw-protected"}
+        for asked in ("default", "sw-protected", "snp", "tdx", "sev"):
+            found, _ = self.support("7.3", "--vm-type", asked)
+            there = {
+                name
+                for name, support in found[asked].items()
+                if name.startswith("vm-") and support == "yes"
+            }
+            self.assertEqual(there - {"vm-attributes"}, usual | {f"vm-{asked}"})
 
     def test_machines(self):
         found, value = self.support("7.3,arm64")

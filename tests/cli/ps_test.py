@@ -5,6 +5,7 @@
 import errno
 import mmap
 import os
+import resource
 import subprocess
 import tempfile
 
@@ -258,6 +259,23 @@ class Seen(Ps):
         self.assertIn("cachestat", f["resident_reason"])
         r = ctl("ps", "-n", *ENOUGH, preexec_fn=deny(CACHESTAT, errno.ENOSYS))
         self.assertIn(" >=", r.stdout)
+
+    def test_few_descriptors_are_enough(self):
+        """However many processes and files there are to look at."""
+        self.require("mounts")
+        script = 'for i in $(seq 60); do sleep 600 & done; exec "$0" "$@"'
+        foreign = Foreign(
+            self, "three", "unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script
+        )
+
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+        value, files = self.ps_inside(foreign, preexec_fn=few)
+        self.assertEqual((value["complete"], self.stderr), (True, ""))
+        self.assertGreater(value["processes"], 60)
+        for held in foreign.held:
+            self.assertEqual(files[held.inode]["resident"], held.resident)
 
     def test_complete(self):
         """What is forbidden can be allowed; what is not there cannot."""

@@ -8,6 +8,7 @@ import re
 import resource
 import struct
 import subprocess
+import tempfile
 import termios
 
 from ctl import CHECK, Case, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
@@ -38,6 +39,7 @@ ram: resident: 2052K
 ram: misplaced: 1028K
 ram: unknown: 0
 ram: nodes: 0:1M 1:1028K
+ram: why: misplaced; discard the pages and set the policy before they are allocated again
 ram: placed: well
 ram: resident: 1M
 ram: misplaced: 0
@@ -271,6 +273,43 @@ class Short(Shown):
         data = bytes.fromhex(self.results("7.3", text)[-1]["data"]).decode()
         for name in ("CapPrm", "CapEff"):
             self.assertEqual(int(re.search(name + r":\s*(\w+)", data)[1], 16), 0)
+
+
+class Input(Shown):
+    def test_each_load_gives_its_descriptor_back(self):
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        text = "create x 64K shared\n" + "load x 0 /dev/null\n" * 60
+        r = ctl("batch", "--model=7.3", "-", input=text, preexec_fn=few)
+        self.assertEqual(self.ended(r, OK).stdout.count("loaded 0"), 60)
+
+    def test_input_that_is_too_long(self):
+        """Known before, of a file; else when the range is full."""
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"x" * 8193)
+            f.flush()
+            for path, done, says in (
+                (f.name, 0, "the input has 8193, and the range only 8K"),
+                ("/dev/zero", 8192, "the input is longer than the 8K of the range"),
+            ):
+                text = f"create x 64K shared\nload x 56K {path}\n"
+                r = ctl("batch", "--model=7.3", "--json", "-", input=text)
+                self.assertEqual(r.returncode, CHECK if done else FAILED)
+                error = self.valid(r.stdout, "batch")["error"]
+                self.assertEqual(
+                    (error["code"], error["reason"], error["message"], error["done"]),
+                    ("EINVAL", "outside-file", says, done),
+                )
+            text = f"create x 64K shared\nload x 57343 {f.name}\nread x 57342 3"
+            self.assertEqual(self.results("7.3", text)[-1]["data"], "007878")
+
+    def test_input_that_cannot_be_opened(self):
+        text = "create x 64K shared\nload x 0 /nonexistent"
+        r = ctl("batch", "--model=7.3", "--json", "-", input=text)
+        self.assertEqual(r.returncode, FAILED)
+        error = self.valid(r.stdout, "batch")["error"]
+        self.assertEqual((error["code"], error["reason"]), ("ENOENT", "input"))
 
 
 class Map(Shown):
