@@ -25,8 +25,12 @@ NO_EFFECT = {"__builtin_prefetch", "__builtin_va_end",
              "pthread_condattr_destroy"}
 # To glibc one of zeroes is as good, without attributes.
 ZEROES = {"pthread_mutex_init", "pthread_cond_init"}
-# Their order matters to nobody: members of a JSON object.
-MEMBER = re.compile(r"json_(?:u64|text|null|object_object_add)\(([^,]+),")
+# The process ends soon, which gives back what gmemctl does not.
+GIVES_BACK = {"free", "json_object_put"}
+# Their order matters to nobody: members of JSON objects, and an array that gets
+# one of these.
+MEMBER = re.compile(r"(?:json_(?:u64|boolean|text|null|object_object_add)|"
+                    r"model_json|json_object_(array)_add)\(")
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
 LOCK = re.compile(r"(?:^|_)(?:un|rd|wr|try)?lock$")
@@ -109,8 +113,9 @@ def callee(node):
 class Finder:
     """Walks the tree of one function."""
 
-    def __init__(self, source, function):
+    def __init__(self, source, function, tool):
         self.source = source
+        self.no_effects = NO_EFFECT | (GIVES_BACK if tool else set())
         self.name = function["name"]
         self.begin = function["range"]["begin"]["offset"]
         self.found = {}  # (operator, start, end, change): Mutant
@@ -237,7 +242,7 @@ class Finder:
 
     def no_effect(self, call):
         extent = self.extent(call)
-        return callee(call) in NO_EFFECT or (
+        return callee(call) in self.no_effects or (
             callee(call) in ZEROES and extent and
             self.source.words(*extent).endswith("NULL)"))
 
@@ -249,9 +254,9 @@ class Finder:
                 not LOCK.search(call))
 
     def members(self, *statements):
-        """Whether they give members to the same JSON object."""
-        to = [MEMBER.match(self.source.words(*s)) for s in statements]
-        return all(to) and len({m[1] for m in to}) == 1
+        """Whether they give members to JSON objects."""
+        found = [MEMBER.match(self.source.words(*s)) for s in statements]
+        return all(found) and not all(m[1] for m in found)
 
     def swaps(self, nodes):
         for first, second in zip(nodes, nodes[1:]):
@@ -354,8 +359,9 @@ class Finder:
         elif opcode in ("&&", "||", "|"):
             operator = "flag" if opcode == "|" else "operand"
             for side, child in zip(sides, node["inner"]):
-                # of a chain each link once
-                if bare(child).get("opcode") != opcode:
+                # of a chain each link once; and one flag is 0
+                if (bare(child).get("opcode") != opcode and
+                        self.source.text(*side) != "O_RDONLY"):
                     self.add(operator, *side,
                              f"no {opcode} {self.source.words(*side)}",
                              new=opcode)
@@ -418,7 +424,7 @@ def find(root, file, flags):
         if (node["kind"] == "FunctionDecl" and
                 "includedFrom" not in node["range"]["begin"] and
                 "offset" in node["range"]["begin"]):
-            finder = Finder(source, node)
+            finder = Finder(source, node, file.startswith("cli/"))
             for mutant, context in finder.contexts:
                 mutant.key = (f"{file} {node['name']}: {mutant.operator}, "
                               f"{short(mutant.change)}: "
