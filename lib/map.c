@@ -76,7 +76,7 @@ int gmem__shared_range_check(const struct gmem *g, uint64_t offset,
 	return gmem__need_shared(g, offset, len, err);
 }
 
-/* A mapping of the caller's that can be behind slots; g->lock is held. */
+/* A mapping of the caller that can be behind slots; g->lock is held. */
 static void become_view(struct gmem *g)
 {
 	struct gmem__map *m;

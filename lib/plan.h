@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The plan of a conversion: which steps it takes, and which undo them.  Pure:
- * no system call, no lock, no allocation.  It yields a step, is told the
+ * no system call, no lock, no allocation.  It yields a step, takes the
  * result, and yields the next, so that each failure can be tried without a
  * kernel.
  *
@@ -81,7 +81,7 @@ struct gmem__plan {
 	uint64_t next;	     /* where the next run is looked for */
 	uint64_t start, end; /* the run */
 	uint64_t limit;	     /* of listener .l when its pieces are undone */
-	uint64_t reached;    /* the kernel was told so far */
+	uint64_t reached;    /* KVM has the new attributes so far */
 	bool recorded;	     /* and the record of all of the run */
 	struct gmem__step last;
 	struct gmem__plan_range correct; /* the record, by an undo */
@@ -94,7 +94,7 @@ struct gmem__plan {
 bool gmem__plan_next(struct gmem__plan *p, struct gmem__step *step);
 /*
  * The result of the step: 0 or -errno.  @done: of ATTRIBUTES that failed, so
- * many bytes changed all the same.  Not needed after a step that cannot fail.
+ * many bytes changed nevertheless.  Not needed after a step that cannot fail.
  */
 void gmem__plan_result(struct gmem__plan *p, int r, uint64_t done);
 

@@ -37,8 +37,6 @@ _Static_assert(sizeof(struct gmem_populate_opts) == POPULATE_OPTS_V0, "ABI");
 static const struct gmem__opts_type opts_type = GMEM__OPTS_TYPE(
 	gmem_populate_opts, POPULATE_OPTS_V0, GMEM_POPULATE_UNCHECKED);
 
-struct job;
-
 /* A worker takes one step after the other; all before its .pos is complete. */
 struct worker {
 	struct job *j;
@@ -296,13 +294,12 @@ static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
 /* The policy is the worker's own and ends with it, never the caller's. */
 static void *work(void *arg)
 {
-	const struct gmem_mempolicy *p;
 	struct worker *k = arg;
 	uint64_t offset, len;
 	struct job *j = k->j;
+	const struct gmem_mempolicy *p = j->policy;
 	int r = 0;
 
-	p = j->policy;
 	gmem__pin_thread(&j->pin);
 	if (p) {
 		r = gmem__set_mempolicy(j->g->ctx, (int)(p->mode | p->flags),
@@ -469,17 +466,14 @@ int gmem_populate(struct gmem *g, uint64_t offset, uint64_t len,
 
 	if (r < 0 || (r = check_opts(&o, err)) < 0)
 		return r;
-	if (o.policy) {
-		r = gmem__policy_check(o.policy, &p, err);
-		if (r < 0)
-			return r;
-		j.policy = &p;
-	}
 	r = gmem__file_range_check(g, offset, len, err);
 	if (r < 0)
 		return r;
-	if (j.policy) {
-		r = gmem__policy_usable(g->ctx, &p, err);
+	if (o.policy) {
+		j.policy = &p;
+		r = gmem__policy_check(o.policy, &p, err);
+		if (r == 0)
+			r = gmem__policy_usable(g->ctx, &p, err);
 		if (r == 0)
 			r = gmem__policy_of_file(g, offset, len, &p, o.cancel,
 						 err);

@@ -35,7 +35,7 @@ FORBIDDEN = """
     signal sigaction fork vfork clone execve system dlopen
 """.split()
 
-LIMIT = 192 << 10
+LIMIT = 256 << 10
 
 
 def objects():

@@ -19,7 +19,7 @@ struct view {
 	unsigned char *p; /* NULL: none */
 	uint64_t page, n;
 	bool fixed;
-	bool stuck; /* the kernel would not delete it: it goes later */
+	bool stuck; /* the kernel refuses to delete it: it goes later */
 };
 
 struct world {
