@@ -91,25 +91,26 @@ static void tree(struct fault *t)
 
 /*
  * After a failure nothing is as before: the tree is gone then too.  But what
- * KVM still uses stays mapped, and is the test's to unmap.
+ * KVM still uses stays mapped, and is the test's to unmap: what is behind the
+ * slots first, which may include what the caller had mapped.
  */
 static int destroy_vm(struct fault *t, struct gmem_error *err)
 {
 	uint64_t size = t->g ? gmem_size(t->g) : 0;
 	struct gmem_slot s = { .sz = sizeof(s) };
-	void *behind[3] = { t->mapped };
+	void *behind[3] = { NULL, NULL, t->mapped };
 	unsigned char there;
 	int r;
 
 	for (uint32_t i = 0; i < 2; i++)
 		if (gmem_slot_get(t->u.vm, i, 0, &s, NULL) == 0)
-			behind[1 + i] = (void *)(uintptr_t)s.userspace_addr;
+			behind[i] = (void *)(uintptr_t)s.userspace_addr;
 	r = gmem_vm_destroy(t->u.vm, err);
 	for (uint32_t i = 0; i < 3; i++)
 		if (r < 0 && err->reason == GMEM_REASON_SLOT_STUCK &&
 		    behind[i] && mincore(behind[i], t->page, &there) == 0)
 			(void)unit_sys.munmap(&t->u, behind[i],
-					      i ? size : t->page);
+					      i < 2 ? size : t->page);
 	t->u.vm = NULL;
 	t->g = NULL;
 	return r;
