@@ -19,14 +19,15 @@ enums = {enum: [f"{enum}_{name}" for name in re.findall(r"^\t(\w+)", body, re.M)
 checked = 0
 for struct, body in re.findall(r"^struct (\w+) \{\n(.*?)^\}", header,
                                re.M | re.S):
-    for member, comment in re.findall(r"(\w+);\s*/\*(.*?)\*/", body):
+    for star, member, comment in re.findall(r"(\*?)(\w+);\s*/\*(.*?)\*/", body):
         names, rust = [], {"type": "type_"}.get(member, member)
         for prefix in re.findall(r"(GMEM_\w+_)\*", comment):
             names += [n for n in wide + narrow if n.startswith(prefix)]
         for enum in re.findall(r"enum (\w+)", comment):
             names += enums[enum]
         for name in names:
-            print(f"const _: fn(&mut {struct}) = |s| s.{rust} = {name};")
+            print(f"const _: fn(&mut {struct}) = "
+                  f"|s| unsafe {{ {star}s.{rust} = {name} }};")
         checked += len(names)
 if not (wide and narrow and checked > len(wide)):
     sys.exit(f"{len(wide)} wide, {len(narrow)} narrow, {checked} in members?")
