@@ -507,7 +507,7 @@ static void a_policy_is_taken_back_from_the_file(void **state)
 	t_code(gmem_set_mempolicy(w->g, 0, 3 * w->page, &bind, 0, &w->err), 0);
 	none.flags = GMEM_MPOL_F_NUMA_BALANCING;
 	t_refused(gmem_set_mempolicy(w->g, 0, w->page, &none, 0, &w->err),
-		  -EINVAL, GMEM_REASON_POLICY_NODES, w->err);
+		  -EINVAL, GMEM_REASON_POLICY_BALANCING, w->err);
 	assert_mode(w, 0, GMEM_MPOL_BIND);
 	none.flags = 0;
 	t_code(gmem_set_mempolicy(w->g, w->page, w->page, &none, 0, &w->err),
