@@ -19,6 +19,7 @@ static struct args args;
 
 static const struct opt opts[] = {
 	TARGET_SHARED,
+	TARGET_CHARGE,
 	{ "input-offset", "OFFSET", OPT_SIZE,
 	  offsetof(struct args, input_offset),
 	  .help = "where in FILE the first byte is (0)" },
@@ -45,7 +46,7 @@ static int run(struct ctl *ctl)
 		args.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (args.fd < 0)
 		return system_error(ctl, errno, "%s", path);
-	status = on_file(ctl, &args.target, "loaded", load);
+	status = on_file_charged(ctl, &args.target, "loaded", load);
 	if (args.fd > STDERR_FILENO)
 		(void)close(args.fd);
 	return status;

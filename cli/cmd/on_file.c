@@ -2,6 +2,7 @@
 #include "cmd/on_file.h"
 #include "report/json.h"
 #include "report/output.h"
+#include "target/charge/charge.h"
 #include "target/priv.h"
 
 /* After a failure: what changes memory also shows how far it came. */
@@ -26,7 +27,7 @@ static int failed(struct ctl *ctl, const struct target_args *a,
 	return CTL_CHECK;
 }
 
-int on_file(struct ctl *ctl, const struct target_args *a, const char *done,
+int on_file(struct ctl *ctl, struct target_args *a, const char *done,
 	    int (*op)(struct work *w))
 {
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -48,4 +49,18 @@ int on_file(struct ctl *ctl, const struct target_args *a, const char *done,
 out:
 	(void)gmem_close(w.target.g, NULL);
 	return status;
+}
+
+int on_file_charged(struct ctl *ctl, struct target_args *a, const char *done,
+		    int (*op)(struct work *w))
+{
+	int status;
+
+	if (a->charge_me && !a->pid.given)
+		return usage_error(ctl, "--charge-me is for --pid: an "
+					"inherited descriptor's memory is "
+					"always charged so");
+	if (a->pid.given && !a->charge_me && !charge_target(ctl, a, &status))
+		return status;
+	return on_file(ctl, a, done, op);
 }

@@ -12,7 +12,13 @@
  * return is the exit status.  @done is what it does to memory, NULL if it only
  * shows.  Return: the exit status.
  */
-int on_file(struct ctl *ctl, const struct target_args *a, const char *done,
+int on_file(struct ctl *ctl, struct target_args *a, const char *done,
 	    int (*op)(struct work *w));
+/*
+ * The same of one that allocates: the process whose file it is pays, or with
+ * .charge_me gmemctl.
+ */
+int on_file_charged(struct ctl *ctl, struct target_args *a, const char *done,
+		    int (*op)(struct work *w));
 
 #endif

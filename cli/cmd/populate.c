@@ -14,6 +14,7 @@ static struct args args;
 
 static const struct opt opts[] = {
 	TARGET_SHARED,
+	TARGET_CHARGE,
 	{ "threads", "N", OPT_U32, offsetof(struct args, threads), .min = 1,
 	  .max = POPULATE_THREADS,
 	  .help = "threads that do the work, up to 256 (1)" },
@@ -37,7 +38,7 @@ static int run(struct ctl *ctl)
 	if (problem)
 		return usage_error(ctl, "--nodes: '%s' %s", args.policy.nodes,
 				   problem);
-	return on_file(ctl, &args.target, "populated", populate);
+	return on_file_charged(ctl, &args.target, "populated", populate);
 }
 
 const struct cmd cmd_populate = {

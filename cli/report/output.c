@@ -148,10 +148,19 @@ int usage_error(struct ctl *ctl, const char *fmt, ...)
 	return status_of(ctl, CTL_USAGE);
 }
 
-int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
+static int failed(struct ctl *ctl, int errnum, const char *remedy,
+		  const char *text)
 {
 	bool access = errnum == EACCES || errnum == EPERM;
-	const char *remedy = errno_remedy(errnum);
+
+	message(ctl, "%s%s%s", text, *remedy ? "; " : "", remedy);
+	out_problem(ctl,
+		    json_problem(errno_name(errnum), "system", text, remedy));
+	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
+}
+
+int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
+{
 	char text[512], said[640];
 	va_list ap;
 
@@ -159,10 +168,19 @@ int system_error(struct ctl *ctl, int errnum, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)snprintf(said, sizeof(said), "%s: %s", text, strerror(errnum));
-	message(ctl, "%s%s%s", said, *remedy ? "; " : "", remedy);
-	out_problem(ctl,
-		    json_problem(errno_name(errnum), "system", said, remedy));
-	return status_of(ctl, access ? CTL_ACCESS : CTL_FAILED);
+	return failed(ctl, errnum, errno_remedy(errnum), said);
+}
+
+int refused_by(struct ctl *ctl, int errnum, const char *remedy, const char *fmt,
+	       ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return failed(ctl, errnum, remedy, text);
 }
 
 int exit_of(const struct gmem_error *err)

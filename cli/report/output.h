@@ -69,6 +69,11 @@ __attribute__((format(printf, 2, 3))) int usage_error(struct ctl *ctl,
 						      const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) int
 system_error(struct ctl *ctl, int errnum, const char *fmt, ...);
+/* The same where the command knows why, and what to do. */
+__attribute__((format(printf, 4, 5))) int refused_by(struct ctl *ctl,
+						     int errnum,
+						     const char *remedy,
+						     const char *fmt, ...);
 /* @remedy replaces the library's where it is not NULL. */
 int gmem_failed(struct ctl *ctl, const struct gmem_error *err,
 		const char *remedy);

@@ -29,19 +29,13 @@ const struct opt target_opts[] = {
 	{ .name = NULL },
 };
 
-int target_copy(pid_t pid, int fd, char why[TARGET_WHY])
+/* Takes descriptor @fd of the process that @pidfd stands for. */
+static int copy_of(int pidfd, pid_t pid, int fd, char why[TARGET_WHY])
 {
-	long r, pidfd = syscall(SYS_pidfd_open, pid, 0);
+	long r = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 
-	if (pidfd < 0) {
-		r = -errno;
-		(void)snprintf(why, TARGET_WHY, "process %d", (int)pid);
-		return (int)r;
-	}
-	r = syscall(SYS_pidfd_getfd, (int)pidfd, fd, 0);
 	if (r < 0)
 		r = -errno;
-	(void)close((int)pidfd);
 	if (r == -EPERM)
 		(void)snprintf(why, TARGET_WHY,
 			       "descriptor %d of process %d may not be "
@@ -57,20 +51,60 @@ int target_copy(pid_t pid, int fd, char why[TARGET_WHY])
 	return (int)r;
 }
 
+static int open_process(pid_t pid, char why[TARGET_WHY])
+{
+	long r = syscall(SYS_pidfd_open, pid, 0);
+
+	if (r >= 0)
+		return (int)r;
+	r = -errno;
+	(void)snprintf(why, TARGET_WHY, "process %d", (int)pid);
+	return (int)r;
+}
+
+int target_copy(pid_t pid, int fd, char why[TARGET_WHY])
+{
+	int r, pidfd = open_process(pid, why);
+
+	if (pidfd < 0)
+		return pidfd;
+	r = copy_of(pidfd, pid, fd, why);
+	(void)close(pidfd);
+	return r;
+}
+
+int target_process(struct ctl *ctl, struct target_args *a)
+{
+	char why[TARGET_WHY];
+	int r;
+
+	if (a->process)
+		return 0;
+	if (a->pid.value > INT32_MAX)
+		return usage_error(ctl, "--pid is beyond 2^31 - 1");
+	r = open_process((pid_t)a->pid.value, why);
+	if (r < 0)
+		return system_error(ctl, -r, "%s", why);
+	a->process = r;
+	return 0;
+}
+
 /* Return: the copy, or -1 with the exit status. */
-static int copy(struct ctl *ctl, const struct target_args *a, int *status)
+static int copy(struct ctl *ctl, struct target_args *a, int *status)
 {
 	char why[TARGET_WHY];
 	int fd;
 
-	if (a->fd.value > INT32_MAX || a->pid.value > INT32_MAX) {
-		*status =
-			usage_error(ctl, "%s is beyond 2^31 - 1",
-				    a->fd.value > INT32_MAX ? "--fd" : "--pid");
+	if (a->fd.value > INT32_MAX) {
+		*status = usage_error(ctl, "--fd is beyond 2^31 - 1");
 		return -1;
 	}
 	if (a->pid.given) {
-		fd = target_copy((pid_t)a->pid.value, (int)a->fd.value, why);
+		*status = target_process(ctl, a);
+		if (*status)
+			return -1;
+		fd = copy_of(a->process, (pid_t)a->pid.value, (int)a->fd.value,
+			     why);
 		if (fd < 0)
 			*status = system_error(ctl, -fd, "%s", why);
 		return fd;
@@ -92,8 +126,7 @@ static int adopt(int fd, bool shared, struct gmem **out, struct gmem_error *err)
 	return gmem_adopt(NULL, fd, &opts, out, err);
 }
 
-int target_open(struct ctl *ctl, const struct target_args *a,
-		struct target *out)
+int target_open(struct ctl *ctl, struct target_args *a, struct target *out)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 	char of[32] = "";

@@ -18,7 +18,9 @@ struct json_object;
 struct target_args {
 	struct opt_u32 pid, fd;
 	struct opt_size offset, len;
-	bool shared; /* with TARGET_SHARED */
+	bool shared;	/* with TARGET_SHARED */
+	bool charge_me; /* with TARGET_CHARGE */
+	int process;	/* .pid, as a descriptor; 0: not opened yet */
 };
 
 extern const struct opt target_opts[];
@@ -28,6 +30,13 @@ extern const struct opt target_opts[];
 			offsetof(struct target_args, shared),             \
 			.help = "it was made shared, which a descriptor " \
 				"does not tell"                           \
+	}
+#define TARGET_CHARGE                                                     \
+	{                                                                 \
+		"charge-me", NULL, OPT_BOOL,                              \
+			offsetof(struct target_args, charge_me),          \
+			.help = "with --pid: the memory is charged to "   \
+				"gmemctl's cgroup, not the process's own" \
 	}
 /* In the usage line. */
 #define TARGET_USAGE "--fd N [--pid PID] "
@@ -41,8 +50,9 @@ struct target {
  * Takes over a copy of the descriptor; the caller then gives up its rights.
  * Return: 0, or the exit status.
  */
-int target_open(struct ctl *ctl, const struct target_args *a,
-		struct target *out);
+int target_open(struct ctl *ctl, struct target_args *a, struct target *out);
+/* Opens .pid, so that it stays the same process.  Return: the exit status. */
+int target_process(struct ctl *ctl, struct target_args *a);
 /*
  * A copy of descriptor @fd of process @pid.  Return: the copy, or -errno with
  * in @why what refused it.

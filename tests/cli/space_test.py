@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from ctl import ACCESS, CHECK, Case, FAILED, GMEMCTL, HANG, OK, PAGE, USAGE
-from ctl import ctl, deny, main
+from ctl import ctl, deny, drop_override, main
 from foreign import Foreign, guest_memfd, resident
 
 MIB = 1 << 20
@@ -188,6 +188,192 @@ class Populate(Memory):
         fd = guest_memfd(self, MIB, 0)
         r = self.on(fd, "populate", "--shared")
         self.ended(r, FAILED, "[init-shared-unmappable]; leave --shared out")
+
+
+class Charge(Memory):
+    """Whose memory cgroup pays, with cgroups that are plain files."""
+
+    need = ("kvm", "root", "mounts")
+
+    def setUp(self):
+        super().setUp()
+        self.held = Foreign(self, "three").held[2]
+        self.tree = tempfile.TemporaryDirectory()
+        self.addCleanup(self.tree.cleanup)
+        self.cgroup("", "cgroup.controllers", "memory\n")
+        for name in "vms", "vms/its", "mine":
+            self.cgroup(name, "cgroup.controllers", "memory\n")
+            self.cgroup(name, "cgroup.procs", "")
+            self.cgroup(name, "memory.current", "0\n")
+
+    def cgroup(self, name, file, text):
+        path = os.path.join(self.tree.name, name)
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, file), "w", encoding="ascii") as f:
+            f.write(text)
+
+    def run_in(self, command, *args, mine="0::/mine", its="0::/vms/its", **kwargs):
+        """gmemctl on the file, as if both processes were in these cgroups."""
+        for name, text in ("of-me", mine), ("of-it", its):
+            with open(f"{self.tree.name}/{name}", "w", encoding="ascii") as f:
+                f.write(f"9:name=systemd:/\n{text}\n")
+        script = (
+            'mount --bind "$0" /sys/fs/cgroup && cd "$0" && pid=$1 && shift &&'
+            "mount --bind of-it /proc/$pid/cgroup &&"
+            "mount --bind of-me /proc/$$/cgroup &&"
+            'echo 7 >/proc/$$/oom_score_adj && exec "$@"'
+        )
+        held = self.held
+        target = ["--pid", held.pid, "--fd", held.fd, "--shared", *args]
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script, self.tree.name]
+            + list(map(str, [held.pid, GMEMCTL, command, *target])),
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
+            **kwargs,
+        )
+
+    def entered(self):
+        found = []
+        for name in "", "vms", "vms/its", "mine":
+            path = f"{self.tree.name}/{name}/cgroup.procs"
+            if os.path.exists(path) and os.path.getsize(path):
+                found.append(name)
+        return found
+
+    def resident(self):
+        r = ctl("stat", "-j", "--pid", self.held.pid, "--fd", self.held.fd)
+        return self.valid(r.stdout, "stat")["resident"]
+
+    def refused(self, says, status=FAILED, **kwargs):
+        before = self.resident()
+        r = self.run_in("populate", **kwargs)
+        self.ended(r, status, says)
+        self.assertIn("or add --charge-me", r.stderr)
+        r = self.run_in("populate", "--json", **kwargs)
+        self.assertEqual(r.returncode, status)
+        error = self.valid(r.stdout, "populate")["error"]
+        self.assertEqual(error["reason"], "system")
+        self.assertIn("or add --charge-me", error["remedy"])
+        r = self.run_in("load", "/dev/zero", "--len=64K", **kwargs)
+        self.ended(r, status, says)
+        self.assertEqual(self.entered(), [])
+        self.assertEqual(self.resident(), before)
+        self.ended(self.run_in("populate", "--charge-me", **kwargs), OK)
+        self.assertEqual(self.entered(), [])
+
+    def test_who_allocates_enters_the_cgroup_of_the_target(self):
+        r = self.run_in("populate")
+        self.ended(r, OK)
+        self.assertEqual(r.stdout, "populated 4008K at 0x0\n")
+        self.assertEqual(self.entered(), ["vms/its"])
+        self.assertEqual(self.resident(), self.held.size)
+
+    def test_a_load_does_too(self):
+        r = self.run_in("load", "--json", "--len=64K", "/dev/zero")
+        self.assertEqual(r.returncode, OK, r)
+        self.assertEqual(self.valid(r.stdout, "load")["done"], 65536)
+        self.assertEqual(self.entered(), ["vms/its"])
+
+    def test_where_both_pay_in_the_same_place_nothing_is_entered(self):
+        for cgroup in "0::/vms", "4:memory:/vms", "4:memory:/vms\n0::/":
+            r = self.run_in("populate", mine=cgroup, its=cgroup)
+            self.ended(r, OK)
+        os.remove(f"{self.tree.name}/vms/its/memory.current")
+        self.ended(self.run_in("populate", mine="0::/vms"), OK)
+        self.assertEqual(self.entered(), [])
+
+    def test_a_cgroup_of_version_1_is_not_entered(self):
+        self.refused(
+            "memory cgroup /x of process", its="4:cpu,memory:/x\n0::/vms/its"
+        )
+        self.refused("is of version 1", its="4:memory,cpu:/x\n0::/vms/its")
+
+    def test_what_cannot_be_seen_is_not_entered(self):
+        for path in "/../its", "/absent":
+            self.refused("is not below /sys/fs/cgroup", its=f"0::{path}")
+
+    def test_a_frozen_cgroup_is_not_entered(self):
+        for name in "vms/its", "vms":
+            self.cgroup(name, "cgroup.freeze", "1\n")
+            self.refused(f"cgroup /{name} of process")
+            self.refused("is frozen, and so would be who enters it")
+            self.cgroup(name, "cgroup.freeze", "0\n")
+
+    def test_nobody_is_killed_with_the_one_that_allocates(self):
+        for name in "vms/its", "vms":
+            self.cgroup(name, "memory.oom.group", "1\n")
+            self.refused(f"memory.oom.group of /{name} is 1")
+            self.cgroup(name, "memory.oom.group", "0\n")
+        self.ended(self.run_in("populate"), OK)
+
+    def test_a_cgroup_that_may_not_be_entered(self):
+        os.chmod(f"{self.tree.name}/vms/its/cgroup.procs", 0o400)
+        self.refused(
+            "cannot be entered: Permission denied; run gmemctl as root",
+            status=ACCESS,
+            preexec_fn=drop_override,
+        )
+
+    def test_charge_me_needs_a_process(self):
+        for command in "populate", "load":
+            file = ["/dev/null"] if command == "load" else []
+            args = "--fd", 3, "--charge-me", *file
+            self.usage(command, *args, says="is for --pid", command=command)
+
+    def test_who_is_killed_is_named(self):
+        """As the kernel does it, while the others live on."""
+        with subprocess.Popen(
+            [GMEMCTL, "load", "--shared", "--json", f"--pid={self.held.pid}"]
+            + [f"--fd={self.held.fd}", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as p:
+            p.stdin.write("x" * 5000)
+            p.stdin.flush()
+            children = f"/proc/{p.pid}/task/{p.pid}/children"
+            while self.resident() == self.held.resident:
+                pass
+            with open(children, encoding="ascii") as f:
+                child = int(f.read())
+            with open(f"/proc/{child}/oom_score_adj", encoding="ascii") as f:
+                self.assertEqual(f.read(), "1000\n")
+            for pid in child, p.pid:
+                status = ""
+                while "\nState:\tS" not in status:  # till it waits
+                    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                        status = f.read()
+                self.assertRegex(status, r"\nCapEff:\t0+\n")
+            os.kill(child, signal.SIGKILL)
+            out, err = p.communicate(timeout=HANG)
+        self.assertEqual(p.returncode, CHECK)
+        self.assertIn("was killed, as the kernel does where memory runs out", err)
+        error = self.valid(out, "load")["error"]
+        self.assertEqual((error["code"], error["reason"]), ("ENOMEM", "no-room"))
+
+    def test_an_interrupt_reaches_the_one_that_allocates(self):
+        with subprocess.Popen(
+            [GMEMCTL, "load", "--shared", "--json", f"--pid={self.held.pid}"]
+            + [f"--fd={self.held.fd}", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as p:
+            p.stdin.write("x" * 5000)
+            p.stdin.flush()
+            while self.resident() == self.held.resident:
+                pass
+            while p.poll() is None:
+                p.send_signal(signal.SIGINT)
+            out = p.stdout.read()
+        self.assertEqual(p.returncode, CHECK)
+        got = self.valid(out, "load")
+        self.assertEqual(got["error"]["reason"], "cancelled")
 
 
 class Interrupted(Memory):

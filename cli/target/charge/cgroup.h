@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The cgroup that pays for the memory of a process. */
+#ifndef GMEMCTL_TARGET_CHARGE_CGROUP_H
+#define GMEMCTL_TARGET_CHARGE_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CGROUP_PATH 4096
+
+struct cgroup {
+	bool v1;		/* of the first version */
+	char path[CGROUP_PATH]; /* as the kernel calls it; "": there is none */
+	char dir[CGROUP_PATH];	/* of version 2; "": it cannot be seen */
+	size_t root;		/* so much of .dir is where that is mounted */
+};
+
+/* That of process @pid.  Return: 0 or the errno of its file in /proc. */
+int cgroup_of(pid_t pid, struct cgroup *out);
+/* Whether both pay in the same place. */
+bool cgroup_same(const struct cgroup *a, const struct cgroup *b);
+/*
+ * Whether the file @name says @value in @c or above it, and in @where which
+ * that is, as the kernel calls it.
+ */
+bool cgroup_says(const struct cgroup *c, const char *name, uint64_t value,
+		 char where[CGROUP_PATH]);
+
+#endif
