@@ -47,8 +47,15 @@ int c_vm(struct conform *c, uint32_t type)
 
 int c_create(struct conform *c, int vm, uint64_t size, uint64_t flags)
 {
+	return c_create_order(c, vm, size, flags, 0);
+}
+
+int c_create_order(struct conform *c, int vm, uint64_t size, uint64_t flags,
+		   unsigned int order)
+{
 	struct uapi_create args = { .size = size, .flags = flags };
 
+	*(unsigned char *)args.reserved = (unsigned char)order;
 	return keep_fd(c, c_ioctl(c, vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args));
 }
 

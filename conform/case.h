@@ -32,6 +32,7 @@ enum {
 	NEED_HUGE = 1U << 11,
 	NEED_MERGED = 1U << 12, /* no unmerged flags */
 	NEED_RESIDENCY = 1U << 13,
+	NEED_ORDER = 1U << 14, /* huge pages by page_order */
 };
 
 struct conform {
@@ -122,6 +123,9 @@ int c_cap(struct conform *c, int fd, unsigned long cap);
 /* Closed at the end of the case. */
 int c_vm(struct conform *c, uint32_t type);
 int c_create(struct conform *c, int vm, uint64_t size, uint64_t flags);
+/* With the order of its pages, which most kernels ignore. */
+int c_create_order(struct conform *c, int vm, uint64_t size, uint64_t flags,
+		   unsigned int order);
 /* A file of PAGES that c->vm can use. */
 int c_file(struct conform *c);
 int c_close(struct conform *c, int fd);

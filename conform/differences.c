@@ -31,6 +31,8 @@ static const struct {
 	{ "from_userspace_addr", "model inplace",
 	  "with conversion in place every slot of a guest_memfd faults "
 	  "from the file" },
+	{ "from_userspace_addr", "model hugetlb-page-order",
+	  "as inplace, which this kernel is otherwise" },
 	{ "no_readahead", "kernel 6.12",
 	  "accepted without effect on the anonymous inodes of then" },
 	{ NULL, NULL, NULL },

@@ -36,6 +36,7 @@ static const struct {
 	{ NEED_HUGE, "no huge pages in guest_memfd" },
 	{ NEED_MERGED, "flags that were never merged" },
 	{ NEED_RESIDENCY, "no cachestat(2)" },
+	{ NEED_ORDER, "no page_order in guest_memfd" },
 };
 
 const struct conform_case *conform_case_at(size_t index)
@@ -89,13 +90,14 @@ static void learn_version(struct conform *c)
 	if (*end == '.')
 		minor = strtoul(end + 1, NULL, 10);
 	c->version = (unsigned int)(major * 100 + minor);
-	c->have = c->version ? NEED_MERGED : 0;
+	c->have = NEED_MERGED;
 	for (uint32_t i = 0;
 	     c->model && gmem_model_profile_info(i, &p, NULL) == 0; i++) {
 		if (strlen(p.name) != n || memcmp(p.name, name, n) != 0)
 			continue;
 		c->version = p.version;
-		c->have = p.hugetlb_encoding ? NEED_HUGE : NEED_MERGED;
+		if (p.hugetlb_encoding == GMEM_HUGETLB_RFC1)
+			c->have = NEED_HUGE;
 		if (p.flags & GMEM_MODEL_PROFILE_IN_PLACE)
 			c->have |= NEED_IN_PLACE;
 	}
@@ -110,8 +112,8 @@ static void learn_version(struct conform *c)
  */
 static unsigned int never(const struct conform *c)
 {
-	unsigned int bits =
-		NEED_X86 | NEED_ARM64 | NEED_OLD | NEED_HUGE | NEED_MERGED;
+	unsigned int bits = NEED_X86 | NEED_ARM64 | NEED_OLD | NEED_HUGE |
+			    NEED_MERGED | NEED_ORDER;
 
 	if (c->model)
 		return ~(unsigned int)(NEED_NUMA | NEED_RESIDENCY);
@@ -153,6 +155,22 @@ void conform_close(struct conform *c)
 	free(c);
 }
 
+/*
+ * Whether huge pages are asked for by the order of the page: such a kernel
+ * refuses an order without the flag, all others ignore it.
+ */
+static bool reads_order(struct conform *c, int vm)
+{
+	struct uapi_create args = { .size = c->page };
+	int fd;
+
+	*(unsigned char *)args.reserved = 1;
+	fd = c_ioctl(c, vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args);
+	if (fd >= 0)
+		(void)c_close_fd(c, fd);
+	return fd == -EINVAL;
+}
+
 int conform_learn(struct conform *c)
 {
 	int vm, nodes = nodes_allowed(c);
@@ -174,6 +192,8 @@ int conform_learn(struct conform *c)
 		c->have |= NEED_MMAP;
 		c->flags = SHARED;
 	}
+	if (reads_order(c, vm))
+		c->have |= NEED_ORDER | NEED_HUGE;
 	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
 	if (!c->arm64 && c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)

@@ -96,9 +96,8 @@ struct uapi_attributes2 { /* kvm_memory_attributes2 */
 /* Huge pages, RFC v1 and RFC v2: flags of a guest_memfd. */
 #define UAPI_RFC1_HUGETLB (1ULL << 1)
 #define UAPI_RFC1_SIZE_SHIFT 26
-#define UAPI_RFC2_SUPPORT_SHARED (1ULL << 0)
-#define UAPI_RFC2_HUGETLB (1ULL << 2)
-#define UAPI_RFC2_SIZE_SHIFT 58
+/* Of 2026: the order of the page is the first reserved byte. */
+#define UAPI_ORDER_HUGETLB (1ULL << 2)
 
 _Static_assert(sizeof(struct uapi_region) == 32, "UAPI");
 _Static_assert(sizeof(struct uapi_region2) == 160, "UAPI");

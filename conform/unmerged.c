@@ -19,10 +19,7 @@ static void absent(struct conform *c)
 /* One that starts shared, on a VM with private memory. */
 static int file(struct conform *c)
 {
-	uint64_t flags =
-		c->have & NEED_MERGED ? SHARED : UAPI_RFC2_SUPPORT_SHARED;
-
-	return c_create(c, c_vm(c, 1), PAGES * c->page, flags);
+	return c_create(c, c_vm(c, 1), PAGES * c->page, SHARED);
 }
 
 static void refusals(struct conform *c)
@@ -163,12 +160,22 @@ static void punch_keeps_it_private(struct conform *c)
 	IS(c_touch(p, false), 2);
 }
 
-static uint64_t huge_flags(const struct conform *c, unsigned int log2)
+/* The number of the order in base pages. */
+static unsigned int order_of(const struct conform *c, unsigned int log2)
 {
-	if (c->version == 612)
-		return UAPI_RFC1_HUGETLB | (uint64_t)log2
-						   << UAPI_RFC1_SIZE_SHIFT;
-	return UAPI_RFC2_HUGETLB | (uint64_t)log2 << UAPI_RFC2_SIZE_SHIFT;
+	return log2 - (unsigned int)__builtin_ctzll(c->page);
+}
+
+/* A file of pages of 2^@log2 bytes, in the way that this kernel has. */
+static int create_huge(struct conform *c, int vm, uint64_t size,
+		       unsigned int log2, uint64_t flags)
+{
+	if (c->have & NEED_ORDER)
+		return c_create_order(c, vm, size, flags | UAPI_ORDER_HUGETLB,
+				      order_of(c, log2));
+	return c_create(c, vm, size,
+			flags | UAPI_RFC1_HUGETLB |
+				(uint64_t)log2 << UAPI_RFC1_SIZE_SHIFT);
 }
 
 static uint64_t free_pages(const struct conform *c)
@@ -182,12 +189,15 @@ static uint64_t free_pages(const struct conform *c)
 static void reservation(struct conform *c)
 {
 	int vm = c_vm(c, 1), fd;
-	uint64_t before = free_pages(c);
+	uint64_t before;
 
-	fd = c_create(c, vm, 4 * HUGE, huge_flags(c, 21));
+	if (!c->model)
+		return;
+	before = free_pages(c);
+	fd = create_huge(c, vm, 4 * HUGE, 21, 0);
 	IS(fd >= 0, 1);
 	IS(free_pages(c), before - 4);
-	IS(c_create(c, vm, before * HUGE, huge_flags(c, 21)), -ENOMEM);
+	IS(create_huge(c, vm, before * HUGE, 21, 0), -ENOMEM);
 	IS(free_pages(c), before - 4);
 	IS(c_fallocate(c, fd, 1, 0, HUGE), 0);
 	IS(free_pages(c), before - 4);
@@ -197,18 +207,35 @@ static void reservation(struct conform *c)
 
 static void huge_sizes(struct conform *c)
 {
+	unsigned int base = (unsigned int)__builtin_ctzll(c->page);
 	int vm = c_vm(c, 1);
 
-	IS(c_create(c, vm, HUGE + c->page, huge_flags(c, 21)), -EINVAL);
-	IS(c_create(c, vm, HUGE, huge_flags(c, 22)), -EINVAL);
-	IS(c_create(c, vm, HUGE, huge_flags(c, 0)), -EINVAL);
-	IS(c_create(c, vm, HUGE, huge_flags(c, 12)), -EINVAL);
-	IS(c_create(c, vm, HUGE, huge_flags(c, 21) | 1ULL << 40), -EINVAL);
+	IS(create_huge(c, vm, HUGE + c->page, 21, 0), -EINVAL);
+	IS(create_huge(c, vm, HUGE / 2, 21, 0), -EINVAL);
+	IS(create_huge(c, vm, HUGE, 22, 0), -EINVAL);
+	IS(create_huge(c, vm, HUGE, base, 0), -EINVAL);
+	IS(create_huge(c, vm, HUGE, 0, 0), -EINVAL);
+	IS(create_huge(c, vm, HUGE, 21, 1ULL << 40), -EINVAL);
+}
+
+static void page_order(struct conform *c)
+{
+	unsigned int order = order_of(c, 21);
+	uint64_t huge = UAPI_ORDER_HUGETLB;
+	int vm = c_vm(c, 1);
+
+	IS(c_create_order(c, vm, HUGE, 0, order), -EINVAL);
+	IS(c_create_order(c, vm, HUGE, UAPI_FLAG_MMAP, order), -EINVAL);
+	IS(c_create_order(c, vm, HUGE, huge, 0), -EINVAL);
+	IS(c_create_order(c, vm, HUGE, huge, 255), -EINVAL);
+	IS(c_create_order(c, vm, HUGE, huge | SHARED, order), -EINVAL);
+	IS(c_create_order(c, vm, HUGE, huge, order) >= 0, 1);
+	IS(c_create_order(c, vm, HUGE, huge | UAPI_FLAG_MMAP, order) >= 0, 1);
 }
 
 static void whole_huge_pages(struct conform *c)
 {
-	int fd = c_create(c, c_vm(c, 1), 4 * HUGE, huge_flags(c, 21));
+	int fd = create_huge(c, c_vm(c, 1), 4 * HUGE, 21, 0);
 	int64_t n = (int64_t)(HUGE / c->page);
 
 	IS(c_fallocate(c, fd, 1, HUGE, c->page), 0);
@@ -222,13 +249,17 @@ static void whole_huge_pages(struct conform *c)
 
 static void prefix_stays_converted(struct conform *c)
 {
-	uint64_t at = 0, flags = huge_flags(c, 21) | UAPI_RFC2_SUPPORT_SHARED;
-	int fd = c_create(c, c_vm(c, 1), 4 * HUGE, flags);
+	int fd = create_huge(c, c_vm(c, 1), 4 * HUGE, 21, UAPI_FLAG_MMAP);
+	uint64_t at = 0;
 	unsigned char *p;
 	void *map;
 
+	if (!c->model)
+		return;
 	IS(c_mmap(c, &map, 4 * HUGE, 3, 1, fd, 0), 0);
 	p = map;
+	IS(c_touch(p, false), 2);
+	IS(c_attributes2(c, fd, 0, 4 * HUGE, 0, NULL), 0);
 	p[0] = 1;
 	IS(pin(c, fd, 2 * HUGE + c->page), 0);
 	IS(c_attributes2(c, fd, 0, 4 * HUGE, PRIVATE, &at), -EAGAIN);
@@ -237,29 +268,6 @@ static void prefix_stays_converted(struct conform *c)
 	IS(c_touch(p + 2 * HUGE, false), 0);
 	IS(c_attributes2(c, fd, 0, 2 * HUGE, 0, NULL), 0);
 	IS(p[0], 1);
-}
-
-/* The ioctls that came with huge pages, before the one that is queued. */
-static void first_ioctls(struct conform *c)
-{
-	struct {
-		uint64_t offset, size, error_offset, reserved[5];
-	} a = { .offset = c->page, .size = c->page };
-	unsigned long make_shared = 0xc040af41, make_private = 0xc040af42;
-	int fd = file(c);
-	unsigned char *p;
-
-	IS(c_view(c, fd, &p), 0);
-	IS(c_ioctl(c, fd, make_private, &a), 0);
-	IS(c_touch(p + c->page, false), 2);
-	IS(c_touch(p, false), 0);
-	IS(c_ioctl(c, fd, make_shared, &a), 0);
-	IS(c_touch(p + c->page, false), 0);
-	a.reserved[0] = 1;
-	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
-	a.reserved[0] = 0;
-	a.size = 0;
-	IS(c_ioctl(c, fd, make_private, &a), -EINVAL);
 }
 
 const struct conform_case unmerged_cases[] = {
@@ -275,8 +283,8 @@ const struct conform_case unmerged_cases[] = {
 	  NEED_IN_PLACE, page_by_page },
 	{ "in place: the host touches them in later mappings", "later_mappings",
 	  NEED_IN_PLACE, later_mappings },
-	{ "in place: initial state", "starts_as_flags_say",
-	  NEED_IN_PLACE | NEED_MERGED, starts_as_flags_say },
+	{ "in place: initial state", "starts_as_flags_say", NEED_IN_PLACE,
+	  starts_as_flags_say },
 	{ "in place: converting to what it is", "in_place_no_op", NEED_IN_PLACE,
 	  no_op },
 	{ "in place: EAGAIN; trap: EAGAIN", "in_use", NEED_IN_PLACE, in_use },
@@ -288,7 +296,7 @@ const struct conform_case unmerged_cases[] = {
 	  whole_huge_pages },
 	{ "huge pages: a prefix stays converted", "prefix_stays_converted",
 	  NEED_HUGE | NEED_IN_PLACE, prefix_stays_converted },
-	{ "huge pages: their conversion ioctls", "first_ioctls",
-	  NEED_HUGE | NEED_IN_PLACE, first_ioctls },
+	{ "huge pages: by the order of a page", "page_order", NEED_ORDER,
+	  page_order },
 	{ 0 },
 };

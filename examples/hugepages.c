@@ -6,7 +6,7 @@
  *	hugepages [--model[=PROFILE]]
  *
  * No released kernel has them.  libgmem-model has the two ways that were
- * posted, hugetlb-rfc2 and hugetlb-rfc1; each is used only because its
+ * proposed, hugetlb-page-order and hugetlb-rfc1; each is used only because its
  * encoding is named.
  */
 #include <stdbool.h>
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 	int status = 1;
 
 	if (argc == 2 && !strcmp(argv[1], "--model"))
-		profile = "hugetlb-rfc2";
+		profile = "hugetlb-page-order";
 	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
 		profile = argv[1] + 8;
 	if (argc > 2 || (argc == 2 && !profile)) {

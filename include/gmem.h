@@ -132,7 +132,7 @@ enum gmem_vm_type {
 enum gmem_hugetlb_encoding {
 	GMEM_HUGETLB_MERGED = 0, /* what a released kernel has: none so far */
 	GMEM_HUGETLB_RFC1 = 1,	 /* posted 2024-09-11 */
-	GMEM_HUGETLB_RFC2 = 2,	 /* posted 2025-05-14 */
+	GMEM_HUGETLB_PAGE_ORDER = 2, /* of a development tree of 2026 */
 };
 
 /* The device that a VM is made on where gmem_vm_opts names none. */

@@ -31,7 +31,8 @@ _Static_assert(GMEM_CREATE_INIT_SHARED == GMEM__FLAG_INIT_SHARED, "UAPI");
 static int check_size(const struct gmem_vm *vm, uint64_t size,
 		      uint64_t hugetlb_size, struct gmem_error *err)
 {
-	if (hugetlb_size && !gmem__hugetlb_known(hugetlb_size))
+	if (hugetlb_size && (!gmem__hugetlb_known(hugetlb_size) ||
+			     hugetlb_size <= vm->ctx.page_size))
 		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, hugetlb_size,
 				  0, "0x%" PRIx64 " is not a huge page size",
 				  hugetlb_size);
@@ -102,11 +103,33 @@ static int check_support(const struct gmem_vm *vm, uint64_t flags,
 		gmem__flags_text(GMEM_NAME_CREATE_FLAG, have, has));
 }
 
-/* The kernel's flags for huge pages, or why there are none. */
+static int contradicted(const struct gmem_vm *vm, struct gmem_error *err)
+{
+	const char *name = gmem_name(GMEM_NAME_HUGETLB_ENCODING, vm->encoding);
+	int mask = vm->flags_cap;
+
+	if (vm->encoding == GMEM__HUGETLB_ASKED && vm->reads_order == GMEM_NO)
+		return gmem__fail(err, GMEM_REASON_ENCODING_CONTRADICTED,
+				  vm->encoding, (uint64_t)mask,
+				  "this kernel ignores the order of a page, so "
+				  "its huge pages are not those of encoding %s",
+				  name);
+	return gmem__fail(err, GMEM_REASON_ENCODING_CONTRADICTED, vm->encoding,
+			  (uint64_t)mask,
+			  "the kernel's own flags, 0x%x, contradict huge page "
+			  "encoding %s",
+			  (unsigned int)mask, name);
+}
+
+/* How huge pages are asked for, or why there are none. */
 static int check_hugetlb(const struct gmem_vm *vm, uint64_t hugetlb_size,
-			 uint64_t flags, uint64_t *kernel_flags,
+			 uint64_t flags, struct gmem__create *args,
 			 struct gmem_error *err)
 {
+	const char *name = gmem_name(GMEM_NAME_HUGETLB_ENCODING, vm->encoding);
+	char text[GMEM__FLAGS_TEXT];
+	uint64_t lack;
+
 	if (vm->encoding == GMEM_HUGETLB_MERGED)
 		return gmem__fail(err, GMEM_REASON_HUGETLB_UNSUPPORTED,
 				  hugetlb_size, 0,
@@ -117,53 +140,52 @@ static int check_hugetlb(const struct gmem_vm *vm, uint64_t hugetlb_size,
 	if (!GMEM__HUGETLB_BUILT)
 		return gmem__fail(err, GMEM_REASON_HUGETLB_UNSUPPORTED,
 				  hugetlb_size, 0,
-				  "huge page encoding RFC v%u was left out of "
-				  "this build of libgmem",
-				  vm->encoding);
-	if (gmem__hugetlb_contradicted(vm->encoding, vm->flags_cap))
-		return gmem__fail(err, GMEM_REASON_ENCODING_CONTRADICTED,
-				  vm->encoding, (uint64_t)vm->flags_cap,
-				  "the kernel's own flags, 0x%x, contradict "
-				  "huge page encoding RFC v%u",
-				  (unsigned int)vm->flags_cap, vm->encoding);
-	if (gmem__hugetlb_flags(vm->encoding, hugetlb_size, flags,
-				kernel_flags) < 0)
-		return gmem__fail(err, GMEM_REASON_FLAG_UNSUPPORTED, flags, 0,
-				  "huge page encoding RFC v%u has no mmap",
-				  vm->encoding);
+				  "huge page encoding %s was left out of this "
+				  "build of libgmem",
+				  name);
+	if (gmem__hugetlb_contradicted(vm->encoding, vm->flags_cap,
+				       vm->reads_order))
+		return contradicted(vm, err);
+	if (gmem__hugetlb_encode(vm->encoding, vm->ctx.page_size, hugetlb_size,
+				 flags, args, &lack) < 0)
+		return gmem__fail(
+			err, GMEM_REASON_FLAG_UNSUPPORTED, lack, 0,
+			"huge page encoding %s does not have the flags %s",
+			name,
+			gmem__flags_text(GMEM_NAME_CREATE_FLAG, lack, text));
 	return 0;
 }
 
 static int create_checks(const struct gmem_vm *vm, uint64_t size,
 			 const struct gmem_create_opts *o,
-			 uint64_t *kernel_flags, struct gmem_error *err)
+			 struct gmem__create *args, struct gmem_error *err)
 {
 	int r = check_size(vm, size, o->hugetlb_size, err);
 
 	if (r < 0)
 		return r;
+	*args = (struct gmem__create){ .size = size };
 	if (o->hugetlb_size) {
-		r = check_hugetlb(vm, o->hugetlb_size, o->flags, kernel_flags,
-				  err);
+		r = check_hugetlb(vm, o->hugetlb_size, o->flags, args, err);
 		return r < 0 ? r : check_use(vm, o->flags, err);
 	}
 	r = check_support(vm, o->flags, err);
 	if (r < 0)
 		return r;
-	*kernel_flags = o->flags & (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED);
+	args->flags = o->flags & (GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED);
 	return check_use(vm, o->flags, err);
 }
 
-static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
-			 uint64_t kernel_flags, uint64_t hugetlb_size,
+static int create_failed(const struct gmem_vm *vm, int sys,
+			 const struct gmem__create *args, uint64_t hugetlb_size,
 			 struct gmem_error *err)
 {
+	uint64_t size = args->size;
 	char flags[GMEM__FLAGS_TEXT];
 	int r;
 
 	/* arm64 says EINVAL to an ioctl that it does not know. */
-	if (sys == -ENOTTY ||
-	    (sys == -EINVAL && vm->ctx.arm64 && !kernel_flags))
+	if (sys == -ENOTTY || (sys == -EINVAL && vm->ctx.arm64 && !args->flags))
 		return gmem__fail_sys(err, GMEM_REASON_NO_GUEST_MEMFD,
 				      -EOPNOTSUPP, sys, 0, 0,
 				      "this kernel has no guest_memfd");
@@ -189,25 +211,22 @@ static int create_failed(const struct gmem_vm *vm, int sys, uint64_t size,
 	else
 		r = gmem__fail_sys(
 			err, GMEM_REASON_FLAG_UNSUPPORTED, -EOPNOTSUPP, sys,
-			kernel_flags, 0,
+			args->flags, 0,
 			"the kernel refuses the flags %s for this VM",
-			gmem__flags_text(GMEM_NAME_CREATE_FLAG, kernel_flags,
+			gmem__flags_text(GMEM_NAME_CREATE_FLAG, args->flags,
 					 flags));
 	return gmem__diagnosed(err, r);
 }
 
 /* KVM leaves the descriptor inheritable and has no flag to prevent that. */
-static int create_fd(const struct gmem_vm *vm, uint64_t size,
-		     uint64_t kernel_flags, uint64_t hugetlb_size,
-		     struct gmem_error *err)
+static int create_fd(const struct gmem_vm *vm, struct gmem__create *args,
+		     uint64_t hugetlb_size, struct gmem_error *err)
 {
-	struct gmem__create args = { .size = size, .flags = kernel_flags };
 	int fd, r;
 
-	fd = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	fd = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, args);
 	if (fd < 0)
-		return create_failed(vm, fd, size, kernel_flags, hugetlb_size,
-				     err);
+		return create_failed(vm, fd, args, hugetlb_size, err);
 	r = gmem__set_cloexec(&vm->ctx, fd);
 	if (r < 0) {
 		(void)gmem__close(&vm->ctx, fd);
@@ -220,7 +239,7 @@ int gmem_create(struct gmem_vm *vm, uint64_t size,
 		const struct gmem_create_opts *opts, struct gmem **out,
 		struct gmem_error *err)
 {
-	uint64_t kernel_flags = 0;
+	struct gmem__create args;
 	struct gmem_create_opts o;
 	struct gmem *g;
 	int r = gmem__vm_enter(vm, err);
@@ -230,7 +249,7 @@ int gmem_create(struct gmem_vm *vm, uint64_t size,
 	r = gmem__opts_take(&opts_type, opts, &o, err);
 	if (r < 0)
 		return r;
-	r = create_checks(vm, size, &o, &kernel_flags, err);
+	r = create_checks(vm, size, &o, &args, err);
 	if (r < 0 || (o.flags & GMEM_CREATE_CHECK_ONLY))
 		return r;
 	if (!out)
@@ -239,7 +258,7 @@ int gmem_create(struct gmem_vm *vm, uint64_t size,
 	r = gmem__file_alloc(&vm->ctx, vm, size, gmem__converts(vm), &g, err);
 	if (r < 0)
 		return r;
-	r = create_fd(vm, size, kernel_flags, o.hugetlb_size, err);
+	r = create_fd(vm, &args, o.hugetlb_size, err);
 	if (r < 0) {
 		gmem__file_free(g);
 		return r;

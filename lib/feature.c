@@ -229,9 +229,12 @@ static struct gmem__feature probe_residency(struct scratch *s, uint64_t arg)
 static struct gmem__feature try_hugetlb(struct gmem_vm *vm, uint64_t size)
 {
 	struct gmem__create args = { .size = size };
+	uint64_t lack;
 	int r;
 
-	if (gmem__hugetlb_flags(vm->encoding, size, 0, &args.flags) < 0)
+	if (size <= vm->ctx.page_size ||
+	    gmem__hugetlb_encode(vm->encoding, vm->ctx.page_size, size, 0,
+				 &args, &lack) < 0)
 		return answer(GMEM_NO, vm->flags_cap);
 	r = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
 	if (r == -EINVAL)
@@ -241,6 +244,28 @@ static struct gmem__feature try_hugetlb(struct gmem_vm *vm, uint64_t size)
 	(void)gmem__set_cloexec(&vm->ctx, r);
 	(void)gmem__close(&vm->ctx, r);
 	return answer(GMEM_YES, 0);
+}
+
+/*
+ * Only a kernel that reads the order of a page refuses one without the flag
+ * for huge pages.  A file of a base page was made before, so nothing else is
+ * in the way; on no kernel does the question touch a pool of huge pages.
+ */
+static enum gmem_support reads_order(const struct scratch *s)
+{
+	struct gmem_vm *vm = s->vm;
+	struct gmem__create args;
+	int r;
+
+	if (s->file < 0)
+		return GMEM_UNKNOWN;
+	gmem__hugetlb_question(vm->ctx.page_size, &args);
+	r = gmem__ioctl(&vm->ctx, vm->fd, GMEM__KVM_CREATE_GUEST_MEMFD, &args);
+	if (r < 0)
+		return r == -EINVAL ? GMEM_YES : GMEM_UNKNOWN;
+	(void)gmem__set_cloexec(&vm->ctx, r);
+	(void)gmem__close(&vm->ctx, r);
+	return GMEM_NO;
 }
 
 /* Without a named encoding: "no" as long as the kernel names no new flag. */
@@ -257,7 +282,9 @@ static struct gmem__feature probe_hugetlb(struct scratch *s, uint64_t arg)
 		return answer(mask < 0 || mask > 3 ? GMEM_UNKNOWN : GMEM_NO,
 			      mask);
 	all = answer(GMEM_NO, mask);
-	if (gmem__hugetlb_contradicted(vm->encoding, mask))
+	if (GMEM__HUGETLB_BUILT && vm->encoding == GMEM__HUGETLB_ASKED)
+		vm->reads_order = reads_order(s);
+	if (gmem__hugetlb_contradicted(vm->encoding, mask, vm->reads_order))
 		return all;
 	for (uint64_t sizes = GMEM__HUGETLB_SIZES; sizes; sizes &= sizes - 1) {
 		one = try_hugetlb(vm, sizes & -sizes);

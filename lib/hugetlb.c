@@ -2,83 +2,92 @@
 /*
  * Huge page sizes and the two unmerged ways to ask for them.
  *
- * No released kernel takes any.  The encodings collide with mainline's flags
- * (bit 1 of RFC v1 is INIT_SHARED today), so one is used only when the caller
- * names it and the kernel's own flag mask does not speak against it: the
- * wrong guess would publish a guest's memory to the host.
+ * No released kernel takes any.  The encodings collide with other flags (bit
+ * 1 of RFC v1 is INIT_SHARED today, bit 2 of page_order was posted as
+ * NO_DIRECT_MAP too), so one is used only when the caller names it and the
+ * kernel's own answers do not speak against it: the wrong guess would publish
+ * a guest's memory to the host, or make base pages.
  */
 #include <errno.h>
 
 #include "hugetlb.h"
-#include "uapi.h"
 #include "uapi_proposed.h"
 
-static unsigned int log2_of(uint64_t size)
+static void set_order(struct gmem__create *args, uint64_t order)
 {
-	return (unsigned int)__builtin_ctzll(size);
+	*(unsigned char *)args->reserved = (unsigned char)order;
+}
+
+void gmem__hugetlb_question(uint64_t base_page, struct gmem__create *args)
+{
+	*args = (struct gmem__create){ .size = base_page };
+	set_order(args, 1);
 }
 
 #ifdef GMEM_WITHOUT_PROPOSED_UAPI
-int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
-			uint64_t *kernel_flags)
+int gmem__hugetlb_encode(uint32_t encoding, uint64_t base_page, uint64_t size,
+			 uint64_t flags, struct gmem__create *args,
+			 uint64_t *lack)
 {
 	(void)encoding;
+	(void)base_page;
 	(void)size;
-	(void)flags;
-	(void)kernel_flags;
-	(void)log2_of;
+	(void)args;
+	*lack = flags;
 	return -EOPNOTSUPP;
 }
 
-bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap)
+bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap,
+				enum gmem_support answer)
 {
 	(void)encoding;
 	(void)flags_cap;
+	(void)answer;
 	return true;
 }
 #else
-/*
- * The kernel's create flags for @size under @encoding.  RFC v1 has no MMAP;
- * in RFC v2 a mappable file starts shared unless INIT_PRIVATE says otherwise.
- */
-int gmem__hugetlb_flags(uint32_t encoding, uint64_t size, uint64_t flags,
-			uint64_t *kernel_flags)
+static uint64_t log2_of(uint64_t size)
 {
-	uint64_t shift = log2_of(size);
+	return (uint64_t)__builtin_ctzll(size);
+}
 
+int gmem__hugetlb_encode(uint32_t encoding, uint64_t base_page, uint64_t size,
+			 uint64_t flags, struct gmem__create *args,
+			 uint64_t *lack)
+{
 	switch (encoding) {
 	case GMEM_HUGETLB_RFC1:
-		if (flags & (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED))
+		*lack = flags & (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED);
+		if (*lack)
 			return -EOPNOTSUPP;
-		*kernel_flags =
-			GMEM__RFC1_HUGETLB | shift << GMEM__RFC1_SIZE_SHIFT;
+		args->flags = GMEM__RFC1_HUGETLB |
+			      log2_of(size) << GMEM__RFC1_SIZE_SHIFT;
 		return 0;
-	case GMEM_HUGETLB_RFC2:
-		*kernel_flags =
-			GMEM__RFC2_HUGETLB | shift << GMEM__RFC2_SIZE_SHIFT;
-		if (flags & GMEM_CREATE_MMAP)
-			*kernel_flags |= GMEM__RFC2_SUPPORT_SHARED;
-		if ((flags & GMEM_CREATE_MMAP) &&
-		    !(flags & GMEM_CREATE_INIT_SHARED))
-			*kernel_flags |= GMEM__RFC2_INIT_PRIVATE;
+	case GMEM_HUGETLB_PAGE_ORDER:
+		/* Its files start private. */
+		*lack = flags & GMEM_CREATE_INIT_SHARED;
+		if (*lack)
+			return -EOPNOTSUPP;
+		args->flags = GMEM__ORDER_HUGETLB | (flags & GMEM__FLAG_MMAP);
+		set_order(args, log2_of(size) - log2_of(base_page));
 		return 0;
 	default:
+		*lack = flags;
 		return -EOPNOTSUPP;
 	}
 }
 
 /*
  * A kernel that enumerates its flags (6.18 and later) is mainline, where bit
- * 1 is INIT_SHARED; RFC v1 never enumerated any.  An unknown mask (-errno) is
- * no permission.
+ * 1 is INIT_SHARED; RFC v1 never enumerated any.  The other one does, and
+ * reads the order of the page.  What is not known is no permission.
  */
-bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap)
+bool gmem__hugetlb_contradicted(uint32_t encoding, int flags_cap,
+				enum gmem_support answer)
 {
-	if (flags_cap == 0)
-		return false;
-	if (flags_cap < 0 || encoding != GMEM_HUGETLB_RFC2)
-		return true;
-	return !((uint64_t)flags_cap & GMEM__RFC2_HUGETLB) ||
-	       ((uint64_t)flags_cap & GMEM__FLAG_INIT_SHARED);
+	if (encoding == GMEM_HUGETLB_RFC1)
+		return flags_cap != 0;
+	return flags_cap < 0 || answer != GMEM_YES ||
+	       !((uint64_t)flags_cap & GMEM__ORDER_HUGETLB);
 }
 #endif

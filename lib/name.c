@@ -60,7 +60,7 @@ static const struct name vm_types[] = {
 static const struct name encodings[] = {
 	{ GMEM_HUGETLB_MERGED, "merged" },
 	{ GMEM_HUGETLB_RFC1, "rfc1" },
-	{ GMEM_HUGETLB_RFC2, "rfc2" },
+	{ GMEM_HUGETLB_PAGE_ORDER, "page-order" },
 };
 static const struct name supports[] = {
 	{ GMEM_UNKNOWN, "unknown" },

@@ -163,12 +163,13 @@ static const struct {
 	[GMEM_REASON_HUGETLB_UNSUPPORTED] = {
 		"hugetlb-unsupported", -EOPNOTSUPP,
 		"leave hugetlb_size 0: no released kernel has huge pages in "
-		"guest_memfd",
+		"guest_memfd; for one built with an unmerged series, name its "
+		"hugetlb_encoding when the VM is opened",
 	},
 	[GMEM_REASON_ENCODING_CONTRADICTED] = {
 		"encoding-contradicted", -EOPNOTSUPP,
-		"do not name this encoding: the kernel uses those bits for "
-		"something else",
+		"do not name this hugetlb_encoding: the kernel uses those bits "
+		"for something else",
 	},
 	[GMEM_REASON_NOT_GUEST_MEMFD] = {
 		"not-guest-memfd", -EINVAL,

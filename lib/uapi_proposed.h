@@ -40,12 +40,11 @@ _Static_assert(GMEM__KVM_SET_MEMORY_ATTRIBUTES2 == 0xc080aed2, "UAPI");
 #define GMEM__RFC1_SIZE_SHIFT 26
 
 /*
- * Huge pages, RFC v2 (2025-05-14): its bit 1, INIT_PRIVATE, has the opposite
- * meaning of mainline's INIT_SHARED.
+ * Huge pages, page_order (2026): the first reserved byte of the arguments is
+ * the order of the page, in base pages.  Such a kernel takes no order without
+ * the flag, where all others ignore that byte: this tells its bit 2 from
+ * NO_DIRECT_MAP, which was posted with the same one.
  */
-#define GMEM__RFC2_SUPPORT_SHARED (1ULL << 0)
-#define GMEM__RFC2_INIT_PRIVATE (1ULL << 1)
-#define GMEM__RFC2_HUGETLB (1ULL << 2)
-#define GMEM__RFC2_SIZE_SHIFT 58
+#define GMEM__ORDER_HUGETLB (1ULL << 2)
 
 #endif

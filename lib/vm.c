@@ -37,7 +37,7 @@ static int opts_take(const struct gmem_vm_opts *opts, struct gmem_vm_opts *o,
 				  o->type);
 	if (!gmem_name(GMEM_NAME_HUGETLB_ENCODING, o->hugetlb_encoding))
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN,
-				  o->hugetlb_encoding, GMEM_HUGETLB_RFC2,
+				  o->hugetlb_encoding, GMEM_HUGETLB_PAGE_ORDER,
 				  "huge page encoding %u is unknown",
 				  o->hugetlb_encoding);
 	return 0;

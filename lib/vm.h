@@ -17,6 +17,7 @@ struct gmem_vm {
 	int fd;
 	bool owns_fd;
 	uint32_t encoding;	/* enum gmem_hugetlb_encoding */
+	uint8_t reads_order;	/* enum gmem_support; asked if it matters */
 	uint64_t hugetlb_sizes; /* that work: a bit each */
 	int flags_cap;		/* KVM_CAP_GUEST_MEMFD_FLAGS: mask or -errno */
 	uint32_t slot_limit;	/* ids below this; 0 = unknown */

@@ -34,9 +34,10 @@ int gmem_model_profile_info(uint32_t index, struct gmem_model_profile *out,
 	o.summary = p->summary;
 	o.verified = p->verified;
 	o.version = p->version;
-	o.hugetlb_encoding = p->rules & MODEL_RFC1   ? GMEM_HUGETLB_RFC1
-			     : p->rules & MODEL_RFC2 ? GMEM_HUGETLB_RFC2
-						     : GMEM_HUGETLB_MERGED;
+	if (p->rules & MODEL_RFC1)
+		o.hugetlb_encoding = GMEM_HUGETLB_RFC1;
+	else if (p->rules & MODEL_PAGE_ORDER)
+		o.hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER;
 	o.flags = p->rules & MODEL_IN_PLACE ? GMEM_MODEL_PROFILE_IN_PLACE : 0;
 	gmem__out_copy(out, &o, sizeof(o));
 	return 0;

@@ -2,6 +2,7 @@
 /* What KVM_CHECK_EXTENSION answers, on the device and on a VM. */
 #include "model.h"
 #include "uapi.h"
+#include "uapi_proposed.h"
 
 #define TYPE_SW_PROTECTED 1
 #define TYPE_SEV_ES 3
@@ -23,7 +24,7 @@ bool model__private_built(const struct kernel *k)
 /* Whether that kernel has guest_memfd for @vm, or for any VM. */
 static bool has_guest_memfd(const struct kernel *k, const struct vm *vm)
 {
-	if (model__has(k, MODEL_MMAP | MODEL_RFC2))
+	if (model__has(k, MODEL_MMAP))
 		return true;
 	return model__private_built(k) && (!vm || model__vm_private(vm));
 }
@@ -34,7 +35,8 @@ uint64_t model__vm_flags(const struct kernel *k, const struct vm *vm)
 		return 0;
 	if (vm && model__vm_private(vm) && !model__has(k, MODEL_IN_PLACE))
 		return GMEM__FLAG_MMAP;
-	return GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED;
+	return GMEM__FLAG_MMAP | GMEM__FLAG_INIT_SHARED |
+	       (model__has(k, MODEL_PAGE_ORDER) ? GMEM__ORDER_HUGETLB : 0);
 }
 
 uint32_t model__address_spaces(const struct kernel *k, const struct vm *vm)

@@ -12,67 +12,51 @@
 #include "uapi.h"
 #include "uapi_proposed.h"
 
-/* Conversion as posted with huge pages in 2025: ioctls of type 0xaf. */
-#define RFC2_IOWR(nr) (3UL << 30 | 64UL << 16 | 0xaf00UL | (nr))
-#define RFC2_CONVERT_SHARED RFC2_IOWR(0x41)
-#define RFC2_CONVERT_PRIVATE RFC2_IOWR(0x42)
-
-struct rfc2_convert {
-	uint64_t offset;
-	uint64_t size;
-	uint64_t error_offset;
-	uint64_t reserved[5];
-};
-
-_Static_assert(sizeof(struct rfc2_convert) == 64, "UAPI");
-
 #define SIZE_MASK 0x3fULL
 
-/* With @hugetlb in @flags, 6 bits at @shift name the page; others are 0. */
-static int huge_size(const struct kernel *k, uint64_t flags, uint64_t hugetlb,
-		     unsigned int shift, uint64_t *page_size)
-{
-	uint64_t log2 = flags >> shift & SIZE_MASK;
-
-	if (!(flags & hugetlb))
-		return flags ? -EINVAL : 0;
-	if (flags & ~(hugetlb | SIZE_MASK << shift) || log2 >= 63)
-		return -EINVAL;
-	*page_size = 1ULL << log2;
-	return *page_size > k->page_size ? 0 : -EINVAL;
-}
-
+/* With HUGETLB in @flags, 6 bits name the page; no other flag is known. */
 static int flags_rfc1(const struct kernel *k, uint64_t flags,
 		      struct inode_how *how)
 {
+	uint64_t log2 = flags >> GMEM__RFC1_SIZE_SHIFT & SIZE_MASK;
+
 	how->init_private = true;
-	return huge_size(k, flags, GMEM__RFC1_HUGETLB, GMEM__RFC1_SIZE_SHIFT,
-			 &how->page_size);
+	if (!(flags & GMEM__RFC1_HUGETLB))
+		return flags ? -EINVAL : 0;
+	if (flags & ~(GMEM__RFC1_HUGETLB | SIZE_MASK << GMEM__RFC1_SIZE_SHIFT))
+		return -EINVAL;
+	how->page_size = 1ULL << log2;
+	return how->page_size > k->page_size ? 0 : -EINVAL;
 }
 
-static int flags_rfc2(const struct kernel *k, const struct vm *vm,
-		      uint64_t flags, struct inode_how *how)
+/* The first reserved byte of the arguments; other kernels ignore it. */
+static int page_order(const struct kernel *k, const struct gmem__create *args,
+		      struct inode_how *how)
 {
-	uint64_t known = GMEM__RFC2_SUPPORT_SHARED;
+	unsigned int order = *(const unsigned char *)args->reserved;
+	unsigned int base = (unsigned int)__builtin_ctzll(k->page_size);
 
-	how->mappable = flags & GMEM__RFC2_SUPPORT_SHARED;
-	how->init_private = !how->mappable || (flags & GMEM__RFC2_INIT_PRIVATE);
-	how->converts = model__vm_private(vm);
-	if (how->mappable)
-		known |= GMEM__RFC2_INIT_PRIVATE;
-	return huge_size(k, flags & ~known, GMEM__RFC2_HUGETLB,
-			 GMEM__RFC2_SIZE_SHIFT, &how->page_size);
+	if (!(args->flags & GMEM__ORDER_HUGETLB))
+		return order ? -EINVAL : 0;
+	if (args->flags & GMEM__FLAG_INIT_SHARED)
+		return -EINVAL;
+	if (order == 0 || base + order >= 63)
+		return -EINVAL;
+	how->page_size = k->page_size << order;
+	return 0;
 }
 
 static int flags_merged(const struct kernel *k, const struct vm *vm,
-			uint64_t flags, struct inode_how *how)
+			const struct gmem__create *args, struct inode_how *how)
 {
+	uint64_t flags = args->flags;
+
 	if (flags & ~model__vm_flags(k, vm))
 		return -EINVAL;
 	how->mappable = flags & GMEM__FLAG_MMAP;
 	how->init_private = !(flags & GMEM__FLAG_INIT_SHARED);
 	how->converts = model__has(k, MODEL_IN_PLACE) && model__vm_private(vm);
-	return 0;
+	return model__has(k, MODEL_PAGE_ORDER) ? page_order(k, args, how) : 0;
 }
 
 static int create_checks(const struct kernel *k, const struct vm *vm,
@@ -84,10 +68,8 @@ static int create_checks(const struct kernel *k, const struct vm *vm,
 				   .page_size = k->page_size };
 	if (model__has(k, MODEL_RFC1))
 		r = flags_rfc1(k, args->flags, how);
-	else if (model__has(k, MODEL_RFC2))
-		r = flags_rfc2(k, vm, args->flags, how);
 	else
-		r = flags_merged(k, vm, args->flags, how);
+		r = flags_merged(k, vm, args, how);
 	if (r < 0)
 		return r;
 	if (how->size == 0 || how->size > INT64_MAX ||
@@ -138,29 +120,10 @@ void model__file_free(struct kernel *k, struct file *f)
 	free(f);
 }
 
-/*
- * What both ways to convert have in common; a failure on the way tells the
- * caller in *@error_offset, which is its own, how far it came.
- */
-static int convert(struct file *f, uint64_t offset, uint64_t size, bool private,
-		   void *error_offset)
-{
-	uint64_t page = f->inode->k->page_size, at = offset;
-	int r;
-
-	if (!f->inode->converts || size == 0 || offset + size < offset ||
-	    (offset | size) % page || offset + size > f->inode->size)
-		return -EINVAL;
-	r = model__inode_convert(f->inode, offset, size, private, &at);
-	if (r == 0 || r == -EINVAL)
-		return r;
-	return model__copy_out(error_offset, &at, sizeof(at)) < 0 ? -EFAULT : r;
-}
-
 static int set_attributes2(struct file *f, void *arg)
 {
+	uint64_t page = f->inode->k->page_size, reserved = 0;
 	struct gmem__attributes2 a;
-	uint64_t reserved = 0;
 	int r = model__copy_in(&a, arg, sizeof(a));
 
 	if (r < 0)
@@ -169,26 +132,19 @@ static int set_attributes2(struct file *f, void *arg)
 		reserved |= a.reserved[i];
 	if (a.flags || reserved || (a.attributes & ~GMEM__ATTRIBUTE_PRIVATE))
 		return -EINVAL;
-	return convert(
-		f, a.offset, a.size, a.attributes,
-		(char *)arg + offsetof(struct gmem__attributes2, error_offset));
-}
-
-static int rfc2_convert(struct file *f, void *arg, bool private)
-{
-	struct rfc2_convert a;
-	uint64_t reserved = 0;
-	int r = model__copy_in(&a, arg, sizeof(a));
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(a.reserved); i++)
-		reserved |= a.reserved[i];
-	if (reserved)
+	if (!f->inode->converts || a.size == 0 || a.offset + a.size < a.size ||
+	    (a.offset | a.size) % page || a.offset + a.size > f->inode->size)
 		return -EINVAL;
-	return convert(f, a.offset, a.size, private,
-		       (char *)arg +
-			       offsetof(struct rfc2_convert, error_offset));
+	a.error_offset = a.offset;
+	r = model__inode_convert(f->inode, a.offset, a.size, a.attributes,
+				 &a.error_offset);
+	if (r == 0 || r == -EINVAL)
+		return r;
+	/* How far it came, written only on failure. */
+	arg = (char *)arg + offsetof(struct gmem__attributes2, error_offset);
+	return model__copy_out(arg, &a.error_offset, sizeof(a.error_offset)) < 0
+		       ? -EFAULT
+		       : r;
 }
 
 int model__file_ioctl(struct kernel *k, struct file *f, unsigned long request,
@@ -197,9 +153,6 @@ int model__file_ioctl(struct kernel *k, struct file *f, unsigned long request,
 	if (request == GMEM__KVM_SET_MEMORY_ATTRIBUTES2 &&
 	    model__has(k, MODEL_IN_PLACE))
 		return set_attributes2(f, arg);
-	if (model__has(k, MODEL_RFC2) &&
-	    (request == RFC2_CONVERT_SHARED || request == RFC2_CONVERT_PRIVATE))
-		return rfc2_convert(f, arg, request == RFC2_CONVERT_PRIVATE);
 	return -ENOTTY;
 }
 

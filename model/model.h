@@ -74,7 +74,7 @@ enum {
 	MODEL_OFFSET_CHECK = 1U << 3, /* 7.2: offset + size as unsigned */
 	MODEL_IN_PLACE = 1U << 4,     /* attributes are the file's */
 	MODEL_RFC1 = 1U << 5,	      /* huge pages as posted in 2024 */
-	MODEL_RFC2 = 1U << 6,	      /* and in 2025 */
+	MODEL_PAGE_ORDER = 1U << 6,   /* by page_order, of 2026 */
 	MODEL_LIMIT_FIRST = 1U << 7,  /* 7.3: of the machine, then the range */
 	MODEL_MASK_ONLINE = 1U << 8,  /* 7.0: a balanced policy's nodes too */
 };

@@ -32,9 +32,9 @@ static const struct profile profiles[] = {
 	  RULES_7_3 | MODEL_IN_PLACE, TYPES(5) },
 	{ "hugetlb-rfc1", NULL, "6.12 with huge pages as posted 2024-09-11",
 	  612, MODEL_RFC1, TYPES(4) },
-	{ "hugetlb-rfc2", NULL,
-	  "huge pages as posted 2025-05-14, converted in place", 615,
-	  MODEL_RFC2 | MODEL_IN_PLACE, TYPES(4) },
+	{ "hugetlb-page-order", NULL,
+	  "inplace with huge pages by page_order, of a tree of 2026", 704,
+	  RULES_7_3 | MODEL_IN_PLACE | MODEL_PAGE_ORDER, TYPES(5) },
 };
 
 const struct profile *model__profile_at(uint32_t index)

@@ -54,7 +54,7 @@ static int check_flags(const struct kernel *k, const struct vm *vm,
 
 	if (!second && (flags & ~(known | GMEM__MEM_READONLY)))
 		return -EINVAL;
-	if (model__has(k, MODEL_MMAP | MODEL_RFC2) || model__vm_private(vm))
+	if (model__has(k, MODEL_MMAP) || model__vm_private(vm))
 		known |= GMEM__MEM_GUEST_MEMFD;
 	if (flags & GMEM__MEM_GUEST_MEMFD)
 		known &= ~GMEM__MEM_LOG_DIRTY_PAGES;

@@ -8,7 +8,7 @@ import sys
 
 from ctl import Case, GMEMCTL, SOURCE, ctl, main
 
-HUGE = ["hugetlb-rfc1", "hugetlb-rfc2"]
+HUGE = ["hugetlb-rfc1", "hugetlb-page-order"]
 SCRIPT = pathlib.Path(GMEMCTL).parent / "gmemctl.bash"
 TRY = """
 source "$1"; shift

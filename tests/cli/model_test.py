@@ -20,7 +20,7 @@ PROFILES = [
     "7.3",
     "inplace",
     "hugetlb-rfc1",
-    "hugetlb-rfc2",
+    "hugetlb-page-order",
 ]
 HUGE_PROFILES = PROFILES[-2:]
 PRIVATE = ("--vm-type", "sw-protected")

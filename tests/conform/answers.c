@@ -167,11 +167,17 @@ static void of_the_device(int device)
 /* ------------------------------------------------------------------ files --
  */
 
-int64_t new_file(int vm, uint64_t size, uint64_t flags)
+int64_t new_order(int vm, uint64_t size, uint64_t flags, unsigned int order)
 {
 	struct gmem__create c = { .size = size, .flags = flags };
 
+	*(unsigned char *)c.reserved = (unsigned char)order;
 	return ioc(vm, GMEM__KVM_CREATE_GUEST_MEMFD, &c);
+}
+
+int64_t new_file(int vm, uint64_t size, uint64_t flags)
+{
+	return new_order(vm, size, flags, 0);
 }
 
 static void creation(int vm)
@@ -192,16 +198,9 @@ static void creation(int vm)
 		GMEM__RFC1_HUGETLB | 63ULL << GMEM__RFC1_SIZE_SHIFT,
 		GMEM__RFC1_HUGETLB | 21ULL << GMEM__RFC1_SIZE_SHIFT | 1,
 		21ULL << GMEM__RFC1_SIZE_SHIFT,
-		GMEM__RFC2_HUGETLB,
-		GMEM__RFC2_HUGETLB | 12ULL << GMEM__RFC2_SIZE_SHIFT,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT | 1,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT | 2,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT | 3,
-		GMEM__RFC2_HUGETLB | 30ULL << GMEM__RFC2_SIZE_SHIFT | 1,
-		GMEM__RFC2_HUGETLB | 63ULL << GMEM__RFC2_SIZE_SHIFT,
-		21ULL << GMEM__RFC2_SIZE_SHIFT,
+		GMEM__ORDER_HUGETLB,
 	};
+	const unsigned int orders[] = { 1, 8, 9, 18, 50, 51, 52, 255 };
 
 	head("flags");
 	for (uint64_t flags = 0; flags < 9; flags++)
@@ -222,6 +221,16 @@ static void creation(int vm)
 		say_n("8G ", huge[i],
 		      closed(new_file(vm, 8ULL << 30, huge[i])));
 	}
+	head("order");
+	for (uint64_t flags = 0; flags < 9; flags++)
+		for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+			say_n("2M ", flags << 8 | orders[i],
+			      closed(new_order(vm, 2ULL << 20, flags,
+					       orders[i])));
+			say_n("1G ", flags << 8 | orders[i],
+			      closed(new_order(vm, 1ULL << 30, flags,
+					       orders[i])));
+		}
 	head("no arguments");
 	say("NULL", ioc(vm, GMEM__KVM_CREATE_GUEST_MEMFD, NULL));
 	say("unknown", ioc(vm, GMEM__IO(0x77), NULL));

@@ -23,6 +23,7 @@ int64_t sys(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 int64_t ioc(int fd, unsigned long request, const void *arg);
 /* Pages of a range of the file. */
 uint64_t resident(int fd, uint64_t offset, uint64_t len);
+int64_t new_order(int vm, uint64_t size, uint64_t flags, unsigned int order);
 int64_t new_file(int vm, uint64_t size, uint64_t flags);
 /* Only a number. */
 void tell(const char *what, uint64_t n);

@@ -16,10 +16,6 @@
 
 #define GET_ADDR 2 /* MPOL_F_ADDR */
 
-/* Of the RFC with huge pages of 2025: 0xaf, 0x41 and 0x42. */
-#define RFC2_SHARED (3UL << 30 | 64UL << 16 | 0xaf41UL)
-#define RFC2_PRIVATE (3UL << 30 | 64UL << 16 | 0xaf42UL)
-
 /* A digit for each page. */
 static void each_resident(int fd)
 {
@@ -69,31 +65,6 @@ static void by_file(int fd)
 	say("NULL", ioc(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, NULL));
 }
 
-static void by_rfc2(int fd)
-{
-	const unsigned long to[] = { RFC2_PRIVATE, RFC2_SHARED };
-	uint64_t a[8];
-
-	for (size_t t = 0; t < ARRAY_SIZE(to); t++) {
-		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-			memset(a, 0, sizeof(a));
-			a[0] = bytes(parts[i][0]);
-			a[1] = bytes(parts[i][1]);
-			say_n("", i, ioc(fd, to[t], a));
-			if (a[2])
-				tell("at ", a[2]);
-		}
-		memset(a, 0, sizeof(a));
-		a[1] = page;
-		a[3] = 1;
-		say("reserved", ioc(fd, to[t], a));
-		a[3] = 0;
-		a[7] = 1;
-		say("reserved", ioc(fd, to[t], a));
-		say("NULL", ioc(fd, to[t], NULL));
-	}
-}
-
 static void by_vm(int vm)
 {
 	struct gmem__attributes a;
@@ -120,24 +91,19 @@ static void by_vm(int vm)
 void conversions(int vm, int fd)
 {
 	struct gmem__attributes2 all = { .size = FILE_PAGES * page };
-	uint64_t shared[8] = { 0, FILE_PAGES * page };
 
 	head("attributes of the VM");
 	by_vm(vm);
 	head("attributes of the file");
 	by_file(fd);
-	head("conversion of 2025");
-	by_rfc2(fd);
 	(void)sys(SYS_fallocate, (uint64_t)fd, FALLOC_FL_KEEP_SIZE, page,
 		  3 * page, 0, 0);
 	all.attributes = GMEM__ATTRIBUTE_PRIVATE;
 	(void)ioc(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &all);
-	(void)ioc(fd, RFC2_PRIVATE, shared);
 	head("resident once private");
 	each_resident(fd);
 	all.attributes = 0;
 	(void)ioc(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &all);
-	(void)ioc(fd, RFC2_SHARED, shared);
 	head("resident once shared");
 	each_resident(fd);
 }

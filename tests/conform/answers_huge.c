@@ -90,13 +90,18 @@ static void part_by_part(int fd)
 	head("conversion in part");
 	(void)gmem_model_pin(kernel, fd, 5 * MIB, page, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		for (unsigned long nr = 0x42; nr >= 0x41; nr--) {
-			uint64_t a[8] = { parts[i][0], parts[i][1] };
+		for (int private = 1; private >= 0; private --) {
+			struct gmem__attributes2 a = {
+				.offset = parts[i][0],
+				.size = parts[i][1],
+				.attributes =
+					private ? GMEM__ATTRIBUTE_PRIVATE : 0,
+			};
 
 			say_n("", i,
-			      ioc(fd, 3UL << 30 | 64UL << 16 | 0xaf00 | nr, a));
-			if (a[2])
-				tell("at ", a[2]);
+			      ioc(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a));
+			if (a.error_offset)
+				tell("at ", (int64_t)a.error_offset);
 		}
 	(void)gmem_model_unpin(kernel, fd, 5 * MIB, page, NULL);
 	pages_of(fd);
@@ -106,13 +111,13 @@ void huge_pages(int vm)
 {
 	static const uint64_t flags[] = {
 		GMEM__RFC1_HUGETLB | 21ULL << GMEM__RFC1_SIZE_SHIFT,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT | 1,
-		GMEM__RFC2_HUGETLB | 21ULL << GMEM__RFC2_SIZE_SHIFT | 3,
+		GMEM__ORDER_HUGETLB,
+		GMEM__ORDER_HUGETLB | GMEM__FLAG_MMAP,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		int fd = (int)new_file(vm, SIZE, flags[i]);
+		int fd = (int)new_order(vm, SIZE, flags[i],
+					flags[i] & 4 ? 9 : 0);
 		int64_t addr;
 
 		if (fd < 0)
@@ -122,7 +127,8 @@ void huge_pages(int vm)
 		left(2 * MIB);
 		say("fewer", gmem_model_set_pool(kernel, 2 * MIB, 3, NULL));
 		say("exactly", gmem_model_set_pool(kernel, 2 * MIB, 4, NULL));
-		say("no more", new_file(vm, 2 * MIB, flags[i]));
+		say("no more",
+		    new_order(vm, 2 * MIB, flags[i], flags[i] & 4 ? 9 : 0));
 		say("five", gmem_model_set_pool(kernel, 2 * MIB, 5, NULL));
 		steps_on(fd);
 		part_by_part(fd);

@@ -336,7 +336,7 @@ static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
 {
 	struct gmem_vm_opts v = { .sz = sizeof(v),
 				  .type = GMEM_VM_SW_PROTECTED,
-				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+				  .hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER };
 	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
 	struct gmem_create_opts o = { .sz = sizeof(o), .hugetlb_size = HUGE };
 	struct world *w = *state;
@@ -348,7 +348,7 @@ static void a_descriptor_that_nobody_told_of_keeps_no_file(void **state)
 	unit_need_encodings();
 	t_ok(gmem_vm_destroy(w->vm, &err), err);
 	w->vm = NULL;
-	t_ok(gmem_model_vm_open("hugetlb-rfc2", &m, &w->vm, &err), err);
+	t_ok(gmem_model_vm_open("hugetlb-page-order", &m, &w->vm, &err), err);
 	t_ok(gmem_model_set_pool(w->vm, HUGE, 1, &err), err);
 	t_ok(gmem_create(w->vm, HUGE, &o, &g, &err), err);
 	fd = fcntl(gmem_fd(g), F_DUPFD_CLOEXEC, 0);

@@ -449,7 +449,7 @@ static void huge_pages_come_from_a_pool(void **state)
 	struct world *w = *state;
 	struct gmem_vm_opts v = { .sz = sizeof(v),
 				  .type = GMEM_VM_SW_PROTECTED,
-				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+				  .hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER };
 	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
 	struct gmem_create_opts o = { .sz = sizeof(o),
 				      .flags = GMEM_CREATE_MMAP,
@@ -460,7 +460,8 @@ static void huge_pages_come_from_a_pool(void **state)
 	t_not_applicable("hugetlb-encodings",
 			 "built with GMEM_PROPOSED_UAPI=OFF");
 #endif
-	t_ok(gmem_model_vm_open("hugetlb-rfc2", &m, &w->vm, &w->err), w->err);
+	t_ok(gmem_model_vm_open("hugetlb-page-order", &m, &w->vm, &w->err),
+	     w->err);
 	t_ok(gmem_model_set_pool(w->vm, 2ULL << 20, 3, &w->err), w->err);
 	t_refused(gmem_create(w->vm, 8ULL << 20, &o, &w->g, &w->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, w->err);

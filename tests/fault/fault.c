@@ -268,7 +268,8 @@ const struct fault_kernel *const fault_by_gpa[] = { MODEL("6.12"), MODEL("7.3"),
 const struct fault_kernel *const fault_in_place[] = {
 	MODEL("inplace"),
 #ifndef GMEM_WITHOUT_PROPOSED_UAPI
-	MODEL("hugetlb-rfc2", .encoding = GMEM_HUGETLB_RFC2, .huge = 64 * KiB),
+	MODEL("hugetlb-page-order", .encoding = GMEM_HUGETLB_PAGE_ORDER,
+	      .huge = 64 * KiB),
 #endif
 	NULL
 };
@@ -295,12 +296,16 @@ uint64_t fault_size(const struct fault *t)
 
 static void file(struct fault *t, uint64_t flags)
 {
+	/* In huge pages it starts private. */
+	uint64_t later = t->k->huge ? flags & GMEM_CREATE_INIT_SHARED : 0;
 	struct gmem_create_opts o = { .sz = sizeof(o),
-				      .flags = flags,
+				      .flags = flags & ~later,
 				      .hugetlb_size = t->k->huge };
 	struct gmem_error err;
 
 	t_ok(gmem_create(t->u.vm, fault_size(t), &o, &t->g, &err), err);
+	if (later)
+		t_ok(gmem_set_shared(t->g, 0, fault_size(t), &err), err);
 }
 
 void fault_private(struct fault *t)

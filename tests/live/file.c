@@ -222,8 +222,9 @@ static void create_refuses_an_encoding_the_kernel_contradicts(void **state)
 
 	start(l);
 	mask = raw_cap(gmem_vm_fd(l->vm), GMEM__CAP_GUEST_MEMFD_FLAGS);
-	for (uint32_t e = GMEM_HUGETLB_RFC1; e <= GMEM_HUGETLB_RFC2; e++) {
-		if (e == GMEM_HUGETLB_RFC2 && mask > 3)
+	for (uint32_t e = GMEM_HUGETLB_RFC1; e <= GMEM_HUGETLB_PAGE_ORDER;
+	     e++) {
+		if (e == GMEM_HUGETLB_PAGE_ORDER && mask > 3)
 			continue;
 		vm_opts.hugetlb_encoding = e;
 		live_ok(l, gmem_vm_open(&vm_opts, &l->vm, &l->err));

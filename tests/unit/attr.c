@@ -344,18 +344,19 @@ static void when_the_time_is_over_nothing_is_waited_for(void **state)
 	assert_int_equal(unit_count(u, "clock_nanosleep", 0), 1);
 }
 
-/* A kernel that has both series, which is what their successor will be. */
+/* All of it shared; such a file starts private. */
 static struct gmem *huge_file(struct unit *u, uint64_t size)
 {
 	struct gmem_create_opts o = { .sz = sizeof(o),
-				      .flags = SHARED_FLAGS,
+				      .flags = GMEM_CREATE_MMAP,
 				      .hugetlb_size = 2 * MiB };
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
 	unit_need_encodings();
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	t_ok(gmem_create(u->vm, size, &o, &g, &err), err);
+	t_ok(gmem_set_shared(g, 0, size, &err), err);
 	unit_reset(u);
 	return g;
 }

@@ -238,7 +238,7 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	t_ok(gmem_create(u->vm, 8 * MiB, &o, &g, &err), err);
 	unit_reset(u);
 	t_refused(gmem_discard(g, 0, 4096, NULL, &err), -EINVAL,

@@ -171,7 +171,7 @@ static void a_vm_and_its_device_may_be_0(void **state)
 static void probe(struct unit *m, int *found)
 {
 	struct gmem_vm_opts o = { .sz = sizeof(o),
-				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+				  .hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER };
 	struct gmem_vm *vm = NULL;
 	struct gmem_error err;
 
@@ -192,7 +192,7 @@ static void each_file_that_is_tried_may_be_0(void **state)
 	    found[GMEM__FEATURES_MAX] = { 0 };
 	unsigned int all, open;
 
-	unit_open_encoding(m, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(m, GMEM_HUGETLB_PAGE_ORDER);
 	open = m->k->n_fds;
 	m->hook = before;
 	made.n = made.zero = 0;

@@ -352,7 +352,7 @@ static void how_it_is_known_names_the_probe(void **state)
 	assert_string_equal(a.known_by, "KVM_CHECK_EXTENSION(244) & 1");
 	assert_true(gmem_vm_feature(u->vm, GMEM_FEATURE_HUGETLB, &a, NULL) >=
 		    0);
-	u->encoding = GMEM_HUGETLB_RFC2;
+	u->encoding = GMEM_HUGETLB_PAGE_ORDER;
 	reopen(u, GMEM_VM_DEFAULT);
 	assert_true(gmem_vm_feature(u->vm, GMEM_FEATURE_HUGETLB, &b, NULL) >=
 		    0);
@@ -380,7 +380,7 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 	struct unit *u = *state;
 
 	unit_need_encodings();
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	memset(u->k->pools, 0, sizeof(u->k->pools));
 	reopen(u, GMEM_VM_SW_PROTECTED);
 	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_NO);
@@ -401,12 +401,12 @@ static void a_size_that_could_not_be_tried_is_unknown(void **state)
 	struct unit *u = *state;
 
 	unit_need_encodings();
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	memset(u->k->pools, 0, sizeof(u->k->pools));
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
 		/* the third of them: 1 MiB */
-		unit_answer(u, "ioctl", 0xc040aed4, 4, 1, -EMFILE);
+		unit_answer(u, "ioctl", 0xc040aed4, 6, 1, -EMFILE);
 		u->vm = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
 		assert_int_equal(says(u, GMEM_FEATURE_HUGETLB),
 				 i ? GMEM_YES : GMEM_UNKNOWN);

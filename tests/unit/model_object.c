@@ -285,7 +285,7 @@ static void a_pool_gets_back_what_was_closed_unseen(void **state)
 {
 	struct gmem_vm_opts v = { .sz = sizeof(v),
 				  .type = GMEM_VM_SW_PROTECTED,
-				  .hugetlb_encoding = GMEM_HUGETLB_RFC2 };
+				  .hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER };
 	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v };
 	struct gmem_create_opts o = { .sz = sizeof(o), .hugetlb_size = HUGE };
 	struct world *w = *state;
@@ -296,7 +296,8 @@ static void a_pool_gets_back_what_was_closed_unseen(void **state)
 	if (!GMEM__HUGETLB_BUILT)
 		t_not_applicable("hugetlb-encodings",
 				 "built with GMEM_PROPOSED_UAPI=OFF");
-	t_ok(gmem_model_vm_open("hugetlb-rfc2", &m, &w->vm, &w->err), w->err);
+	t_ok(gmem_model_vm_open("hugetlb-page-order", &m, &w->vm, &w->err),
+	     w->err);
 	t_ok(gmem_model_set_pool(w->vm, HUGE, 1, &w->err), w->err);
 	t_ok(gmem_create(w->vm, HUGE, &o, &w->g, &w->err), w->err);
 	fd = unseen(w);

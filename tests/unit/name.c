@@ -189,7 +189,7 @@ static void the_message_lists_the_names_of_the_kind(void **state)
 	t_refused(gmem_value(GMEM_NAME_HUGETLB_ENCODING, "rfc3", &value, &err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
 	assert_string_equal(err.msg, "\"rfc3\" is not the name of a huge page "
-				     "encoding: merged, rfc1, rfc2");
+				     "encoding: merged, rfc1, page-order");
 }
 
 /* As it is said: "an mmap flag". */

@@ -179,7 +179,7 @@ static void a_piece_is_never_less_than_a_huge_page(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	unit_open_encoding(u, GMEM_HUGETLB_RFC2);
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	t_ok(gmem_create(u->vm, 4 * GiB, &o, &g, &err), err);
 	unit_reset(u);
 	unit_answer(u, "fallocate", 0, 1, 4, -EINTR);

@@ -169,7 +169,7 @@ void unit_open_encoding(struct unit *u, uint32_t encoding)
 	static const char *const profiles[] = {
 		[GMEM_HUGETLB_MERGED] = "6.12",
 		[GMEM_HUGETLB_RFC1] = "hugetlb-rfc1",
-		[GMEM_HUGETLB_RFC2] = "hugetlb-rfc2",
+		[GMEM_HUGETLB_PAGE_ORDER] = "hugetlb-page-order",
 	};
 
 	if (encoding != GMEM_HUGETLB_MERGED)
