@@ -41,6 +41,21 @@ int op_discard(struct work *w);
  * Of @fd from *@from on, NULL: its position.  @all: to its end, which must fit.
  */
 int op_load(struct work *w, int fd, const uint64_t *from, bool all);
+/* Where memory is stored to; .path NULL: the standard output, .fd. */
+struct output {
+	const char *path;
+	int fd;
+	bool created, used; /* the file was; something was written to it */
+};
+/* Return: 0, or -errno; errno tells nothing else. */
+int output_open(struct output *o, const char *path);
+/* Removes a file that was made for nothing. */
+int output_close(struct output *o);
+/*
+ * To *@at on, NULL: the beginning, and nothing behind it is left.  @o NULL: it
+ * is only checked.
+ */
+int op_store(struct work *w, struct output *o, const uint64_t *at);
 /* @state of all of it, NULL if not known; @nodes: also where it lies. */
 int op_map(struct work *w, const char *state, bool nodes, uint32_t width);
 int op_policy_get(struct work *w);

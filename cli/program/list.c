@@ -5,14 +5,14 @@
 
 /* Each is in the file, or folder, of its name. */
 extern const struct cmd cmd_help, cmd_probe, cmd_why, cmd_run, cmd_ps, cmd_stat,
-	cmd_populate, cmd_discard, cmd_load, cmd_policy, cmd_map, cmd_doctor,
-	cmd_batch, cmd_conform, cmd_commands;
+	cmd_populate, cmd_discard, cmd_load, cmd_store, cmd_policy, cmd_map,
+	cmd_doctor, cmd_batch, cmd_conform, cmd_commands;
 
 const struct cmd *const commands[] = {
-	&cmd_help,  &cmd_probe,	  &cmd_why,	 &cmd_run,
-	&cmd_ps,    &cmd_stat,	  &cmd_populate, &cmd_discard,
-	&cmd_load,  &cmd_policy,  &cmd_map,	 &cmd_doctor,
-	&cmd_batch, &cmd_conform, &cmd_commands, NULL,
+	&cmd_help,     &cmd_probe,    &cmd_why,	    &cmd_run,	&cmd_ps,
+	&cmd_stat,     &cmd_populate, &cmd_discard, &cmd_load,	&cmd_store,
+	&cmd_policy,   &cmd_map,      &cmd_doctor,  &cmd_batch, &cmd_conform,
+	&cmd_commands, NULL,
 };
 
 const struct cmd *find_cmd(const struct cmd *const *list, const char *name)

@@ -145,6 +145,9 @@ SYNTAX = (
     ('create x 4K shared\nwrite x 0 "a"b', "no blank behind a quoted text"),
     ('create x 4K shared\nwrite x 0 a"b"', "a quote inside a word"),
     ("create x 4K shared\nload x 0", "too few words: load NAME OFFSET"),
+    ("create x 4K shared\nstore x 0 f", "'f' is not a number"),
+    ("create x 4K shared\nstore x 0 4K", "too few words: store NAME OFFSET LEN"),
+    ('create x 4K shared\nstore x 0 4K ""', "the name of the file is empty"),
     ('create x 4K shared\nload x 0 ""', "the name of the file is empty"),
     ("create x 4K shared\npopulate x threads=x", "'x' is not a number"),
     ("create x 4K shared\npopulate x nodes=0", "nodes= needs a policy: populate NAME [OFFSET LEN] [threads=N] [policy="),
@@ -348,6 +351,8 @@ class DryRun(Batch):
             (create + "populate x policy=bind", "policy-nodes"),
             (create + "load x 2M /dev/null", "outside-file"),
             (private + "load x 0 /dev/null", "private"),
+            (create + "store x 2M 4K /dev/null", "outside-file"),
+            (private + "store x 0 4K /dev/null", "private"),
         ):
             with self.subTest(text):
                 error = self.refused(text, FAILED, f"[{reason}]; ", *DRY)
@@ -524,6 +529,11 @@ class Shape(Batch):
         result = self.like("load", "load x 1 /dev/null")
         self.assertIn("is not a multiple of", result["resident_reason"])
 
+    def test_store(self):
+        result = self.like("store", "store x 1M 64K /dev/null")
+        self.assertEqual((result["offset"], result["len"]), (1 << 20, 64 << 10))
+        self.assertEqual((result["done"], result["resident"]), (64 << 10, 0))
+
     def test_stat(self):
         result = self.like("stat", "stat x", ["slots"])
         self.assertEqual((result["mappable"], result["shared"]), (True, True))
@@ -605,6 +615,20 @@ class Real(Batch):
             error = self.refused(text, FAILED, "has 5, and the range only 4")
             self.assertEqual(error["reason"], "outside-file")
         self.refused(create + "load x 0 /nonexistent", FAILED, "No such file")
+
+    def test_store(self):
+        """What it refuses, and a dry run, make no file and change none."""
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "a name")
+            text = f'create x 64K shared\nwrite x 0 "image"\nstore x 1 16K "{name}"'
+            r = self.ended(self.batch(text, "--dry-run"), OK)
+            self.assertIn("store x 1 16K", r.stdout)
+            self.refused(text.replace("16K", "64K"), FAILED, "[outside-file]")
+            self.assertEqual(os.listdir(folder), [])
+            self.ended(self.batch(text), OK)
+            with open(name, "rb") as f:
+                self.assertEqual(f.read(), b"mage" + bytes((16 << 10) - 4))
+        self.refused(text, FAILED, "No such file")
 
     def test_what_only_the_kernel_can_say(self):
         for text, status, reason in KERNEL:

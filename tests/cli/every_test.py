@@ -26,6 +26,7 @@ RUNS = {
     "populate": (*FILE, "--shared"),
     "discard": FILE,
     "load": (*FILE, "--shared", "FILE"),
+    "store": (*FILE, "--shared", "FILE"),
     "policy": (*FILE, "--get"),
     "map": (*FILE, "--shared"),
     "doctor": (),

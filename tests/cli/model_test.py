@@ -185,6 +185,7 @@ class Names(Case):
             ["populate", "--fd", 3],
             ["discard", "--fd", 3],
             ["load", "--fd", 3, "-"],
+            ["store", "--fd", 3, "-"],
             ["policy", "--fd", 3],
             ["map", "--fd", 3],
             ["doctor"],

@@ -89,6 +89,7 @@ OTHERS = (
     ["map", "--fd=0", "--shared"],
     ["policy", "--fd=0", "--set=local"],
     ["load", "--fd=0", "/nonexistent"],
+    ["store", "--fd=0", "/nonexistent/file"],
     ["populate", "--fd=0"],
     ["discard", "--fd=0"],
 )

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""gmemctl stat, populate, discard and load, with the kernel as reference."""
+"""gmemctl stat, populate, discard, load and store, with the kernel as reference."""
 
 import errno
 import mmap
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -14,13 +15,13 @@ from ctl import ctl, deny, drop_override, main
 from foreign import Foreign, guest_memfd, resident
 
 MIB = 1 << 20
-ALL = ("stat", "populate", "discard", "load", "policy", "map")
+ALL = ("stat", "populate", "discard", "load", "store", "policy", "map")
 
 
 class Usage(Case):
     def test_target(self):
         for command in ALL:
-            file = ["/dev/null"] if command == "load" else []
+            file = ["/dev/null"] if command in ("load", "store") else []
             for args, says in (
                 ([], "--fd is needed"),
                 (["--pid", 1], "--fd is needed"),
@@ -35,7 +36,7 @@ class Usage(Case):
 
     def test_no_such_descriptor(self):
         for command in ALL:
-            file = ["/dev/null"] if command == "load" else []
+            file = ["/dev/null"] if command in ("load", "store") else []
             r = ctl(command, "--fd", 77, *file)
             says = f"{command}: --fd 77: Bad file descriptor; name one that is open"
             self.ended(r, FAILED, says)
@@ -72,7 +73,9 @@ class Usage(Case):
 
     def test_load(self):
         for args in ([], ["a", "b"]):
-            self.usage("load", "--fd", 3, *args, says="one file", command="load")
+            for command in ("load", "store"):
+                says = "one file"
+                self.usage(command, "--fd", 3, *args, says=says, command=command)
 
     def test_policy_words(self):
         for args, says in (
@@ -591,6 +594,135 @@ class Load(Memory):
             self.assertEqual(resident(fd), 0)
 
 
+class Store(Memory):
+    need = ("kvm",)
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.name = os.path.join(folder.name, "out")
+
+    def filled(self, *at):
+        """A file with a page at each of these offsets."""
+        fd = guest_memfd(self, MIB)
+        with mmap.mmap(fd, MIB) as m:
+            for offset in at:
+                m[offset : offset + PAGE] = os.urandom(PAGE)
+            return fd, [m[offset : offset + PAGE] for offset in at]
+
+    def out(self):
+        with open(self.name, "rb") as f:
+            return f.read()
+
+    def put(self, data):
+        with open(self.name, "wb") as f:
+            f.write(data)
+
+    def test_holes_stay_holes(self):
+        fd, (low, high) = self.filled(2 * PAGE, MIB // 2)
+        for old in (None, b"x" * (2 * MIB)):  # which is gone afterwards
+            if old:
+                self.put(old)
+            r = self.on(fd, "store", "--shared", self.name)
+            self.assertEqual(self.ended(r, OK).stdout, "stored 1M at 0x0\n")
+            self.assertEqual(resident(fd), 2 * PAGE)
+            data = self.out()
+            self.assertEqual(len(data), MIB)
+            self.assertEqual(data[2 * PAGE : 3 * PAGE], low)
+            self.assertEqual(data[MIB // 2 : MIB // 2 + PAGE], high)
+            self.assertEqual(data.count(0), MIB - 2 * PAGE + (low + high).count(0))
+            self.assertLess(os.stat(self.name).st_blocks * 512, MIB // 4)
+            if not old:
+                self.assertEqual(os.stat(self.name).st_mode & 0o777, 0o600)
+
+    def test_range_json_and_back(self):
+        fd, (page, last) = self.filled(PAGE, MIB - PAGE)
+        r = self.on(fd, "store", "--shared", "--json", "--offset=0x1001", "--len=100", self.name)
+        got = self.valid(self.ended(r, OK).stdout, "store")
+        self.assertEqual((got["offset"], got["len"], got["done"]), (0x1001, 100, 100))
+        self.assertEqual(self.out(), page[1:101])
+        back = guest_memfd(self, MIB)
+        self.ended(self.on(fd, "store", "--shared", self.name), OK)
+        self.ended(self.on(back, "load", "--shared", self.name), OK)
+        self.assertEqual(resident(back), 2 * PAGE)
+        with mmap.mmap(back, MIB) as m:
+            self.assertEqual(m[PAGE : 2 * PAGE] + m[MIB - PAGE :], page + last)
+
+    def test_output_offset(self):
+        """The rest of the file stays."""
+        fd, (page,) = self.filled(0)
+        self.put(b"0123456789")
+        args = ["--shared", "--len=3", "--output-offset=2"]
+        self.ended(self.on(fd, "store", *args, self.name), OK)
+        self.assertEqual(self.out(), b"01" + page[:3] + b"56789")
+        with open(self.name, "r+b") as f:
+            r = self.on(fd, "store", *args, "--output-offset=5", "-", stdout=f)
+            self.assertEqual((r.returncode, r.stderr), (OK, ""))
+        self.assertEqual(self.out(), b"01" + page[:3] + page[:3] + b"89")
+        r = self.on(fd, "store", *args, "-")
+        self.ended(r, FAILED, "[no-position]; ")
+        self.usage("store", "--fd=3", "--output-offset=x", "f", says="output-offset", command="store")
+
+    def test_standard_output_has_nothing_else(self):
+        fd, _ = self.filled(0)
+        with mmap.mmap(fd, MIB) as m:
+            m[:6] = b"a pipe"
+        r = self.on(fd, "store", "--shared", "--len=6", "-")
+        self.assertEqual((r.returncode, r.stdout, r.stderr), (OK, "a pipe", ""))
+        r = self.on(fd, "store", "--shared", "--json", "-")
+        says = "--json and - both write to the standard output"
+        self.ended(r, USAGE, says)
+        error = self.valid(r.stdout, "store")["error"]
+        self.assertEqual(error["message"], says)
+
+    def test_a_refusal_leaves_the_output_alone(self):
+        private = guest_memfd(self, MIB, 1)
+        shared, _ = self.filled(0)
+        hint = "[private]; pass --shared if the file was made so"
+        for old in (None, b"old"):
+            if old:
+                self.put(old)
+            for fd, args, says in (
+                (private, [], hint),
+                (shared, [], hint),
+                (shared, ["--shared", "--offset=2M"], "[outside-file]; "),
+                (shared, ["--shared", "--offset=1M"], "[outside-file]; "),
+                (shared, ["--shared", "--len=2M"], "[outside-file]; "),
+                (99, ["--shared"], "Bad file descriptor"),
+            ):
+                if fd == 99:
+                    r = ctl("store", "--fd=99", *args, self.name)
+                else:
+                    r = self.on(fd, "store", *args, self.name)
+                self.ended(r, FAILED, says)
+                if old:
+                    self.assertEqual(self.out(), old)
+                else:
+                    self.assertFalse(os.path.exists(self.name))
+
+    def test_what_cannot_be_written(self):
+        fd, _ = self.filled(0)
+        r = self.on(fd, "store", "--shared", f"{self.name}/x")
+        self.ended(r, FAILED, f"store: {self.name}/x: No such file")
+        r = self.on(fd, "store", "--shared", "/")
+        self.ended(r, FAILED, "store: /: Is a directory")
+        r = self.on(fd, "store", "--shared", "/dev/full")
+        self.ended(r, FAILED, "writing the output failed with ENOSPC [output]; ")
+
+    def test_a_limit_of_the_size(self):
+        fd, (page, _) = self.filled(0, 4 * PAGE)
+        limit = {"preexec_fn": file_limit(2 * PAGE)}
+        r = self.on(fd, "store", "--shared", "--json", self.name, **limit)
+        got = self.valid(self.ended(r, CHECK, "EFBIG").stdout, "store")
+        self.assertGreaterEqual(got["done"], PAGE)
+        self.assertEqual(self.out()[:PAGE], page)
+
+
+def file_limit(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
 class Rights(Memory):
     need = ("kvm", "root")
 
@@ -630,6 +762,7 @@ class WithoutCachestat(Memory):
             ["stat"],
             ["policy", "--verify", "--shared"],
             ["load", "--shared", "/dev/null"],
+            ["store", "--shared", "/dev/null"],
             ["discard", "--len=4K"],
         ):
             r = self.on(fd, command, "--json", *args)

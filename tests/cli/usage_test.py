@@ -22,6 +22,7 @@ Commands:
   populate      allocate a file's memory before a guest needs it
   discard       free a file's memory, which then reads as zero
   load          read an image or a pipe into guest memory
+  store         write guest memory to a file or a pipe
   policy        show, set or verify a file's NUMA policy
   map           show a picture of what is private, shared and resident
   doctor        check whether this host is ready for guest memory
@@ -169,9 +170,8 @@ class Help(Case):
                 operands = re.findall(r"\b(?:FILE|CMD)\b", line)[:1]
                 needed = f"{' and '.join(names)} {'are' if names[1:] else 'is'} needed"
                 self.assertIn(needed, ctl(*path, *operands).stderr)
-        self.assertEqual(
-            found, {"why", "run", "stat", "populate", "discard", "load", "policy", "map"}
-        )
+        on_file = {"stat", "populate", "discard", "load", "store", "policy", "map"}
+        self.assertEqual(found, {"why", "run"} | on_file)
 
     def test_every_option_of_the_table_is_taken(self):
         table = self.table()

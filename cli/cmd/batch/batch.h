@@ -54,7 +54,7 @@ struct op {
 	const char *mode; /* of a bind, its name */
 	uint32_t threads;
 	struct policy_args policy;
-	const char *path;      /* of an input */
+	const char *path;      /* of an input or output */
 	const void *data;      /* .len bytes */
 	const char *unchecked; /* in a dry run; NULL = nothing */
 };
@@ -84,6 +84,7 @@ enum param {
 	PARAM_READ_LEN, /* of what is shown */
 	PARAM_DATA,	/* that is written */
 	PARAM_INPUT,	/* the name of a file that is read */
+	PARAM_OUTPUT,	/* or written */
 	PARAMS
 };
 
@@ -153,6 +154,7 @@ int call_discard(struct batch *b, struct op *op);
 int call_resident(struct batch *b, struct op *op);
 int call_map(struct batch *b, struct op *op);
 int call_load(struct batch *b, struct op *op);
+int call_store(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
 int call_stat(struct batch *b, struct op *op);

@@ -143,6 +143,12 @@ static const struct verb verbs[] = {
 	  .call = call_load,
 	  .done = "loaded",
 	  .unchecked = "the file, which is not opened" },
+	{ .word = { "store", "NAME OFFSET LEN FILE|\"FILE\"",
+		    "write a range of it to a file; holes stay holes" },
+	  .takes = { PARAM_OBJECT, PARAM_OFFSET, PARAM_LEN, PARAM_OUTPUT },
+	  .call = call_store,
+	  .done = "stored",
+	  .unchecked = "the file, which is not opened" },
 	{ .word = { "policy",
 		    "NAME [OFFSET LEN] [set=MODE] [nodes=SET] [strict]",
 		    "show or set the NUMA policy" },
@@ -258,15 +264,20 @@ static int data(struct parser *p, const char *text)
 	return problem ? bad(p, "'%s' %s", text, problem) : 0;
 }
 
+static int file_name(struct parser *p, const char *text)
+{
+	p->op->path = text;
+	return *text ? 0 : bad(p, "the name of the file is empty");
+}
+
 /* Up to the end of the object, and one byte too many beyond it. */
 static int input(struct parser *p, const char *text)
 {
 	const struct op *op = p->op;
 	uint64_t size = op->object->size;
 
-	p->op->path = text;
 	p->op->len = op->offset < size ? size - op->offset : 1;
-	return *text ? 0 : bad(p, "the name of the file is empty");
+	return file_name(p, text);
 }
 
 static int whole_object(struct parser *p, const char *text)
@@ -312,6 +323,7 @@ static const struct {
 	[PARAM_READ_LEN] = { .take = read_len },
 	[PARAM_DATA] = { .take = data, .quoted = true },
 	[PARAM_INPUT] = { .take = input, .quoted = true },
+	[PARAM_OUTPUT] = { .take = file_name, .quoted = true },
 };
 
 static int take(struct parser *p, enum param what)

@@ -85,6 +85,28 @@ int call_load(struct batch *b, struct op *op)
 	return cancelled(b, r);
 }
 
+static int output_failed(struct batch *b, const struct op *op, int r)
+{
+	return refuse(&b->err, r, GMEM_REASON_OUTPUT, "%s: %s", op->path,
+		      strerror(-r));
+}
+
+int call_store(struct batch *b, struct op *op)
+{
+	struct work w = work_of(b, op);
+	struct output o;
+	int r, closed;
+
+	if (b->dry)
+		return op_store(&w, NULL, NULL);
+	r = output_open(&o, op->path);
+	if (r < 0)
+		return output_failed(b, op, r);
+	r = op_store(&w, &o, NULL);
+	closed = output_close(&o);
+	return closed < 0 && !r ? output_failed(b, op, closed) : r;
+}
+
 int call_map(struct batch *b, struct op *op)
 {
 	struct work w = work_of(b, op);
