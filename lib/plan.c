@@ -175,12 +175,14 @@ static uint64_t entries(const struct gmem__plan *p)
 			end = up(pos + run, l->granule);
 			if (counted < down(pos, l->granule))
 				counted = down(pos, l->granule);
-			while (p->range[first].end <= counted)
-				first++;
-			for (; counted < end; counted += l->granule)
+			/* Less than @end, it is in this range or before. */
+			for (; counted < end; counted += l->granule) {
+				while (p->range[first].end <= counted)
+					first++;
 				n += will_be_shared(p, counted,
 						    counted + l->granule,
 						    first);
+			}
 		}
 	}
 	/* The last one may be split and then get its piece again. */
