@@ -9,7 +9,7 @@ import meta
 # Functions of libc that compute: all that a file of lib/ may use, other than
 # sys_linux.c, through which everything that touches the system goes.
 PURE = """
-    memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncmp
+    bcmp memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncmp
     strnlen strspn strtoul snprintf vsnprintf qsort
     pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock
     pthread_mutex_unlock pthread_cond_init pthread_cond_destroy
