@@ -366,10 +366,11 @@ void side_close(struct side *s)
 		size[i] = gmem_size(slot.gmem);
 	}
 	(void)s->sys->close(s->priv, s->other_vm);
-	(void)s->sys->close(s->priv, s->device);
 	r = gmem_vm_destroy(s->lib_vm, NULL);
-	/* The model's kernel is gone with its last VM. */
 	for (uint32_t i = 0; r < 0 && i < (LIB_SLOT + 4); i++)
 		if (base[i])
-			(void)munmap((void *)(uintptr_t)base[i], size[i]);
+			(void)s->sys->munmap(
+				s->priv, (void *)(uintptr_t)base[i], size[i]);
+	/* The model's kernel goes with the last descriptor and mapping. */
+	(void)s->sys->close(s->priv, s->device);
 }
