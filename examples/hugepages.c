@@ -3,11 +3,12 @@
  * hugepages: guest memory of huge pages: how many they take from the host's
  * pool, what has to be aligned, and how they are converted and freed.
  *
- *	hugepages [--model[=PROFILE]]
+ *	hugepages [--model[=PROFILE]] [--hugetlb-encoding=NAME] [--vm-type=TYPE]
  *
  * No released kernel has them.  libgmem-model has the two ways that were
- * proposed, hugetlb-page-order and hugetlb-rfc1; each is used only because its
- * encoding is named.
+ * proposed, hugetlb-page-order and hugetlb-rfc1, and names the encoding of its
+ * profile.  For a real kernel that was built with one of them, name page-order
+ * or rfc1, and a type of VM with private memory.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -213,33 +214,81 @@ static uint32_t encoding_of(const char *profile)
 	return GMEM_HUGETLB_MERGED;
 }
 
+struct args {
+	const char *profile; /* NULL: the real kernel */
+	struct gmem_vm_opts vm;
+};
+
+static const char usage[] = "usage: hugepages [--model[=PROFILE]] "
+			    "[--hugetlb-encoding=NAME] [--vm-type=TYPE]\n";
+
+/* The number of a name behind "--OPTION=", as gmem_value(3) knows it. */
+static int number(const char *arg, const char *option, uint32_t kind,
+		  uint32_t *out)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	size_t n = strlen(option);
+	uint64_t value;
+
+	if (strncmp(arg, option, n) != 0)
+		return 0;
+	if (gmem_value(kind, arg + n, &value, &err) < 0)
+		return failed(arg, &err);
+	*out = (uint32_t)value;
+	return 1;
+}
+
+static int parse(int argc, char **argv, struct args *a)
+{
+	uint32_t type = GMEM_VM_UNSET, encoding = UINT32_MAX;
+	int r;
+
+	for (int i = 1; i < argc; i++) {
+		r = number(argv[i],
+			   "--hugetlb-encoding=", GMEM_NAME_HUGETLB_ENCODING,
+			   &encoding);
+		if (r == 0)
+			r = number(argv[i], "--vm-type=", GMEM_NAME_VM_TYPE,
+				   &type);
+		if (r < 0)
+			return -1;
+		if (r > 0)
+			continue;
+		if (!strcmp(argv[i], "--model")) {
+			a->profile = "hugetlb-page-order";
+		} else if (!strncmp(argv[i], "--model=", 8)) {
+			a->profile = argv[i] + 8;
+		} else {
+			fputs(usage, stderr);
+			return -1;
+		}
+	}
+	if (a->profile && type == GMEM_VM_UNSET)
+		type = GMEM_VM_SW_PROTECTED;
+	if (encoding == UINT32_MAX)
+		encoding = a->profile ? encoding_of(a->profile)
+				      : (uint32_t)GMEM_HUGETLB_MERGED;
+	a->vm.type = type;
+	a->vm.hugetlb_encoding = encoding;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_vm_opts vm_opts = { .sz = sizeof(vm_opts) };
-	struct gmem_model_opts model = { .sz = sizeof(model), .vm = &vm_opts };
-	const char *profile = NULL;
+	struct args a = { .vm = { .sz = sizeof(a.vm) } };
+	struct gmem_model_opts model = { .sz = sizeof(model), .vm = &a.vm };
 	struct gmem_vm *vm = NULL;
 	int status = 1;
 
-	if (argc == 2 && !strcmp(argv[1], "--model"))
-		profile = "hugetlb-page-order";
-	else if (argc == 2 && !strncmp(argv[1], "--model=", 8))
-		profile = argv[1] + 8;
-	if (argc > 2 || (argc == 2 && !profile)) {
-		fprintf(stderr, "usage: hugepages [--model[=PROFILE]]\n");
+	if (parse(argc, argv, &a) < 0)
 		return 2;
-	}
-	if (profile) {
-		vm_opts.type = GMEM_VM_SW_PROTECTED;
-		vm_opts.hugetlb_encoding = encoding_of(profile);
-	}
-	if ((profile ? gmem_model_vm_open(profile, &model, &vm, &err)
-		     : gmem_vm_open(&vm_opts, &vm, &err)) < 0)
+	if ((a.profile ? gmem_model_vm_open(a.profile, &model, &vm, &err)
+		       : gmem_vm_open(&a.vm, &vm, &err)) < 0)
 		failed("make a VM", &err);
-	else if (show(vm, vm_opts.hugetlb_encoding, profile) == 0)
+	else if (show(vm, a.vm.hugetlb_encoding, a.profile) == 0)
 		status = 0;
-	if (status && !profile)
+	if (status && !a.profile)
 		fprintf(stderr, "hugepages: --model shows what is to come\n");
 	if (gmem_vm_destroy(vm, &err) < 0) {
 		failed("destroy the VM", &err);

@@ -198,5 +198,5 @@ const struct cmd cmd_run = {
 	.values = &args,
 	.run = run,
 	.operands = { 1, INT_MAX, "a program is needed" },
-	.flags = CMD_KVM | CMD_TRACE | CMD_WRAPS,
+	.flags = CMD_KVM | CMD_HUGETLB | CMD_TRACE | CMD_WRAPS,
 };

@@ -16,6 +16,10 @@ const struct opt common_opts[] = {
 	  .without = MODEL_DEFAULT, .need = CMD_MODEL,
 	  .help = "a model of that kernel (" MODEL_DEFAULT ") instead of "
 		  "this machine's; help: list them" },
+	{ "hugetlb-encoding", "NAME", OPT_TEXT, AT(kvm.hugetlb_encoding),
+	  .names = GMEM_NAME_HUGETLB_ENCODING, .need = CMD_HUGETLB,
+	  .help = "how a kernel built with an unmerged series is asked for "
+		  "huge pages" },
 	{ "verbose", NULL, OPT_BOOL, AT(kvm.verbose), .letter = 'v',
 	  .need = CMD_TRACE,
 	  .help = "print each system call on standard error" },

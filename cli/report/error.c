@@ -61,10 +61,13 @@ static const struct {
 		"make the file shared, choose a --vm-type with private "
 		"memory, or add unbound for a file that backs no guest",
 	},
-	[GMEM_REASON_HUGETLB_UNSUPPORTED] = { "leave hugetlb out" },
+	[GMEM_REASON_HUGETLB_UNSUPPORTED] = {
+		"leave hugetlb out, or name the encoding of a kernel that was "
+		"built with an unmerged series: --hugetlb-encoding",
+	},
 	[GMEM_REASON_ENCODING_CONTRADICTED] = {
-		"leave hugetlb out: the kernel uses those bits for something "
-		"else",
+		"leave hugetlb out, or name the --hugetlb-encoding of the "
+		"series that this kernel was built with",
 	},
 	[GMEM_REASON_NOT_GUEST_MEMFD] = {
 		"name a descriptor that gmemctl ps lists",

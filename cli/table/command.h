@@ -26,9 +26,10 @@ struct cmd_operands {
 /* Runs a program: operands end the options, failures are reported as env(1)
  * does. */
 #define CMD_WRAPS (1U << 2)
-#define CMD_TRACE (1U << 3) /* makes them with the library: --verbose */
-#define CMD_MODEL (1U << 4) /* takes --model */
-#define CMD_ON_A_VM (CMD_JSON | CMD_KVM | CMD_TRACE | CMD_MODEL)
+#define CMD_TRACE (1U << 3)   /* makes them with the library: --verbose */
+#define CMD_MODEL (1U << 4)   /* takes --model */
+#define CMD_HUGETLB (1U << 5) /* takes --hugetlb-encoding */
+#define CMD_ON_A_VM (CMD_JSON | CMD_KVM | CMD_TRACE | CMD_MODEL | CMD_HUGETLB)
 
 struct cmd {
 	const char *name;

@@ -194,23 +194,28 @@ static uint32_t host_nodes(void)
 int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 		  struct gmem_vm **out, struct gmem_error *err)
 {
-	struct gmem_vm_opts o = *vm;
-	struct gmem_model_profile p;
 	struct gmem_model_opts opts = {
 		.sz = sizeof(opts),
-		.vm = &o,
+		.vm = vm,
 		.machine = ctl->kvm->model.machine,
 		.nodes = ctl->kvm->model.stands_in ? host_nodes() : MODEL_NODES,
 	};
 	const uint32_t usual =
 		1U << (GMEM_VM_DEFAULT - 1) | 1U << (GMEM_VM_SW_PROTECTED - 1);
 
-	if (find_profile(ctl->kvm->model.profile, &p))
-		o.hugetlb_encoding = p.hugetlb_encoding;
 	/* Its CPU has what the VM asks for, as far as the kernel knows it. */
 	if (opts.machine == GMEM_MODEL_X86)
 		opts.vm_types = usual | 1U << (vm->type - GMEM_VM_DEFAULT);
 	return gmem_model_vm_open(ctl->kvm->model.profile, &opts, out, err);
+}
+
+uint32_t model_encoding(const struct ctl *ctl)
+{
+	struct gmem_model_profile p;
+
+	return model_name(ctl) && find_profile(ctl->kvm->model.profile, &p)
+		       ? p.hugetlb_encoding
+		       : (uint32_t)GMEM_HUGETLB_MERGED;
 }
 
 const char *model_name(const struct ctl *ctl)

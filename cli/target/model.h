@@ -34,6 +34,8 @@ void model_nearest(struct model *out);
 void model_help(struct ctl *ctl);
 int model_vm_open(const struct ctl *ctl, const struct gmem_vm_opts *vm,
 		  struct gmem_vm **out, struct gmem_error *err);
+/* How the profile is asked for huge pages; GMEM_HUGETLB_MERGED without one. */
+uint32_t model_encoding(const struct ctl *ctl);
 /* What --model was given; NULL: it is the kernel of this machine. */
 const char *model_name(const struct ctl *ctl);
 /* As uname(1) calls it. */

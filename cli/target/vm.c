@@ -47,6 +47,19 @@ const char *vm_device(const struct ctl *ctl)
 	return ctl->kvm->device ? ctl->kvm->device : GMEM_DEVICE;
 }
 
+/* What --hugetlb-encoding names; without it a profile's own. */
+static uint32_t encoding(const struct ctl *ctl)
+{
+	uint64_t value;
+
+	if (!ctl->kvm->hugetlb_encoding)
+		return model_encoding(ctl);
+	if (gmem_value(GMEM_NAME_HUGETLB_ENCODING, ctl->kvm->hugetlb_encoding,
+		       &value, NULL) < 0)
+		return GMEM_HUGETLB_MERGED;
+	return (uint32_t)value;
+}
+
 int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 	    struct gmem_error *err)
 {
@@ -55,6 +68,7 @@ int vm_open(const struct ctl *ctl, uint32_t type, struct gmem_vm **out,
 		.device = ctl->kvm->device,
 		.trace = ctl->kvm->verbose ? trace : NULL,
 		.type = type,
+		.hugetlb_encoding = encoding(ctl),
 	};
 
 	if (model_name(ctl))

@@ -14,9 +14,10 @@ struct ctl;
 
 /* What they are made on: the values of common options. */
 struct kvm {
-	const char *device; /* --device */
-	struct model model; /* --model */
-	bool verbose;	    /* --verbose */
+	const char *device;	      /* --device */
+	struct model model;	      /* --model */
+	const char *hugetlb_encoding; /* --hugetlb-encoding, or NULL */
+	bool verbose;		      /* --verbose */
 };
 
 /* The path of the KVM device. */

@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 
 from ctl import Case, GMEMCTL, PAGE, USAGE, ctl, deny, main
 
+PROPOSED = os.environ.get("GMEM_PROPOSED_UAPI", "ON") == "ON"
 RUN = ["run", "--size", "2M", "--shared"]
 
 # Says that it is ready, ends with 9 on SIGTERM, and by itself when orphaned.
@@ -82,6 +84,38 @@ class Run(Case):
         self.ended(r, 125, "[unaligned]; ")
         r = ctl(*RUN, "--hugetlb", "2M", "true")
         self.ended(r, 125, "[hugetlb-unsupported]; ")
+
+    def test_an_encoding_reaches_the_kernel(self):
+        if not PROPOSED or "HUGETLB_PRELOAD" not in os.environ:
+            return
+        asked = {"page-order": f"200000 4 {21 - PAGE.bit_length() + 1:x}",
+                 "rfc1": "200000 54000002 0"}
+        run = ["run", "--size", "2M", "--hugetlb", "2M"]
+        for kernel, create in asked.items():
+            for named in asked:
+                with tempfile.NamedTemporaryFile("r") as calls:
+                    env = {**os.environ,
+                           "LD_PRELOAD": os.environ["HUGETLB_PRELOAD"],
+                           "HUGETLB": kernel, "HUGETLB_CALLS": calls.name}
+                    r = ctl(*run, "--hugetlb-encoding", named, "true", env=env)
+                    said = calls.read().splitlines()
+                if named == kernel:
+                    self.ended(r, 0)
+                    self.assertEqual(said[-1], create)
+                else:
+                    self.ended(r, 125, "[encoding-contradicted]; leave hugetlb "
+                                       "out, or name the --hugetlb-encoding")
+                    self.assertFalse(set(said) & set(asked.values()), said)
+
+    def test_an_encoding_that_this_kernel_does_not_have(self):
+        if not PROPOSED:
+            return
+        run = ["run", "--size", "2M", "--hugetlb", "2M"]
+        r = ctl(*run, "true")
+        self.ended(r, 125, "[hugetlb-unsupported]; leave hugetlb out, or name "
+                           "the encoding")
+        r = ctl(*run, "--hugetlb-encoding", "page-order", "true")
+        self.ended(r, 125, "[encoding-contradicted]; leave hugetlb out")
 
     def test_options_end_at_the_program(self):
         for dashes in ([], ["--"]):

@@ -37,6 +37,9 @@ Options:
       --device PATH       the KVM device (/dev/kvm)
       --model[=PROFILE]   a model of that kernel (7.3) instead of this
                           machine's; help: list them
+      --hugetlb-encoding NAME
+                          how a kernel built with an unmerged series is asked
+                          for huge pages (merged, rfc1, page-order)
   -v, --verbose           print each system call on standard error
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 not supported here, 4 a check
