@@ -39,6 +39,8 @@ policy ram
 note 7 1G 64K readonly
 forget 7
 shared ram 0 2M
+replace 0 1 with ram:2:0:0:4M
+replace 2 with ram:0:0:0:2M ram:1:16M:2M:2M:hva
 unbind ram 0 keep-attributes
 unbind ram 1
 bind ram 5 4G
@@ -131,6 +133,15 @@ SYNTAX = (
     ("create x 4K shared\nbind x z 0", "slot 'z' is not a number"),
     ("create x 4K shared\nbind x 4294967296 0", "beyond 2^32 - 1"),
     ("create x 4K shared\nbind x 0 0 0", "too few words: bind NAME"),
+    ("create x 4K shared\nreplace 0", "too few words: replace [SLOT...] with"),
+    ("create x 4K shared\nreplace z with", "'z' is not a number"),
+    ('create x 4K shared\nreplace "0" with', "'0' may not be quoted"),
+    ("create x 4K shared\nreplace with y:0:0:0:4K", "names no file: create it first"),
+    ("create x 4K shared\nreplace with x", "'x' is not NAME:SLOT:GPA:OFFSET:LEN"),
+    ("create x 4K shared\nreplace with x:0:0:0", "is not NAME:SLOT:GPA:OFFSET:LEN"),
+    ("create x 4K shared\nreplace with x:0:0:0:4K:", "no flag of bind"),
+    ("create x 4K shared\nreplace with x:0:0:0:4K:own-addr", "no flag of bind"),
+    ("create x 4K shared\nreplace with x:0:0:0:4K with", "'with' is not NAME:SLOT"),
     ("note 0 0 4K file=y", "there is no 'y'"),
     ("note 0 0 4K 4K", "unknown word '4K'"),
     ("forget", "too few words: forget SLOT"),
@@ -186,6 +197,12 @@ RULES = (
     ("note 0 0 1M\nnote 0 4M 1M", "slot-in-use"),
     ("bind x 0 0\nclose x", "still-bound"),
     ("unbind x 3", "not-bound"),
+    ("replace 3 with", "not-bound"),
+    ("bind x 0 0\nreplace 0 0 with", "not-bound"),
+    ("note 0 0 1M\nreplace 0 with", "noted-slot"),
+    ("bind x 0 0 0 1M\nreplace 0 with x:0:0:0:1M x:0:2M:1M:1M", "slot-in-use"),
+    ("bind x 0 0 0 1M\nreplace 0 with x:0:0:0:1M x:1:512K:1M:1M", "gpa-overlap"),
+    ("bind x 0 0\nreplace 0 with x:0:0:0:4M", "outside-file"),
     ("note 0 0 1M\nforget 0\nforget 0", "not-bound"),
     ("populate x 1 4K", "unaligned"),
     ("populate x 0 4M", "outside-file"),
@@ -315,14 +332,14 @@ class DryRun(Batch):
         text = self.ended(self.batch(GOOD, *DRY), OK).stdout
         self.assertTrue(text.startswith(DRY_TEXT), text)
         said = [line for line in text.splitlines() if line[0] != "#"]
-        self.assertEqual(len(said), 33)
+        self.assertEqual(len(said), 35)
         for line in said:
             self.assertTrue(line.startswith("would "), line)
         r = self.ended(self.batch(GOOD, *DRY, "--json"), OK)
         value = self.valid(r.stdout, "batch")
         self.assertTrue(value["dry_run"])
         self.assertEqual(value["model"], "7.3")
-        self.assertEqual(len(value["results"]), 33)
+        self.assertEqual(len(value["results"]), 35)
         keys = {"line", "command", "object", "object_reason", "unchecked"}
         for result in value["results"]:
             self.assertLessEqual(set(result), keys)
@@ -390,21 +407,22 @@ class DryRun(Batch):
 
         text = "".join(f"create x{i} 4K shared\n" for i in range(60))
         text += "bind x59 0 0\nbind x59 0 0\nnote 1 1M 4K file=x59 addr=1M\n"
-        text += "forget 1\nstat x59\nunbind x59 0\nclose x59\nclose x58\n"
+        text += "forget 1\nstat x59\nreplace 0 with x59:3:4M:0:4K\n"
+        text += "unbind x59 3\nclose x59\nclose x58\n"
         text += "bind x0 1 0\ncreate x58 4K shared\n"
         said = self.lines(text, *DRY, preexec_fn=few)
-        self.assertEqual(len(said), 70)
+        self.assertEqual(len(said), 71)
         self.assertEqual(said[0], "would create x0 4K shared")
         self.assertIn("# not checked: the model takes up to three", said[59])
-        for line in said[60:68]:
+        for line in said[60:69]:
             self.assertIn("# not checked: the model could not make", line)
-        self.assertEqual(said[68], "would bind x0 1 0")
+        self.assertEqual(said[69], "would bind x0 1 0")
         r = ctl("batch", *DRY, "-", input=text + "stat x59\n", preexec_fn=few)
-        self.ended(r, USAGE, ":71: there is no 'x59'")
+        self.ended(r, USAGE, ":72: there is no 'x59'")
         # What can be checked without the file is.
         text += "create y 1 shared\n"
         r = ctl("batch", *DRY, "-", input=text, preexec_fn=few)
-        self.ended(r, FAILED, ":71: create: ")
+        self.ended(r, FAILED, ":72: create: ")
 
     def test_files_beyond_the_limit(self):
         def small():
@@ -558,6 +576,55 @@ class Shape(Batch):
     def test_placement(self):
         result = self.like("policy", "placement x policy=bind nodes=1")
         self.assertEqual((result["placed"], result["misplaced"]), ("well", 0))
+
+
+class Replace(Batch):
+    BOUND = "create x 2M shared\nbind x 0 0\nprivate x 512K 1M\n"
+    PRIVATE = ("--model=inplace", "--vm-type", "sw-protected")
+
+    def slots(self, value):
+        return [
+            (s["slot"], s["gpa"], s["offset"], s["len"], s["mode"])
+            for s in value["slots"]
+        ]
+
+    def test_splits_merges_and_moves_with_the_attributes(self):
+        text = self.BOUND
+        text += "replace 0 with x:0:0:0:1M x:1:4M:1M:1M\nstat x\nattributes x\n"
+        text += "replace 1 0 with x:7:8M:0:2M:fd\nstat x\nattributes x\n"
+        text += "replace 7 with\nstat x\nreplace with x:3:0:4K:4K:hva\nstat x"
+        r = self.ended(self.batch(text, "--json", *self.PRIVATE), OK)
+        done = {x["line"]: x for x in self.valid(r.stdout, "batch")["results"]}
+        half, size = 1 << 20, 2 << 20
+        split = [(0, 0, 0, half, "fd"), (1, 4 << 20, half, half, "fd")]
+        self.assertIsNone(done[4]["object"])
+        self.assertEqual({s["object"] for s in done[4]["slots"]}, {"x"})
+        for line, slots in (
+            (4, split),
+            (5, split),
+            (7, [(7, 8 << 20, 0, size, "fd")]),
+            (8, [(7, 8 << 20, 0, size, "fd")]),
+            (10, []),
+            (11, []),
+            (12, [(3, 0, 4096, 4096, "hva")]),
+            (13, [(3, 0, 4096, 4096, "hva")]),
+        ):
+            self.assertEqual(self.slots(done[line]), slots, line)
+        for line in (6, 9):
+            runs = [(x["len"], x["state"]) for x in done[line]["runs"]]
+            quarter = 512 << 10
+            shared = (quarter, "shared")
+            self.assertEqual(runs, [shared, (half, "private"), shared])
+
+    def test_a_refusal_changes_nothing(self):
+        text = self.BOUND + "replace 0 with x:0:0:0:1M x:1:512K:1M:1M"
+        error = self.refused(text, FAILED, "[gpa-overlap]", *self.PRIVATE)
+        self.assertNotIn("done", error)
+
+    def test_dry_run(self):
+        text = self.BOUND + "replace 0 with x:2:0:0:2M\nunbind x 2\nbind x 0 0"
+        said = self.ended(self.batch(text, "--dry-run", *self.PRIVATE), OK).stdout
+        self.assertIn("would replace 0 with x:2:0:0:2M\n", said)
 
 
 class Real(Batch):

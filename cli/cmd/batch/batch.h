@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The batch: lines become fields (line.c), fields a struct op (parse.c), which
- * is then done (call.c, work.c), in a dry run on a model (dry.c); objects.c
- * keeps the names and slots.
+ * is then done (call.c, replace.c, work.c), in a dry run on a model (dry.c);
+ * objects.c keeps the names and slots.
  */
 #ifndef GMEMCTL_BATCH_H
 #define GMEMCTL_BATCH_H
@@ -42,6 +42,13 @@ struct bound {
 	const char *mode; /* its name; NULL: noted */
 };
 
+/* Slots by others. */
+struct replacement {
+	struct gmem_slot from[BATCH_FIELDS], to[BATCH_FIELDS];
+	struct object *of[BATCH_FIELDS]; /* the file of each of .to */
+	uint32_t n_from, n_to;
+};
+
 /* One line, understood. */
 struct op {
 	const struct verb *verb;
@@ -54,6 +61,7 @@ struct op {
 	const char *mode; /* of a bind, its name */
 	uint32_t threads;
 	struct policy_args policy;
+	struct replacement replace;
 	const char *path;      /* of an input or output */
 	const void *data;      /* .len bytes */
 	const char *unchecked; /* in a dry run; NULL = nothing */
@@ -94,6 +102,9 @@ struct verb {
 	uint32_t names; /* of flags that are words behind them: GMEM_NAME_* */
 	uint64_t flags; /* which of those */
 	const struct batch_word *words; /* more such words; NULL = none */
+	/* In place of all these: @n words behind it; as batch_parse(). */
+	int (*parse)(const struct batch *b, const struct field *f, int n,
+		     struct op *op, char *problem);
 	int (*call)(struct batch *b, struct op *op);
 	const char *done; /* to memory, in the past: "loaded"; NULL = nothing */
 	const char *unchecked; /* what a dry run leaves out; NULL = nothing */
@@ -117,6 +128,13 @@ int drop_object(struct batch *b, const struct op *op);
 int keep_slot(struct batch *b, const struct op *op);
 int drop_slot(struct batch *b, const struct op *op);
 void free_objects(struct batch *b);
+
+/* replace.c, as parse.c, call.c, dry.c and objects.c */
+int parse_replace(const struct batch *b, const struct field *f, int n,
+		  struct op *op, char problem[BATCH_PROBLEM]);
+int call_replace(struct batch *b, struct op *op);
+bool replace_without(const struct batch *b, const struct op *op);
+int keep_replaced(struct batch *b, const struct op *op);
 
 /* dry.c: makes a model stand in for this machine's kernel. */
 void dry_begin(struct ctl *ctl);
@@ -158,5 +176,7 @@ int call_store(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
 int call_stat(struct batch *b, struct op *op);
+json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
+		       uint64_t len, const char *mode);
 
 #endif

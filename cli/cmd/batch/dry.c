@@ -86,9 +86,14 @@ bool dry_short_of(const struct gmem_error *err, struct op *op)
 
 bool dry_without(const struct batch *b, struct op *op)
 {
+	static const char missing[] = "the model could not make the file";
 	const struct object *o = op->object;
 	const struct bound *s;
 
+	if (op->verb->call == call_replace && replace_without(b, op)) {
+		op->unchecked = missing;
+		return true;
+	}
 	if (op->verb->call == call_forget) {
 		s = find_slot(b, op->slot);
 		o = s ? s->object : NULL;
@@ -98,6 +103,6 @@ bool dry_without(const struct batch *b, struct op *op)
 	/* The library would say so, of a file that the model had made. */
 	if (op->verb->call == call_close && o->slots)
 		return false;
-	op->unchecked = "the model could not make the file";
+	op->unchecked = missing;
 	return true;
 }

@@ -75,6 +75,13 @@ static const struct verb verbs[] = {
 	  .flags = GMEM_UNBIND_KEEP_ATTRIBUTES,
 	  .call = call_unbind,
 	  .commit = drop_slot },
+	{ .word = { "replace",
+		    "[SLOT...] with [NAME:SLOT:GPA:OFFSET:LEN[:FLAG...]...]",
+		    "replace slots by others: split, merge, move; flags as of "
+		    "bind" },
+	  .parse = parse_replace,
+	  .call = call_replace,
+	  .commit = keep_replaced },
 	{ .word = { "note",
 		    "SLOT GPA LEN [file=NAME] [offset=OFFSET] [addr=ADDRESS] "
 		    "[dirty-log] [readonly]",
@@ -450,6 +457,8 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 	*op = (struct op){ .verb = find_verb(fields[0].text) };
 	if (!op->verb || fields[0].quoted)
 		return no_verb(&p, &fields[0]);
+	if (op->verb->parse)
+		return op->verb->parse(b, fields + 1, n - 1, op, problem);
 	p.field++;
 	for (t = op->verb->takes; *t != PARAM_END && !r; t++) {
 		if (*t != PARAM_OPTIONAL)

@@ -150,19 +150,27 @@ static void slots_text(const struct object *o)
 		       size_text(s->len, text), bound_mode(s));
 }
 
+json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
+		       uint64_t len, const char *mode)
+{
+	json_object *o = json_object_new_object();
+
+	json_u64(o, "slot", slot);
+	json_u64(o, "gpa", gpa);
+	json_u64(o, "offset", offset);
+	json_u64(o, "len", len);
+	json_text(o, "mode", mode, "");
+	return o;
+}
+
 static void slots_json(const struct object *o, json_object *to)
 {
-	json_object *slots = json_object_new_array(), *slot;
+	json_object *slots = json_object_new_array();
 
-	for (const struct bound *s = o->slots; s; s = s->next) {
-		slot = json_object_new_object();
-		json_u64(slot, "slot", s->slot);
-		json_u64(slot, "gpa", s->gpa);
-		json_u64(slot, "offset", s->offset);
-		json_u64(slot, "len", s->len);
-		json_text(slot, "mode", bound_mode(s), "");
-		json_object_array_add(slots, slot);
-	}
+	for (const struct bound *s = o->slots; s; s = s->next)
+		json_object_array_add(slots,
+				      slot_json(s->slot, s->gpa, s->offset,
+						s->len, bound_mode(s)));
 	json_object_object_add(to, "slots", slots);
 }
 
