@@ -51,6 +51,8 @@ static int get(const void *run, size_t size, size_t at, void *to, size_t len,
 				  "exit ends at %zu",
 				  size, at + len);
 	memcpy(to, (const char *)run + at, len);
+	/* What is checked is the copy: kvm_run may change at any time. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return 0;
 }
 
