@@ -18,13 +18,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <gmem_exit.h>
 #include <gmem_model.h>
 
 #define PAGES 16
 #define TRIES 10 /* after those of the library */
 
-/* Of linux/kvm.h and linux/kvm_para.h, where these are new enough. */
-#define EXIT_MEMORY_FAULT 39
+/* Of linux/kvm_para.h, where it is new enough. */
 #define HC_MAP_GPA_RANGE 12
 #define HC_PRIVATE (1 << 4)
 
@@ -46,13 +46,6 @@ struct access {
 	bool begun; /* by the real vCPU */
 };
 
-/* What an exit asks for. */
-struct request {
-	uint64_t gpa, len;
-	bool private;
-	bool fault; /* else a hypercall, which has an answer */
-};
-
 #include "convert_vcpu.h"
 
 static int failed(const char *what, const struct gmem_error *err)
@@ -63,35 +56,22 @@ static int failed(const char *what, const struct gmem_error *err)
 }
 
 /* Return: 1 the guest asks for @q, 0 it has halted, -1 another exit. */
-static int decode(int r, const struct kvm_run *run, struct request *q)
+static int decode(int r, const struct machine *m, struct gmem_exit *q)
 {
-	struct {
-		uint64_t flags, gpa, size;
-	} fault;
+	struct gmem_error err = { .sz = sizeof(err) };
 
-	/* Only with this error is the exit reason of a fault not stale. */
-	if (r == -EFAULT && run->exit_reason == EXIT_MEMORY_FAULT) {
-		memcpy(&fault, &run->hypercall, sizeof(fault));
-		*q = (struct request){
-			.gpa = fault.gpa,
-			.len = fault.size,
-			.private = fault.flags & GMEM_ATTRIBUTE_PRIVATE,
-			.fault = true,
-		};
-		return fault.flags & ~GMEM_ATTRIBUTE_PRIVATE ? -1 : 1;
+	*q = (struct gmem_exit){ .sz = sizeof(*q) };
+	if (gmem_exit_decode(r < 0 ? -1 : r, -r, m->run, sizeof(*m->run), q,
+			     &err) < 0)
+		return failed("read an exit", &err);
+	switch (q->kind) {
+	case GMEM_EXIT_MEMORY_FAULT:
+	case GMEM_EXIT_MAP_GPA_RANGE:
+	case GMEM_EXIT_MALFORMED:
+		return 1;
+	default:
+		return r == 0 && q->exit_reason == KVM_EXIT_HLT ? 0 : -1;
 	}
-	if (r == 0 && run->exit_reason == KVM_EXIT_HLT)
-		return 0;
-	if (r < 0 || run->exit_reason != KVM_EXIT_HYPERCALL ||
-	    run->hypercall.nr != HC_MAP_GPA_RANGE ||
-	    run->hypercall.args[1] > UINT64_MAX / 4096)
-		return -1;
-	*q = (struct request){
-		.gpa = run->hypercall.args[0],
-		.len = run->hypercall.args[1] * 4096,
-		.private = run->hypercall.args[2] & HC_PRIVATE,
-	};
-	return 1;
 }
 
 /* Shared pages are in other memory, or in the same file as private ones. */
@@ -128,15 +108,13 @@ static int host_store(struct machine *m, uint64_t gpa, const void *from,
 }
 
 /* The part that was converted stays converted: only the rest is retried. */
-static int set_attributes(struct machine *m, struct request q)
+static int set_attributes(struct machine *m, struct gmem_exit q)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	uint64_t want =
-		q.private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED;
 	int tries = 0;
 
-	while (gmem_vm_set_attributes(m->vm, 0, q.gpa, q.len, want, NULL,
-				      &err)) {
+	while (gmem_vm_set_attributes(m->vm, 0, q.gpa, q.len, q.attributes,
+				      NULL, &err)) {
 		if (err.code != -EAGAIN || ++tries == TRIES)
 			return failed("convert", &err);
 		q.gpa += err.done;
@@ -149,16 +127,16 @@ static int set_attributes(struct machine *m, struct request q)
 }
 
 /* Where each side has its own memory, that of the other side is unused now. */
-static int give_back(struct machine *m, const struct request *q)
+static int give_back(struct machine *m, const struct gmem_exit *q)
 {
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	if (!m->shared)
 		return 0;
-	if (!q->private &&
+	if (q->attributes == GMEM_ATTRIBUTE_SHARED &&
 	    gmem_vm_discard(m->vm, 0, q->gpa, q->len, NULL, &err) < 0)
 		return failed("discard private memory", &err);
-	if (q->private &&
+	if (q->attributes == GMEM_ATTRIBUTE_PRIVATE &&
 	    madvise(m->shared + q->gpa, q->len, MADV_DONTNEED) < 0) {
 		perror("convert: discard shared memory");
 		return -1;
@@ -167,7 +145,7 @@ static int give_back(struct machine *m, const struct request *q)
 }
 
 /* Return: 0 done, 1 refused (what a guest asks for is input), -1 failed. */
-static int convert(struct machine *m, const struct request *q)
+static int convert(struct machine *m, const struct gmem_exit *q)
 {
 	struct gmem_attributes_opts check = {
 		.sz = sizeof(check),
@@ -175,24 +153,27 @@ static int convert(struct machine *m, const struct request *q)
 	};
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_location at = { .sz = sizeof(at) };
-	uint64_t want =
-		q->private ? GMEM_ATTRIBUTE_PRIVATE : GMEM_ATTRIBUTE_SHARED;
+	bool fault = q->kind == GMEM_EXIT_MEMORY_FAULT;
 
+	if (q->kind == GMEM_EXIT_MALFORMED) {
+		printf("  refused: %s\n", gmem_reason_str(q->reason));
+		return 1;
+	}
 	printf("  exit: 0x%llx bytes at 0x%llx are to be %s\n",
 	       (unsigned long long)q->len, (unsigned long long)q->gpa,
-	       q->private ? "private" : "shared");
-	if (gmem_vm_set_attributes(m->vm, 0, q->gpa, q->len, want, &check,
-				   &err) < 0) {
+	       q->attributes == GMEM_ATTRIBUTE_PRIVATE ? "private" : "shared");
+	if (gmem_vm_set_attributes(m->vm, 0, q->gpa, q->len, q->attributes,
+				   &check, &err) < 0) {
 		printf("  refused: that is not its memory\n");
 		return 1;
 	}
 	if (gmem_vm_at(m->vm, 0, q->gpa, &at, &err) < 0)
 		return failed("look up the attributes", &err);
-	if (at.run >= q->len && at.attributes == want) {
+	if (at.run >= q->len && at.attributes == q->attributes) {
 		/* The guest would fault again and again. */
 		printf("  %s: it already is\n",
-		       q->fault ? "refused" : "nothing to do");
-		return q->fault;
+		       fault ? "refused" : "nothing to do");
+		return fault;
 	}
 	if (set_attributes(m, *q) < 0 || give_back(m, q) < 0)
 		return -1;
@@ -203,27 +184,33 @@ static int convert(struct machine *m, const struct request *q)
 /* Runs the guest until @a is done.  Return: as convert(). */
 static int serve(struct machine *m, struct access *a)
 {
-	struct request q;
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_exit q;
 	int r, asks, refused = 0;
 
 	for (;;) {
 		r = guest_run(m, a);
 		if (r == -EINTR)
 			continue;
-		asks = decode(r, m->run, &q);
+		asks = decode(r, m, &q);
 		if (asks == 0)
 			return refused;
 		if (asks < 0) {
 			fprintf(stderr,
 				"convert: unexpected exit %u, errno %d\n",
-				m->run->exit_reason, -r);
+				q.exit_reason, q.sys_errno);
 			return -1;
 		}
 		refused = convert(m, &q);
-		if (refused < 0 || (refused && q.fault))
+		if (refused < 0 ||
+		    (refused && q.kind == GMEM_EXIT_MEMORY_FAULT))
 			return refused;
-		if (!q.fault) /* the guest gets the answer and continues */
-			m->run->hypercall.ret = refused ? (uint64_t)-EINVAL : 0;
+		/* The guest gets the answer to a hypercall, and continues. */
+		if (gmem_exit_answer(m->run, sizeof(*m->run), &q,
+				     refused ? GMEM_ANSWER_REFUSE
+					     : GMEM_ANSWER_RESUME,
+				     &err) < 0)
+			return failed("answer it", &err);
 	}
 }
 
