@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <gmem.h>
+#include <gmem_exit.h>
 
 #define SIZE (1ULL << 20)
 
@@ -47,6 +48,29 @@ static int use(struct gmem_vm *vm)
 	return strcmp(text, back) != 0;
 }
 
+/* A guest stores to a page as private: KVM_EXIT_MEMORY_FAULT. */
+static int read_exit(void)
+{
+	struct gmem_exit e = { .sz = sizeof(e) };
+	struct gmem_guard guard = { .sz = sizeof(guard) };
+	struct gmem_seen seen = { .sz = sizeof(seen) };
+	struct gmem_answer answer = { .sz = sizeof(answer) };
+	struct gmem_error err = { .sz = sizeof(err) };
+	uint64_t fault[] = { 1 << 3, 0x8000, 4096 };
+	uint32_t reason = 39;
+	unsigned char run[128] = { 0 };
+
+	memcpy(run + 8, &reason, sizeof(reason));
+	memcpy(run + 32, fault, sizeof(fault));
+	if (gmem_exit_decode(-1, EFAULT, run, sizeof(run), &e, &err) < 0 ||
+	    gmem_guard_step(&guard, &e, &seen, &answer, &err) < 0 ||
+	    gmem_exit_answer(run, sizeof(run), &e, answer.kind, &err) < 0)
+		return failed(&err);
+	return e.kind != GMEM_EXIT_MEMORY_FAULT || e.gpa != 0x8000 ||
+	       e.len != 4096 || e.attributes != GMEM_ATTRIBUTE_PRIVATE ||
+	       answer.kind != GMEM_ANSWER_RESUME;
+}
+
 int main(void)
 {
 	struct gmem_vm_opts missing = { .sz = sizeof(missing),
@@ -55,7 +79,7 @@ int main(void)
 	struct gmem_vm *vm = NULL;
 	int r;
 
-	if (strcmp(gmem_version(), GMEM_VERSION) != 0)
+	if (strcmp(gmem_version(), GMEM_VERSION) != 0 || read_exit())
 		return 1;
 	if (gmem_vm_open(&missing, &vm, &err) != -ENOENT || vm ||
 	    err.reason != GMEM_REASON_NO_DEVICE)

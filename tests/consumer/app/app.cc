@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The same in C++, as short as it gets.
 #include <gmem.h>
+#include <gmem_exit.h>
 
 #include <cerrno>
 #include <cstring>
@@ -20,13 +21,26 @@ static int use(gmem_vm *vm)
 	return !(fcntl(gmem_fd(g), F_GETFD) & FD_CLOEXEC);
 }
 
+// After EINTR kvm_run is stale.
+static bool read_exit()
+{
+	gmem_exit e{};
+	unsigned char run[128] = {};
+
+	e.sz = sizeof(e);
+	e.kind = GMEM_EXIT_OTHER;
+	return gmem_exit_decode(-1, EINTR, run, sizeof(run), &e, nullptr) ==
+		       0 &&
+	       e.kind == GMEM_EXIT_NONE && e.sys_errno == EINTR;
+}
+
 int main()
 {
 	gmem_error err{};
 	gmem_vm *vm = nullptr;
 
 	err.sz = sizeof(err);
-	if (std::strcmp(gmem_version(), GMEM_VERSION) != 0)
+	if (std::strcmp(gmem_version(), GMEM_VERSION) != 0 || !read_exit())
 		return 1;
 	if (gmem_vm_close(nullptr, &err) != 0 || err.code != 0)
 		return 1;

@@ -5,11 +5,13 @@ app.py asserts: prints C that compiles only if the structures here are the
 header's; app.py LIBRARY: makes a VM and copies in and out."""
 import ctypes
 import errno
+import struct
 import sys
 from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_int32, c_size_t
 from ctypes import c_uint32, c_uint64, c_void_p, sizeof
 
 CREATE_MMAP, CREATE_INIT_SHARED = 1 << 0, 1 << 1
+EXIT_MEMORY_FAULT = 2
 OUTSIDE_FILE = b"outside-file"
 
 
@@ -58,7 +60,24 @@ class ModelOptions(Options):
     ]
 
 
+class Exit(Options):
+    name = "gmem_exit"
+    _fields_ = [
+        ("sz", c_size_t),
+        ("gpa_mask", c_uint64),
+        ("gpa", c_uint64),
+        ("len", c_uint64),
+        ("attributes", c_uint64),
+        ("value", c_uint64),
+        ("kind", c_uint32),
+        ("reason", c_uint32),
+        ("exit_reason", c_uint32),
+        ("sys_errno", c_int32),
+    ]
+
+
 def asserts():
+    yield "#include <gmem_exit.h>"
     yield "#include <gmem_model.h>"
     for t in Options.__subclasses__():
         sizes = {f"sizeof(struct {t.name})": sizeof(t)}
@@ -68,7 +87,7 @@ def asserts():
             sizes[f"sizeof(((struct {t.name} *)0)->{member})"] = field.size
         for what, size in sizes.items():
             yield f'_Static_assert({what} == {size}, "{what}");'
-    for name in ("CREATE_MMAP", "CREATE_INIT_SHARED"):
+    for name in ("CREATE_MMAP", "CREATE_INIT_SHARED", "EXIT_MEMORY_FAULT"):
         yield f'_Static_assert(GMEM_{name} == {globals()[name]}, "{name}");'
 
 
@@ -85,6 +104,8 @@ def library():
          POINTER(Error)),
         ("gmem_read", c_int, c_void_p, c_uint64, c_char_p, c_size_t,
          POINTER(Error)),
+        ("gmem_exit_decode", c_int, c_int, c_int, c_char_p, c_size_t,
+         POINTER(Exit), POINTER(Error)),
         ("gmem_reason_str", c_char_p, c_uint32),
     ]:
         call = getattr(gmem, name)
@@ -100,6 +121,12 @@ def main():
         if r < 0:
             sys.exit(f"{errno.errorcode[-r]}: {err.msg.decode()}")
 
+    # KVM_EXIT_MEMORY_FAULT: a guest wants a page to be private
+    run, fault = struct.pack("8xI20x3Q48x", 39, 1 << 3, 0x8000, 4096), Exit()
+    check(gmem.gmem_exit_decode(-1, errno.EFAULT, run, len(run), byref(fault),
+                                byref(err)))
+    assert fault.kind == EXIT_MEMORY_FAULT, fault.kind
+    assert (fault.gpa, fault.len) == (0x8000, 4096), (fault.gpa, fault.len)
     check(gmem.gmem_model_vm_open(b"7.3", byref(ModelOptions(nodes=2)),
                                   byref(vm), byref(err)))
     opts = CreateOptions(flags=CREATE_MMAP | CREATE_INIT_SHARED)

@@ -54,10 +54,36 @@ fn copy(vm: *mut gmem_vm) -> Result<(), String> {
     Ok(())
 }
 
+/// After EINTR kvm_run is stale; a memory fault of a guest is not.
+fn read_exit() -> Result<(), String> {
+    let mut err = init!(gmem_error);
+    let mut e = init!(gmem_exit);
+    let mut run = [0u64; 16];
+
+    run[1] = 39; // KVM_EXIT_MEMORY_FAULT, as little endian has it
+    run[4..7].copy_from_slice(&[GMEM_ATTRIBUTE_PRIVATE, 0x8000, 4096]);
+    for (errno, kind) in [
+        (4, gmem_exit_kind_GMEM_EXIT_NONE),
+        (14, gmem_exit_kind_GMEM_EXIT_MEMORY_FAULT),
+    ] {
+        let from = run.as_ptr().cast();
+        let r = unsafe { gmem_exit_decode(-1, errno, from, 128, &mut e, &mut err) };
+        check(r, &err)?;
+        if e.kind != kind {
+            return Err(format!("errno {}: kind {}", errno, e.kind));
+        }
+    }
+    if e.gpa != 0x8000 || e.len != 4096 || e.attributes != GMEM_ATTRIBUTE_PRIVATE {
+        return Err(format!("{:#x} bytes at {:#x}", e.len, e.gpa));
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), String> {
     let mut err = init!(gmem_error);
     let mut vm = null_mut();
 
+    read_exit()?;
     let profile = GMEM_MODEL_NEWEST.as_ptr().cast();
     let r = unsafe { gmem_model_vm_open(profile, null(), &mut vm, &mut err) };
     check(r, &err)?;
