@@ -41,6 +41,15 @@ int gmem__exit_take(const void *from, void *to, size_t known, const char *name,
 	return r;
 }
 
+int gmem__exit_kind_check(const struct gmem_exit *e, struct gmem_error *err)
+{
+	if (e->kind <= GMEM_EXIT_UNREACHABLE)
+		return 0;
+	return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, e->kind,
+			  GMEM_EXIT_UNREACHABLE,
+			  "%" PRIu32 " is no kind of exit", e->kind);
+}
+
 /* What kvm_run has at @at, or refuses what is cut off. */
 static int get(const void *run, size_t size, size_t at, void *to, size_t len,
 	       struct gmem_error *err)
@@ -243,6 +252,9 @@ int gmem_exit_answer(void *run, size_t size, const struct gmem_exit *exit,
 	if (!run)
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "kvm_run is NULL");
+	r = gmem__exit_kind_check(&e, err);
+	if (r < 0)
+		return r;
 	if (answer > GMEM_ANSWER_FATAL)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, answer,
 				  GMEM_ANSWER_FATAL,

@@ -31,5 +31,6 @@ struct gmem_answer gmem__guard_step(struct gmem_guard *guard,
 /* A struct that is read and written: it has a size that can be. */
 int gmem__exit_take(const void *from, void *to, size_t known, const char *name,
 		    struct gmem_error *err);
+int gmem__exit_kind_check(const struct gmem_exit *e, struct gmem_error *err);
 
 #endif

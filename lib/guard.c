@@ -126,15 +126,6 @@ static int check_seen(const struct gmem_seen *s, struct gmem_error *err)
 			  "%" PRIu32 " is no result of a probe", s->probe);
 }
 
-static int check_exit(const struct gmem_exit *e, struct gmem_error *err)
-{
-	if (e->kind <= GMEM_EXIT_UNREACHABLE)
-		return 0;
-	return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, e->kind,
-			  GMEM_EXIT_UNREACHABLE,
-			  "%" PRIu32 " is no kind of exit", e->kind);
-}
-
 int gmem_guard_step(struct gmem_guard *guard, const struct gmem_exit *exit,
 		    const struct gmem_seen *seen, struct gmem_answer *out,
 		    struct gmem_error *err)
@@ -150,7 +141,8 @@ int gmem_guard_step(struct gmem_guard *guard, const struct gmem_exit *exit,
 	    (r = gmem__exit_take(exit, &e, sizeof(e), "gmem_exit", err)) < 0 ||
 	    (r = gmem__exit_take(seen, &s, SEEN_V0, "gmem_seen", err)) < 0 ||
 	    (r = gmem__out_check(out, ANSWER_V0, "gmem_answer", err)) < 0 ||
-	    (r = check_exit(&e, err)) < 0 || (r = check_seen(&s, err)) < 0)
+	    (r = gmem__exit_kind_check(&e, err)) < 0 ||
+	    (r = check_seen(&s, err)) < 0)
 		return r;
 	a = gmem__guard_step(&g, &e, &s);
 	gmem__out_copy(guard, &g, GUARD_V0);

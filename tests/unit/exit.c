@@ -459,8 +459,14 @@ static void wrong_arguments_are_refused(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, m->err);
 	t_refused(gmem_exit_answer(m->run, RUN, NULL, 0, &m->err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, m->err);
+	e.kind = GMEM_EXIT_NONE;
 	t_refused(gmem_exit_answer(m->run, RUN, &e, GMEM_ANSWER_PROBE, &m->err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, m->err);
+	e.kind = 77;
+	/* nor is it left without an answer where nobody knows the exit */
+	t_refused(gmem_exit_answer(m->run, RUN, &e, 0, &m->err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, m->err);
+	assert_int_equal(m->err.value, 77);
 	assert_int_equal(e.kind, 77);
 	e.sz = 63;
 	t_refused(gmem_exit_decode(0, 0, m->run, RUN, &e, &m->err), -EINVAL,
