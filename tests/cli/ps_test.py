@@ -26,15 +26,24 @@ class Usage(Case):
     def test_usage(self):
         listed = "is not one of dev, inode, size, resident, nodes, vm, mapped, pid, "
         listed += "hold, command\n"
-        for columns in ("", "pid,", "PID", "pid,nosuch"):
+        for columns in ("", "pid,", "PIDS", "pid,nosuch"):
             self.usage("ps", "-o", columns, says=listed, command="ps")
+        for column in ("", "-", "--pid", "pid,size", "+pid"):
+            says = "--sort: '" + column.removeprefix("-")
+            self.usage("ps", "--sort", column, says=says, command="ps")
+            self.usage("ps", "--sort", column, says=listed, command="ps")
+        for pid in ("0", "-1", str(1 << 31), "1x"):
+            self.usage("ps", "--pid", pid, says="--pid", command="ps")
         columns = ",".join(["pid"] * 21)
         self.usage("ps", "-o", columns, says="more than 20 columns", command="ps")
         self.usage("ps", "-o", says="-o needs a value: COL", command="ps")
         self.usage("ps", "-bo", says="-o needs a value: COL", command="ps")
         self.usage("ps", "--budget=1s", says="'1s' is not a number", command="ps")
         self.usage("ps", "1", says="unexpected operand '1'", command="ps")
-        for args in (["-b"], ["-n"], ["-opid"], ["-o", "pid"]):
+        for args in (
+            *(["-b"], ["-n"], ["-opid"], ["-o", "pid"], ["-t"]),
+            *(["--holders"], ["--sort=pid"]),
+        ):
             r = ctl("ps", "--json", *args)
             self.assertEqual(r.returncode, 2)
             self.valid(r.stdout, "ps")
@@ -417,6 +426,114 @@ class Table(Ps):
                 fds = "+".join([*map(str, h["fds"]), *more])
                 holds.append(f"fd:{fds}" if fds else "mapping")
             self.assertEqual(row["hold"], ",".join(holds))
+
+    def test_headings_name_columns(self):
+        lines = self.lines("-o", ",".join(name.upper() for name in COLUMNS))
+        self.assertEqual(lines[0].split(), [name.upper() for name in COLUMNS])
+        self.lines("--sort=-Resident")
+
+    def test_sorted(self):
+        for role in ("three", "pair", "mapping", "three"):
+            Foreign(self, role)
+        for column in COLUMNS:
+            up, down = (
+                [
+                    line.split()
+                    for line in self.lines(
+                        *("-bno", f"{column},inode", "--sort", sign + column)
+                    )
+                ]
+                for sign in ("", "-")
+            )
+            up = [row for row in up if row[0] != "-"]
+            keys = [row[0].split(",")[0].removeprefix(">=") for row in up]
+            if column in ("inode", "size", "resident", "pid"):
+                keys = [int(key) for key in keys]
+                self.assertEqual(keys, sorted(keys), column)
+            elif column not in ("dev", "mapped", "nodes"):
+                texts = [row[0] for row in up]
+                self.assertEqual(texts, sorted(texts), column)
+            down_keys = [row[0] for row in down if row[0] != "-"]
+            self.assertEqual(
+                [row[0] for row in up][::-1], down_keys, column
+            )
+            # What is not known is last either way.
+            known = [row[0] != "-" for row in down]
+            self.assertEqual(known, sorted(known, reverse=True), column)
+
+    def test_of_one_process(self):
+        Foreign(self, "three")
+        pair = Foreign(self, "pair")
+        inode = pair.held[0].inode
+        pids = [h.pid for h in pair.held]
+        value, files = self.ps("--pid", pids[1])
+        self.assertEqual(list(files), [inode])
+        self.assertEqual({h["pid"] for h in files[inode]["holders"]}, set(pids))
+        self.assertEqual(value["total"]["files"], 1)
+        idle = Foreign(self, "idle")
+        self.assertEqual(self.ps("--pid", idle.pid)[1], {})
+        (row,) = self.lines("-no", "pid,inode", "--holders", "-p", pids[1])
+        self.assertEqual(row.split(), [str(pids[1]), str(inode)])
+        idle.end()
+        r = ctl("ps", "--pid", idle.pid, *ENOUGH)
+        self.ended(r, FAILED, f"process {idle.pid}: No such process")
+
+    def test_a_line_for_each_holder(self):
+        pair = Foreign(self, "pair")
+        Foreign(self, "three")
+        value, _ = self.ps()
+        rows = self.lines("-bno", "inode,pid,hold,vm,mapped", "--holders")
+        self.assertEqual(
+            sorted(row.split() for row in rows),
+            sorted(
+                [
+                    str(f["inode"]),
+                    str(h["pid"]),
+                    "fd:" + "+".join(map(str, h["fds"])) if h["fds"] else "mapping",
+                    "yes" if h["kvm_vm"] else "no",
+                    str(h["mapped"]),
+                ]
+                for f in value["files"]
+                for h in f["holders"]
+            ),
+        )
+        ours = [row for row in rows if str(pair.held[0].inode) in row]
+        self.assertEqual(len(ours), 2)
+
+    def test_the_sums(self):
+        """Each file once, however many hold it; what is not known shows."""
+        for role in ("three", "pair"):
+            Foreign(self, role)
+        foreign = Foreign(self, "three")
+        total = sum(h.size for h in foreign.held), sum(h.resident for h in foreign.held)
+        last = self.lines("-bt", "-p", foreign.pid)[-1]
+        says = f"total: 3 files, size {total[0]}, resident {total[1]}"
+        self.assertEqual(last, says)
+        value, files = self.ps()
+        self.assertEqual(value["total"]["files"], len(files))
+        for key in ("size", "resident"):
+            self.assertEqual(
+                value["total"][key], sum(f[key] or 0 for f in value["files"])
+            )
+        mapping = Foreign(self, "mapping")
+        total = self.ps("-p", mapping.pid)[0]["total"]
+        self.assertTrue(total["lower_bound"])
+        last = self.lines("-t", "--holders", "-p", mapping.pid)[-1]
+        self.assertRegex(last, r"^total: 1 file, size \S+, resident >=\d+K?$")
+        # More than 64 bits hold.
+        for _ in range(3):
+            guest_memfd(self, (1 << 63) - 4096, 0)
+        total = self.ps("-p", os.getpid())[0]["total"]
+        self.assertEqual(total["size"], (1 << 64) - 1)
+        self.assertTrue(total["size_lower_bound"])
+
+    def test_like_lines_are_one_with_a_count(self):
+        for _ in range(20):
+            guest_memfd(self, 4096, 0)
+        r = ctl("ps", "--nodes", "-p", os.getpid(), *ENOUGH)
+        lines = [x for x in r.stderr.splitlines() if "made without mmap" in x]
+        self.assertEqual(len(lines), 1, r.stderr)
+        self.assertRegex(lines[0], r"ps: 20 files, first inode \d+: nodes: it was")
 
     def test_files_larger_than_a_step(self):
         """Holes between pages at the ends of what is looked at at once."""

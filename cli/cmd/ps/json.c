@@ -61,6 +61,24 @@ static json_object *file_json(const struct mem *m, bool nodes)
 	return o;
 }
 
+static void add_sum(json_object *to, const char *key, const char *bound,
+		    const struct sum *sum)
+{
+	json_u64(to, key, sum->bytes);
+	json_boolean(to, bound, sum->lower);
+}
+
+static json_object *total_json(const struct scan *s)
+{
+	const struct total t = total_of(s);
+	json_object *o = json_object_new_object();
+
+	json_u64(o, "files", t.files);
+	add_sum(o, "size", "size_lower_bound", &t.size);
+	add_sum(o, "resident", "lower_bound", &t.resident);
+	return o;
+}
+
 void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	     bool complete)
 {
@@ -69,7 +87,8 @@ void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	json_object *late = json_object_new_array(), *p;
 
 	for (const struct mem *m = s->files; m; m = m->next)
-		json_object_array_add(files, file_json(m, s->nodes));
+		if (file_listed(s, m))
+			json_object_array_add(files, file_json(m, s->nodes));
 	for (const struct hidden *h = s->hidden; h; h = h->next) {
 		p = json_object_new_object();
 		json_u64(p, "pid", (uint64_t)h->pid);
@@ -84,6 +103,7 @@ void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	json_boolean(o, "proc_hides", s->proc_hides);
 	json_u64(o, "budget_ms", budget);
 	json_object_object_add(o, "files", files);
+	json_object_object_add(o, "total", total_json(s));
 	json_object_object_add(o, "hidden", hidden);
 	json_object_object_add(o, "not_reached", late);
 	out_json(ctl, o);

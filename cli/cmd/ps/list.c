@@ -47,6 +47,15 @@ struct holder *find_holder(struct mem *m, pid_t pid, const char *command)
 	return h;
 }
 
+bool file_listed(const struct scan *s, const struct mem *m)
+{
+	const struct holder *h = m->holders;
+
+	while (s->pid && h && h->pid != s->pid)
+		h = h->next;
+	return h;
+}
+
 int add_late(struct scan *s, pid_t pid)
 {
 	pid_t *more = realloc(s->late, (s->late_n + 1) * sizeof(*more));

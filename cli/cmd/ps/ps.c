@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
-#include <sys/sysmacros.h>
 
-#include "cmd/ps/ps.h"
+#include "cmd/ps/table.h"
 #include "report/output.h"
-#include "report/words.h"
 #include "table/array.h"
 #include "table/command.h"
 #include "target/priv.h"
@@ -18,9 +16,9 @@
 #define BUDGET_MS 2000
 
 struct args {
-	const char *columns;
-	struct opt_u32 budget;
-	bool bytes, no_headings, nodes;
+	const char *columns, *sort;
+	struct opt_u32 budget, pid;
+	bool bytes, no_headings, nodes, holders, total;
 };
 
 #define AT(member) offsetof(struct args, member)
@@ -37,290 +35,144 @@ static const struct opt opts[] = {
 	  .help = "no line of headings" },
 	{ "nodes", NULL, OPT_BOOL, AT(nodes),
 	  .help = "also on which NUMA nodes the memory is" },
+	{ "holders", NULL, OPT_BOOL, AT(holders),
+	  .help = "a line for each holder of a file" },
+	{ "pid", "PID", OPT_U32, AT(pid), .letter = 'p', .min = 1,
+	  .max = INT32_MAX, .help = "only what this process holds" },
+	{ "sort", "[-]COL", OPT_TEXT, AT(sort),
+	  .help = "in the order of this column; with '-' the largest first" },
+	{ "total", NULL, OPT_BOOL, AT(total), .letter = 't',
+	  .help = "a last line with the sums" },
 	{ "budget", "MS", OPT_U32, AT(budget),
 	  .help = "milliseconds to look around for (2000)" },
 	{ .name = NULL },
 };
 
-/* -------------------------------------------------------------- columns -- */
+/* --------------------------------------------------------------- table -- */
 
-struct cell {
-	FILE *to;
-	const struct mem *m;
-	bool bytes; /* --bytes */
-};
-
-static void put_size(const struct cell *c, uint64_t size)
-{
-	char text[SIZE_TEXT];
-
-	if (c->bytes)
-		fprintf(c->to, "%" PRIu64, size);
-	else
-		fputs(size_text(size, text), c->to);
-}
-
-static void put_dev(const struct cell *c)
-{
-	fprintf(c->to, "%u:%u", major(c->m->dev), minor(c->m->dev));
-}
-
-static void put_inode(const struct cell *c)
-{
-	fprintf(c->to, "%" PRIu64, (uint64_t)c->m->ino);
-}
-
-static void put_file_size(const struct cell *c)
-{
-	if (c->m->no_size.text[0])
-		fputc('-', c->to);
-	else
-		put_size(c, c->m->size);
-}
-
-static void put_resident(const struct cell *c)
-{
-	if (c->m->no_resident.text[0]) {
-		fputc('-', c->to);
-		return;
-	}
-	fputs(c->m->lower_bound ? ">=" : "", c->to);
-	put_size(c, c->m->resident);
-}
-
-static void put_nodes(const struct cell *c)
-{
-	const char *between = "";
-
-	for (unsigned int n = 0; c->m->nodes && n < NODES; n++) {
-		if (!c->m->nodes[n])
-			continue;
-		fprintf(c->to, "%s%u:", between, n);
-		put_size(c, c->m->nodes[n]);
-		between = ",";
-	}
-	if (!*between)
-		fputc('-', c->to);
-}
-
-/* Of the holders, what @put says, with commas between. */
-static void each(const struct cell *c,
-		 void (*put)(const struct cell *c, const struct holder *h))
-{
-	for (const struct holder *h = c->m->holders; h; h = h->next) {
-		put(c, h);
-		fputs(h->next ? "," : "", c->to);
-	}
-}
-
-static void holder_vm(const struct cell *c, const struct holder *h)
-{
-	fputs(h->vm ? "yes" : "no", c->to);
-}
-
-static void holder_mapped(const struct cell *c, const struct holder *h)
-{
-	if (h->unmapped)
-		fputc('-', c->to);
-	else
-		put_size(c, h->mapped);
-}
-
-static void holder_pid(const struct cell *c, const struct holder *h)
-{
-	fprintf(c->to, "%d", (int)h->pid);
-}
-
-uint64_t more_fds(const struct holder *h)
-{
-	return h->fds > HOLDER_FDS ? h->fds - HOLDER_FDS : 0;
-}
-
-static void holder_hold(const struct cell *c, const struct holder *h)
-{
-	for (size_t i = 0; i < h->fds && i < HOLDER_FDS; i++)
-		fprintf(c->to, "%s%d", i ? "+" : "fd:", h->fd[i]);
-	if (more_fds(h))
-		fprintf(c->to, "+(%" PRIu64 "-more)", more_fds(h));
-	fputs(h->fds ? "" : "mapping", c->to);
-}
-
-/* Nothing in it looks like the next column or the next holder. */
-static void holder_command(const struct cell *c, const struct holder *h)
-{
-	for (const char *p = h->command; *p; p++)
-		if (*p == ' ' || *p == ',')
-			fprintf(c->to, "\\x%02x", (unsigned char)*p);
-		else
-			fputc(*p, c->to);
-}
-
-static void put_vm(const struct cell *c)
-{
-	each(c, holder_vm);
-}
-
-static void put_mapped(const struct cell *c)
-{
-	each(c, holder_mapped);
-}
-
-static void put_pid(const struct cell *c)
-{
-	each(c, holder_pid);
-}
-
-static void put_hold(const struct cell *c)
-{
-	each(c, holder_hold);
-}
-
-static void put_command(const struct cell *c)
-{
-	each(c, holder_command);
-}
-
-static const struct column {
-	const char *name, *heading;
-	void (*put)(const struct cell *c);
-	bool right; /* numbers: aligned to the right */
-} columns[] = {
-	{ "dev", "DEV", put_dev, true },
-	{ "inode", "INODE", put_inode, true },
-	{ "size", "SIZE", put_file_size, true },
-	{ "resident", "RESIDENT", put_resident, true },
-	{ "nodes", "NODES", put_nodes, false },
-	{ "vm", "VM", put_vm, false },
-	{ "mapped", "MAPPED", put_mapped, false },
-	{ "pid", "PID", put_pid, false },
-	{ "hold", "HOLD", put_hold, false },
-	{ "command", "COMMAND", put_command, false },
-};
-
-#define COLUMNS ARRAY_SIZE(columns)
 #define DEFAULT_COLUMNS "inode,size,resident,vm,pid,hold,command"
 #define NODES_COLUMNS "inode,size,resident,nodes,vm,pid,hold,command"
 
-struct table {
-	const struct column *column[2 * COLUMNS];
-	size_t n;
-};
-
-static int bad_column(struct ctl *ctl, const char *name, size_t len)
+static int read_column(struct ctl *ctl, const char *option, const char *name,
+		       size_t len, const struct column **out)
 {
-	char list[128] = "";
-	size_t n = 0;
+	char list[128];
 
-	for (size_t i = 0; i < COLUMNS && n < sizeof(list); i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
-				      i ? ", " : "", columns[i].name);
-	return usage_error(ctl, "--output: '%.*s' is not one of %s", (int)len,
-			   name, list);
+	*out = column_named(name, len);
+	if (*out)
+		return 0;
+	column_names(list, sizeof(list));
+	return usage_error(ctl, "--%s: '%.*s' is not one of %s", option,
+			   (int)len, name, list);
 }
 
 static int read_columns(struct ctl *ctl, const char *list, struct table *t)
 {
-	size_t len, i;
+	size_t len;
+	int status;
 
-	t->n = 0;
 	for (;; list += len + 1) {
 		len = strcspn(list, ",");
-		for (i = 0; i < COLUMNS; i++)
-			if (strlen(columns[i].name) == len &&
-			    !strncmp(columns[i].name, list, len))
-				break;
-		if (i == COLUMNS)
-			return bad_column(ctl, list, len);
-		if (t->n == ARRAY_SIZE(t->column))
+		if (t->n == TABLE_COLUMNS)
 			return usage_error(ctl,
-					   "--output: more than %zu columns",
-					   ARRAY_SIZE(t->column));
-		t->column[t->n++] = &columns[i];
+					   "--output: more than %d columns",
+					   TABLE_COLUMNS);
+		status =
+			read_column(ctl, "output", list, len, &t->column[t->n]);
+		if (status)
+			return status;
+		t->n++;
 		if (!list[len])
 			return 0;
 	}
 }
 
-static bool shown(const struct table *t, const char *name)
+static int read_table(struct ctl *ctl, struct args *a, struct table *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (!strcmp(t->column[i]->name, name))
-			return true;
-	return false;
+	const char *sort = a->sort;
+	int status;
+
+	if (!a->columns)
+		a->columns = a->nodes ? NODES_COLUMNS : DEFAULT_COLUMNS;
+	status = read_columns(ctl, a->columns, t);
+	if (status || !sort)
+		return status;
+	t->descending = *sort == '-';
+	sort += t->descending;
+	return read_column(ctl, "sort", sort, strlen(sort), &t->sort);
 }
 
-/* The text of one cell, to be freed; NULL: no memory. */
-static char *cell_text(const struct column *column, const struct mem *m,
-		       bool bytes)
-{
-	struct cell c = { .m = m, .bytes = bytes };
-	char *text = NULL;
-	size_t size;
+/* ------------------------------------------------------ what is unknown -- */
 
-	c.to = open_memstream(&text, &size);
-	if (!c.to)
-		return NULL;
-	column->put(&c);
-	if (fclose(c.to)) {
-		free(text);
-		return NULL;
+struct gap {
+	const struct mem *m;
+	const char *text;
+	size_t number;
+};
+
+static int compare_gaps(const void *x, const void *y)
+{
+	const struct gap *a = x, *b = y;
+	int r = strcmp(a->text, b->text);
+
+	if (r)
+		return r;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* A line for each cause, however many files have it. */
+static void tell_gaps(struct ctl *ctl, const char *what, struct gap *gaps,
+		      size_t n)
+{
+	size_t same;
+
+	if (n)
+		qsort(gaps, n, sizeof(*gaps), compare_gaps);
+	for (size_t i = 0; i < n; i += same) {
+		for (same = 1; i + same < n; same++)
+			if (strcmp(gaps[i].text, gaps[i + same].text) != 0)
+				break;
+		if (same == 1)
+			message(ctl, "inode %" PRIu64 ": %s: %s",
+				(uint64_t)gaps[i].m->ino, what, gaps[i].text);
+		else
+			message(ctl,
+				"%zu files, first inode %" PRIu64 ": %s: %s",
+				same, (uint64_t)gaps[i].m->ino, what,
+				gaps[i].text);
 	}
-	return text;
-}
-
-static void print_cell(const struct table *t, size_t i, const char *text,
-		       size_t width)
-{
-	if (t->column[i]->right)
-		printf("%*s", (int)width, text);
-	else if (i + 1 < t->n)
-		printf("%-*s", (int)width, text);
-	else
-		fputs(text, stdout);
-	putchar(i + 1 < t->n ? ' ' : '\n');
-}
-
-/* Two passes: the first for the widths. */
-static int print_table(const struct scan *s, const struct table *t,
-		       const struct args *a)
-{
-	size_t width[2 * COLUMNS] = { 0 }, n;
-	char *text;
-
-	for (size_t i = 0; i < t->n && !a->no_headings; i++)
-		width[i] = strlen(t->column[i]->heading);
-	for (int print = 0; print < 2; print++) {
-		for (size_t i = 0; i < t->n && print && !a->no_headings; i++)
-			print_cell(t, i, t->column[i]->heading, width[i]);
-		for (const struct mem *m = s->files; m; m = m->next) {
-			for (size_t i = 0; i < t->n; i++) {
-				text = cell_text(t->column[i], m, a->bytes);
-				if (!text)
-					return -ENOMEM;
-				n = strlen(text);
-				if (print)
-					print_cell(t, i, text, width[i]);
-				else if (n > width[i])
-					width[i] = n;
-				free(text);
-			}
-		}
-	}
-	return 0;
 }
 
 /* What the table leaves out. */
-static void tell_unknown(struct ctl *ctl, const struct scan *s,
-			 const struct table *t)
+static int tell_unknown(struct ctl *ctl, const struct scan *s,
+			const struct table *t)
 {
+	size_t n = 0, residents = 0, nodes = 0;
+	struct gap *gaps;
+
+	for (const struct mem *m = s->files; m; m = m->next)
+		n++;
+	gaps = calloc(n + 1, 2 * sizeof(*gaps));
+	if (!gaps)
+		return system_error(ctl, ENOMEM, "what is not known");
 	for (const struct mem *m = s->files; m; m = m->next) {
-		if (shown(t, "resident") && m->no_resident.text[0])
-			message(ctl, "inode %" PRIu64 ": resident: %s",
-				(uint64_t)m->ino, m->no_resident.text);
-		if (shown(t, "nodes") && m->no_nodes.text[0])
-			message(ctl, "inode %" PRIu64 ": nodes: %s",
-				(uint64_t)m->ino, m->no_nodes.text);
+		if (!file_listed(s, m))
+			continue;
+		if (table_shows(t, "resident") && m->no_resident.text[0]) {
+			gaps[residents] = (struct gap){ m, m->no_resident.text,
+							residents };
+			residents++;
+		}
+		if (table_shows(t, "nodes") && m->no_nodes.text[0]) {
+			gaps[n + nodes] =
+				(struct gap){ m, m->no_nodes.text, nodes };
+			nodes++;
+		}
 	}
+	tell_gaps(ctl, "resident", gaps, residents);
+	tell_gaps(ctl, "nodes", gaps + n, nodes);
+	free(gaps);
+	return 0;
 }
 
 const char *hidden_text(const struct scan *s, enum hidden_why why)
@@ -407,42 +259,62 @@ static int look(struct ctl *ctl, struct scan *s)
 	return priv_drop(ctl);
 }
 
+/* Of what was found. */
+static int report(struct ctl *ctl, struct scan *s, const struct table *t)
+{
+	const struct args *a = &args;
+	bool complete = is_complete(s);
+	int status = 0;
+
+	if (a->pid.given && !s->pid_seen && !s->late_n)
+		return system_error(ctl, ESRCH, "process %d", (int)s->pid);
+	if (ctl->json) {
+		ps_json(ctl, s, a->budget.value, complete);
+	} else {
+		if (table_print(s, t) < 0)
+			return system_error(ctl, ENOMEM, "the table");
+		if (a->total)
+			total_print(s, a->bytes);
+		status = tell_unknown(ctl, s, t);
+	}
+	tell_unseen(ctl, s, a);
+	if (status)
+		return status;
+	return complete ? CTL_OK : CTL_CHECK;
+}
+
 static int run(struct ctl *ctl)
 {
 	struct args *a = &args;
 	struct scan s = { .files = NULL };
-	struct table t;
+	struct table t = {
+		.bytes = a->bytes,
+		.no_headings = a->no_headings,
+		.holders = a->holders,
+	};
 	int status;
 
 	if (!a->budget.given)
 		a->budget.value = BUDGET_MS;
-	if (ctl->json && (a->columns || a->bytes || a->no_headings))
-		return usage_error(ctl, "--json has all columns: it goes with "
-					"none of -o, -b, -n");
-	if (!a->columns)
-		a->columns = a->nodes ? NODES_COLUMNS : DEFAULT_COLUMNS;
-	status = read_columns(ctl, a->columns, &t);
+	if (ctl->json && (a->columns || a->bytes || a->no_headings || a->sort ||
+			  a->holders || a->total))
+		return usage_error(ctl,
+				   "--json has all of it: it goes with none of "
+				   "-o, -b, -n, -t, --holders, --sort");
+	status = read_table(ctl, a, &t);
 	if (status)
 		return status;
-	a->nodes |= shown(&t, "nodes");
+	a->nodes |= table_shows(&t, "nodes") ||
+		    (t.sort && !strcmp(t.sort->name, "nodes"));
 	s.nodes = a->nodes;
+	s.pid = (pid_t)a->pid.value;
 	s.budget = a->budget.value;
 	status = watch_fork(ctl, a->budget.value, &s.watch);
 	if (status >= 0)
 		return status;
 	status = look(ctl, &s);
-	if (!status) {
-		bool complete = is_complete(&s);
-
-		status = complete ? CTL_OK : CTL_CHECK;
-		if (ctl->json)
-			ps_json(ctl, &s, a->budget.value, complete);
-		else if (print_table(&s, &t, a) < 0)
-			status = system_error(ctl, ENOMEM, "the table");
-		if (!ctl->json)
-			tell_unknown(ctl, &s, &t);
-		tell_unseen(ctl, &s, a);
-	}
+	if (!status)
+		status = report(ctl, &s, &t);
 	scan_free(&s);
 	return status;
 }

@@ -71,6 +71,8 @@ struct scan {
 	struct timespec start;
 	int64_t budget; /* milliseconds */
 	bool nodes;	/* look for these too */
+	pid_t pid;	/* only its files are listed; 0: all */
+	bool pid_seen;
 	struct watch *watch;
 	dev_t dev[LINKS]; /* of all guest_memfds of this name; 0: unknown */
 	size_t processes;
@@ -90,6 +92,8 @@ int add_late(struct scan *s, pid_t pid);
 int add_hidden(struct scan *s, pid_t pid, const char *command,
 	       enum hidden_why why);
 void scan_free(struct scan *s);
+/* Whether it is to be reported: see .pid. */
+bool file_listed(const struct scan *s, const struct mem *m);
 
 /* Looks at every process.  Return: 0 or -errno. */
 int scan_processes(struct scan *s);
@@ -99,6 +103,17 @@ void scan_files(struct scan *s);
 /* ps.c */
 const char *hidden_text(const struct scan *s, enum hidden_why why);
 uint64_t more_fds(const struct holder *h);
+/* total.c */
+struct sum {
+	uint64_t bytes;
+	bool lower; /* it is at least that */
+};
+struct total {
+	size_t files;
+	struct sum size, resident;
+};
+struct total total_of(const struct scan *s);
+void total_print(const struct scan *s, bool bytes);
 /* json.c */
 void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 	     bool complete);

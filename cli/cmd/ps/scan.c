@@ -363,6 +363,7 @@ static int scan_process(struct scan *s, int proc, const char *name)
 	if (p.dir < 0 && (ended() || out_of_resources()))
 		return ended() ? 0 : -errno;
 	s->processes++;
+	s->pid_seen |= p.pid == s->pid;
 	if (p.dir < 0)
 		return add_hidden(s, p.pid, "", HIDDEN_DENIED);
 	r = look_into(s, &p);
@@ -380,8 +381,9 @@ static int scan_all(struct scan *s, DIR *d)
 	while (!r && (e = readdir(d))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')
 			continue;
-		/* The one that watches holds what we inherited from it. */
-		if (number(e->d_name) == getppid())
+		/* What we have inherited does not outlive us. */
+		if (number(e->d_name) == getppid() ||
+		    number(e->d_name) == getpid())
 			continue;
 		if (late(s) || watch_beyond(s->watch, number(e->d_name)))
 			r = add_late(s, number(e->d_name));
