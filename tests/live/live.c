@@ -220,11 +220,13 @@ static void note_call(void *arg, const struct gmem_trace *event)
 	    event->arg[1] < LIVE_SLOTS)
 		__atomic_fetch_or(&l->slots, 1U << event->arg[1],
 				  __ATOMIC_RELAXED);
-	if (i >= LIVE_CALLS)
-		return;
-	l->calls[i].name = event->call;
-	memcpy(l->calls[i].arg, event->arg, sizeof(event->arg));
-	l->calls[i].result = event->result;
+	if (i < LIVE_CALLS) {
+		l->calls[i].name = event->call;
+		memcpy(l->calls[i].arg, event->arg, sizeof(event->arg));
+		l->calls[i].result = event->result;
+	}
+	if (l->on_call)
+		l->on_call(l, event);
 }
 
 int live_setup(void **state)

@@ -40,8 +40,10 @@ struct live {
 	unsigned int fds_before;
 	struct live_call calls[LIVE_CALLS]; /* the library's system calls */
 	unsigned int n_calls;		    /* all of them, kept or not */
-	uint32_t slots;			    /* bits: what the library bound */
-	int vcpu;			    /* guest.c */
+	/* after each of them; NULL = none */
+	void (*on_call)(struct live *l, const struct gmem_trace *event);
+	uint32_t slots; /* bits: what the library bound */
+	int vcpu;	/* guest.c */
 	unsigned char *run;
 	size_t run_size;
 };

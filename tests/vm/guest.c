@@ -44,11 +44,16 @@ static void limit(int seconds)
 
 void guest_start(struct guest *s, struct live *l)
 {
+	live_need("private-memory");
+	guest_start_type(s, l, GMEM_VM_SW_PROTECTED);
+}
+
+void guest_start_type(struct guest *s, struct live *l, uint32_t type)
+{
 	struct sigaction act = { .sa_handler = on_alarm };
 
-	live_need("private-memory");
 	*s = (struct guest){ .l = l };
-	live_vm(l, GMEM_VM_SW_PROTECTED);
+	live_vm(l, type);
 	s->ram = live_memory(l, GUEST_RAM_SIZE, 0);
 	t_code(raw_plain(gmem_vm_fd(l->vm), GUEST_RAM_SLOT, GUEST_RAM,
 			 GUEST_RAM_SIZE, s->ram),

@@ -38,6 +38,8 @@ struct guest {
 bool guest_in_place(void);
 /* A VM with one vCPU and some ordinary memory. */
 void guest_start(struct guest *s, struct live *l);
+/* The same of another type. */
+void guest_start_type(struct guest *s, struct live *l, uint32_t type);
 /* Where to put the next instructions, which guest_go() runs. */
 struct code *guest_code(struct guest *s);
 /*
