@@ -56,7 +56,7 @@ int gmem_slot_get(struct gmem_vm *vm, uint32_t slot, uint32_t address_space,
 		  struct gmem_slot *out, struct gmem_error *err)
 {
 	struct gmem__slot_id id = { slot, address_space };
-	struct gmem__slot *s;
+	struct gmem__slot *s = NULL;
 	int r = enter(vm, out, err);
 
 	if (r < 0)
