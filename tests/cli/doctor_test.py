@@ -120,16 +120,17 @@ class Doctor(Case):
     def test_a_device_that_not_even_root_may_open(self):
         self.require("root")
         self.require("mounts")
-        script = "mount -t tmpfs -o nodev none /mnt && mknod /mnt/kvm c 10 232"
-        script += " && chmod 640 /mnt/kvm"
-        r = subprocess.run(
-            ["unshare", "--mount", "sh", "-euc", script + ' && exec "$0" "$@"']
-            + [GMEMCTL, "doctor", "--json", "--device=/mnt/kvm"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=HANG,
-        )
+        script = 'cd "$0" && mount -t tmpfs -o nodev none . && cd "$0"'
+        script += ' && mknod kvm c 10 232 && chmod 640 kvm && exec "$@"'
+        with tempfile.TemporaryDirectory() as folder:
+            r = subprocess.run(
+                ["unshare", "--mount", "sh", "-euc", script, folder]
+                + [GMEMCTL, "doctor", "--json", f"--device={folder}/kvm"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANG,
+            )
         if "mknod" in r.stderr:
             self.skipTest(r.stderr)
         (c,) = [c for c in self.valid(r.stdout, "doctor")["checks"] if c["name"] == "device"]
