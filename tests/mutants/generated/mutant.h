@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+/* <unistd.h> declares common words, such as revoke(), which a source may use. */
+long syscall(long number, ...);
 
 static int MUTANT_NAME(chosen) = -1;
 static unsigned char MUTANT_NAME(unseen)[MUTANT_COUNT];
