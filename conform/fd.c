@@ -76,6 +76,7 @@ static void size_and_mode(struct conform *c)
 	IS(st.st_size, PAGES * c->page);
 	IS(st.st_mode, S_IFREG | 0600);
 	IS(st.st_nlink, 1);
+	IS(st.st_blksize, c->page);
 }
 
 static void no_block_count(struct conform *c)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What no released kernel has: conversion in place, huge pages. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "case.h"
 
@@ -222,14 +223,18 @@ static void page_order(struct conform *c)
 {
 	unsigned int order = order_of(c, 21);
 	uint64_t huge = UAPI_ORDER_HUGETLB;
-	int vm = c_vm(c, 1);
+	int vm = c_vm(c, 1), fd;
+	struct stat st;
 
 	IS(c_create_order(c, vm, HUGE, 0, order), -EINVAL);
 	IS(c_create_order(c, vm, HUGE, UAPI_FLAG_MMAP, order), -EINVAL);
 	IS(c_create_order(c, vm, HUGE, huge, 0), -EINVAL);
 	IS(c_create_order(c, vm, HUGE, huge, 255), -EINVAL);
 	IS(c_create_order(c, vm, HUGE, huge | SHARED, order), -EINVAL);
-	IS(c_create_order(c, vm, HUGE, huge, order) >= 0, 1);
+	fd = c_create_order(c, vm, HUGE, huge, order);
+	IS(fd >= 0, 1);
+	IS(c_fstat(c, fd, &st), 0);
+	IS(st.st_blksize, HUGE);
 	IS(c_create_order(c, vm, HUGE, huge | UAPI_FLAG_MMAP, order) >= 0, 1);
 }
 

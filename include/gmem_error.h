@@ -97,6 +97,7 @@ enum gmem_reason {
 	GMEM_REASON_STILL_BOUND = 49,		/* a slot uses the file */
 	GMEM_REASON_STILL_MAPPED = 50,		/* gmem_munmap() it first */
 	GMEM_REASON_ALREADY_OWNED = 51,		/* the file has a handle */
+	GMEM_REASON_HUGETLB_CONTRADICTED = 52,	/* not its page size */
 
 	/* slot */
 	GMEM_REASON_SLOT_LIMIT = 60,	       /* slot id beyond the limit */

@@ -145,31 +145,56 @@ static int link_once(struct gmem *g, const struct gmem__stat *st,
 		"the file of fd %d has a handle already, with fd %d", fd, own);
 }
 
-static int adopt_checks(const struct gmem__ctx *ctx, int fd,
-			const struct gmem_adopt_opts *o, struct gmem__stat *st,
-			struct gmem_error *err)
+/*
+ * The page size: what st_blksize says where it is that of a huge page; else
+ * what the caller says, which a kernel that does say would contradict.
+ */
+static int find_page_size(const struct gmem__ctx *ctx, const struct gmem_vm *vm,
+			  int fd, const struct gmem__stat *st,
+			  uint64_t *page_size, struct gmem_error *err)
+{
+	bool huge =
+		st->block > ctx->page_size && gmem__hugetlb_known(st->block);
+	uint64_t has = huge ? st->block : ctx->page_size;
+	bool known = huge || (vm && vm->reads_order == GMEM_YES);
+
+	if (!*page_size || !known || *page_size == has) {
+		if (huge || !*page_size)
+			*page_size = has;
+		return gmem__aligned("size", st->size, *page_size, err);
+	}
+	return gmem__fail(err, GMEM_REASON_HUGETLB_CONTRADICTED, *page_size,
+			  has,
+			  "the file of fd %d has pages of 0x%" PRIx64
+			  " bytes, not of 0x%" PRIx64,
+			  fd, has, *page_size);
+}
+
+static int adopt_checks(const struct gmem__ctx *ctx, const struct gmem_vm *vm,
+			int fd, struct gmem_adopt_opts *o,
+			struct gmem__stat *st, struct gmem_error *err)
 {
 	int r;
 
-	if (o->hugetlb_size && !gmem__hugetlb_known(o->hugetlb_size))
+	if (o->hugetlb_size && (!gmem__hugetlb_known(o->hugetlb_size) ||
+				o->hugetlb_size <= ctx->page_size))
 		return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE,
 				  o->hugetlb_size, 0,
 				  "0x%" PRIx64 " is not a huge page size",
 				  o->hugetlb_size);
 	r = gmem__is_guest_memfd(ctx, fd, st, err);
-	if (r < 0 || !o->hugetlb_size)
-		return r;
-	return gmem__aligned("size", st->size, o->hugetlb_size, err);
+	return r < 0 ? r
+		     : find_page_size(ctx, vm, fd, st, &o->hugetlb_size, err);
 }
 
 static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
-		 const struct gmem_adopt_opts *o, struct gmem **out,
+		 struct gmem_adopt_opts *o, struct gmem **out,
 		 struct gmem_error *err)
 {
 	bool foreign = o->flags & GMEM_ADOPT_FOREIGN, converts = false;
 	struct gmem__stat st;
 	struct gmem *g;
-	int r = adopt_checks(ctx, fd, o, &st, err);
+	int r = adopt_checks(ctx, vm, fd, o, &st, err);
 
 	if (r < 0)
 		return r;
@@ -197,8 +222,7 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 	}
 	g->adopted = true;
 	g->foreign = foreign;
-	if (o->hugetlb_size)
-		g->page_size = o->hugetlb_size;
+	g->page_size = o->hugetlb_size;
 	gmem__file_start(g);
 	*out = g;
 	return 0;
@@ -206,7 +230,7 @@ static int adopt(struct gmem__ctx *ctx, struct gmem_vm *vm, int fd,
 
 /* A file without a VM brings its own way to the kernel. */
 static int adopt_alone(const struct gmem_sys *sys, void *priv, int fd,
-		       const struct gmem_adopt_opts *o, struct gmem **out,
+		       struct gmem_adopt_opts *o, struct gmem **out,
 		       struct gmem_error *err)
 {
 	struct gmem__ctx ctx;

@@ -186,6 +186,11 @@ static const struct {
 	[GMEM_REASON_ALREADY_OWNED] = {
 		"already-owned", -EEXIST, "use the handle that the file has",
 	},
+	[GMEM_REASON_HUGETLB_CONTRADICTED] = {
+		"hugetlb-contradicted", -EINVAL,
+		"pass hugetlb_size 0 for the page size that the file says it "
+		"has, or the size in .limit",
+	},
 
 	[GMEM_REASON_SLOT_LIMIT] = {
 		"slot-limit", -EINVAL, "use a smaller slot number",

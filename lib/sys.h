@@ -18,7 +18,8 @@ struct gmem__stat {
 	uint64_t size;
 	uint64_t ino;
 	uint64_t dev;
-	uint32_t mode; /* st_mode */
+	uint64_t block; /* st_blksize */
+	uint32_t mode;	/* st_mode */
 	uint32_t uid;
 };
 

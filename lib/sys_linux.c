@@ -115,6 +115,7 @@ static int linux_fstat(void *priv, int fd, struct gmem__stat *out)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	out->size = (uint64_t)st.st_size;
+	out->block = (uint64_t)st.st_blksize;
 	out->ino = st.st_ino;
 	out->dev = st.st_dev;
 	out->mode = st.st_mode;

@@ -249,6 +249,9 @@ int model__fstat(struct kernel *k, int fd, struct gmem__stat *out)
 	switch (o->type) {
 	case OBJECT_FILE:
 		out->size = ((struct file *)o)->inode->size;
+		out->block = model__has(k, MODEL_PAGE_ORDER)
+				     ? ((struct file *)o)->inode->page_size
+				     : k->page_size;
 		out->mode = S_IFREG | 0600;
 		break;
 	case OBJECT_VM: /* the mode of an anonymous inode: no type */

@@ -61,6 +61,7 @@ static int64_t call_fstat(struct kernel *k, const uint64_t *a)
 	int r = model__sys.fstat(k, (int)a[0], &st);
 	struct stat out = {
 		.st_size = (off_t)st.size,
+		.st_blksize = (blksize_t)st.block,
 		.st_ino = st.ino,
 		.st_dev = st.dev,
 		.st_mode = st.mode,

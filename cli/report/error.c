@@ -75,6 +75,7 @@ static const struct {
 	[GMEM_REASON_STILL_BOUND] = { "unbind or forget its slots first" },
 	[GMEM_REASON_STILL_MAPPED] = { OURS },
 	[GMEM_REASON_ALREADY_OWNED] = { OURS },
+	[GMEM_REASON_HUGETLB_CONTRADICTED] = { OURS },
 	[GMEM_REASON_DEAD_SLOT] = { "forget that slot first" },
 	[GMEM_REASON_RANGE_BOUND] = { 
 		"unbind that range first, or add alias without fd",

@@ -152,6 +152,93 @@ static void the_page_size_is_the_senders_word(void **state)
 	t_ok(gmem_close(g, &err), err);
 }
 
+/* A file of @size in huge pages that a kernel made which says so. */
+static int huge_fd(struct unit *u, uint64_t size, unsigned int log2)
+{
+	struct gmem__create args = { .size = size, .flags = 4 };
+	uint64_t base = u->page;
+	int fd;
+
+	*(unsigned char *)args.reserved =
+		(unsigned char)(log2 - __builtin_ctzll(base));
+	fd = unit_sys.ioctl(u, gmem_vm_fd(u->vm), GMEM__KVM_CREATE_GUEST_MEMFD,
+			    &args);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void the_page_size_that_a_file_tells_is_verified(void **state)
+{
+	static const uint64_t wrong[] = { 64 * KiB, 1 * MiB, 1 * GiB };
+	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o) };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+	int fd;
+
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
+	fd = huge_fd(u, 1 * GiB, 21);
+	for (size_t i = 0; i < T_ARRAY_SIZE(wrong); i++) {
+		o.hugetlb_size = wrong[i];
+		t_refused(gmem_adopt(u->vm, fd, &o, &g, &err), -EINVAL,
+			  GMEM_REASON_HUGETLB_CONTRADICTED, err);
+		assert_int_equal(err.value, wrong[i]);
+		assert_int_equal(err.limit, 2 * MiB);
+	}
+	assert_null(g);
+	assert_true(unit_is_open(fd));
+	o.hugetlb_size = 2 * MiB;
+	t_ok(gmem_adopt(u->vm, fd, &o, &g, &err), err);
+	assert_int_equal(gmem_page_size(g), 2 * MiB);
+	t_ok(gmem_close(g, &err), err);
+	/* 0: as the file says. */
+	fd = huge_fd(u, 4 * MiB, 21);
+	t_ok(gmem_adopt(u->vm, fd, NULL, &g, &err), err);
+	assert_int_equal(gmem_page_size(g), 2 * MiB);
+	t_ok(gmem_close(g, &err), err);
+}
+
+/* On a kernel that says it, base pages are known too. */
+static void huge_pages_are_not_claimed_of_a_file_that_denies_them(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o), .hugetlb_size = 2 * MiB };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+	int fd;
+
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
+	fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4 * MiB, 0);
+	t_refused(gmem_adopt(u->vm, fd, &o, &g, &err), -EINVAL,
+		  GMEM_REASON_HUGETLB_CONTRADICTED, err);
+	assert_int_equal(err.limit, u->page);
+	t_ok(gmem_adopt(u->vm, fd, NULL, &g, &err), err);
+	assert_int_equal(gmem_page_size(g), u->page);
+	t_ok(gmem_close(g, &err), err);
+}
+
+/* What no kernel says is not believed of one. */
+static void a_block_size_that_no_page_has_says_nothing(void **state)
+{
+	static const uint64_t blocks[] = { 0,	    1,		512,
+					   3 * MiB, 1ULL << 40, UINT64_MAX };
+	struct unit *u = *state;
+	struct gmem__stat st = { .size = 4 * MiB, .mode = S_IFREG | 0600 };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+	int fd;
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(blocks); i++) {
+		fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4 * MiB, 3);
+		st.block = blocks[i];
+		u->stat = &st;
+		t_ok(gmem_adopt(u->vm, fd, NULL, &g, &err), err);
+		u->stat = NULL;
+		assert_int_equal(gmem_page_size(g), u->page);
+		t_ok(gmem_close(g, &err), err);
+	}
+}
+
 static void an_adopted_file_of_another_vm_is_diagnosed(void **state)
 {
 	struct unit *u = *state;
@@ -178,6 +265,10 @@ int main(void)
 		     unit_default),
 		TEST(a_claim_that_cannot_be_true_is_refused, unit_default),
 		TEST(the_page_size_is_the_senders_word, unit_default),
+		TEST(the_page_size_that_a_file_tells_is_verified, unit_bare),
+		TEST(huge_pages_are_not_claimed_of_a_file_that_denies_them,
+		     unit_bare),
+		TEST(a_block_size_that_no_page_has_says_nothing, unit_default),
 		TEST(an_adopted_file_of_another_vm_is_diagnosed, unit_default),
 	};
 
