@@ -348,6 +348,13 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 #define GMEM_SLOT_TAKE_KEPT GMEM_BIT(10)  /* in: attributes that were kept */
 #define GMEM_SLOT_LIVE GMEM_BIT(11)	  /* out: see gmem_slots_replace() */
 #define GMEM_SLOT_CHECK_ONLY GMEM_BIT(16) /* in: only check */
+/*
+ * Out: of a file of huge pages the guest gets smaller ones: everywhere, since
+ * .gpa and .offset lie differently in a huge page; where it begins, or ends.
+ */
+#define GMEM_SLOT_NO_HUGE GMEM_BIT(17)
+#define GMEM_SLOT_SMALL_START GMEM_BIT(18)
+#define GMEM_SLOT_SMALL_END GMEM_BIT(19)
 
 /*
  * A memory slot, the same for every call that takes or returns one: what a

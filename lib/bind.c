@@ -27,7 +27,8 @@
 #define NEEDS (GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_READONLY)
 #define ADDRS (GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_OWN_ADDR)
 /* Of what a call said of another slot, this says nothing of the new one. */
-#define PAST (GMEM_SLOT_NOTED | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE)
+#define PAST \
+	(GMEM_SLOT_NOTED | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE | GMEM__SLOT_LOST)
 #define FLAGS                                             \
 	(MODES | NEEDS | ADDRS | PAST | GMEM_SLOT_ALIAS | \
 	 GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_CHECK_ONLY)
@@ -151,6 +152,7 @@ void gmem__bind_made(struct gmem_slot *b, const struct gmem *g)
 {
 	b->sz = sizeof(*b);
 	b->flags &= MODES | NEEDS | ADDRS;
+	b->flags |= gmem__slot_lost(g, b);
 	b->fd = b->flags & GMEM_SLOT_FD ? g->fd : -1;
 }
 

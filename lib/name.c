@@ -92,6 +92,9 @@ static const struct name slot_flags[] = {
 	{ GMEM_SLOT_TAKE_KEPT, "take-kept" },
 	{ GMEM_SLOT_LIVE, "live" },
 	{ GMEM_SLOT_CHECK_ONLY, "check-only" },
+	{ GMEM_SLOT_NO_HUGE, "no-huge" },
+	{ GMEM_SLOT_SMALL_START, "small-start" },
+	{ GMEM_SLOT_SMALL_END, "small-end" },
 };
 static const struct name unbind_flags[] = {
 	{ GMEM_UNBIND_KEEP_ATTRIBUTES, "keep-attributes" },

@@ -105,6 +105,25 @@ void gmem__slot_take_out(struct gmem_vm *vm, struct gmem__slot *s)
 	s->s.gmem->slots--;
 }
 
+uint64_t gmem__slot_lost(const struct gmem *g, const struct gmem_slot *s)
+{
+	uint64_t page, skip, lost = 0, end = s->gpa + s->len;
+
+	if (!g || g->page_size == g->ctx->page_size)
+		return 0;
+	page = g->page_size;
+	skip = (page - s->gpa % page) % page;
+	/* No whole page of the file lies at one of the guest. */
+	if ((s->gpa - s->offset) % page || skip > s->len ||
+	    s->len - skip < page)
+		return GMEM_SLOT_NO_HUGE;
+	if (skip)
+		lost |= GMEM_SLOT_SMALL_START;
+	if (end % page)
+		lost |= GMEM_SLOT_SMALL_END;
+	return lost;
+}
+
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck)
 {
 	if (s->prev_stuck) {

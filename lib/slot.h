@@ -16,6 +16,9 @@
 
 #include "tree.h"
 
+/* What a call says of where huge pages are lost. */
+#define GMEM__SLOT_LOST \
+	(GMEM_SLOT_NO_HUGE | GMEM_SLOT_SMALL_START | GMEM_SLOT_SMALL_END)
 #define GMEM__SLOT_V0 72 /* struct gmem_slot of the first release */
 
 enum gmem__slot_state {
@@ -89,6 +92,8 @@ static inline bool gmem__slot_usable(const struct gmem__slot *s)
 	return s->state == GMEM__SLOT_LIVE || s->state == GMEM__SLOT_STUCK;
 }
 
+/* GMEM__SLOT_LOST: where the guest gets no pages as large as those of @g. */
+uint64_t gmem__slot_lost(const struct gmem *g, const struct gmem_slot *s);
 /* Among the VM's stuck slots, or not; with vm->lock held. */
 void gmem__slot_set_stuck(struct gmem_vm *vm, struct gmem__slot *s, bool stuck);
 /* Into the table and out of it, with vm->lock held; its file counts it. */

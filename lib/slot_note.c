@@ -24,7 +24,7 @@
 	(GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_READONLY |                   \
 	 GMEM_SLOT_DIRTY_LOG | GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_OWN_ADDR | \
 	 GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_NOTED | GMEM_SLOT_STUCK |             \
-	 GMEM_SLOT_LIVE)
+	 GMEM_SLOT_LIVE | GMEM__SLOT_LOST)
 
 static const struct gmem__opts_type slot_type =
 	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
@@ -83,8 +83,10 @@ static int note_checks(struct gmem_vm *vm, struct gmem_slot *s,
 		return r;
 	if (!(s->flags & GMEM_SLOT_FD))
 		s->flags |= GMEM_SLOT_HVA;
-	s->flags &= ~(GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE);
-	s->flags |= GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_NOTED;
+	s->flags &= ~(GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK | GMEM_SLOT_LIVE |
+		      GMEM__SLOT_LOST);
+	s->flags |= GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_NOTED |
+		    gmem__slot_lost(s->gmem, s);
 	return gmem__bind_args(vm, s, err);
 }
 

@@ -4,6 +4,7 @@
  * the CHECK_ONLY flag of the call; what the call builds on is really made.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,7 +116,8 @@ struct why {
 	struct gmem *file;
 	const char *step; /* what .err is about: "create", "with" ... */
 	struct gmem_error err;
-	const char *mode; /* of a bind that would be accepted */
+	const char *mode; /* of a bind that would be accepted ... */
+	uint64_t lost;	  /* ... and where the guest gets no huge pages */
 };
 
 /* --------------------------------------------------------------- answer -- */
@@ -147,6 +149,43 @@ static bool is_answer(const struct gmem_error *err)
 	}
 }
 
+static void lost_text(const struct why *w)
+{
+	const struct args *a = w->args;
+	char page[SIZE_TEXT];
+
+	if (!w->lost)
+		return;
+	size_text(gmem_page_size(w->file), page);
+	if (w->lost & GMEM_SLOT_NO_HUGE)
+		printf("huge pages: none for the guest: gpa 0x%" PRIx64
+		       " and offset 0x%" PRIx64 " lie differently in a page of "
+		       "%s, or none fits into the slot\n",
+		       a->gpa.value, a->offset.value, page);
+	if (w->lost & GMEM_SLOT_SMALL_START)
+		printf("huge pages: none where the slot begins: gpa 0x%" PRIx64
+		       " is not a multiple of %s\n",
+		       a->gpa.value, page);
+	if (w->lost & GMEM_SLOT_SMALL_END)
+		printf("huge pages: none where the slot ends: gpa + len "
+		       "0x%" PRIx64 " is not a multiple of %s\n",
+		       a->gpa.value + a->len.value, page);
+}
+
+static json_object *lost_json(const struct why *w)
+{
+	json_object *list = json_object_new_array();
+	uint64_t flag;
+
+	for (uint64_t rest = w->lost; rest; rest &= rest - 1) {
+		flag = rest & -rest;
+		json_object_array_add(
+			list, json_object_new_string(
+				      gmem_name(GMEM_NAME_SLOT_FLAG, flag)));
+	}
+	return list;
+}
+
 static void answer_json(const struct why *w, const char *verdict)
 {
 	json_object *o = json_new(w->ctl);
@@ -161,6 +200,7 @@ static void answer_json(const struct why *w, const char *verdict)
 	json_text(o, "step", ok ? NULL : w->step, "no step was refused");
 	json_text(o, "mode", ok ? w->mode : NULL,
 		  ok ? "this call has no modes" : "the call was refused");
+	json_object_object_add(o, "huge_pages_lost", lost_json(w));
 	json_object_object_add(o, "rule", ok ? NULL : json_error(&w->err));
 	if (ok)
 		json_text(o, "rule_reason", "no rule is broken", "");
@@ -175,6 +215,7 @@ static void answer_text(const struct why *w, const char *verdict)
 	if (!w->err.code) {
 		printf("ok: would be accepted%s%s%s\n", mode ? " in " : "",
 		       mode ? mode : "", mode ? " mode" : "");
+		lost_text(w);
 		return;
 	}
 	printf("%s", verdict);
@@ -335,6 +376,8 @@ static void check_bind(struct why *w)
 	w->step = "bind";
 	if (gmem_bind(&slot, &w->err) == 0)
 		w->mode = slot_mode(&slot);
+	w->lost = slot.flags & (GMEM_SLOT_NO_HUGE | GMEM_SLOT_SMALL_START |
+				GMEM_SLOT_SMALL_END);
 }
 
 static void check_attributes(struct why *w)

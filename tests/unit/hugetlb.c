@@ -434,6 +434,74 @@ static void a_kernel_without_the_series_is_found_out(void **state)
 	assert_null(g);
 }
 
+/* What a slot says of where the guest gets smaller pages. */
+static void a_slot_says_where_it_loses_huge_pages(void **state)
+{
+	static const struct {
+		uint64_t gpa, offset, len, lost;
+	} rows[] = {
+		{ 0, 0, 8 * MiB, 0 },
+		{ 6 * MiB, 2 * MiB, 2 * MiB, 0 },
+		{ 64 * KiB, 0, 8 * MiB, GMEM_SLOT_NO_HUGE },
+		{ 1 * MiB, 0, 4 * MiB, GMEM_SLOT_NO_HUGE },
+		{ 0, 64 * KiB, 4 * MiB, GMEM_SLOT_NO_HUGE },
+		{ 64 * KiB, 64 * KiB, 4 * MiB - 64 * KiB,
+		  GMEM_SLOT_SMALL_START },
+		{ 3 * MiB, 1 * MiB, 3 * MiB, GMEM_SLOT_SMALL_START },
+		{ 0, 0, 2 * MiB + 64 * KiB, GMEM_SLOT_SMALL_END },
+		{ 1 * MiB, 1 * MiB, 4 * MiB,
+		  GMEM_SLOT_SMALL_START | GMEM_SLOT_SMALL_END },
+		{ 0, 0, 1 * MiB, GMEM_SLOT_NO_HUGE },
+		{ 1 * MiB, 1 * MiB, 2 * MiB, GMEM_SLOT_NO_HUGE },
+		{ 64 * KiB, 64 * KiB, 64 * KiB, GMEM_SLOT_NO_HUGE },
+	};
+	struct unit *u = *state;
+	struct gmem_slot s, got = { .sz = sizeof(got) };
+	struct gmem_error err;
+	struct gmem *g = NULL;
+
+	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
+	t_ok(make(u, 8 * MiB, 2 * MiB, 0, &g, &err), err);
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		s = (struct gmem_slot){ .sz = sizeof(s),
+					.gpa = rows[i].gpa,
+					.offset = rows[i].offset,
+					.len = rows[i].len,
+					.gmem = g,
+					.flags = GMEM_SLOT_CHECK_ONLY };
+		t_ok(gmem_bind(&s, &err), err);
+		assert_int_equal(s.flags & (7 << 17), rows[i].lost);
+		s.userspace_addr = 0;
+		t_ok(gmem_bind(&s, &err), err); /* takes what it said */
+		assert_int_equal(s.flags & (7 << 17), rows[i].lost);
+		t_ok(gmem_slot_get(u->vm, 0, 0, &got, &err), err);
+		assert_int_equal(got.flags & (7 << 17), rows[i].lost);
+		t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
+		s.userspace_addr = 1 << 20;
+		s.flags &= ~(UINT64_C(7) << 17);
+		t_ok(gmem_slot_note(u->vm, &s, &err), err);
+		t_ok(gmem_slot_get(u->vm, 0, 0, &got, &err), err);
+		assert_int_equal(got.flags & (7 << 17), rows[i].lost);
+		t_ok(gmem_slot_forget(u->vm, 0, 0, &err), err);
+		t_ok(gmem_slot_note(u->vm, &got, &err), err);
+		t_ok(gmem_slot_forget(u->vm, 0, 0, &err), err);
+	}
+	t_ok(gmem_close(g, &err), err);
+}
+
+static void of_base_pages_nothing_is_lost(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = u->page,
+			       .len = u->page };
+	struct gmem_error err;
+
+	t_ok(gmem_create(u->vm, 2 * u->page, NULL, &s.gmem, &err), err);
+	t_ok(gmem_bind(&s, &err), err);
+	assert_int_equal(s.flags & (7 << 17), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -462,6 +530,8 @@ int main(void)
 		TEST(create_refuses_a_contradicted_encoding, unit_bare),
 		TEST(nor_is_a_contradicted_encoding_tried, unit_sw),
 		TEST(a_kernel_without_the_series_is_found_out, unit_bare),
+		TEST(a_slot_says_where_it_loses_huge_pages, unit_bare),
+		TEST(of_base_pages_nothing_is_lost, unit_sw),
 	};
 
 	return t_main(tests);

@@ -293,9 +293,11 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 	else
 		say(f, VERDICT_OK, "", "%" PRIu64 " huge pages are set aside%s",
 		    pages,
-		    taken || fd != GMEM_YES ? ""
-					    : "; guest_memfd of this kernel "
-					      "takes base pages");
+		    fd != GMEM_YES ? ""
+		    : taken ? "; a guest gets them where gpa and offset lie "
+			      "alike in a page, and not in parts of one"
+			    : "; guest_memfd of this kernel takes base "
+			      "pages");
 }
 
 static void check_numa(const struct patient *p, struct finding *f)
