@@ -68,6 +68,12 @@ static int64_t by_pipe(struct copy *c, unsigned char *to,
 	return out ? out : n;
 }
 
+/* Not of the memory: a filter may answer with any errno. */
+static bool refused(int64_t ret)
+{
+	return ret < 0 && ret != -EFAULT && ret != -EINTR && ret != -ENOMEM;
+}
+
 static int64_t piece(struct copy *c, unsigned char *to,
 		     const unsigned char *from, uint64_t len)
 {
@@ -76,7 +82,7 @@ static int64_t piece(struct copy *c, unsigned char *to,
 	if (!c->piped)
 		n = c->to_guest ? gmem__vm_write(c->ctx, to, from, len)
 				: gmem__vm_read(c->ctx, to, from, len);
-	if (n == -ENOSYS || n == -EPERM)
+	if (refused(n))
 		n = by_pipe(c, to, from, len);
 	return n;
 }
