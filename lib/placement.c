@@ -86,7 +86,10 @@ static void count_page(struct look *l, uint64_t offset, int node)
 
 	if (node < 0) {
 		l->p.unknown += page;
-		l->unknown = GMEM_REASON_PLACEMENT_UNKNOWN;
+		/* move_pages() itself was refused; of a page it says EFAULT */
+		l->unknown = node == -EPERM || node == -EACCES
+				     ? GMEM_REASON_ACCESS_DENIED
+				     : GMEM_REASON_PLACEMENT_UNKNOWN;
 		return;
 	}
 	if (l->p.node_bytes && (uint64_t)node < l->p.node_count)
@@ -128,7 +131,7 @@ static void look_nodes(const struct gmem__ctx *ctx, unsigned char *at,
 	if (r == 0)
 		r = gmem__move_pages(ctx, pages, addr, NULL, node);
 	for (size_t i = 0; r < 0 && i < pages; i++)
-		node[i] = -1;
+		node[i] = r;
 }
 
 /*

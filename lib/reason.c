@@ -106,7 +106,8 @@ static const struct {
 	[GMEM_REASON_ACCESS_DENIED] = {
 		"access-denied", 0,
 		"allow it in the security module or the seccomp filter, see "
-		"gmem_syscall_info(3)",
+		"gmem_syscall_info(3); in a container CAP_SYS_NICE allows what "
+		"is NUMA",
 	},
 	[GMEM_REASON_KVM_UNLOADING] = {
 		"kvm-unloading", -ENOENT,

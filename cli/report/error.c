@@ -48,7 +48,8 @@ static const struct {
 	[GMEM_REASON_HAS_FILES] = { OURS },
 	[GMEM_REASON_ACCESS_DENIED] = {
 		"allow it in the security module or the seccomp filter, see "
-		"gmemctl probe --format seccomp",
+		"gmemctl probe --format seccomp; in a container cap_sys_nice "
+		"allows what is NUMA",
 	},
 	[GMEM_REASON_LOCK_LIMIT] = { "raise RLIMIT_MEMLOCK (ulimit -l)" },
 	[GMEM_REASON_INIT_SHARED_UNMAPPABLE] = { "add mmap" },

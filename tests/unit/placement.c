@@ -246,11 +246,16 @@ static void what_the_kernel_does_not_tell_is_unknown(void **state)
 		int code;
 		unsigned int nth;
 		uint64_t unknown;
+		uint32_t why;
 	} faults[] = {
-		{ "move_pages", -EPERM, 2, 2 * MiB },
-		{ "move_pages", -ENOSYS, 2, 2 * MiB },
+		{ "move_pages", -EPERM, 2, 2 * MiB, GMEM_REASON_ACCESS_DENIED },
+		{ "move_pages", -EACCES, 2, 2 * MiB,
+		  GMEM_REASON_ACCESS_DENIED },
+		{ "move_pages", -ENOSYS, 2, 2 * MiB,
+		  GMEM_REASON_PLACEMENT_UNKNOWN },
 		/* after the two of the mapping; private meanwhile */
-		{ "madvise", -EFAULT, 4, 2 * MiB },
+		{ "madvise", -EFAULT, 4, 2 * MiB,
+		  GMEM_REASON_PLACEMENT_UNKNOWN },
 	};
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
@@ -266,6 +271,7 @@ static void what_the_kernel_does_not_tell_is_unknown(void **state)
 		       GMEM_PLACED_UNKNOWN);
 		assert_int_equal(out.resident, 4 * MiB);
 		assert_int_equal(out.unknown, faults[i].unknown);
+		assert_int_equal(out.why, faults[i].why);
 		assert_int_equal(unit_mappings(u), maps);
 	}
 }
