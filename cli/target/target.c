@@ -29,6 +29,38 @@ const struct opt target_opts[] = {
 	{ .name = NULL },
 };
 
+unsigned int yama_scope(void)
+{
+	unsigned int scope = 0;
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+
+	if (f && fscanf(f, "%u", &scope) != 1)
+		scope = 0;
+	if (f)
+		(void)fclose(f);
+	return scope;
+}
+
+static void why_refused(pid_t pid, int fd, char why[TARGET_WHY])
+{
+	bool trace = priv_has(CAP_SYS_PTRACE);
+	unsigned int scope = yama_scope();
+	char yama[80] = "";
+
+	if (scope > 2 || (scope && !trace))
+		(void)snprintf(yama, sizeof(yama),
+			       "kernel.yama.ptrace_scope is %u%s", scope,
+			       scope > 2 ? "" : ", so ");
+	(void)snprintf(why, TARGET_WHY,
+		       "descriptor %d of process %d may not be copied: %s%s",
+		       fd, (int)pid, yama,
+		       scope > 2 ? ""
+		       : trace	 ? "refused even to cap_sys_ptrace, by a "
+				   "security module, a seccomp filter or a "
+				   "user namespace"
+				 : "this needs cap_sys_ptrace");
+}
+
 /* Takes descriptor @fd of the process that @pidfd stands for. */
 static int copy_of(int pidfd, pid_t pid, int fd, char why[TARGET_WHY])
 {
@@ -36,15 +68,8 @@ static int copy_of(int pidfd, pid_t pid, int fd, char why[TARGET_WHY])
 
 	if (r < 0)
 		r = -errno;
-	if (r == -EPERM)
-		(void)snprintf(why, TARGET_WHY,
-			       "descriptor %d of process %d may not be "
-			       "copied: %s",
-			       fd, (int)pid,
-			       priv_has(CAP_SYS_PTRACE)
-				       ? "refused even to cap_sys_ptrace, by a "
-					 "security module or a seccomp filter"
-				       : "this needs cap_sys_ptrace");
+	if (r == -EPERM || r == -EACCES)
+		why_refused(pid, fd, why);
 	else if (r < 0)
 		(void)snprintf(why, TARGET_WHY, "descriptor %d of process %d",
 			       fd, (int)pid);
@@ -89,6 +114,10 @@ int target_process(struct ctl *ctl, struct target_args *a)
 	return 0;
 }
 
+static const char copy_remedy[] =
+	"see the check copies of gmemctl doctor, or run gmemctl with "
+	"cap_sys_ptrace where the process runs";
+
 /* Return: the copy, or -1 with the exit status. */
 static int copy(struct ctl *ctl, struct target_args *a, int *status)
 {
@@ -105,7 +134,9 @@ static int copy(struct ctl *ctl, struct target_args *a, int *status)
 			return -1;
 		fd = copy_of(a->process, (pid_t)a->pid.value, (int)a->fd.value,
 			     why);
-		if (fd < 0)
+		if (fd == -EPERM || fd == -EACCES)
+			*status = refused_by(ctl, -fd, copy_remedy, "%s", why);
+		else if (fd < 0)
 			*status = system_error(ctl, -fd, "%s", why);
 		return fd;
 	}

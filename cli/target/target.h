@@ -57,8 +57,10 @@ int target_process(struct ctl *ctl, struct target_args *a);
  * A copy of descriptor @fd of process @pid.  Return: the copy, or -errno with
  * in @why what refused it.
  */
-#define TARGET_WHY 200
+#define TARGET_WHY 240
 int target_copy(pid_t pid, int fd, char why[TARGET_WHY]);
+/* kernel.yama.ptrace_scope; 0 without it. */
+unsigned int yama_scope(void);
 /* The command's object with the members that name the target. */
 struct json_object *target_json(const struct ctl *ctl,
 				const struct target_args *a,

@@ -72,6 +72,46 @@ class Doctor(Case):
         self.assertEqual(checks["seccomp"]["verdict"], "warn")
         self.assertIn("probe --format seccomp", checks["seccomp"]["remedy"])
 
+    def test_what_a_filter_refuses_is_named(self):
+        for number, name in (279, "move_pages"), (310, "process_vm_readv"):
+            if os.uname().machine != "x86_64":
+                break
+            checks = self.doctor(preexec_fn=deny(number, errno.EACCES))
+            says = f"a filter confines this process, and refuses or lacks {name}"
+            self.assertEqual(checks["seccomp"]["message"], says)
+        for number in 434, 438:  # pidfd_open, pidfd_getfd
+            checks = self.doctor(preexec_fn=deny(number, errno.EPERM))
+            self.assertEqual(checks["copies"]["verdict"], "warn")
+            self.assertIn("EPERM even on this process", checks["copies"]["message"])
+
+    def test_yama_is_named(self):
+        yama = "/proc/sys/kernel/yama/ptrace_scope"
+        for scope, caps, says in (
+            (0, "all", "--pid works on processes of all users"),
+            (2, "all", "--pid works on processes of all users"),
+            (3, "all", f"{yama} is 3: --pid fails"),
+            (0, "-sys_ptrace", "--pid works on processes of this user"),
+            (1, "-sys_ptrace", f"{yama} is 1: without cap_sys_ptrace --pid fails"),
+        ):
+            self.require("root")
+            self.require("mounts")
+            script = (
+                "mount -t tmpfs none /proc/sys &&"
+                f"mkdir -p {os.path.dirname(yama)} && echo {scope} >{yama} &&"
+                'exec setpriv --bounding-set="$0" -- "$@"'
+            )
+            bounding = "+all" if caps == "all" else caps
+            r = subprocess.run(
+                ["unshare", "--mount", "sh", "-c", script, bounding]
+                + [GMEMCTL, "doctor", "--format=tap"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANG,
+            )
+            says = says.replace(yama, "kernel.yama.ptrace_scope")
+            self.assertIn(f": {says}", r.stdout, r.stderr)
+
     def confined(self):
         with open("/proc/self/status") as f:
             return "ok" if "\nSeccomp:\t0\n" in f.read() else "warn"
@@ -207,6 +247,7 @@ class Kvm(Doctor):
 
 
 HUGE = "/sys/kernel/mm/hugepages/hugepages-{}/nr_hugepages"
+SYS = {"/sys/kernel/mm/x": ""}
 EPT = "/sys/module/kvm_intel/parameters/ept"
 NPT = "/sys/module/kvm_amd/parameters/npt"
 CGROUP = "/sys/fs/cgroup"
@@ -322,9 +363,15 @@ class Host(Case):
 
     def test_memory_cgroups(self):
         memory = {"/proc/meminfo": "Other: 7 kB\nMemTotal:   1000 kB\n"}
-        two = {**memory, "/proc/self/cgroup": "0::/a/b\n"}
-        one = {**memory, "/proc/self/cgroup": "5:cpu:/\n9:memory:/a/b\n"}
-        first = {**memory, "/proc/self/cgroup": "1:memory:/a\n"}
+        two = {
+            **memory,
+            "/proc/self/cgroup": "0::/a/b\n",
+            f"{CGROUP}/a/b/cgroup.procs": "",
+            f"{CGROUP}/a/b/cgroup.controllers": "",
+        }
+        seen = {**memory, f"{CGROUP}/memory/tasks": ""}
+        one = {**seen, "/proc/self/cgroup": "5:cpu:/\n9:memory:/a/b\n"}
+        first = {**seen, "/proc/self/cgroup": "1:memory:/a\n"}
         limit = f"{CGROUP}/memory{{}}/memory.limit_in_bytes"
         raise_ = "raise the limit of the memory cgroup"
         for files, least in (
@@ -352,20 +399,28 @@ class Host(Case):
         self.found("memory-cgroup", {**one, limit.format(""): "8192"}, *low)
         self.found("memory-cgroup", {**first, limit.format("/a"): "8192"}, *low)
         self.found("memory-cgroup", {**one, limit.format("/c"): "8192"}, "ok", FREE)
+        for line in "0::/a/b\n", "3:memory:/a/b\n":
+            says = "whether a memory cgroup limits this process is not known: "
+            says += "its cgroup cannot be read"
+            files = {"/proc/self/cgroup": line}
+            self.found("memory-cgroup", files, "warn", says, "mount /proc, and")
 
     def test_seccomp(self):
         status = "/proc/self/status"
-        confined = "this process is confined ({}): calls of libgmem may be refused"
+        confined = "a filter confines this process, and refuses nothing that was tried"
         allow = "allow what gmemctl probe --format seccomp lists"
         free = "this process is not confined"
         for text, *want in (
             ("Name:\\tx\n", "ok", "this kernel has no seccomp"),
             ("Name:\\tx\nSeccomp:\\t0\n", "ok", free),
-            ("Seccomp:\\t1\n", "warn", confined.format("strict"), allow),
-            ("Seccomp:\\t2\n", "warn", confined.format("filter"), allow),
-            ("Seccomp:\\t3\n", "ok", free),
+            ("Seccomp:\\t1\n", "warn", confined, allow),
+            ("Seccomp:\\t2\n", "warn", confined, allow),
+            ("Seccomp:\\t3\n", "warn", confined, allow),
         ):
-            self.found("seccomp", {status: text}, *want)
+            stat = {"/proc/self/stat": "1"}
+            self.found("seccomp", {status: text, **stat}, *want)
+        # without /proc the kernel itself is asked
+        self.found("seccomp", {}, "ok", free)
 
     def test_huge_pages(self):
         pools = {
@@ -378,7 +433,9 @@ class Host(Case):
             )
         }
         self.found("huge-pages", pools, "ok", "4321 huge pages are set aside")
-        self.found("huge-pages", {}, "ok", "0 huge pages are set aside")
+        self.found("huge-pages", SYS, "ok", "0 huge pages are set aside")
+        says = "how many huge pages are set aside is not known"
+        self.found("huge-pages", {}, "warn", says, "mount /sys")
 
     def test_huge_pages_of_this_kernel(self):
         self.require("kvm")
@@ -390,7 +447,7 @@ class Host(Case):
             args=(),
         )
         self.found(
-            *("huge-pages", {}, "ok"),
+            *("huge-pages", SYS, "ok"),
             "0 huge pages are set aside; guest_memfd of this kernel takes base pages",
             args=(),
         )
@@ -399,7 +456,9 @@ class Host(Case):
         online = "/sys/devices/system/node/online"
         first = "see the check of the device first"
         one = "one NUMA node: nothing to place"
-        self.found("numa", {}, "ok", one)
+        self.found("numa", SYS, "ok", one)
+        says = "how many NUMA nodes there are is not known"
+        self.found("numa", {}, "warn", says, "mount /sys")
         self.found("numa", {online: "0\n"}, "ok", one)
         for nodes in ("0-1", "0,2"):
             says = UNPLACED.format(nodes)

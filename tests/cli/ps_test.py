@@ -286,6 +286,24 @@ class Seen(Ps):
         for held in foreign.held:
             self.assertEqual(files[held.inode]["resident"], held.resident)
 
+    def test_too_few_descriptors_are_an_error(self):
+        """Never a table that looks complete."""
+        foreign = Foreign(self, "three")
+        for n in range(5, 12):
+
+            def few(limit=n):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+            r = ctl("ps", "--json", preexec_fn=few)
+            if not r.stdout:  # too few to start
+                continue
+            value = self.valid(r.stdout, "ps")
+            if "error" in value:
+                self.assertEqual(value["error"]["code"], "EMFILE", r)
+                continue
+            found = {f["inode"] for f in value["files"]}
+            self.assertLessEqual({h.inode for h in foreign.held}, found, n)
+
     def test_complete(self):
         """What is forbidden can be allowed; what is not there cannot."""
         self.require("mounts")
@@ -570,8 +588,8 @@ class Table(Ps):
             self.stderr,
             f"gmemctl: ps: {len(hidden)} of {value['processes']} processes could not "
             f"be looked into, first {first['pid']} ({first['command']}): "
-            "no cap_sys_ptrace or cap_dac_read_search: it is another user's or not "
-            "dumpable\n",
+            "no cap_sys_ptrace or cap_dac_read_search: it is another user's, has "
+            "more capabilities or is not dumpable\n",
         )
         self.assertEqual({h["files_reason"] for h in hidden}, {first["files_reason"]})
         pids = [h["pid"] for h in hidden]
@@ -689,7 +707,7 @@ class Hostile(Ps):
             check=False,
             timeout=HANG,
         )
-        self.ended(r, FAILED, "/proc is no procfs")
+        self.ended(r, FAILED, "there is no procfs at /proc; mount /proc")
 
 
 class Budget(Ps):

@@ -9,11 +9,13 @@
 #include <sys/capability.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "cmd/doctor/doctor.h"
 #include "report/error.h"
 #include "report/words.h"
 #include "table/array.h"
+#include "target/charge/cgroup.h"
 #include "target/vm.h"
 
 void say(struct finding *f, enum verdict v, const char *remedy, const char *fmt,
@@ -122,45 +124,6 @@ static void check_guest_memfd(const struct patient *p, struct finding *f)
 		    "files are made that guest and host share");
 }
 
-static void check_rights(const struct patient *p, struct finding *f)
-{
-	const char *lacks = priv_lacks_sight();
-
-	(void)p;
-	if (!lacks)
-		say(f, VERDICT_OK, "",
-		    "cap_sys_ptrace, cap_dac_read_search: gmemctl ps sees "
-		    "every process");
-	else
-		say(f, VERDICT_WARN,
-		    "run gmemctl ps with cap_sys_ptrace and "
-		    "cap_dac_read_search to see all of the machine",
-		    "no %s: gmemctl ps sees only processes of this user",
-		    lacks);
-}
-
-static void check_seccomp(const struct patient *p, struct finding *f)
-{
-	static const char *const modes[] = { "off", "strict", "filter" };
-	char mode[64];
-	uint64_t n;
-
-	(void)p;
-	if (!read_key("/proc/self/status", "Seccomp:", mode, sizeof(mode))) {
-		say(f, VERDICT_OK, "", "this kernel has no seccomp");
-		return;
-	}
-	n = strtoull(mode, NULL, 10);
-	if (n == 0 || n >= ARRAY_SIZE(modes))
-		say(f, VERDICT_OK, "", "this process is not confined");
-	else
-		say(f, VERDICT_WARN,
-		    "allow what gmemctl probe --format seccomp lists",
-		    "this process is confined (%s): calls of libgmem may be "
-		    "refused",
-		    modes[n]);
-}
-
 /* --------------------------------------------------------------- limits -- */
 
 #define MAP_COUNT_USUAL 65530
@@ -233,23 +196,34 @@ static uint64_t cgroup_limit(const char *root, char *path, const char *file)
 	}
 }
 
+/* Of version 1; one that cannot be seen has none. */
+static uint64_t v1_limit(char *path)
+{
+	return cgroup_limit("/sys/fs/cgroup/memory", path,
+			    "memory.limit_in_bytes");
+}
+
 static void check_memory_cgroup(const struct patient *p, struct finding *f)
 {
-	char path[512], text[SIZE_TEXT], total[64];
-	uint64_t limit = UINT64_MAX, n, all = UINT64_MAX;
+	static const char v1_mount[] = "/sys/fs/cgroup/memory/tasks";
+	char text[SIZE_TEXT], total[64];
+	uint64_t limit, all = UINT64_MAX;
+	static struct cgroup mine;
+	int r = cgroup_of(getpid(), &mine);
 
 	(void)p;
-	if (read_key("/proc/self/cgroup", "0::", path, sizeof(path)))
-		limit = cgroup_limit("/sys/fs/cgroup", path, "memory.max");
-	/* Version 1 gives each hierarchy a number of its own. */
-	for (char key[] = "1:memory:"; key[0] <= '9'; key[0]++) {
-		if (!read_key("/proc/self/cgroup", key, path, sizeof(path)))
-			continue;
-		n = cgroup_limit("/sys/fs/cgroup/memory", path,
-				 "memory.limit_in_bytes");
-		if (n < limit)
-			limit = n;
+	if (r || (*mine.path &&
+		  (mine.v1 ? access(v1_mount, F_OK) != 0 : !*mine.dir))) {
+		say(f, VERDICT_WARN,
+		    "mount /proc, and the cgroups at /sys/fs/cgroup",
+		    "whether a memory cgroup limits this process is not "
+		    "known: %s cannot be read",
+		    r ? "/proc/self/cgroup" : "its cgroup");
+		return;
 	}
+	limit = mine.v1	    ? v1_limit(mine.path)
+		: *mine.dir ? cgroup_limit("", mine.dir, "memory.max")
+			    : UINT64_MAX;
 	if (read_key("/proc/meminfo", "MemTotal:", total, sizeof(total)))
 		all = strtoull(total, NULL, 10) * 1024;
 	if (limit >= all)
@@ -264,6 +238,13 @@ static void check_memory_cgroup(const struct patient *p, struct finding *f)
 }
 
 /* --------------------------------------------------------- memory, nodes -- */
+
+static const char no_sys[] = "mount /sys";
+
+static bool has_sys(void)
+{
+	return !access("/sys/kernel/mm", F_OK);
+}
 
 static void check_hugepages(const struct patient *p, struct finding *f)
 {
@@ -284,7 +265,11 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 			pages += n;
 	}
 	taken = support_of(p, GMEM_FEATURE_HUGETLB, &info) == GMEM_YES;
-	if (pages && !taken && fd == GMEM_YES)
+	if (!has_sys())
+		say(f, VERDICT_WARN, no_sys,
+		    "how many huge pages are set "
+		    "aside is not known");
+	else if (pages && !taken && fd == GMEM_YES)
 		say(f, VERDICT_WARN,
 		    "keep the pools only for what is not a guest_memfd",
 		    "%" PRIu64 " huge pages are set aside, and guest_memfd of "
@@ -302,14 +287,17 @@ static void check_hugepages(const struct patient *p, struct finding *f)
 
 static void check_numa(const struct patient *p, struct finding *f)
 {
-	char online[128] = "0";
+	char online[128] = "";
 	struct gmem_feature_info info;
 	int mmap = support_of(p, GMEM_FEATURE_MMAP, &info);
 	int policy = support_of(p, GMEM_FEATURE_MEMPOLICY, &info);
 
 	(void)read_line("/sys/devices/system/node/online", online,
 			sizeof(online));
-	if (!strpbrk(online, ",-"))
+	if (!*online && !has_sys())
+		say(f, VERDICT_WARN, no_sys,
+		    "how many NUMA nodes there are is not known");
+	else if (!strpbrk(online, ",-"))
 		say(f, VERDICT_OK, "", "one NUMA node: nothing to place");
 	else if (policy == GMEM_YES)
 		say(f, VERDICT_OK, "", "NUMA nodes %s, and files keep a policy",
@@ -434,6 +422,7 @@ const struct check checks[] = {
 	{ "vm-tdx", check_tdx },
 	{ "residency", check_residency },
 	{ "rights", check_rights },
+	{ "copies", check_copies },
 	{ "seccomp", check_seccomp },
 	{ "map-count", check_map_count },
 	{ "memlock", check_memlock },

@@ -61,6 +61,12 @@ bool read_key(const char *path, const char *key, char *buf, int size);
 int support_of(const struct patient *p, uint32_t number,
 	       struct gmem_feature_info *info);
 
+/* rights.c */
+bool has_proc(void);
+void check_rights(const struct patient *p, struct finding *f);
+void check_copies(const struct patient *p, struct finding *f);
+void check_seccomp(const struct patient *p, struct finding *f);
+
 /* types.c */
 void check_confidential(const struct patient *p, struct finding *f);
 void check_sw_protected(const struct patient *p, struct finding *f);

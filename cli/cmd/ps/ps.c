@@ -252,9 +252,11 @@ static int look(struct ctl *ctl, struct scan *s)
 		return status;
 	clock_gettime(CLOCK_MONOTONIC, &s->start);
 	r = scan_processes(s);
+	if (r == -ENODEV)
+		return refused_by(ctl, ENODEV, "mount /proc",
+				  "there is no procfs at /proc");
 	if (r < 0)
-		return system_error(ctl, -r, "/proc%s",
-				    r == -ENODEV ? " is no procfs" : "");
+		return system_error(ctl, -r, "/proc");
 	scan_files(s);
 	return priv_drop(ctl);
 }

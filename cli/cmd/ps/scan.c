@@ -204,8 +204,12 @@ static int see_fd(struct scan *s, struct process *p, int dir, const char *name,
 	struct holder *h;
 	struct mem *m;
 	dev_t dev;
+	int r;
 
-	if (inspect(s, dir, name, link, &st, &dev) != 1)
+	r = inspect(s, dir, name, link, &st, &dev);
+	if (r < 0 && out_of_resources())
+		return -errno;
+	if (r != 1)
 		return 0;
 	m = find_file(s, dev, st.stx_ino);
 	h = m ? find_holder(m, p->pid, p->command) : NULL;
@@ -377,7 +381,8 @@ static int scan_all(struct scan *s, DIR *d)
 	int r = 0;
 
 	/* Every PID namespace has a process 1; see hidepid of proc(5). */
-	s->proc_hides = faccessat(dirfd(d), "1", F_OK, 0) < 0;
+	s->proc_hides =
+		faccessat(dirfd(d), "1", F_OK, 0) < 0 && errno == ENOENT;
 	while (!r && (e = readdir(d))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')
 			continue;
@@ -422,7 +427,8 @@ static void why_denied(struct scan *s)
 
 	if (lacks)
 		(void)snprintf(s->denied, sizeof(s->denied),
-			       "no %s: it is another user's or not dumpable",
+			       "no %s: it is another user's, has "
+			       "more capabilities or is not dumpable",
 			       lacks);
 	else
 		(void)snprintf(s->denied, sizeof(s->denied),
