@@ -342,7 +342,7 @@ static const struct {
 		probe_file_attributes, 0,
 	},
 	[GMEM_FEATURE_MEMORY_FAULT_EXIT] = {
-		"memory-fault-exit", "6.8", CAP(232) ", arm64 (234)",
+		"memory-fault-exit", "6.8", CAP(232),
 		probe_memory_fault, GMEM__CAP_MEMORY_FAULT_INFO,
 	},
 	[GMEM_FEATURE_MAP_GPA_RANGE_EXIT] = {
@@ -475,6 +475,8 @@ int gmem_vm_feature(const struct gmem_vm *vm, uint32_t feature,
 	i.name = table[feature].name;
 	i.since = table[feature].since;
 	i.known_by = table[feature].known_by;
+	if (vm->ctx.arm64)
+		gmem__feature_on_arm64(feature, &i);
 	if (feature == GMEM_FEATURE_HUGETLB && vm->encoding)
 		i.known_by = HUGE_TRIED_BY;
 	i.support = vm->features[feature].support;

@@ -16,6 +16,8 @@ struct gmem__feature {
 
 /* 0, or the -errno of a shortage that hides how the VM converts. */
 int gmem__probe(struct gmem_vm *vm);
+/* Puts into @info what arm64 has differently. */
+void gmem__feature_on_arm64(uint32_t feature, struct gmem_feature_info *info);
 int gmem__cap(const struct gmem__ctx *ctx, int fd, unsigned long cap);
 
 #endif

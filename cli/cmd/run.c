@@ -47,7 +47,8 @@ static const struct opt opts[] = {
 	  offsetof(struct args, die_with_parent),
 	  .help = "kill CMD when gmemctl ends, even by SIGKILL" },
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
-	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
+	  .names = GMEM_NAME_VM_TYPE,
+	  .help = "the type of the VM; arm64 has default alone" },
 	{ .name = NULL },
 };
 
@@ -174,8 +175,7 @@ static int run(struct ctl *ctl)
 	if (gmem_create(vm, args.size.value, &create, &file, &err) < 0) {
 		remedy = err.reason == GMEM_REASON_NEVER_USED
 				 ? "pass --shared, or --vm-type with a type "
-				   "that "
-				   "has private memory"
+				   "that has private memory, on x86-64"
 				 : NULL;
 		status = gmem_failed(ctl, &err, remedy);
 	} else {

@@ -63,7 +63,7 @@ static const struct opt file_opts[] = {
 	{ "unbound", NULL, OPT_BITS, AT(create_flags),
 	  .bits = GMEM_CREATE_UNBOUND, .help = "it will not back a guest" },
 	{ "vm-type", "TYPE", OPT_TEXT, AT(vm_type), .names = GMEM_NAME_VM_TYPE,
-	  .help = "the type of the VM" },
+	  .help = "the type of the VM; arm64 has default alone" },
 	{ .name = NULL },
 };
 

@@ -60,7 +60,7 @@ static const struct {
 	},
 	[GMEM_REASON_NEVER_USED] = {
 		"make the file shared, choose a --vm-type with private "
-		"memory, or add unbound for a file that backs no guest",
+		"memory on x86-64, or add unbound for a file that backs no guest",
 	},
 	[GMEM_REASON_HUGETLB_UNSUPPORTED] = {
 		"leave hugetlb out, or name the encoding of a kernel that was "

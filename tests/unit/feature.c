@@ -497,6 +497,39 @@ static void only_unreleased_features_have_no_first_kernel(void **state)
 	}
 }
 
+/* No date of x86-64, and no capability that said no, stands for a yes. */
+static void arm64_has_dates_and_answers_of_its_own(void **state)
+{
+	static const char *const since[] = {
+		[GMEM_FEATURE_USER_MEMORY2] = "6.8",
+		[GMEM_FEATURE_GUEST_MEMFD] = "6.18",
+		[GMEM_FEATURE_MMAP] = "6.18",
+		[GMEM_FEATURE_INIT_SHARED] = "6.18",
+		[GMEM_FEATURE_MEMORY_FAULT_EXIT] = "6.18",
+		[GMEM_FEATURE_MEMPOLICY] = "6.19",
+		[GMEM_FEATURE_RESIDENCY] = "6.18",
+		[GMEM_FEATURE_VM_DEFAULT] = "3.11",
+		[GMEM_FEATURE_VM_TDX] = NULL,
+	};
+	struct unit *u = *state;
+	struct gmem_feature_info info = { .sz = sizeof(info) };
+
+	for (uint32_t i = 0; i < N_FEATURES; i++) {
+		assert_int_equal(gmem_vm_feature(u->vm, i, &info, NULL), 0);
+		assert_int_equal(!info.since, !since[i]);
+		if (since[i])
+			assert_string_equal(info.since, since[i]);
+		else
+			assert_int_not_equal(info.support, GMEM_YES);
+		if (info.support == GMEM_YES && info.answer == 0)
+			assert_null(strstr(info.known_by, "CHECK_EXTENSION"));
+	}
+	assert_int_equal(
+		gmem_vm_feature(u->vm, GMEM_FEATURE_VM_DEFAULT, &info, NULL),
+		0);
+	assert_string_equal(info.known_by, "the only type on arm64");
+}
+
 static void a_feature_past_the_last_is_refused(void **state)
 {
 	struct unit *u = *state;
@@ -557,6 +590,7 @@ int main(void)
 		TEST(asking_makes_no_call, unit_default),
 		TEST(only_unreleased_features_have_no_first_kernel,
 		     unit_default),
+		TEST(arm64_has_dates_and_answers_of_its_own, unit_arm64),
 		TEST(a_feature_past_the_last_is_refused, unit_default),
 	};
 

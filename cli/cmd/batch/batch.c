@@ -19,7 +19,8 @@ static struct args args;
 
 static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
-	  .names = GMEM_NAME_VM_TYPE, .help = "the type of the VM" },
+	  .names = GMEM_NAME_VM_TYPE,
+	  .help = "the type of the VM; arm64 has default alone" },
 	{ "dry-run", NULL, OPT_BOOL, offsetof(struct args, dry_run),
 	  .help = "try the lines on a model of this machine's kernel; make "
 		  "nothing" },

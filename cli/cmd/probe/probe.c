@@ -30,7 +30,8 @@ static struct args args;
 static const struct opt opts[] = {
 	{ "vm-type", "TYPE", OPT_TEXT, offsetof(struct args, vm_type),
 	  .names = GMEM_NAME_VM_TYPE, .values = types,
-	  .help = "the type of the VM; all: each one that this host offers" },
+	  .help = "the type of the VM; arm64 has default alone; "
+		  "all: each one that this host offers" },
 	{ "require", "FEATURE,...", OPT_TEXT, offsetof(struct args, require),
 	  .help = "exit 3 unless all of these are there" },
 	{ "format", "FORMAT", OPT_TEXT, offsetof(struct args, format),
