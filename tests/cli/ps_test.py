@@ -5,13 +5,14 @@
 import errno
 import mmap
 import os
+import pwd
 import resource
 import subprocess
 import tempfile
 
 from ctl import CHECK, FAILED, Case, GMEMCTL, HANG, OK
 from ctl import ctl, deny, in_reach, libraries, main
-from foreign import Foreign, guest_memfd
+from foreign import FOREIGN, Foreign, guest_memfd
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 # Other programs of the machine may hold much that takes long to look at.
@@ -25,7 +26,9 @@ NO_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace"]
 class Usage(Case):
     def test_usage(self):
         listed = "is not one of dev, inode, size, resident, nodes, vm, mapped, pid, "
-        listed += "hold, command\n"
+        listed += "hold, user, cgroup, command, args\n"
+        for columns in ("args,pid", "pid,ARGS,pid", "args,args"):
+            self.usage("ps", "-o", columns, says="the last column", command="ps")
         for columns in ("", "pid,", "PIDS", "pid,nosuch"):
             self.usage("ps", "-o", columns, says=listed, command="ps")
         for column in ("", "-", "--pid", "pid,size", "+pid"):
@@ -356,7 +359,8 @@ class Seen(Ps):
             self.assertFalse(flags & 0x00200000, h)
 
 
-COLUMNS = "dev inode size resident nodes vm mapped pid hold command".split()
+COLUMNS = "dev inode size resident nodes vm mapped pid hold user cgroup command"
+COLUMNS = COLUMNS.split()
 RIGHT = ("DEV", "INODE", "SIZE", "RESIDENT")
 
 
@@ -488,6 +492,61 @@ class Table(Ps):
         idle.end()
         r = ctl("ps", "--pid", idle.pid, *ENOUGH)
         self.ended(r, FAILED, f"process {idle.pid}: No such process")
+
+    def test_which_vm_a_process_is(self):
+        """As /proc says it, and of the user that it became."""
+        mine = Foreign(self, "three")
+        # Only root may use the device, so the descriptor is inherited.
+        fd = guest_memfd(self, 4096)
+        other = subprocess.Popen(
+            [*NOBODY, "sh", "-c", "echo; read x", "a,b", "c\x1b[1md"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[fd],
+        )
+        self.addCleanup(other.wait, HANG)
+        self.addCleanup(other.stdout.close)
+        self.addCleanup(other.stdin.close)
+        other.stdout.readline()
+        value, _ = self.ps()
+        holders = {h["pid"]: h for f in value["files"] for h in f["holders"]}
+        for pid, uid in ((mine.pid, os.getuid()), (other.pid, 65534)):
+            h = holders[pid]
+            self.assertEqual(h["uid"], uid)
+            with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+                lines = [line.rstrip("\n").split(":", 2) for line in f]
+            of = {controllers: path for _, controllers, path in lines}
+            self.assertEqual(h["cgroup"], of.get("memory", of.get("")))
+        self.assertEqual(holders[mine.pid]["args"], f"{FOREIGN} three")
+        args = r"sh -c echo; read x a,b c\x1b[1md"
+        self.assertEqual(holders[other.pid]["args"], args)
+        columns = ["--holders", "-no", "user,cgroup,args", "-p", other.pid]
+        (row,) = self.lines(*columns)
+        user = pwd.getpwuid(65534).pw_name
+        cgroup = holders[other.pid]["cgroup"]
+        self.assertEqual(row, f"{user} {cgroup} " + args.replace(",", r"\x2c"))
+
+    def test_arguments_that_are_none_or_too_long(self):
+        fd = guest_memfd(self, 4096)
+        for args, want in (
+            (["", "x" * 5000], 1000),
+            (["\x01" * 5000], 1000),
+        ):
+            other = subprocess.Popen(
+                ["sh", "-c", "echo; read x", *args],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=[fd],
+            )
+            other.stdout.readline()
+            value, _ = self.ps("-p", other.pid)
+            other.stdin.close()
+            other.stdout.close()
+            other.wait(HANG)
+            holders = {h["pid"]: h for f in value["files"] for h in f["holders"]}
+            got = holders[other.pid]["args"]
+            self.assertTrue(got.startswith("sh -c echo; read x "))
+            self.assertTrue(want <= len(got) < 1024, len(got))
 
     def test_a_line_for_each_holder(self):
         pair = Foreign(self, "pair")

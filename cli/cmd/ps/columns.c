@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The columns of gmemctl ps: what a cell says, and how rows are ordered. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,8 @@
 #include "cmd/ps/table.h"
 #include "report/words.h"
 #include "table/array.h"
+
+#define USER_TEXT 128
 
 static void put_size(const struct row *r, uint64_t size)
 {
@@ -110,13 +113,50 @@ static void holder_hold(const struct row *r, const struct holder *h)
 }
 
 /* Nothing in it looks like the next column or the next holder. */
-static void holder_command(const struct row *r, const struct holder *h)
+static void put_word(const struct row *r, const char *word)
 {
-	for (const char *p = h->command; *p; p++)
+	for (const char *p = word; *p; p++)
 		if (*p == ' ' || *p == ',')
 			fprintf(r->to, "\\x%02x", (unsigned char)*p);
 		else
 			fputc(*p, r->to);
+	fputs(*word ? "" : "-", r->to);
+}
+
+static void holder_command(const struct row *r, const struct holder *h)
+{
+	put_word(r, h->command);
+}
+
+static void holder_cgroup(const struct row *r, const struct holder *h)
+{
+	put_word(r, h->about.cgroup);
+}
+
+/* By name if it has one. */
+static void holder_user(const struct row *r, const struct holder *h)
+{
+	const struct passwd *pw;
+	char name[USER_TEXT];
+
+	pw = h->about.no_uid ? NULL : getpwuid(h->about.uid);
+	if (pw)
+		put_word(r, safe_text(pw->pw_name, name, sizeof(name)));
+	else if (h->about.no_uid)
+		fputc('-', r->to);
+	else
+		fprintf(r->to, "%u", h->about.uid);
+}
+
+/* The last column, so that only a comma could be taken for another thing. */
+static void holder_args(const struct row *r, const struct holder *h)
+{
+	for (const char *p = h->about.args; *p; p++)
+		if (*p == ',')
+			fputs("\\x2c", r->to);
+		else
+			fputc(*p, r->to);
+	fputs(*h->about.args ? "" : "-", r->to);
 }
 
 static void put_vm(const struct row *r)
@@ -142,6 +182,21 @@ static void put_hold(const struct row *r)
 static void put_command(const struct row *r)
 {
 	each(r, holder_command);
+}
+
+static void put_cgroup(const struct row *r)
+{
+	each(r, holder_cgroup);
+}
+
+static void put_user(const struct row *r)
+{
+	each(r, holder_user);
+}
+
+static void put_args(const struct row *r)
+{
+	each(r, holder_args);
 }
 
 /* --------------------------------------------------------------- order -- */
@@ -203,7 +258,10 @@ static const struct column columns[] = {
 	{ "mapped", "MAPPED", put_mapped, key_mapped, false },
 	{ "pid", "PID", put_pid, key_pid, false },
 	{ "hold", "HOLD", put_hold, NULL, false },
+	{ "user", "USER", put_user, NULL, false },
+	{ "cgroup", "CGROUP", put_cgroup, NULL, false },
 	{ "command", "COMMAND", put_command, NULL, false },
+	{ "args", "ARGS", put_args, NULL, false },
 };
 
 const struct column *column_named(const char *name, size_t len)

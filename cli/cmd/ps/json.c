@@ -32,6 +32,13 @@ static json_object *holder_json(const struct holder *h)
 	else
 		json_u64(o, "mapped", h->mapped);
 	json_boolean(o, "kvm_vm", h->vm);
+	if (h->about.no_uid)
+		json_null(o, "uid", "its status could not be read");
+	else
+		json_u64(o, "uid", h->about.uid);
+	json_text(o, "cgroup", *h->about.cgroup ? h->about.cgroup : NULL,
+		  "it has none that can be read");
+	json_text(o, "args", h->about.args, "");
 	return o;
 }
 

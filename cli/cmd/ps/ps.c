@@ -28,7 +28,7 @@ static struct args args;
 static const struct opt opts[] = {
 	{ "output", "COL,...", OPT_TEXT, AT(columns), .letter = 'o',
 	  .help = "these columns: dev, inode, size, resident, nodes, vm, "
-		  "mapped, pid, hold, command" },
+		  "mapped, pid, hold, user, cgroup, command, args" },
 	{ "bytes", NULL, OPT_BOOL, AT(bytes), .letter = 'b',
 	  .help = "sizes in bytes, without units" },
 	{ "noheadings", NULL, OPT_BOOL, AT(no_headings), .letter = 'n',
@@ -56,7 +56,7 @@ static const struct opt opts[] = {
 static int read_column(struct ctl *ctl, const char *option, const char *name,
 		       size_t len, const struct column **out)
 {
-	char list[128];
+	char list[160];
 
 	*out = column_named(name, len);
 	if (*out)
@@ -81,7 +81,9 @@ static int read_columns(struct ctl *ctl, const char *list, struct table *t)
 			read_column(ctl, "output", list, len, &t->column[t->n]);
 		if (status)
 			return status;
-		t->n++;
+		if (t->n++ && !strcmp(t->column[t->n - 2]->name, "args"))
+			return usage_error(ctl, "--output: args has blanks: it "
+						"must be the last column");
 		if (!list[len])
 			return 0;
 	}
@@ -309,6 +311,8 @@ static int run(struct ctl *ctl)
 	a->nodes |= table_shows(&t, "nodes") ||
 		    (t.sort && !strcmp(t.sort->name, "nodes"));
 	s.nodes = a->nodes;
+	s.args = ctl->json || table_shows(&t, "args") ||
+		 (t.sort && !strcmp(t.sort->name, "args"));
 	s.pid = (pid_t)a->pid.value;
 	s.budget = a->budget.value;
 	status = watch_fork(ctl, a->budget.value, &s.watch);

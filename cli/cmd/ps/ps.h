@@ -14,6 +14,18 @@
 /* A command's 15 bytes, each of which may become \xNN. */
 #define COMMAND_TEXT 64
 
+/* Of a cgroup's path and a command line: what is longer is cut. */
+#define CGROUP_TEXT 512
+#define ARGS_TEXT 1024
+
+/* Which VM it is, as far as a process tells. */
+struct about {
+	bool no_uid; /* its status could not be read */
+	uid_t uid;
+	char cgroup[CGROUP_TEXT]; /* "": unknown */
+	char args[ARGS_TEXT];	  /* "": none, or not asked */
+};
+
 /* More descriptors of one file are counted, not listed. */
 #define HOLDER_FDS 64
 
@@ -27,6 +39,7 @@ struct holder {
 	uint64_t mapped;    /* bytes of address space */
 	bool unmapped;	    /* .mapped could not be read */
 	bool vm;	    /* it has a KVM VM too */
+	struct about about;
 };
 
 /* Why a number is not there; .text "" if it is. */
@@ -71,6 +84,7 @@ struct scan {
 	struct timespec start;
 	int64_t budget; /* milliseconds */
 	bool nodes;	/* look for these too */
+	bool args;	/* and these */
 	pid_t pid;	/* only its files are listed; 0: all */
 	bool pid_seen;
 	struct watch *watch;
@@ -103,6 +117,14 @@ void scan_files(struct scan *s);
 /* ps.c */
 const char *hidden_text(const struct scan *s, enum hidden_why why);
 uint64_t more_fds(const struct holder *h);
+/* about.c */
+/* Of the process with the folder @dir in /proc, its arguments if @args. */
+void read_about(int dir, bool args, struct about *out);
+
+/* scan.c */
+/* A file of /proc itself: what is mounted over it speaks for others. */
+int open_proc(int dir, const char *name, uint64_t flags);
+
 /* total.c */
 struct sum {
 	uint64_t bytes;

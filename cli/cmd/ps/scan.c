@@ -54,6 +54,7 @@ struct process {
 	bool vm, denied, late;
 	bool name_only; /* see HIDDEN_NAME_ONLY */
 	bool holds;	/* a file of ours */
+	struct about about;
 };
 
 /* Which of the links it is; LINKS: none. */
@@ -84,8 +85,7 @@ static bool late_for(const struct scan *s, const struct process *p)
 	return ms_since(&s->start) >= p->until;
 }
 
-/* Of /proc itself: what is mounted over it would speak for the process. */
-static int open_proc(int dir, const char *name, uint64_t flags)
+int open_proc(int dir, const char *name, uint64_t flags)
 {
 	struct open_how how = {
 		.flags = flags | O_RDONLY | O_CLOEXEC,
@@ -330,6 +330,7 @@ static void tell_holders(struct scan *s, const struct process *p)
 		for (struct holder *h = m->holders; h; h = h->next)
 			if (h->pid == p->pid) {
 				h->vm = p->vm;
+				h->about = p->about;
 				h->unmapped = p->denied || p->late;
 			}
 }
@@ -347,8 +348,11 @@ static int look_into(struct scan *s, struct process *p)
 	r = scan_fds(s, p);
 	if (!r && !p->denied && !p->late)
 		r = scan_maps(s, p);
-	if (p->holds)
+	if (p->holds) {
+		watch_at(s->watch, p->pid);
+		read_about(p->dir, s->args, &p->about);
 		tell_holders(s, p);
+	}
 	if (!r && p->denied && !holds_nothing(p))
 		r = add_hidden(s, p->pid, p->command, HIDDEN_DENIED);
 	else if (!r && p->name_only)
