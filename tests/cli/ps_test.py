@@ -8,6 +8,7 @@ import os
 import pwd
 import resource
 import subprocess
+import sys
 import tempfile
 
 from ctl import CHECK, FAILED, Case, GMEMCTL, HANG, OK
@@ -370,6 +371,52 @@ def size_text(n):
         if n and n % (1 << shift) == 0:
             return f"{n >> shift}{unit}"
     return str(n)
+
+
+# Maps pages that cannot be merged, says so, and waits.
+MANY = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+for i in range(20000):
+    libc.mmap(None, ctypes.c_size_t(4096), i % 2, 0x22, -1, ctypes.c_long(0))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Calls(Ps):
+    def reads(self):
+        """How often ps reads, of several times the fewest."""
+        counts = []
+        for _ in range(3):
+            p = subprocess.Popen(
+                [GMEMCTL, "ps", *ENOUGH],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
+            with open(f"/proc/{p.pid}/io") as f:
+                counts.append(int(f.read().split("syscr: ")[1].split()[0]))
+            p.wait(60)
+        return min(counts)
+
+    def test_maps_are_read_by_the_page(self):
+        if not os.path.exists("/proc/self/io"):
+            self.skipTest("this kernel does not count reads")
+        before = self.reads()
+        p = subprocess.Popen(
+            [sys.executable, "-c", MANY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(p.communicate)
+        self.assertEqual(p.stdout.readline(), "ready\n")
+        with open(f"/proc/{p.pid}/maps") as f:
+            size = len(f.read())
+        self.assertGreater(size, 1 << 19)
+        self.assertLess(self.reads() - before, size / 2048)
 
 
 class Table(Ps):

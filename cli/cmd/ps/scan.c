@@ -269,6 +269,16 @@ static void learn(struct scan *s, struct process *p, uint64_t start,
 		(void)close(dir);
 }
 
+/* Nearly all lines are of something else, and need no numbers. */
+static bool may_be_ours(const char *line)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < LINKS && !found; i++)
+		found = strstr(line, links[i].text) != NULL;
+	return found;
+}
+
 /* One line of maps: "START-END rwxs OFFSET MAJOR:MINOR INODE  NAME". */
 static int see_mapping(struct scan *s, struct process *p, char *line)
 {
@@ -281,6 +291,8 @@ static int see_mapping(struct scan *s, struct process *p, char *line)
 	char *at;
 
 	line[strcspn(line, "\n")] = '\0';
+	if (!may_be_ours(line))
+		return 0;
 	start = strtoull(line, &at, 16);
 	end = *at == '-' ? strtoull(at + 1, &at, 16) : start;
 	maj = strtoul(next_field(next_field(at)), &at, 16);
@@ -305,6 +317,8 @@ static int see_mapping(struct scan *s, struct process *p, char *line)
 
 static int scan_maps(struct scan *s, struct process *p)
 {
+	/* The kernel gives a page at once; stdio would ask for 1 KiB. */
+	static char buffer[16384];
 	int fd = open_proc(p->dir, "maps", 0), r = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	char *line = NULL;
@@ -314,6 +328,7 @@ static int scan_maps(struct scan *s, struct process *p)
 		p->denied = !ended();
 		return out_of_resources() ? -errno : 0;
 	}
+	(void)setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	while (!r && !p->late && getline(&line, &size, f) > 0) {
 		p->late = late_for(s, p);
 		r = see_mapping(s, p, line);
