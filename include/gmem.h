@@ -76,6 +76,11 @@ enum gmem_name_kind {
 	GMEM_NAME_STORE_FLAG = 19,	/* GMEM_STORE_* */
 	GMEM_NAME_POPULATE_FLAG = 20,	/* GMEM_POPULATE_* */
 	GMEM_NAME_ROOM = 21,		/* GMEM_ROOM_* */
+	GMEM_NAME_REGION_KIND = 22,	/* enum gmem_region_kind */
+	GMEM_NAME_SHARED_SIDE = 23,	/* enum gmem_shared_side */
+	GMEM_NAME_CONVERT_FLAG = 24,	/* GMEM_CONVERT_* */
+	GMEM_NAME_SERVE_FLAG = 25,	/* GMEM_SERVE_* */
+	GMEM_NAME_REGION_FLAG = 26,	/* GMEM_REGION_*, but the kinds */
 };
 
 /*

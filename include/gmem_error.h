@@ -164,6 +164,13 @@ enum gmem_reason {
 	GMEM_REASON_OUTPUT = 136,	     /* it could not be written */
 	GMEM_REASON_NO_ROOM = 137,	     /* a limit of memory is near */
 
+	/* regions: gmem_region.h */
+	GMEM_REASON_IN_REGION = 140,	 /* only its region may do that */
+	GMEM_REASON_REGION_KIND = 141,	 /* this VM or file has no such */
+	GMEM_REASON_REGION_SIZE = 142,	 /* it is not that of the file */
+	GMEM_REASON_REGION_MEMORY = 143, /* the slot has other memory */
+	GMEM_REASON_NO_REGION = 144,	 /* its file is in none */
+
 	/* exits of a vCPU: gmem_exit.h */
 	GMEM_REASON_RUN_SIZE = 150,    /* kvm_run is cut off */
 	GMEM_REASON_UNREACHABLE = 151, /* nothing is behind the slot */

@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "name.h"
 #include "opts.h"
+#include "region.h"
 #include "slot.h"
 #include "ticket.h"
 #include "uapi.h"
@@ -96,7 +97,7 @@ static int covered(struct gmem *g, uint64_t offset, uint64_t len, bool backed,
 	return 0;
 }
 
-static int refused(int sys, uint64_t at, struct gmem_error *err)
+int gmem__attr_refused(int sys, uint64_t at, struct gmem_error *err)
 {
 	int r;
 
@@ -195,13 +196,9 @@ static bool wait_a_while(const struct gmem__ctx *ctx, struct patience *p)
 	return true;
 }
 
-/*
- * One step with its retries, @cancel looked at between them.  *@n bytes were
- * converted, also on failure, which was at *@at.
- */
-static int tell(struct gmem *g, uint64_t pos, uint64_t len,
-		enum gmem__state state, const int *cancel, uint64_t *n,
-		uint64_t *at)
+int gmem__attr_tell(struct gmem *g, uint64_t pos, uint64_t len,
+		    enum gmem__state state, const int *cancel, uint64_t *n,
+		    uint64_t *at)
 {
 	struct patience patience = { 0 };
 	int r;
@@ -222,21 +219,35 @@ static int tell(struct gmem *g, uint64_t pos, uint64_t len,
 	return -ECANCELED;
 }
 
+void gmem__attr_told(struct gmem *g, uint64_t offset, uint64_t len,
+		     enum gmem__state state)
+{
+	bool in_place = gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+	uint64_t end = offset + len;
+	struct gmem__place p;
+
+	for (; offset < end; offset += p.len) {
+		gmem__lock(&g->vm->lock);
+		p.len = in_place ? end - offset : g->ctx->page_size;
+		/* A stuck slot that the program has replaced has no state. */
+		if (in_place || gmem__place_of(g->vm, g, offset, &p)) {
+			if (p.len > end - offset)
+				p.len = end - offset;
+			gmem__attr_record(g, offset, p.len, state);
+		}
+		gmem__unlock(&g->vm->lock);
+	}
+}
+
 static int step(struct gmem *g, uint64_t pos, uint64_t len,
 		enum gmem__state state, const int *cancel, uint64_t *n,
 		struct gmem_error *err)
 {
-	struct gmem__place p;
 	uint64_t at;
-	int r = tell(g, pos, len, state, cancel, n, &at);
+	int r = gmem__attr_tell(g, pos, len, state, cancel, n, &at);
 
-	gmem__lock(&g->vm->lock);
-	/* A stuck slot that the program has replaced has no state any more. */
-	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES) ||
-	    gmem__place_of(g->vm, g, pos, &p))
-		gmem__attr_record(g, pos, *n, state);
-	gmem__unlock(&g->vm->lock);
-	return r < 0 ? refused(r, at, err) : 0;
+	gmem__attr_told(g, pos, *n, state);
+	return r < 0 ? gmem__attr_refused(r, at, err) : 0;
 }
 
 /*
@@ -255,7 +266,7 @@ static int tell_private(struct gmem *g, uint64_t pos, uint64_t end,
 			continue;
 		if (run > GMEM__STEP)
 			run = GMEM__STEP;
-		r = tell(g, pos, run, state, NULL, &run, &at);
+		r = gmem__attr_tell(g, pos, run, state, NULL, &run, &at);
 	}
 	*reached = pos;
 	return r;
@@ -370,7 +381,7 @@ int gmem_set_attributes(struct gmem *g, uint64_t offset, uint64_t len,
 	bool unbacked;
 	int r = gmem__enter_opts(g, &gmem__attributes_opts, opts, &o, err);
 
-	if (r < 0)
+	if (r < 0 || (r = gmem__region_none(g, err)) < 0)
 		return r;
 	r = gmem__attr_state(attributes, &state, err);
 	if (r < 0 || (r = gmem__file_range_check(g, offset, len, err)) < 0)

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "file.h"
 #include "opts.h"
+#include "region.h"
 #include "ticket.h"
 
 int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
@@ -117,7 +118,7 @@ static int import(struct gmem *g, const void *buf, size_t len, uint64_t flags,
 	bool unbacked = record_only || (flags & GMEM_IMPORT_UNBACKED);
 	int r = check_wire(g, buf, len, &info, err);
 
-	if (r < 0)
+	if (r < 0 || (!record_only && (r = gmem__region_none(g, err)) < 0))
 		return r;
 	if (!g->record.blocks) {
 		r = check_runs(g, buf, info.runs, unbacked, err);

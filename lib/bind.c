@@ -14,6 +14,7 @@
 #include "lock.h"
 #include "map.h"
 #include "opts.h"
+#include "region.h"
 #include "reservation.h"
 #include "slot.h"
 #include "slot_begin.h"
@@ -163,7 +164,12 @@ int gmem__bind_behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 	int r;
 
 	if (b->flags & GMEM_SLOT_USERSPACE_ADDR)
-		return 0;
+		return gmem__region_slot_check(g, b, err);
+	r = gmem__region_shared(g, &base, err);
+	if (r < 0)
+		return r;
+	if (base)
+		goto found;
 	if (g->flags & GMEM_CREATE_MMAP)
 		r = gmem__view(g, &base, err);
 	else
@@ -171,6 +177,7 @@ int gmem__bind_behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 	if (r < 0)
 		return r;
 	*reserved = !(g->flags & GMEM_CREATE_MMAP);
+found:
 	b->userspace_addr = (uintptr_t)base + b->offset;
 	b->flags |= GMEM_SLOT_OWN_ADDR;
 	return 0;

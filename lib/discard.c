@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct gmem_discard_opts) == DISCARD_OPTS_V0, "ABI");
 const struct gmem__opts_type gmem__discard_opts =
 	GMEM__OPTS_TYPE(gmem_discard_opts, DISCARD_OPTS_V0, 0);
 
-static int punch(const struct gmem *g, uint64_t offset, uint64_t len)
+int gmem__punch(const struct gmem *g, uint64_t offset, uint64_t len)
 {
 	int r;
 
@@ -64,7 +64,7 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 static int free_range(const struct gmem *g, uint64_t pos, uint64_t stop,
 		      struct gmem_error *err)
 {
-	int r = punch(g, pos, stop - pos);
+	int r = gmem__punch(g, pos, stop - pos);
 
 	return r < 0 ? gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)") : 0;
 }

@@ -7,6 +7,8 @@
 
 #include <gmem.h>
 
+/* One call for all of the range: 0 or -errno. */
+int gmem__punch(const struct gmem *g, uint64_t offset, uint64_t len);
 /*
  * Frees from *@pos on as much of what comes before @end as takes little time,
  * and moves *@pos behind it.  Both are whole pages of the file.

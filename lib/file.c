@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "lock.h"
 #include "map.h"
+#include "region.h"
 #include "slot_end.h"
 #include "vm.h"
 
@@ -83,6 +84,7 @@ void gmem__file_free(struct gmem *g)
 	} else if (pthread_mutex_trylock(&g->lock) == 0) {
 		gmem__maps_free(g);
 	}
+	gmem__free(ctx, g->region);
 	gmem__free(ctx, g);
 }
 
@@ -135,6 +137,8 @@ int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
 	if (r == 0 && g->vm)
 		gmem__kept_close(g);
 	if (r == 0)
+		r = gmem__region_unmap(g);
+	if (r == 0)
 		r = record_end(g);
 	if (r == 0 && g->ctx == &g->own_ctx)
 		r = gmem__ctx_fini(g->ctx);
@@ -160,15 +164,10 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 }
 
 /* First what can fail, so that the handle is then unchanged. */
-int gmem_close(struct gmem *g, struct gmem_error *err)
+int gmem__file_close(struct gmem *g, struct gmem_error *err)
 {
-	int r = gmem__begin(err);
+	int r;
 
-	if (r < 0 || !g)
-		return r;
-	r = gmem__ctx_check(g->ctx, err);
-	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
-		return r;
 	if (g->vm)
 		gmem__slots_retry(g->vm, g, NULL);
 	gmem__fixed_retry(g, 0, UINT64_MAX);
@@ -186,6 +185,19 @@ int gmem_close(struct gmem *g, struct gmem_error *err)
 	gmem__file_unlink(g);
 	gmem__file_release(g);
 	return 0;
+}
+
+int gmem_close(struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__begin(err);
+
+	if (r < 0 || !g)
+		return r;
+	r = gmem__ctx_check(g->ctx, err);
+	if (r < 0 || (r = gmem__not_in_callback(err)) < 0 ||
+	    (r = gmem__region_none(g, err)) < 0)
+		return r;
+	return gmem__file_close(g, err);
 }
 
 /* Whether @g can be used: not NULL, and of this process. */

@@ -31,8 +31,9 @@ struct gmem {
 	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
 	unsigned int reserved;	       /* slots that lie in it, or will */
 	struct gmem__map *maps;
-	struct gmem__map *left; /* could not be unmapped yet */
-	unsigned int slots;	/* in the table; under the VM's lock */
+	struct gmem__map *left;	    /* could not be unmapped yet */
+	unsigned int slots;	    /* in the table; under the VM's lock */
+	struct gmem_region *region; /* that has it, or NULL; atomic */
 };
 
 /* A handle without its descriptor; with a record if it @converts. */
@@ -49,6 +50,8 @@ void gmem__file_start(struct gmem *g);
  * not be removed is tried again by the next call.
  */
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err);
+/* gmem_close() for a file whatever region it is in, which goes with it. */
+int gmem__file_close(struct gmem *g, struct gmem_error *err);
 /* Closes and frees a handle that was unmapped and is in no list any more. */
 void gmem__file_release(struct gmem *g);
 

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <gmem_region.h>
+
 #include "macros.h"
 #include "name.h"
 
@@ -156,6 +158,29 @@ static const struct name store_flags[] = {
 static const struct name populate_flags[] = {
 	{ GMEM_POPULATE_UNCHECKED, "unchecked" },
 };
+static const struct name region_kinds[] = {
+	{ GMEM_REGION_AUTO, "auto" },
+	{ GMEM_REGION_INPLACE, "inplace" },
+	{ GMEM_REGION_DUAL, "dual" },
+	{ GMEM_REGION_SHARED, "shared" },
+};
+static const struct name region_flags[] = {
+	{ GMEM_REGION_NO_HYPERCALL, "no-hypercall" },
+	{ GMEM_REGION_HYPERCALL, "hypercall" },
+};
+static const struct name shared_sides[] = {
+	{ GMEM_SHARED_SIDE_NONE, "none" },
+	{ GMEM_SHARED_SIDE_ANON, "anon" },
+};
+static const struct name convert_flags[] = {
+	{ GMEM_CONVERT_NOWAIT, "nowait" },
+	{ GMEM_CONVERT_DEFER, "defer" },
+	{ GMEM_CONVERT_CHECK_ONLY, "check-only" },
+};
+static const struct name serve_flags[] = {
+	{ GMEM_SERVE_NOWAIT, "nowait" },
+	{ GMEM_SERVE_DEFER, "defer" },
+};
 static const struct name rooms[] = {
 	{ GMEM_ROOM_CGROUP, "cgroup" },
 	{ GMEM_ROOM_NODES, "nodes" },
@@ -195,6 +220,14 @@ static const struct {
 	[GMEM_NAME_STORE_FLAG] = { LIST(store_flags), "a store flag" },
 	[GMEM_NAME_POPULATE_FLAG] = { LIST(populate_flags), "a populate flag" },
 	[GMEM_NAME_ROOM] = { LIST(rooms), "a limit of memory" },
+	[GMEM_NAME_REGION_KIND] = { LIST(region_kinds), "a kind of region" },
+	[GMEM_NAME_REGION_FLAG] = { LIST(region_flags), "a flag of a region" },
+	[GMEM_NAME_SHARED_SIDE] = { LIST(shared_sides),
+				    "a shared side of a region" },
+	[GMEM_NAME_CONVERT_FLAG] = { LIST(convert_flags),
+				     "a flag of gmem_region_convert()" },
+	[GMEM_NAME_SERVE_FLAG] = { LIST(serve_flags),
+				   "a flag of gmem_vm_serve()" },
 };
 /* clang-format on */
 

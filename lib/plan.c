@@ -133,20 +133,21 @@ static bool grant(struct gmem__plan *p, struct gmem__step *s)
 
 /* Whether all of the granule at @pos is shared once the plan has ended. */
 static bool will_be_shared(const struct gmem__plan *p, uint64_t pos,
-			   uint64_t end, unsigned int range)
+			   uint64_t end, size_t range)
 {
 	uint64_t run;
 
 	while (pos < end) {
-		while (range < p->ranges && p->range[range].end <= pos)
+		while (range < p->ranges &&
+		       gmem__range_end(&p->range[range]) <= pos)
 			range++;
-		if (range < p->ranges && p->range[range].start <= pos) {
-			pos = p->range[range].end;
+		if (range < p->ranges && p->range[range].offset <= pos) {
+			pos = gmem__range_end(&p->range[range]);
 			continue;
 		}
 		run = end;
 		if (range < p->ranges)
-			run = min(end, p->range[range].start);
+			run = min(end, p->range[range].offset);
 		if (p->view(p->arg, pos, run - pos, &run) != GMEM__SHARED)
 			return false;
 		pos += run;
@@ -159,14 +160,15 @@ static uint64_t entries(const struct gmem__plan *p)
 {
 	const struct gmem__plan_listener *l = shape(p);
 	uint64_t counted = 0, n = 0, run, end;
-	unsigned int first = 0;
+	size_t first = 0;
 
-	for (unsigned int i = 0; i < p->ranges; i++) {
-		uint64_t pos = p->range[i].start;
+	for (size_t i = 0; i < p->ranges; i++) {
+		uint64_t pos = p->range[i].offset;
 
-		for (; pos < p->range[i].end; pos += run) {
-			if (p->view(p->arg, pos, p->range[i].end - pos, &run) ==
-			    p->to)
+		for (; pos < gmem__range_end(&p->range[i]); pos += run) {
+			if (p->view(p->arg, pos,
+				    gmem__range_end(&p->range[i]) - pos,
+				    &run) == p->to)
 				continue;
 			/* What is split, or a piece that joins none. */
 			n += l->fixed ? 0 : 1;
@@ -177,7 +179,7 @@ static uint64_t entries(const struct gmem__plan *p)
 				counted = down(pos, l->granule);
 			/* Less than @end, it is in this range or before. */
 			for (; counted < end; counted += l->granule) {
-				while (p->range[first].end <= counted)
+				while (gmem__range_end(&p->range[first]) <= counted)
 					first++;
 				n += will_be_shared(p, counted,
 						    counted + l->granule,
@@ -214,18 +216,19 @@ static bool find_run(struct gmem__plan *p, struct gmem__step *s)
 {
 	(void)s;
 	for (; p->at_range < p->ranges; p->at_range++) {
-		const struct gmem__plan_range *r = &p->range[p->at_range];
-		uint64_t pos = p->next > r->start ? p->next : r->start, run;
+		const struct gmem_region_range *r = &p->range[p->at_range];
+		uint64_t pos = p->next > r->offset ? p->next : r->offset;
+		uint64_t end = gmem__range_end(r), run;
 
-		while (pos < r->end &&
-		       p->view(p->arg, pos, r->end - pos, &run) == p->to) {
+		while (pos < end &&
+		       p->view(p->arg, pos, end - pos, &run) == p->to) {
 			pos += run;
 			p->done += run;
 		}
-		if (pos == r->end)
+		if (pos == end)
 			continue;
 		p->start = pos;
-		p->end = run_end(p, pos, r->end);
+		p->end = run_end(p, pos, end);
 		p->next = p->end;
 		p->reached = p->start;
 		p->recorded = false;

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <gmem_region.h>
+
 #include "record.h"
 
 /* What is to know of a listener. */
@@ -26,9 +28,10 @@ struct gmem__plan_listener {
 	bool merge_revoke; /* though fixed, several are revoked by one call */
 };
 
-struct gmem__plan_range {
-	uint64_t start, end;
-};
+static inline uint64_t gmem__range_end(const struct gmem_region_range *r)
+{
+	return r->offset + r->len;
+}
 
 /* The record: the state at @pos and in *@run for how many of @len bytes. */
 typedef enum gmem__state gmem__plan_view(const void *arg, uint64_t pos,
@@ -61,8 +64,8 @@ struct gmem__plan {
 	uint64_t size; /* of what @view sees */
 	const struct gmem__plan_listener *listener;
 	unsigned int listeners;
-	const struct gmem__plan_range *range; /* ascending, not touching */
-	unsigned int ranges;
+	const struct gmem_region_range *range; /* ascending, not touching */
+	size_t ranges;
 	enum gmem__state to; /* GMEM__PRIVATE or GMEM__SHARED */
 	uint64_t chunk;	     /* at most so many bytes an ATTRIBUTES step */
 
@@ -76,7 +79,8 @@ struct gmem__plan {
 
 	/* its own */
 	int phase;
-	unsigned int at_range, l;
+	size_t at_range;
+	unsigned int l;
 	uint64_t pos;	     /* of the next piece or chunk */
 	uint64_t next;	     /* where the next run is looked for */
 	uint64_t start, end; /* the run */
@@ -84,7 +88,9 @@ struct gmem__plan {
 	uint64_t reached;    /* KVM has the new attributes so far */
 	bool recorded;	     /* and the record of all of the run */
 	struct gmem__step last;
-	struct gmem__plan_range correct; /* the record, by an undo */
+	struct {
+		uint64_t start, end;
+	} correct; /* the record, by an undo */
 };
 
 /*
@@ -100,6 +106,6 @@ void gmem__plan_result(struct gmem__plan *p, int r, uint64_t done);
 
 /* plan_sort.c */
 /* Sorts @n ranges in place and joins those that touch.  Return: how many. */
-unsigned int gmem__plan_sort(struct gmem__plan_range *r, unsigned int n);
+size_t gmem__plan_sort(struct gmem_region_range *r, size_t n);
 
 #endif

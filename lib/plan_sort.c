@@ -2,24 +2,24 @@
 /* The ranges of a conversion, in order and joined. */
 #include "plan.h"
 
-static void swap(struct gmem__plan_range *a, struct gmem__plan_range *b)
+static void swap(struct gmem_region_range *a, struct gmem_region_range *b)
 {
-	struct gmem__plan_range c = *a;
+	struct gmem_region_range c = *a;
 
 	*a = *b;
 	*b = c;
 }
 
-static void sift(struct gmem__plan_range *r, unsigned int i, unsigned int n)
+static void sift(struct gmem_region_range *r, size_t i, size_t n)
 {
 	for (;;) {
-		unsigned int child = 2 * i + 1;
+		size_t child = 2 * i + 1;
 
 		if (child >= n)
 			return;
-		if (child + 1 < n && r[child + 1].start > r[child].start)
+		if (child + 1 < n && r[child + 1].offset > r[child].offset)
 			child++;
-		if (r[i].start >= r[child].start)
+		if (r[i].offset >= r[child].offset)
 			return;
 		swap(&r[i], &r[child]);
 		i = child;
@@ -27,20 +27,23 @@ static void sift(struct gmem__plan_range *r, unsigned int i, unsigned int n)
 }
 
 /* A heap: qsort(3) may allocate. */
-unsigned int gmem__plan_sort(struct gmem__plan_range *r, unsigned int n)
+size_t gmem__plan_sort(struct gmem_region_range *r, size_t n)
 {
-	unsigned int out = 0;
+	size_t out = 0;
 
-	for (unsigned int i = n / 2; i-- > 0;)
+	for (size_t i = n / 2; i-- > 0;)
 		sift(r, i, n);
-	for (unsigned int i = n; i-- > 1;) {
+	for (size_t i = n; i-- > 1;) {
 		swap(&r[0], &r[i]);
 		sift(r, 0, i);
 	}
-	for (unsigned int i = 0; i < n; i++) {
-		if (out && r[i].start <= r[out - 1].end) {
-			if (r[i].end > r[out - 1].end)
-				r[out - 1].end = r[i].end;
+	for (size_t i = 0; i < n; i++) {
+		if (out && r[i].offset <= gmem__range_end(&r[out - 1])) {
+			struct gmem_region_range *last = &r[out - 1];
+			uint64_t end = gmem__range_end(&r[i]);
+
+			if (end > gmem__range_end(last))
+				last->len = end - last->offset;
 		} else {
 			r[out++] = r[i];
 		}

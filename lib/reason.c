@@ -436,6 +436,31 @@ static const struct {
 		"kill a process",
 	},
 
+	[GMEM_REASON_IN_REGION] = {
+		"in-region", -EBUSY,
+		"use the calls of gmem_region.h for this file, or close its "
+		"region first",
+	},
+	[GMEM_REASON_REGION_KIND] = {
+		"region-kind", -EOPNOTSUPP,
+		"ask for kind auto, and hand in no file; where nothing "
+		"converts, only kind shared works",
+	},
+	[GMEM_REASON_REGION_SIZE] = {
+		"region-size", -EINVAL,
+		"make the region as large as the file",
+	},
+	[GMEM_REASON_REGION_MEMORY] = {
+		"region-memory", -EINVAL,
+		"bind without an address of your own, or note the slot with "
+		"that of gmem_region_get()",
+	},
+	[GMEM_REASON_NO_REGION] = {
+		"no-region", -EINVAL,
+		"convert it with gmem_vm_set_attributes(), or make a region "
+		"of its file",
+	},
+
 	[GMEM_REASON_RUN_SIZE] = {
 		"run-size", -EINVAL,
 		"map as much of the vCPU as KVM_GET_VCPU_MMAP_SIZE says",

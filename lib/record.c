@@ -93,6 +93,7 @@ void gmem__record_init(struct gmem__record *r, void *mem, uint64_t size,
 	struct layout l;
 
 	r->size = size;
+	r->bytes[GMEM__UNSET] = size;
 	r->page_shift = (unsigned int)__builtin_ctzll(page_size);
 	l = layout(size, r->page_shift);
 	r->blocks = p;
@@ -375,11 +376,26 @@ static void set_block(struct gmem__record *r, uint64_t start, uint64_t end,
 	store_byte(r->blocks + block, state);
 }
 
+static void add_bytes(struct gmem__record *r, enum gmem__state state,
+		      uint64_t n)
+{
+	/* Writers exclude one another. */
+	__atomic_store_n(&r->bytes[state], r->bytes[state] + n,
+			 __ATOMIC_RELAXED);
+}
+
 void gmem__record_set(struct gmem__record *r, uint64_t offset, uint64_t len,
 		      enum gmem__state state)
 {
-	uint64_t end = offset + len, stop;
+	uint64_t end = offset + len, stop, run;
 
+	for (uint64_t pos = offset; pos < end; pos += run) {
+		enum gmem__state was =
+			gmem__record_run(r, pos, end - pos, &run);
+
+		add_bytes(r, was, -run);
+	}
+	add_bytes(r, state, len);
 	for (; offset < end; offset = stop) {
 		stop = min(((offset >> BLOCK_SHIFT) + 1) << BLOCK_SHIFT, end);
 		set_block(r, offset, stop, state);

@@ -31,6 +31,7 @@ struct gmem__record {
 	uint64_t size;		/* bytes of the file */
 	unsigned int page_shift;
 	enum gmem__state fixed; /* the state of all, without .blocks */
+	uint64_t bytes[3];	/* of each state; atomic */
 };
 
 /* Bytes of memory a record of @size needs; 0 if that is not representable. */
@@ -51,6 +52,15 @@ void gmem__record_set(struct gmem__record *r, uint64_t offset, uint64_t len,
 /* The state of the page at @offset, which is inside the file. */
 enum gmem__state gmem__record_get(const struct gmem__record *r,
 				  uint64_t offset);
+
+/* How many bytes have @state; without a lock. */
+static inline uint64_t gmem__record_count(const struct gmem__record *r,
+					  enum gmem__state state)
+{
+	if (!r->blocks)
+		return r->fixed == state ? r->size : 0;
+	return __atomic_load_n(&r->bytes[state], __ATOMIC_RELAXED);
+}
 
 /*
  * The state at @offset and in *@run how many of the @len bytes from there on

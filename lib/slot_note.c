@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "opts.h"
 #include "range.h"
+#include "region.h"
 #include "slot.h"
 #include "slot_begin.h"
 #include "slot_check.h"
@@ -32,6 +33,8 @@ static const struct gmem__opts_type slot_type =
 static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 		      struct gmem_error *err)
 {
+	int r;
+
 	if (s->flags & GMEM_SLOT_FD && s->flags & GMEM_SLOT_HVA)
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, s->flags, 0,
 				  "fd mode and HVA mode exclude each other");
@@ -48,7 +51,8 @@ static int check_file(const struct gmem_vm *vm, const struct gmem_slot *s,
 	if (s->gmem->vm != vm)
 		return gmem__fail(err, GMEM_REASON_FOREIGN_VM, 0, 0,
 				  "the file belongs to another VM's handle");
-	return gmem__range_check(s->gmem, s->offset, s->len, err);
+	r = gmem__range_check(s->gmem, s->offset, s->len, err);
+	return r < 0 ? r : gmem__region_slot_check(s->gmem, s, err);
 }
 
 /* Remembers which file is behind a slot, to notice its close. */

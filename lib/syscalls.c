@@ -23,54 +23,84 @@ static const struct {
 	{ "ioctl", "KVM_GET_API_VERSION", GMEM__KVM_GET_API_VERSION, OPEN },
 	{ "ioctl", "KVM_CREATE_VM", GMEM__KVM_CREATE_VM, OPEN },
 	{ "ioctl", "KVM_CHECK_EXTENSION", GMEM__KVM_CHECK_EXTENSION, BOTH },
+	{ "ioctl", "KVM_ENABLE_CAP", GMEM__KVM_ENABLE_CAP,
+	  "gmem_region_create" },
 	{ "ioctl", "KVM_CREATE_GUEST_MEMFD", GMEM__KVM_CREATE_GUEST_MEMFD,
-	  BOTH " gmem_create" },
+	  BOTH " gmem_create"
+	       " gmem_region_create" },
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION",
 	  GMEM__KVM_SET_USER_MEMORY_REGION,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
-	  "gmem_slot_note gmem_slot_dirty_log gmem_slots_replace" },
+	  "gmem_slot_note gmem_slot_dirty_log gmem_slots_replace"
+	  " gmem_region_close gmem_region_bind gmem_region_note"
+	  " gmem_region_unbind" },
 	{ "ioctl", "KVM_SET_USER_MEMORY_REGION2",
-	  GMEM__KVM_SET_USER_MEMORY_REGION2, "gmem_bind gmem_slots_replace" },
+	  GMEM__KVM_SET_USER_MEMORY_REGION2,
+	  "gmem_bind gmem_slots_replace"
+	  " gmem_region_bind" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES", GMEM__KVM_SET_MEMORY_ATTRIBUTES,
 	  "gmem_vm_destroy gmem_close gmem_bind gmem_unbind "
 	  "gmem_slot_note gmem_set_attributes gmem_set_private gmem_set_shared "
 	  "gmem_attributes_import gmem_vm_set_attributes "
-	  "gmem_slots_replace" },
+	  "gmem_slots_replace"
+	  " gmem_region_close gmem_region_bind gmem_region_note"
+	  " gmem_region_unbind gmem_region_convert"
+	  " gmem_region_reset gmem_vm_serve" },
 	{ "ioctl", "KVM_SET_MEMORY_ATTRIBUTES2",
 	  GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
 	  BOTH " gmem_bind gmem_set_attributes gmem_set_private "
 	       "gmem_set_shared gmem_attributes_import "
-	       "gmem_vm_set_attributes" },
-	{ "fcntl", NULL, 0, BOTH " gmem_create gmem_adopt gmem_store" },
+	       "gmem_vm_set_attributes"
+	       " gmem_region_bind gmem_region_convert gmem_region_reset"
+	       " gmem_vm_serve" },
+	{ "fcntl", NULL, 0,
+	  BOTH " gmem_create gmem_adopt gmem_store"
+	       " gmem_region_create" },
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_slots_replace gmem_resident gmem_load gmem_store" },
+	  "gmem_slots_replace gmem_resident gmem_load gmem_store"
+	  " gmem_region_bind gmem_region_note gmem_region_resident" },
 	{ "newfstatat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
-	  "gmem_slots_replace gmem_resident gmem_load gmem_store" },
+	  "gmem_slots_replace gmem_resident gmem_load gmem_store"
+	  " gmem_region_bind gmem_region_note gmem_region_resident" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
-	  "gmem_set_mempolicy" },
+	  "gmem_set_mempolicy"
+	  " gmem_region_note" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	       "gmem_bind gmem_slot_note gmem_slots_replace gmem_mmap "
 	       "gmem_munmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
-	       "gmem_load gmem_store" },
+	       "gmem_load gmem_store"
+	       " gmem_region_create gmem_region_close gmem_region_get"
+	       " gmem_region_bind gmem_region_note gmem_region_convert"
+	       " gmem_region_discard gmem_region_reclaim"
+	       " gmem_region_reset gmem_region_resident gmem_vm_serve" },
 	{ "munmap", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt "
 	       "gmem_close gmem_bind gmem_unbind gmem_slot_note "
 	       "gmem_slots_replace gmem_mmap gmem_munmap gmem_read gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
-	       "gmem_load gmem_store" },
+	       "gmem_load gmem_store"
+	       " gmem_region_create gmem_region_close gmem_region_get"
+	       " gmem_region_bind gmem_region_note gmem_region_unbind"
+	       " gmem_region_convert gmem_region_discard"
+	       " gmem_region_reclaim gmem_region_reset"
+	       " gmem_region_resident gmem_vm_serve" },
 	{ "madvise", NULL, 0,
 	  BOTH " gmem_adopt gmem_bind gmem_slots_replace gmem_mmap gmem_read "
 	       "gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
-	       "gmem_load gmem_store" },
+	       "gmem_load gmem_store"
+	       " gmem_region_create gmem_region_get gmem_region_bind"
+	       " gmem_region_convert gmem_region_discard"
+	       " gmem_region_reclaim gmem_region_reset"
+	       " gmem_region_resident gmem_vm_serve" },
 	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
 	{ "get_mempolicy", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_get_mempolicy "
@@ -82,15 +112,22 @@ static const struct {
 	  "gmem_set_mempolicy gmem_verify_placement gmem_populate" },
 	{ "set_mempolicy_home_node", NULL, 0,
 	  "gmem_set_mempolicy gmem_populate" },
-	{ "mincore", NULL, 0, "gmem_resident" },
+	{ "mincore", NULL, 0,
+	  "gmem_resident"
+	  " gmem_region_resident" },
 	{ "fallocate", NULL, 0,
-	  "gmem_populate gmem_discard gmem_vm_discard gmem_load gmem_store" },
+	  "gmem_populate gmem_discard gmem_vm_discard gmem_load gmem_store"
+	  " gmem_region_convert gmem_region_discard"
+	  " gmem_region_reclaim gmem_region_reset gmem_vm_serve" },
 	{ "cachestat", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
 	       "gmem_vm_discard gmem_resident gmem_walk_resident gmem_load "
-	       "gmem_store gmem_populate" },
+	       "gmem_store gmem_populate"
+	       " gmem_region_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
-	{ "geteuid", NULL, 0, "gmem_resident" },
+	{ "geteuid", NULL, 0,
+	  "gmem_resident"
+	  " gmem_region_resident" },
 	{ "process_vm_readv", NULL, 0, "gmem_read" },
 	{ "process_vm_writev", NULL, 0, "gmem_write" },
 	/* instead of these two, where the kernel lacks or forbids them */
@@ -103,7 +140,8 @@ static const struct {
 	{ "lseek", NULL, 0, "gmem_load gmem_store" },
 	{ "close", NULL, 0,
 	  BOTH " gmem_vm_close gmem_vm_destroy gmem_create gmem_close "
-	       "gmem_read gmem_write gmem_populate gmem_load" },
+	       "gmem_read gmem_write gmem_populate gmem_load"
+	       " gmem_region_create gmem_region_close" },
 	/* what libc uses to wait for another thread or for the kernel */
 	{ "futex", NULL, 0,
 	  "gmem_vm_close gmem_vm_destroy gmem_create gmem_adopt gmem_close "
@@ -114,14 +152,22 @@ static const struct {
 	  "gmem_set_shared gmem_attributes_import gmem_mmap gmem_munmap "
 	  "gmem_read gmem_write gmem_set_mempolicy gmem_get_mempolicy "
 	  "gmem_verify_placement gmem_populate gmem_resident gmem_load "
-	  "gmem_store gmem_vm_at gmem_vm_set_attributes gmem_vm_discard" },
+	  "gmem_store gmem_vm_at gmem_vm_set_attributes gmem_vm_discard"
+	  " gmem_region_create gmem_region_close gmem_region_get"
+	  " gmem_region_bind gmem_region_note gmem_region_unbind"
+	  " gmem_region_convert gmem_region_assume gmem_region_discard"
+	  " gmem_region_reclaim gmem_region_reset"
+	  " gmem_region_resident gmem_vm_serve" },
 	/* a system call where libc cannot read the clock itself */
 	{ "clock_gettime", NULL, 0,
 	  "gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import gmem_vm_set_attributes" },
+	  "gmem_attributes_import gmem_vm_set_attributes"
+	  " gmem_region_convert gmem_region_reset gmem_vm_serve" },
 	{ "clock_nanosleep", NULL, 0,
 	  "gmem_bind gmem_set_attributes gmem_set_private gmem_set_shared "
-	  "gmem_attributes_import gmem_vm_set_attributes" },
+	  "gmem_attributes_import gmem_vm_set_attributes"
+	  " gmem_region_bind gmem_region_convert gmem_region_reset"
+	  " gmem_vm_serve" },
 	/* what libc uses to start and end a thread */
 	{ "rt_sigprocmask", NULL, 0, "gmem_populate" },
 	{ "clone3", NULL, 0, "gmem_populate" },

@@ -38,6 +38,17 @@ static bool must_wait(const struct gmem_vm *vm, const struct gmem__ticket *t)
 	return false;
 }
 
+bool gmem__ticket_overlaps(const struct gmem_vm *vm,
+			   const struct gmem__range *r)
+{
+	const struct gmem__ticket mine = { .r = r, .n = 1 }, *o;
+
+	for (o = vm->first_ticket; o; o = o->next)
+		if (overlap(o, &mine))
+			return true;
+	return false;
+}
+
 static void enqueue(struct gmem_vm *vm, struct gmem__ticket *t)
 {
 	struct gmem__ticket **p;

@@ -29,6 +29,9 @@ struct gmem__ticket {
 int gmem__ticket_take(struct gmem_vm *vm, struct gmem__ticket *t,
 		      const struct gmem__range *r, unsigned int n, bool nowait,
 		      const int *cancel, struct gmem_error *err);
+/* Whether a change runs or waits that overlaps @r; with vm->lock held. */
+bool gmem__ticket_overlaps(const struct gmem_vm *vm,
+			   const struct gmem__range *r);
 void gmem__ticket_return(struct gmem_vm *vm, const struct gmem__ticket *t);
 
 #endif

@@ -29,8 +29,9 @@
 #define GMEM__KVM_CHECK_EXTENSION GMEM__IO(0x03)
 #define GMEM__KVM_SET_USER_MEMORY_REGION GMEM__IOW(0x46, 32)
 #define GMEM__KVM_SET_USER_MEMORY_REGION2 GMEM__IOW(0x49, 160) /* 6.8 */
-#define GMEM__KVM_SET_MEMORY_ATTRIBUTES GMEM__IOW(0xd2, 32)    /* 6.8 */
-#define GMEM__KVM_CREATE_GUEST_MEMFD GMEM__IOWR(0xd4, 64)      /* 6.8 */
+#define GMEM__KVM_ENABLE_CAP GMEM__IOW(0xa3, 104)
+#define GMEM__KVM_SET_MEMORY_ATTRIBUTES GMEM__IOW(0xd2, 32) /* 6.8 */
+#define GMEM__KVM_CREATE_GUEST_MEMFD GMEM__IOWR(0xd4, 64)   /* 6.8 */
 
 #define GMEM__KVM_API_VERSION 12
 
@@ -62,6 +63,14 @@
 #define GMEM__MAP_GPA_PAGE_SIZE 0xfULL /* a hint */
 #define GMEM__MAP_GPA_PRIVATE (1ULL << 4)
 #define GMEM__MAP_GPA_UNIT 4096 /* bytes that 1 of the second stands for */
+
+struct gmem__enable_cap {
+	uint32_t cap;
+	uint32_t flags;
+	uint64_t args[4];
+	uint8_t pad[64];
+};
+_Static_assert(sizeof(struct gmem__enable_cap) == 104, "UAPI");
 
 /* kvm_run.memory_fault.flags. */
 #define GMEM__MEMORY_FAULT_PRIVATE (1ULL << 3)
@@ -150,6 +159,7 @@ _Static_assert(sizeof(struct gmem__create) == 64, "UAPI");
 _Static_assert(offsetof(struct gmem__create, reserved) == 16, "UAPI");
 _Static_assert(GMEM__KVM_SET_USER_MEMORY_REGION == 0x4020ae46, "UAPI");
 _Static_assert(GMEM__KVM_SET_USER_MEMORY_REGION2 == 0x40a0ae49, "UAPI");
+_Static_assert(GMEM__KVM_ENABLE_CAP == 0x4068aea3, "UAPI");
 _Static_assert(GMEM__KVM_SET_MEMORY_ATTRIBUTES == 0x4020aed2, "UAPI");
 _Static_assert(GMEM__KVM_CREATE_GUEST_MEMFD == 0xc040aed4, "UAPI");
 

@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "opts.h"
 #include "range.h"
+#include "region.h"
 #include "slot_get.h"
 #include "ticket.h"
 #include "vm.h"
@@ -195,7 +196,9 @@ static int check_all(const struct pieces *p, enum gmem__state state,
 		struct gmem *g = file_of(&p->at[i]);
 		uint64_t len = p->at[i].end - p->at[i].start;
 
-		r = gmem__file_range_check(g, p->at[i].start, len, err);
+		r = gmem__region_none(g, err);
+		if (r == 0)
+			r = gmem__file_range_check(g, p->at[i].start, len, err);
 		if (r == 0)
 			r = gmem__attr_check(g, p->at[i].start, len, state,
 					     unbacked, err);

@@ -122,6 +122,8 @@ static const char *ioctl_name(unsigned long request)
 		return "KVM_SET_MEMORY_ATTRIBUTES";
 	case GMEM__KVM_SET_MEMORY_ATTRIBUTES2:
 		return "KVM_SET_MEMORY_ATTRIBUTES2";
+	case GMEM__KVM_ENABLE_CAP:
+		return "KVM_ENABLE_CAP";
 	case GMEM__KVM_CREATE_GUEST_MEMFD:
 		return "KVM_CREATE_GUEST_MEMFD";
 	default:

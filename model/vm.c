@@ -96,6 +96,21 @@ static int set_attributes(struct kernel *k, struct vm *vm, const void *arg)
 				 a.attributes);
 }
 
+/* The one capability that is enabled here: exits for hypercalls. */
+static int enable_cap(const struct kernel *k, const void *arg)
+{
+	struct gmem__enable_cap c;
+	int r = model__copy_in(&c, arg, sizeof(c));
+
+	if (r < 0)
+		return r;
+	if (c.cap != GMEM__CAP_EXIT_HYPERCALL || c.flags ||
+	    k->machine == GMEM_MODEL_ARM64 ||
+	    c.args[0] & ~(uint64_t)GMEM__HC_MAP_GPA_RANGE_BIT)
+		return -EINVAL;
+	return 0;
+}
+
 static int vm_ioctl(struct kernel *k, struct vm *vm, unsigned long request,
 		    void *arg)
 {
@@ -104,6 +119,8 @@ static int vm_ioctl(struct kernel *k, struct vm *vm, unsigned long request,
 	switch (request) {
 	case GMEM__KVM_CHECK_EXTENSION:
 		return model__cap(k, vm, (uintptr_t)arg);
+	case GMEM__KVM_ENABLE_CAP:
+		return enable_cap(k, arg);
 	case GMEM__KVM_CREATE_GUEST_MEMFD:
 		if (!model__has(k, MODEL_MMAP) && !model__private_built(k))
 			return unknown(k);

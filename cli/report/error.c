@@ -148,6 +148,9 @@ static const struct {
 	[GMEM_REASON_NO_ROOM] = {
 		"free memory there or raise the limit, then continue",
 	},
+	[GMEM_REASON_IN_REGION] = { OURS },
+	[GMEM_REASON_REGION_MEMORY] = { OURS },
+	[GMEM_REASON_NO_REGION] = { OURS },
 };
 /* clang-format on */
 

@@ -35,7 +35,7 @@ def structures():
 def layout():
     """The lines that a program which is compiled with the headers prints."""
     source = ["#include <stdio.h>", "#include <gmem_exit.h>",
-              "#include <gmem_model.h>", "int main(void)", "{"]
+              "#include <gmem_region.h>", "#include <gmem_model.h>", "int main(void)", "{"]
     for name, members in structures():
         source.append(f'printf("struct {name} %zu\\n", '
                       f"sizeof(struct {name}));")

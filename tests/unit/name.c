@@ -4,7 +4,7 @@
 
 #include "t.h"
 
-#define KINDS (GMEM_NAME_ROOM + 1)
+#define KINDS (GMEM_NAME_REGION_FLAG + 1)
 
 static void every_errno_of_libc_has_its_name(void **state)
 {

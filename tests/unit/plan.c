@@ -230,8 +230,8 @@ static uint64_t range_bits(const struct gmem__plan *p)
 {
 	uint64_t m = 0;
 
-	for (unsigned int i = 0; i < p->ranges; i++)
-		m |= bits(p->range[i].start, p->range[i].end);
+	for (size_t i = 0; i < p->ranges; i++)
+		m |= bits(p->range[i].offset, gmem__range_end(&p->range[i]));
 	return m;
 }
 
@@ -341,7 +341,7 @@ static const struct gmem__plan_listener shapes[] = {
 #define SHAPES (sizeof(shapes) / sizeof(*shapes))
 
 static struct gmem__plan plan(const struct world *w, enum gmem__state to,
-			      const struct gmem__plan_range *r, unsigned int n,
+			      const struct gmem_region_range *r, unsigned int n,
 			      uint64_t chunk)
 {
 	return (struct gmem__plan){
@@ -354,7 +354,7 @@ static struct gmem__plan plan(const struct world *w, enum gmem__state to,
 	};
 }
 
-static void both_ways(struct world *w, const struct gmem__plan_range *r,
+static void both_ways(struct world *w, const struct gmem_region_range *r,
 		      unsigned int n, uint64_t chunk, bool pairs)
 {
 	struct gmem__plan p = plan(w, GMEM__PRIVATE, r, n, chunk);
@@ -372,8 +372,8 @@ static void every_pattern(struct world *w, unsigned int pages, bool pairs)
 		w->record = w->kernel;
 		for (unsigned int a = 0; a < pages; a++) {
 			for (unsigned int b = a + 1; b <= pages; b++) {
-				struct gmem__plan_range r = { a * PAGE,
-							      b * PAGE };
+				struct gmem_region_range r = { a * PAGE,
+							       (b - a) * PAGE };
 
 				both_ways(w, &r, 1, PAGE, pairs);
 				both_ways(w, &r, 1, 2 * PAGE, false);
@@ -404,7 +404,7 @@ static void every_file_with_a_listener(void **state)
 /* The whole file of eight pages, so that there are several runs. */
 static void every_file_with_listeners(void **state)
 {
-	struct gmem__plan_range r = { 0, 8 * PAGE };
+	struct gmem_region_range r = { 0, 8 * PAGE };
 	struct world w = { .pages = 8 };
 	static const unsigned char pick[][3] = {
 		{ 0, 1, 3 },
@@ -445,15 +445,14 @@ static uint64_t any_pattern(uint64_t *seed, unsigned int pages)
 	return m;
 }
 
-static unsigned int any_ranges(uint64_t *seed, unsigned int pages,
-			       struct gmem__plan_range *r)
+static size_t any_ranges(uint64_t *seed, unsigned int pages,
+			 struct gmem_region_range *r)
 {
 	unsigned int n = 1 + (unsigned int)any(seed, 5);
 
 	for (unsigned int i = 0; i < n; i++) {
-		r[i].start = any(seed, pages) * PAGE;
-		r[i].end = r[i].start +
-			   (1 + any(seed, pages - r[i].start / PAGE)) * PAGE;
+		r[i].offset = any(seed, pages) * PAGE;
+		r[i].len = (1 + any(seed, pages - r[i].offset / PAGE)) * PAGE;
 	}
 	return gmem__plan_sort(r, n);
 }
@@ -465,7 +464,7 @@ static void a_hundred_thousand_at_random(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < 100000; i++) {
 		struct world w = { .pages = 4 * (1 + any(&seed, 15)) };
-		struct gmem__plan_range r[5];
+		struct gmem_region_range r[5];
 		struct gmem__plan p;
 		unsigned int n;
 		uint64_t steps;
@@ -490,26 +489,26 @@ static void a_hundred_thousand_at_random(void **state)
 
 static void ranges_are_sorted_and_joined(void **state)
 {
-	struct gmem__plan_range r[] = {
-		{ 9, 12 }, { 1, 2 }, { 2, 3 },	 { 5, 9 },
-		{ 6, 7 },  { 1, 2 }, { 20, 30 }, { 14, 16 },
+	struct gmem_region_range r[] = {
+		{ 9, 3 }, { 1, 1 }, { 2, 1 },	{ 5, 4 },
+		{ 6, 1 }, { 1, 1 }, { 20, 10 }, { 14, 2 },
 	};
 
 	(void)state;
 	assert_int_equal(gmem__plan_sort(r, 8), 4);
-	assert_int_equal(r[0].start, 1);
-	assert_int_equal(r[0].end, 3);
-	assert_int_equal(r[1].start, 5);
-	assert_int_equal(r[1].end, 12);
-	assert_int_equal(r[2].start, 14);
-	assert_int_equal(r[3].end, 30);
+	assert_int_equal(r[0].offset, 1);
+	assert_int_equal(r[0].len, 2);
+	assert_int_equal(r[1].offset, 5);
+	assert_int_equal(r[1].len, 7);
+	assert_int_equal(r[2].offset, 14);
+	assert_int_equal(r[3].len, 10);
 	assert_int_equal(gmem__plan_sort(r, 0), 0);
 }
 
 /* What is as wanted costs no step but the listeners' room. */
 static void no_op_runs_cost_nothing(void **state)
 {
-	struct gmem__plan_range r = { 0, 8 * PAGE };
+	struct gmem_region_range r = { 0, 8 * PAGE };
 	struct world w = { .pages = 8, .kernel = 0xff, .record = 0xff };
 	struct gmem__plan p = plan(&w, GMEM__PRIVATE, &r, 1, PAGE);
 

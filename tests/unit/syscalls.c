@@ -6,6 +6,8 @@
 
 #include "unit.h"
 
+#include <gmem_region.h>
+
 #include "seam.h"
 #include "syscalls.h"
 #include "vm.h"
@@ -27,6 +29,7 @@ static void the_numbers_are_the_kernels(void **state)
 		{ "KVM_GET_API_VERSION", 0xae00 },
 		{ "KVM_CREATE_VM", 0xae01 },
 		{ "KVM_CHECK_EXTENSION", 0xae03 },
+		{ "KVM_ENABLE_CAP", 0x4068aea3 },
 		{ "KVM_SET_USER_MEMORY_REGION", 0x4020ae46 },
 		{ "KVM_SET_USER_MEMORY_REGION2", 0x40a0ae49 },
 		{ "KVM_SET_MEMORY_ATTRIBUTES", 0x4020aed2 },
@@ -215,6 +218,46 @@ static void take_over(struct unit *u, uint64_t flags)
 	did(u, "gmem_bind", t_bind(g, 5, 0, 0, 4096, NULL, NULL));
 }
 
+/* All of a region that converts, by turns and with what was put off. */
+static void convert_region(struct unit *u)
+{
+	struct gmem_region_range all = { 0, MiB };
+	struct gmem_convert_opts o = { .sz = sizeof(o),
+				       .flags = GMEM_CONVERT_DEFER };
+	struct gmem_region_info info = { .sz = sizeof(info) };
+	struct gmem_region_stats stat = { .sz = sizeof(stat) };
+	struct gmem_region_residency res = { .sz = sizeof(res) };
+	struct gmem_slot s = {
+		.sz = sizeof(s), .slot = 9, .gpa = GiB, .len = MiB
+	};
+	struct gmem_region *r = NULL;
+
+	did(u, "gmem_region_create",
+	    gmem_region_create(u->vm, MiB, NULL, &r, NULL));
+	assert_non_null(r);
+	did(u, "gmem_region_get", gmem_region_get(r, &info, NULL));
+	did(u, "gmem_region_bind", gmem_region_bind(r, &s, NULL));
+	did(u, "gmem_region_convert",
+	    gmem_region_convert(r, &all, 1, GMEM_ATTRIBUTE_SHARED, NULL, NULL,
+				NULL));
+	assert_true(u->n_calls > 0);
+	did(u, "gmem_region_resident",
+	    gmem_region_resident(r, 0, MiB, &res, NULL));
+	did(u, "gmem_region_convert",
+	    gmem_region_convert(r, &all, 1, GMEM_ATTRIBUTE_PRIVATE, &o, NULL,
+				NULL));
+	did(u, "gmem_region_stat", gmem_region_stat(r, &stat, NULL));
+	did(u, "gmem_region_reclaim",
+	    gmem_region_reclaim(r, 0, MiB, NULL, NULL));
+	did(u, "gmem_region_discard", gmem_region_discard(r, 0, MiB, NULL));
+	did(u, "gmem_region_convert",
+	    gmem_region_convert(r, &all, 1, GMEM_ATTRIBUTE_SHARED, NULL, NULL,
+				NULL));
+	did(u, "gmem_region_reset", gmem_region_reset(r, NULL));
+	did(u, "gmem_region_unbind", gmem_region_unbind(r, 9, 0, 0, NULL));
+	did(u, "gmem_region_close", gmem_region_close(r, NULL));
+}
+
 static void each_call_makes_only_what_is_listed_for_it(void **state)
 {
 	struct unit *u = *state;
@@ -240,6 +283,8 @@ static void each_call_makes_only_what_is_listed_for_it(void **state)
 	live(u, flags);
 	fill(u, flags);
 	take_over(u, flags);
+	if (sw)
+		convert_region(u);
 	did(u, "gmem_vm_destroy", gmem_vm_destroy(u->vm, NULL));
 	u->vm = NULL;
 	assert_int_equal(unit_sys.close(u, fd), 0);

@@ -7,6 +7,7 @@
 
 #include <gmem.h>
 #include <gmem_exit.h>
+#include <gmem_region.h>
 
 #define SIZE (1ULL << 20)
 
@@ -24,6 +25,19 @@ static int failed(const struct gmem_error *err)
 	(void)gmem_strerror(err, text, sizeof(text));
 	(void)fprintf(stderr, "%s\n", text);
 	return 1;
+}
+
+static int use_region(struct gmem_vm *vm)
+{
+	struct gmem_region_opts opts = { .sz = sizeof(opts),
+					 .kind = GMEM_REGION_SHARED };
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_region *r;
+
+	if (gmem_region_create(vm, SIZE, &opts, &r, &err) < 0 ||
+	    gmem_region_close(r, &err) < 0)
+		return failed(&err);
+	return 0;
 }
 
 static int use(struct gmem_vm *vm)
@@ -45,7 +59,9 @@ static int use(struct gmem_vm *vm)
 	if (gmem_write(g, 4096, text, sizeof(text), &err) < 0 ||
 	    gmem_read(g, 4096, back, sizeof(back), &err) < 0)
 		return failed(&err);
-	return strcmp(text, back) != 0;
+	if (strcmp(text, back) != 0)
+		return 1;
+	return use_region(vm);
 }
 
 /* A guest stores to a page as private: KVM_EXIT_MEMORY_FAULT. */

@@ -2,6 +2,7 @@
 // The same in C++, as short as it gets.
 #include <gmem.h>
 #include <gmem_exit.h>
+#include <gmem_region.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,7 +19,17 @@ static int use(gmem_vm *vm)
 		return 77;
 	if (gmem_create(vm, 1 << 20, &opts, &g, nullptr) < 0)
 		return 1;
-	return !(fcntl(gmem_fd(g), F_GETFD) & FD_CLOEXEC);
+	if (!(fcntl(gmem_fd(g), F_GETFD) & FD_CLOEXEC))
+		return 1;
+
+	gmem_region_opts shared{};
+	gmem_region *r = nullptr;
+
+	shared.sz = sizeof(shared);
+	shared.kind = GMEM_REGION_SHARED;
+	if (gmem_region_create(vm, 1 << 20, &shared, &r, nullptr) < 0)
+		return 1;
+	return gmem_region_close(r, nullptr) < 0;
 }
 
 // After EINTR kvm_run is stale.

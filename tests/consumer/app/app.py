@@ -12,6 +12,7 @@ from ctypes import c_uint32, c_uint64, c_void_p, sizeof
 
 CREATE_MMAP, CREATE_INIT_SHARED = 1 << 0, 1 << 1
 EXIT_MEMORY_FAULT = 2
+REGION_SHARED = 3
 OUTSIDE_FILE = b"outside-file"
 
 
@@ -47,6 +48,17 @@ class CreateOptions(Options):
     ]
 
 
+class RegionOptions(Options):
+    name = "gmem_region_opts"
+    _fields_ = [
+        ("sz", c_size_t),
+        ("flags", c_uint64),
+        ("gmem", c_void_p),
+        ("kind", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class ModelOptions(Options):
     name = "gmem_model_opts"
     _fields_ = [
@@ -79,6 +91,7 @@ class Exit(Options):
 def asserts():
     yield "#include <gmem_exit.h>"
     yield "#include <gmem_model.h>"
+    yield "#include <gmem_region.h>"
     for t in Options.__subclasses__():
         sizes = {f"sizeof(struct {t.name})": sizeof(t)}
         for member, _ in t._fields_:
@@ -87,7 +100,8 @@ def asserts():
             sizes[f"sizeof(((struct {t.name} *)0)->{member})"] = field.size
         for what, size in sizes.items():
             yield f'_Static_assert({what} == {size}, "{what}");'
-    for name in ("CREATE_MMAP", "CREATE_INIT_SHARED", "EXIT_MEMORY_FAULT"):
+    for name in ("CREATE_MMAP", "CREATE_INIT_SHARED", "EXIT_MEMORY_FAULT",
+                 "REGION_SHARED"):
         yield f'_Static_assert(GMEM_{name} == {globals()[name]}, "{name}");'
 
 
@@ -100,6 +114,9 @@ def library():
         ("gmem_vm_destroy", c_int, c_void_p, POINTER(Error)),
         ("gmem_create", c_int, c_void_p, c_uint64, POINTER(CreateOptions),
          POINTER(c_void_p), POINTER(Error)),
+        ("gmem_region_create", c_int, c_void_p, c_uint64,
+         POINTER(RegionOptions), POINTER(c_void_p), POINTER(Error)),
+        ("gmem_region_close", c_int, c_void_p, POINTER(Error)),
         ("gmem_write", c_int, c_void_p, c_uint64, c_char_p, c_size_t,
          POINTER(Error)),
         ("gmem_read", c_int, c_void_p, c_uint64, c_char_p, c_size_t,
@@ -138,6 +155,11 @@ def main():
     r = gmem.gmem_read(g, 1 << 20, back, 1, byref(err))
     assert r == -errno.EINVAL and err.code == r, (r, err.code)
     assert gmem.gmem_reason_str(err.reason) == OUTSIDE_FILE, err.msg
+    region = c_void_p()
+    check(gmem.gmem_region_create(vm, 1 << 20,
+                                  byref(RegionOptions(kind=REGION_SHARED)),
+                                  byref(region), byref(err)))
+    check(gmem.gmem_region_close(region, byref(err)))
     check(gmem.gmem_vm_destroy(vm, byref(err)))
 
 

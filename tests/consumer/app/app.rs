@@ -79,6 +79,24 @@ fn read_exit() -> Result<(), String> {
     Ok(())
 }
 
+// Guest memory that converts, whatever this VM backs it with.
+fn convert(vm: *mut gmem_vm) -> Result<(), String> {
+    let mut err = init!(gmem_error);
+    let mut opts = init!(gmem_region_opts);
+    let mut stat = init!(gmem_region_stats);
+    let mut r = null_mut();
+
+    opts.kind = gmem_region_kind_GMEM_REGION_SHARED;
+    let code = unsafe { gmem_region_create(vm, 1 << 20, &opts, &mut r, &mut err) };
+    check(code, &err)?;
+    check(unsafe { gmem_region_stat(r, &mut stat, &mut err) }, &err)?;
+    check(unsafe { gmem_region_close(r, &mut err) }, &err)?;
+    if stat.shared_bytes != 1 << 20 {
+        return Err(format!("{} bytes are shared", stat.shared_bytes));
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), String> {
     let mut err = init!(gmem_error);
     let mut vm = null_mut();
@@ -87,7 +105,7 @@ fn main() -> Result<(), String> {
     let profile = GMEM_MODEL_NEWEST.as_ptr().cast();
     let r = unsafe { gmem_model_vm_open(profile, null(), &mut vm, &mut err) };
     check(r, &err)?;
-    let copied = copy(vm);
+    let used = copy(vm).and_then(|()| convert(vm));
     check(unsafe { gmem_vm_destroy(vm, &mut err) }, &err)?;
-    copied
+    used
 }

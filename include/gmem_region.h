@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libgmem - regions: guest memory that one call converts, whatever backs it
+ *
+ * A region is a guest_memfd with a state a page, private or shared, and where
+ * the kernel does not convert in place, with memory for the shared pages beside
+ * it.  gmem_region(7) explains it; gmem.h has what holds for all calls.
+ */
+#ifndef GMEM_REGION_H
+#define GMEM_REGION_H
+
+#include <gmem.h>
+#include <gmem_exit.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gmem_region;
+
+/* -------------------------------------------------------------- making -- */
+
+enum gmem_region_kind {
+	GMEM_REGION_AUTO = 0,	 /* in: INPLACE or DUAL, as the VM converts */
+	GMEM_REGION_INPLACE = 1, /* one file for both states */
+	GMEM_REGION_DUAL = 2,	 /* a private file, and shared memory */
+	GMEM_REGION_SHARED = 3,	 /* stays shared; never chosen by AUTO */
+};
+
+/* gmem_region_info.shared_side: what the shared pages of a DUAL region are. */
+enum gmem_shared_side {
+	GMEM_SHARED_SIDE_NONE = 0, /* the file has both */
+	GMEM_SHARED_SIDE_ANON = 1, /* private anonymous memory */
+};
+
+/* gmem_region_opts.flags. */
+#define GMEM_REGION_NO_HYPERCALL GMEM_BIT(0) /* do not enable its exits */
+
+struct gmem_region_opts {
+	size_t sz;
+	uint64_t flags;	   /* GMEM_REGION_* */
+	struct gmem *gmem; /* yours, unbound; NULL: the region makes one */
+	uint32_t kind;	   /* enum gmem_region_kind */
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * Makes a region of @size bytes, all of it private; a SHARED one is shared.  A
+ * file that is handed in has to have that size; from then on only the region
+ * converts, binds and closes it.  The caller closes *@out with
+ * gmem_region_close() or gmem_vm_destroy().
+ */
+GMEM_API GMEM_CHECK int gmem_region_create(struct gmem_vm *vm, uint64_t size,
+					   const struct gmem_region_opts *opts,
+					   struct gmem_region **out,
+					   struct gmem_error *err);
+
+/*
+ * Closes a region that is not bound, and its file unless that was handed in,
+ * which is the caller's again.  -EBUSY while it is bound or mapped, and then
+ * nothing changes.  NULL is a no-op.
+ */
+GMEM_API int gmem_region_close(struct gmem_region *r, struct gmem_error *err);
+
+/* gmem_region_info.flags: the guest's KVM_HC_MAP_GPA_RANGE comes as an exit. */
+#define GMEM_REGION_HYPERCALL GMEM_BIT(1)
+
+struct gmem_region_info {
+	size_t sz;
+	uint64_t size;	      /* bytes */
+	uint64_t page_size;   /* the unit of a conversion, in bytes */
+	struct gmem *gmem;    /* borrowed: the region's file */
+	void *shared;	      /* of a DUAL region: where offset 0 is; or NULL */
+	uint32_t kind;	      /* enum gmem_region_kind: the one taken */
+	uint32_t shared_side; /* enum gmem_shared_side */
+	uint64_t flags;	      /* GMEM_REGION_HYPERCALL */
+};
+
+/* What the region is; constant for its life, no system call. */
+GMEM_API GMEM_CHECK int gmem_region_get(const struct gmem_region *r,
+					struct gmem_region_info *out,
+					struct gmem_error *err);
+
+/* -------------------------------------------------------------- slots -- */
+
+/*
+ * gmem_bind(), gmem_slot_note() and gmem_unbind() for a part of the region:
+ * .gmem of @slot is ignored, and where the region has memory for shared pages,
+ * it is the slot's.  A slot to note has to have it.
+ */
+GMEM_API GMEM_CHECK int gmem_region_bind(struct gmem_region *r,
+					 struct gmem_slot *slot,
+					 struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_region_note(struct gmem_region *r,
+					 const struct gmem_slot *slot,
+					 struct gmem_error *err);
+GMEM_API GMEM_CHECK int gmem_region_unbind(struct gmem_region *r, uint32_t slot,
+					   uint32_t address_space,
+					   uint64_t flags,
+					   struct gmem_error *err);
+
+/* ---------------------------------------------------------- converting -- */
+
+struct gmem_region_range {
+	uint64_t offset; /* in the region */
+	uint64_t len;	 /* 0: skipped */
+};
+
+/* gmem_convert_opts.flags. */
+#define GMEM_CONVERT_NOWAIT GMEM_BIT(0) /* -EAGAIN, do not wait */
+#define GMEM_CONVERT_DEFER GMEM_BIT(1)	/* gmem_region_reclaim() frees */
+#define GMEM_CONVERT_CHECK_ONLY GMEM_BIT(16)
+
+struct gmem_convert_opts {
+	size_t sz;
+	uint64_t flags;	   /* GMEM_CONVERT_* */
+	const int *cancel; /* read atomically at each step and try; or NULL */
+};
+
+struct gmem_converted {
+	size_t sz;
+	uint64_t done;	  /* out: bytes as wanted, from the first on */
+	uint64_t changed; /* out: bytes beyond, that were not set back */
+	uint64_t runs;	  /* out: parts that were converted */
+	uint64_t queued;  /* out: bytes for gmem_region_reclaim() to free */
+};
+
+/*
+ * Makes the @n ranges private or shared, in any order: it sorts and joins them
+ * in @ranges.  What has the wanted state already costs nothing.  Each run of
+ * the others is converted whole or not at all, and then its memory on the side
+ * that the guest has no more is freed; runs before one that fails stay
+ * converted.  @out may be NULL.
+ */
+GMEM_API GMEM_CHECK int
+gmem_region_convert(struct gmem_region *r, struct gmem_region_range *ranges,
+		    size_t n, uint64_t attributes,
+		    const struct gmem_convert_opts *opts,
+		    struct gmem_converted *out, struct gmem_error *err);
+
+/*
+ * Records that the kernel has these attributes already, as after a measured
+ * launch or on a new host; no system call.  It sorts and joins the ranges.
+ */
+GMEM_API GMEM_CHECK int gmem_region_assume(struct gmem_region *r,
+					   struct gmem_region_range *ranges,
+					   size_t n, uint64_t attributes,
+					   struct gmem_error *err);
+
+/*
+ * The attributes at @offset, and in *@run (may be NULL) how many of the @len
+ * bytes from there on are the same.  Lock-free, no system call.
+ */
+GMEM_API GMEM_CHECK int gmem_region_attributes(const struct gmem_region *r,
+					       uint64_t offset, uint64_t len,
+					       uint64_t *attributes,
+					       uint64_t *run,
+					       struct gmem_error *err);
+
+/* ---------------------------------------------------------------- life -- */
+
+/*
+ * Frees the memory of the range on both sides.  Its pages keep their state,
+ * and are zero the next time that the guest touches them.
+ */
+GMEM_API GMEM_CHECK int gmem_region_discard(struct gmem_region *r,
+					    uint64_t offset, uint64_t len,
+					    struct gmem_error *err);
+
+/*
+ * Frees what conversions left on the side that the guest has no more: with
+ * GMEM_CONVERT_DEFER, or because freeing it failed.  err->done bytes were
+ * freed.  Changes of the range wait for it.
+ */
+GMEM_API GMEM_CHECK int gmem_region_reclaim(struct gmem_region *r,
+					    uint64_t offset, uint64_t len,
+					    const int *cancel,
+					    struct gmem_error *err);
+
+/*
+ * Reboot: all of the region is private again and its memory freed, as if it had
+ * just been made and bound; that of a SHARED one is freed.  After a failure
+ * parts are.  No vCPU may be in KVM_RUN.
+ */
+GMEM_API GMEM_CHECK int gmem_region_reset(struct gmem_region *r,
+					  struct gmem_error *err);
+
+struct gmem_region_stats {
+	size_t sz;
+	uint64_t private_bytes;	 /* in that state now */
+	uint64_t shared_bytes;	 /* the rest has no slot and so no state */
+	uint64_t queued_bytes;	 /* for gmem_region_reclaim() */
+	uint64_t to_private;	 /* bytes converted so far */
+	uint64_t to_shared;	 /* the same, the other way */
+	uint64_t conversions;	 /* runs converted so far */
+	uint64_t failed;	 /* calls to convert that failed */
+	uint64_t discard_failed; /* runs of which memory could not be freed */
+};
+
+/* Counters; lock-free, no system call. */
+GMEM_API GMEM_CHECK int gmem_region_stat(const struct gmem_region *r,
+					 struct gmem_region_stats *out,
+					 struct gmem_error *err);
+
+struct gmem_region_residency {
+	size_t sz;
+	uint64_t private_bytes; /* out: of private pages */
+	uint64_t shared_bytes;	/* out: of shared pages */
+	uint64_t twice;		/* out: on the side that the guest has not */
+	uint32_t flags;		/* out: GMEM_RESIDENT_* */
+	uint32_t reserved;	/* out: 0 */
+};
+
+/* How much of the range is allocated, on both sides. */
+GMEM_API GMEM_CHECK int gmem_region_resident(struct gmem_region *r,
+					     uint64_t offset, uint64_t len,
+					     struct gmem_region_residency *out,
+					     struct gmem_error *err);
+
+/* ------------------------------------------------------------- serving -- */
+
+/* gmem_serve_opts.flags. */
+#define GMEM_SERVE_NOWAIT GMEM_BIT(0) /* RETRY instead of waiting */
+#define GMEM_SERVE_DEFER GMEM_BIT(1)  /* as GMEM_CONVERT_DEFER */
+
+struct gmem_serve_opts {
+	size_t sz;
+	uint64_t flags;		/* GMEM_SERVE_* */
+	uint32_t address_space; /* that the vCPU faulted in */
+	uint32_t reserved;	/* 0 */
+	const int *cancel;	/* read atomically at each try; or NULL */
+};
+
+/*
+ * Does what @exit of gmem_exit_decode() asks for, in any number of regions and
+ * slots: all of it is checked before the first part changes.  Making a hole
+ * shared succeeds, making it private is refused.  @guard is that of the vCPU,
+ * *@answer what to do with it, for whatever the guest did.  -errno is the
+ * host's failure: then the guest has no answer.  The VMM writes what a
+ * hypercall returns, by gmem_exit_answer(); after a failure by
+ * GMEM_ANSWER_REFUSE.
+ */
+GMEM_API GMEM_CHECK int
+gmem_vm_serve(struct gmem_vm *vm, const struct gmem_exit *exit,
+	      struct gmem_guard *guard, const struct gmem_serve_opts *opts,
+	      struct gmem_answer *answer, struct gmem_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* A region: a file, and where that has private pages only, a shared side. */
+#ifndef GMEM_LIB_REGION_H
+#define GMEM_LIB_REGION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmem_region.h>
+
+#include "file.h"
+#include "record.h"
+
+#define GMEM__SEQUENCES 64
+
+struct gmem_region {
+	struct gmem *g;
+	uint32_t kind; /* enum gmem_region_kind, never AUTO */
+	bool owns_file;
+	bool hypercall; /* its exits are enabled */
+	/*
+	 * Of a DUAL region: as many bytes as the file, behind its slots, and
+	 * then the bits below.  NULL after a close that failed; under g->lock.
+	 */
+	unsigned char *shared;
+	/* A bit a page: the side that it is not may have memory; atomic. */
+	uint64_t *queued;
+	/* of conversions, by gmem__region_chunk() of what they touch; atomic */
+	uint64_t sequence[GMEM__SEQUENCES];
+	/* counters, atomic */
+	uint64_t queued_bytes, to_private, to_shared, conversions, failed,
+		discard_failed;
+};
+
+/* Clears @err, refuses NULL and a region of another process. */
+int gmem__region_enter(const struct gmem_region *r, struct gmem_error *err);
+/* Refuses a file that only its region may change. */
+int gmem__region_none(const struct gmem *g, struct gmem_error *err);
+/* The shared side of a DUAL region, mapped if it is not; NULL for others. */
+int gmem__region_shared(struct gmem *g, unsigned char **out,
+			struct gmem_error *err);
+/* Whether @s has the region's memory behind it; @s is as the VMM has it. */
+int gmem__region_slot_check(const struct gmem *g, const struct gmem_slot *s,
+			    struct gmem_error *err);
+/* Unmaps it unless a slot leads there: 0 or -errno, and it is as before. */
+int gmem__region_unmap(struct gmem *g);
+
+/* region_convert.c */
+/* Whether the range can become @state, as far as the library knows. */
+int gmem__region_convert_check(const struct gmem_region *r, uint64_t offset,
+			       uint64_t len, enum gmem__state state,
+			       struct gmem_error *err);
+/* Sets in the kernel what the record has of the range, if that is @state. */
+int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
+		       enum gmem__state state, const int *cancel,
+		       struct gmem_error *err);
+/* Differs after each conversion that touches the range. */
+uint64_t gmem__region_sequence(const struct gmem_region *r, uint64_t offset,
+			       uint64_t len);
+
+/* region_discard.c: the range's ticket is held. */
+/*
+ * Frees what the range has on the side that is not @state; keeps it for
+ * gmem_region_reclaim() with @defer, or where that fails.
+ */
+/* Return: bytes that it keeps. */
+uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
+				 uint64_t len, enum gmem__state state,
+				 bool defer);
+
+/* Frees both sides. */
+int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
+			 struct gmem_error *err);
+
+static inline struct gmem_region *gmem__region_of(const struct gmem *g)
+{
+	return __atomic_load_n(&g->region, __ATOMIC_ACQUIRE);
+}
+
+static inline void gmem__region_count(uint64_t *counter, uint64_t n)
+{
+	(void)__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t gmem__region_counted(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* How much of a region is allocated, run by run of its record. */
+#include <errno.h>
+
+#include "call.h"
+#include "enter.h"
+#include "error.h"
+#include "name.h"
+#include "opts.h"
+#include "region.h"
+
+#define RESIDENCY_V0 40
+#define MINCORE_PAGES 4096
+
+_Static_assert(sizeof(struct gmem_region_residency) == RESIDENCY_V0, "ABI");
+
+/* Of the shared side, which is private anonymous memory. */
+static int count_shared(const struct gmem_region *r, const unsigned char *mem,
+			uint64_t offset, uint64_t len, uint64_t *bytes)
+{
+	uint64_t page = r->g->ctx->page_size, n;
+	unsigned char vec[MINCORE_PAGES];
+	int ret = 0;
+
+	for (*bytes = 0; len; offset += n, len -= n) {
+		n = len < sizeof(vec) * page ? len : sizeof(vec) * page;
+		do {
+			ret = gmem__mincore(r->g->ctx,
+					    (void *)(uintptr_t)(mem + offset),
+					    n, vec);
+		} while (ret == -EAGAIN || ret == -EINTR);
+		if (ret < 0)
+			return ret;
+		for (uint64_t i = 0; i < n / page; i++)
+			*bytes += vec[i] & 1 ? page : 0;
+	}
+	return 0;
+}
+
+/* A run of @state: what its file and its shared side have. */
+static int add(const struct gmem_region *r, const unsigned char *mem,
+	       enum gmem__state state, uint64_t offset, uint64_t len,
+	       struct gmem_region_residency *o, struct gmem_error *err)
+{
+	struct gmem_residency there = { .sz = sizeof(there) };
+	uint64_t shared = 0;
+	int ret = gmem_resident(r->g, offset, len, &there, err);
+
+	if (ret < 0)
+		return ret;
+	o->flags |= there.flags;
+	if (r->kind != GMEM_REGION_DUAL) {
+		*(state == GMEM__SHARED ? &o->shared_bytes
+					: &o->private_bytes) += there.bytes;
+		return 0;
+	}
+	ret = count_shared(r, mem, offset, len, &shared);
+	if (ret < 0)
+		return gmem__fail_call(err, ret, "mincore");
+	*(state == GMEM__PRIVATE ? &o->private_bytes : &o->twice) +=
+		there.bytes;
+	*(state == GMEM__SHARED ? &o->shared_bytes : &o->twice) += shared;
+	return 0;
+}
+
+int gmem_region_resident(struct gmem_region *r, uint64_t offset, uint64_t len,
+			 struct gmem_region_residency *out,
+			 struct gmem_error *err)
+{
+	struct gmem_region_residency o = { .sz = sizeof(o) };
+	uint64_t end = offset + len, run;
+	unsigned char *mem;
+	int ret = gmem__region_enter(r, err);
+
+	if (ret < 0 ||
+	    (ret = gmem__out_check(out, RESIDENCY_V0, "gmem_region_residency",
+				   err)) < 0 ||
+	    (ret = gmem__range_check(r->g, offset, len, err)) < 0 ||
+	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
+		return ret;
+	for (; ret == 0 && offset < end; offset += run) {
+		enum gmem__state s = gmem__record_run(&r->g->record, offset,
+						      end - offset, &run);
+
+		ret = add(r, mem, s, offset, run, &o, err);
+	}
+	if (ret == 0)
+		gmem__out_copy(out, &o, sizeof(o));
+	return ret;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* What a region refuses, and what others are refused while it has a file. */
+#include "unit.h"
+
+#include <gmem_region.h>
+
+static struct gmem *file(struct unit *u)
+{
+	struct gmem_create_opts o = {
+		.sz = sizeof(o),
+		.flags = unit_in_place(u) ? GMEM_CREATE_MMAP : 0,
+	};
+	struct gmem *g = NULL;
+
+	t_ok(gmem_create(u->vm, MiB, &o, &g, &u->err), u->err);
+	return g;
+}
+
+static struct gmem_region *region(struct unit *u, struct gmem *g)
+{
+	struct gmem_region_opts o = { .sz = sizeof(o), .gmem = g };
+	struct gmem_region *r = NULL;
+
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	return r;
+}
+
+static void a_file_that_a_region_has_is_nobody_elses(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = file(u);
+	struct gmem_region *r = region(u, g);
+	struct gmem_region_opts o = { .sz = sizeof(o), .gmem = g };
+	struct gmem_region *other = NULL;
+
+	t_refused(gmem_region_create(u->vm, MiB, &o, &other, &u->err), -EBUSY,
+		  GMEM_REASON_IN_REGION, u->err);
+	t_refused(gmem_set_shared(g, 0, MiB, &u->err), -EBUSY,
+		  GMEM_REASON_IN_REGION, u->err);
+	t_refused(gmem_close(g, &u->err), -EBUSY, GMEM_REASON_IN_REGION,
+		  u->err);
+	assert_null(other);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	t_ok(gmem_close(g, &u->err), u->err);
+}
+
+static void a_region_is_as_large_as_its_file(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o), .gmem = file(u) };
+	struct gmem_region *r = NULL;
+
+	t_refused(gmem_region_create(u->vm, 2 * MiB, &o, &r, &u->err), -EINVAL,
+		  GMEM_REASON_REGION_SIZE, u->err);
+	assert_int_equal(u->err.value, 2 * MiB);
+	assert_int_equal(u->err.limit, MiB);
+	assert_null(r);
+	t_ok(gmem_close(o.gmem, &u->err), u->err);
+}
+
+static void a_kind_has_to_suit_the_vm(void **state)
+{
+	struct unit *u = *state;
+	uint32_t wrong =
+		unit_in_place(u) ? GMEM_REGION_DUAL : GMEM_REGION_INPLACE;
+	struct gmem_region_opts o = { .sz = sizeof(o), .kind = wrong };
+	struct gmem_region *r = NULL;
+
+	unit_reset(u);
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EOPNOTSUPP,
+		  GMEM_REASON_REGION_KIND, u->err);
+	assert_int_equal(u->err.value, wrong);
+	assert_int_equal(u->n_calls, 0);
+	o.kind = GMEM_REGION_SHARED + 1;
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, u->err);
+	assert_null(r);
+}
+
+static void what_is_behind_a_slot_is_the_regions(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_info info = { .sz = sizeof(info) };
+	struct gmem_slot s = {
+		.sz = sizeof(s),
+		.len = 64 * KiB,
+		.offset = 64 * KiB,
+		.flags = GMEM_SLOT_USERSPACE_ADDR,
+	};
+	struct gmem_region *r = region(u, file(u));
+
+	t_ok(gmem_region_get(r, &info, &u->err), u->err);
+	assert_non_null(info.shared);
+	s.userspace_addr = (uintptr_t)info.shared;
+	t_refused(gmem_region_bind(r, &s, &u->err), -EINVAL,
+		  GMEM_REASON_REGION_MEMORY, u->err);
+	assert_int_equal(u->err.value, s.userspace_addr);
+	assert_int_equal(u->err.limit, s.userspace_addr + s.offset);
+	s.userspace_addr += s.offset;
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+}
+
+#define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(a_file_that_a_region_has_is_nobody_elses),
+		BOTH(a_region_is_as_large_as_its_file),
+		BOTH(a_kind_has_to_suit_the_vm),
+		TEST(what_is_behind_a_slot_is_the_regions, unit_sw),
+	};
+
+	return t_main(tests);
+}
