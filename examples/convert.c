@@ -4,11 +4,11 @@
  *
  *	convert [--model[=PROFILE]]
  *
- * The guest asks for it by an exit: decode() reads the exit, convert() checks
- * the request, converts the memory and frees the side that is no longer used,
- * and serve() resumes the guest.  convert_vcpu.h has the guest: a vCPU of the
- * VM type that has private memory and needs no measured launch; with --model,
- * a confidential guest of libgmem-model.
+ * The guest asks for it by an exit: gmem_exit_decode() reads it,
+ * gmem_vm_serve() converts the region's memory, frees the side that is no
+ * longer used and says what the guest gets.  convert_vcpu.h has the guest: a
+ * vCPU of the VM type that has private memory and needs no measured launch;
+ * with --model, a confidential guest of libgmem-model.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -18,22 +18,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <gmem_exit.h>
 #include <gmem_model.h>
+#include <gmem_region.h>
 
 #define PAGES 16
-#define TRIES 10 /* after those of the library */
 
-/* Of linux/kvm_para.h, where it is new enough. */
+/* Of linux/kvm_para.h, where that is new enough. */
 #define HC_MAP_GPA_RANGE 12
 #define HC_PRIVATE (1 << 4)
 
 struct machine {
 	struct gmem_vm *vm;
-	struct gmem *ram;      /* from guest address 0 on */
-	unsigned char *shared; /* shared pages; NULL: in the file */
+	struct gmem_region *region; /* from guest address 0 on */
+	struct gmem *file;	    /* the region's */
+	unsigned char *shared;	    /* shared pages; NULL: in the file */
 	uint64_t page;
-	struct kvm_run *run; /* what an exit says */
+	struct gmem_guard guard; /* of its one vCPU */
+	struct kvm_run *run;	 /* what an exit says */
 	size_t run_size;
 	int vcpu; /* -1: the model */
 };
@@ -55,25 +56,6 @@ static int failed(const char *what, const struct gmem_error *err)
 	return -1;
 }
 
-/* Return: 1 the guest asks for @q, 0 it has halted, -1 another exit. */
-static int decode(int r, const struct machine *m, struct gmem_exit *q)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-
-	*q = (struct gmem_exit){ .sz = sizeof(*q) };
-	if (gmem_exit_decode(r < 0 ? -1 : r, -r, m->run, sizeof(*m->run), q,
-			     &err) < 0)
-		return failed("read an exit", &err);
-	switch (q->kind) {
-	case GMEM_EXIT_MEMORY_FAULT:
-	case GMEM_EXIT_MAP_GPA_RANGE:
-	case GMEM_EXIT_MALFORMED:
-		return 1;
-	default:
-		return r == 0 && q->exit_reason == KVM_EXIT_HLT ? 0 : -1;
-	}
-}
-
 /* Shared pages are in other memory, or in the same file as private ones. */
 static int print_host_view(struct machine *m, uint64_t gpa)
 {
@@ -84,7 +66,7 @@ static int print_host_view(struct machine *m, uint64_t gpa)
 	if (m->shared)
 		memcpy(&value, m->shared + gpa, sizeof(value));
 	else
-		r = gmem_read(m->ram, gpa, &value, sizeof(value), &err);
+		r = gmem_read(m->file, gpa, &value, sizeof(value), &err);
 	if (r == 0)
 		printf("the host reads 0x%x\n", value);
 	else if (err.reason == GMEM_REASON_PRIVATE)
@@ -102,119 +84,71 @@ static int host_store(struct machine *m, uint64_t gpa, const void *from,
 
 	if (m->shared)
 		memcpy(m->shared + gpa, from, len);
-	else if (gmem_write(m->ram, gpa, from, len, &err) < 0)
+	else if (gmem_write(m->file, gpa, from, len, &err) < 0)
 		return failed("write to shared memory", &err);
 	return 0;
 }
 
-/* The part that was converted stays converted: only the rest is retried. */
-static int set_attributes(struct machine *m, struct gmem_exit q)
+/* What became of the exit.  Return: 0 done, 1 refused, -1 failed. */
+static int print_answer(struct machine *m, const struct gmem_exit *exit,
+			const struct gmem_answer *answer)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	int tries = 0;
-
-	while (gmem_vm_set_attributes(m->vm, 0, q.gpa, q.len, q.attributes,
-				      NULL, &err)) {
-		if (err.code != -EAGAIN || ++tries == TRIES)
-			return failed("convert", &err);
-		q.gpa += err.done;
-		q.len -= err.done;
-		printf("  %s, 0x%llx bytes are left: once more\n",
-		       gmem_reason_str(err.reason), (unsigned long long)q.len);
-		guest_let_go(m, q.gpa);
-	}
-	return 0;
-}
-
-/* Where each side has its own memory, that of the other side is unused now. */
-static int give_back(struct machine *m, const struct gmem_exit *q)
-{
-	struct gmem_error err = { .sz = sizeof(err) };
-
-	if (!m->shared)
-		return 0;
-	if (q->attributes == GMEM_ATTRIBUTE_SHARED &&
-	    gmem_vm_discard(m->vm, 0, q->gpa, q->len, NULL, &err) < 0)
-		return failed("discard private memory", &err);
-	if (q->attributes == GMEM_ATTRIBUTE_PRIVATE &&
-	    madvise(m->shared + q->gpa, q->len, MADV_DONTNEED) < 0) {
-		perror("convert: discard shared memory");
-		return -1;
-	}
-	return 0;
-}
-
-/* Return: 0 done, 1 refused (what a guest asks for is input), -1 failed. */
-static int convert(struct machine *m, const struct gmem_exit *q)
-{
-	struct gmem_attributes_opts check = {
-		.sz = sizeof(check),
-		.flags = GMEM_ATTRIBUTES_CHECK_ONLY | GMEM_ATTRIBUTES_UNBACKED,
-	};
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_location at = { .sz = sizeof(at) };
-	bool fault = q->kind == GMEM_EXIT_MEMORY_FAULT;
-
-	if (q->kind == GMEM_EXIT_MALFORMED) {
-		printf("  refused: %s\n", gmem_reason_str(q->reason));
-		return 1;
-	}
 	printf("  exit: 0x%llx bytes at 0x%llx are to be %s\n",
-	       (unsigned long long)q->len, (unsigned long long)q->gpa,
-	       q->attributes == GMEM_ATTRIBUTE_PRIVATE ? "private" : "shared");
-	if (gmem_vm_set_attributes(m->vm, 0, q->gpa, q->len, q->attributes,
-				   &check, &err) < 0) {
-		printf("  refused: that is not its memory\n");
+	       (unsigned long long)exit->len, (unsigned long long)exit->gpa,
+	       gmem_name(GMEM_NAME_ATTRIBUTE, exit->attributes));
+	switch (answer->kind) {
+	case GMEM_ANSWER_RESUME:
+		printf("  done, and ");
+		return print_host_view(m, exit->gpa);
+	case GMEM_ANSWER_RETRY:
+		printf("  not now: the page is in use\n");
+		guest_let_go(m, exit->gpa);
+		return 0;
+	default:
+		printf("  refused: %s\n", gmem_reason_str(answer->reason));
 		return 1;
 	}
-	if (gmem_vm_at(m->vm, 0, q->gpa, &at, &err) < 0)
-		return failed("look up the attributes", &err);
-	if (at.run >= q->len && at.attributes == q->attributes) {
-		/* The guest would fault again and again. */
-		printf("  %s: it already is\n",
-		       fault ? "refused" : "nothing to do");
-		return fault;
-	}
-	if (set_attributes(m, *q) < 0 || give_back(m, q) < 0)
-		return -1;
-	printf("  converted, and ");
-	return print_host_view(m, q->gpa);
 }
 
-/* Runs the guest until @a is done.  Return: as convert(). */
+/* Runs the guest until @a is done.  Return: 0, 1 refused, -1 failed. */
 static int serve(struct machine *m, struct access *a)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_exit q;
-	int r, asks, refused = 0;
+	struct gmem_exit exit = GMEM_INIT(struct gmem_exit);
+	struct gmem_answer answer = GMEM_INIT(struct gmem_answer);
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	int r, refused = 0;
 
 	for (;;) {
 		r = guest_run(m, a);
-		if (r == -EINTR)
-			continue;
-		asks = decode(r, m, &q);
-		if (asks == 0)
+		if (gmem_exit_decode(r < 0 ? -1 : 0, r < 0 ? -r : 0, m->run,
+				     m->run_size, &exit, &err) < 0)
+			return failed("read the exit", &err);
+		if (exit.kind == GMEM_EXIT_OTHER &&
+		    exit.exit_reason == KVM_EXIT_HLT)
 			return refused;
-		if (asks < 0) {
+		if (exit.kind == GMEM_EXIT_NONE && exit.sys_errno == EINTR)
+			continue;
+		if (exit.kind != GMEM_EXIT_MEMORY_FAULT &&
+		    exit.kind != GMEM_EXIT_MAP_GPA_RANGE) {
 			fprintf(stderr,
 				"convert: unexpected exit %u, errno %d\n",
-				q.exit_reason, q.sys_errno);
+				exit.exit_reason, exit.sys_errno);
 			return -1;
 		}
-		refused = convert(m, &q);
-		if (refused < 0 ||
-		    (refused && q.kind == GMEM_EXIT_MEMORY_FAULT))
-			return refused;
-		/* The guest gets the answer to a hypercall, and continues. */
-		if (gmem_exit_answer(m->run, sizeof(*m->run), &q,
-				     refused ? GMEM_ANSWER_REFUSE
-					     : GMEM_ANSWER_RESUME,
+		if (gmem_vm_serve(m->vm, &exit, &m->guard, NULL, &answer,
+				  &err) < 0)
+			return failed("convert", &err);
+		/* What a hypercall returns; a fault gets no answer. */
+		if (gmem_exit_answer(m->run, m->run_size, &exit, answer.kind,
 				     &err) < 0)
-			return failed("answer it", &err);
+			return failed("answer the guest", &err);
+		refused = print_answer(m, &exit, &answer);
+		if (refused < 0 || answer.kind == GMEM_ANSWER_FATAL)
+			return refused;
 	}
 }
 
-/* Makes one access of the guest, prints the result.  Return: as convert(). */
+/* Makes one access of the guest, prints the result.  Return: as serve(). */
 static int let_guest(struct machine *m, uint64_t gpa, bool write, bool private,
 		     uint32_t value)
 {
@@ -258,47 +192,38 @@ static int play(struct machine *m)
 	if (let_guest(m, at, true, true, 0x44) ||
 	    let_guest(m, at, false, true, 0x44))
 		return -1;
-	at = gmem_size(m->ram);
-	return let_guest(m, at, false, true, 0) == 1 ? 0 : -1;
+	/* Where it has no memory: a hypercall fails, a fault stops it. */
+	return let_guest(m, PAGES * m->page, false, true, 0) == 1 ? 0 : -1;
 }
 
 /* RAM that starts private, and the guest's program. */
 static int make_ram(struct machine *m)
 {
-	struct gmem_error err = { .sz = sizeof(err) };
-	struct gmem_create_opts file = { .sz = sizeof(file) };
-	struct gmem_slot slot = { .sz = sizeof(slot) };
-	size_t size = PAGES * m->page;
+	struct gmem_region_info info = GMEM_INIT(struct gmem_region_info);
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	struct gmem_slot slot = GMEM_INIT(struct gmem_slot);
+	struct gmem_region_range first = { 0, m->page };
 
-	if (gmem_vm_has(m->vm, GMEM_FEATURE_FILE_ATTRIBUTES)) {
-		file.flags = GMEM_CREATE_MMAP;
-	} else {
-		m->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (m->shared == MAP_FAILED) {
-			m->shared = NULL;
-			perror("convert: make the shared side");
-			return -1;
-		}
-		slot.flags = GMEM_SLOT_FD | GMEM_SLOT_USERSPACE_ADDR;
-		slot.userspace_addr = (uintptr_t)m->shared;
-	}
-	if (gmem_create(m->vm, size, &file, &m->ram, &err) < 0)
+	slot.len = PAGES * m->page;
+	if (gmem_region_create(m->vm, slot.len, NULL, &m->region, &err) < 0 ||
+	    gmem_region_bind(m->region, &slot, &err) < 0 ||
+	    gmem_region_get(m->region, &info, &err) < 0)
 		return failed("make its RAM", &err);
-	slot.len = size;
-	slot.gmem = m->ram;
-	if (gmem_bind(&slot, &err) < 0)
-		return failed("bind its RAM", &err);
+	m->file = info.gmem;
+	m->shared = info.shared;
 	printf("%d pages of private RAM; shared ones are in %s\n", PAGES,
 	       m->shared ? "other memory" : "the same file");
-	if (gmem_set_shared(m->ram, 0, m->page, &err) < 0)
+	if (gmem_region_convert(m->region, &first, 1, GMEM_ATTRIBUTE_SHARED,
+				NULL, NULL, &err) < 0)
 		return failed("share the first page", &err);
 	return host_store(m, 0, guest_code, sizeof(guest_code));
 }
 
 int main(int argc, char **argv)
 {
-	struct machine m = { .page = sysconf(_SC_PAGESIZE), .vcpu = -1 };
+	struct machine m = { .page = sysconf(_SC_PAGESIZE),
+			     .guard = GMEM_INIT(struct gmem_guard),
+			     .vcpu = -1 };
 	struct gmem_error err = { .sz = sizeof(err) };
 	const char *profile = NULL;
 	int status = 1;
@@ -323,8 +248,6 @@ out:
 	guest_stop(&m);
 	if (gmem_vm_destroy(m.vm, &err) < 0)
 		status = -failed("destroy the VM", &err);
-	else if (m.shared) /* it was behind a slot until now */
-		munmap(m.shared, PAGES * m.page);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "convert: the output could not be written\n");
 		status = 1;

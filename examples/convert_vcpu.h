@@ -28,11 +28,6 @@ static const unsigned char guest_code[] = {
 
 static int vcpu_start(struct machine *m)
 {
-	/* Without this, KVM refuses the hypercall itself. */
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_EXIT_HYPERCALL,
-		.args = { 1 << HC_MAP_GPA_RANGE },
-	};
 	int kvm = open(GMEM_DEVICE, O_RDWR | O_CLOEXEC), vm, size, r = -1;
 	struct kvm_sregs sregs;
 	void *run;
@@ -41,8 +36,7 @@ static int vcpu_start(struct machine *m)
 		return -1;
 	vm = gmem_vm_fd(m->vm);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (size < 0 || ioctl(vm, KVM_ENABLE_CAP, &cap) < 0 ||
-	    (m->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0 ||
+	if (size < 0 || (m->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0 ||
 	    ioctl(m->vcpu, KVM_GET_SREGS, &sregs) < 0)
 		goto out;
 	sregs.cs.base = 0;
@@ -126,6 +120,7 @@ static int guest_start(struct machine *m, bool model)
 
 	if (model) {
 		m->run = &of_model;
+		m->run_size = sizeof(of_model);
 		return 0;
 	}
 	if (vcpu_start(m) == 0)
@@ -136,10 +131,11 @@ static int guest_start(struct machine *m, bool model)
 
 static void guest_stop(struct machine *m)
 {
-	if (m->run_size)
+	if (m->vcpu < 0)
+		return;
+	if (m->run)
 		munmap(m->run, m->run_size);
-	if (m->vcpu >= 0)
-		close(m->vcpu);
+	close(m->vcpu);
 }
 
 /* Starts @a, or continues it.  Return: 0 or -errno, as KVM_RUN. */
@@ -151,7 +147,7 @@ static int guest_run(struct machine *m, struct access *a)
 	if (m->vcpu >= 0)
 		return vcpu_run(m, a);
 	return gmem_model_access(m->vm, a->gpa, &a->value, sizeof(a->value),
-				 flags, m->run, sizeof(*m->run), NULL);
+				 flags, m->run, m->run_size, NULL);
 }
 
 /* A page in use, as by DMA, cannot become private in place. */
@@ -159,7 +155,7 @@ static int guest_pin(struct machine *m, uint64_t gpa, struct gmem_error *err)
 {
 	if (m->vcpu >= 0 || m->shared)
 		return 0;
-	return gmem_model_pin(m->vm, gmem_fd(m->ram), gpa, m->page, err);
+	return gmem_model_pin(m->vm, gmem_fd(m->file), gpa, m->page, err);
 }
 
 /* A real one ends by itself. */
@@ -168,7 +164,7 @@ static void guest_let_go(struct machine *m, uint64_t gpa)
 	if (m->vcpu >= 0)
 		usleep(10000);
 	else
-		(void)gmem_model_unpin(m->vm, gmem_fd(m->ram), gpa, m->page,
+		(void)gmem_model_unpin(m->vm, gmem_fd(m->file), gpa, m->page,
 				       NULL);
 }
 
