@@ -53,7 +53,7 @@ static void flags_capability(struct conform *c)
 static void private_vm_flags(struct conform *c)
 {
 	int vm = c_vm(c, 1);
-	int want = c->version >= 704 ? 3 : c->version >= 618 ? 1 : 0;
+	int want = c->have & NEED_IN_PLACE ? 3 : c->version >= 618 ? 1 : 0;
 
 	IS(c_cap(c, vm, UAPI_CAP_GUEST_MEMFD_FLAGS),
 	   c->have & NEED_ORDER ? want | (int)UAPI_ORDER_HUGETLB : want);

@@ -28,11 +28,6 @@ static const struct {
 	{ "no_exec_later", "model", BODY },
 	{ "no_msync", "model", BODY },
 	{ "file_size_limit_ignored", "model", BODY },
-	{ "from_userspace_addr", "model inplace",
-	  "with conversion in place every slot of a guest_memfd faults "
-	  "from the file" },
-	{ "from_userspace_addr", "model hugetlb-page-order",
-	  "as inplace, which this kernel is otherwise" },
 	{ "no_readahead", "kernel 6.12",
 	  "accepted without effect on the anonymous inodes of then" },
 	{ NULL, NULL, NULL },
@@ -40,6 +35,9 @@ static const struct {
 
 const char *conform_difference(const struct conform *c, const char *name)
 {
+	if ((c->have & NEED_IN_PLACE) && !strcmp(name, "from_userspace_addr"))
+		return "with conversion in place every slot of a guest_memfd "
+		       "faults from the file";
 	for (size_t i = 0; differences[i].name; i++)
 		if (!strcmp(differences[i].name, name) &&
 		    !strncmp(differences[i].where, c->where,

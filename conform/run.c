@@ -98,8 +98,6 @@ static void learn_version(struct conform *c)
 		c->version = p.version;
 		if (p.hugetlb_encoding == GMEM_HUGETLB_RFC1)
 			c->have = NEED_HUGE;
-		if (p.flags & GMEM_MODEL_PROFILE_IN_PLACE)
-			c->have |= NEED_IN_PLACE;
 	}
 	if (c->version < 618)
 		c->have |= NEED_OLD;
@@ -171,6 +169,24 @@ static bool reads_order(struct conform *c, int vm)
 	return fd == -EINVAL;
 }
 
+/* Whether files take attributes themselves: ENOTTY says no. */
+static bool converts_in_place(struct conform *c)
+{
+	struct uapi_create args = { .size = c->page };
+	int vm = probe_vm(c, 1), fd = -1;
+	bool yes;
+
+	if (vm >= 0)
+		fd = c_ioctl(c, vm, UAPI_KVM_CREATE_GUEST_MEMFD, &args);
+	yes = fd >= 0 && c_attributes2(c, fd, 0, c->page,
+				       UAPI_ATTRIBUTE_PRIVATE, NULL) != -ENOTTY;
+	if (fd >= 0)
+		(void)c_close_fd(c, fd);
+	if (vm >= 0)
+		(void)c_close_fd(c, vm);
+	return yes;
+}
+
 int conform_learn(struct conform *c)
 {
 	int vm, nodes = nodes_allowed(c);
@@ -194,6 +210,8 @@ int conform_learn(struct conform *c)
 	}
 	if (reads_order(c, vm))
 		c->have |= NEED_ORDER | NEED_HUGE;
+	if (!c->arm64 && converts_in_place(c))
+		c->have |= NEED_IN_PLACE;
 	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
 	if (!c->arm64 && c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
