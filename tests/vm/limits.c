@@ -117,6 +117,21 @@ static void make_reclaimable(uint64_t bytes)
 	}
 }
 
+/* With CONFIG_SLUB_TINY the kernel does not say what slabs can give back. */
+static bool counts_reclaimable(void)
+{
+	static char text[8192];
+	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *at;
+
+	if (fd >= 0)
+		(void)close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "SReclaimable:");
+	return at && strtoull(at + 13, NULL, 10) > 0;
+}
+
 static int load(struct gmem *g, struct job *j)
 {
 	const struct gmem_load_opts o = { .sz = sizeof(o),
@@ -277,6 +292,8 @@ static void what_the_kernel_can_reclaim_is_room(void **state)
 	uint64_t before;
 
 	live_need("guest-memfd");
+	if (!counts_reclaimable())
+		t_not_applicable("reclaimable", "slabs are not counted so");
 	cgroups();
 	before = kills(OUTER);
 	assert_int_equal(put(INNER "/memory.max", "%d", 112 << 20), 0);
@@ -285,7 +302,8 @@ static void what_the_kernel_can_reclaim_is_room(void **state)
 		      (unsigned long long)(j.before / MiB));
 	/* without reclaim it does not fit */
 	assert_true(j.before + j.len > 112 * MiB);
-	assert_int_equal(j.r, 0);
+	if (j.r)
+		fail_msg("%d, %s", j.r, j.err.msg);
 	assert_int_equal(kills(OUTER), before);
 }
 
