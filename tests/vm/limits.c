@@ -56,6 +56,13 @@ __attribute__((format(printf, 2, 3))) static int put(const char *path,
 	return n;
 }
 
+/* Files of VMs of either type do. */
+static void need_files(void)
+{
+	if (!live_has("private-memory"))
+		live_need("guest-memfd");
+}
+
 static uint64_t number(const char *path)
 {
 	char text[32] = "";
@@ -162,6 +169,11 @@ static int child(struct job *j)
 {
 	const struct gmem_create_opts o = { .sz = sizeof(o),
 					    .flags = j->flags };
+	const struct gmem_vm_opts v = {
+		.sz = sizeof(v),
+		.type = live_has("guest-memfd") ? GMEM_VM_DEFAULT
+						: GMEM_VM_SW_PROTECTED
+	};
 	struct gmem_residency in = { .sz = sizeof(in) };
 	struct gmem_vm *vm = NULL;
 	struct gmem *g = NULL;
@@ -174,7 +186,7 @@ static int child(struct job *j)
 		if (put(path, "0") < 0)
 			return 1;
 	}
-	if (gmem_vm_open(NULL, &vm, &j->err) < 0 ||
+	if (gmem_vm_open(&v, &vm, &j->err) < 0 ||
 	    gmem_create(vm, j->len, &o, &g, &j->err) < 0)
 		return 2;
 	if (j->reclaimable)
@@ -242,7 +254,7 @@ static void a_full_cgroup_is_an_error_and_no_death(void **state)
 	static const uint32_t threads[] = { 0, 4 };
 	struct live *l = *state;
 
-	live_need("guest-memfd");
+	need_files();
 	cgroups();
 	for (unsigned int outer = 0; outer < 2; outer++)
 		for (size_t i = 0; i < T_ARRAY_SIZE(threads); i++) {
@@ -291,7 +303,7 @@ static void what_the_kernel_can_reclaim_is_room(void **state)
 			 .node = -1 };
 	uint64_t before;
 
-	live_need("guest-memfd");
+	need_files();
 	if (!counts_reclaimable())
 		t_not_applicable("reclaimable", "slabs are not counted so");
 	cgroups();
@@ -318,7 +330,7 @@ static void who_goes_past_a_limit_by_name_is_killed(void **state)
 			 .node = -1 };
 	int status;
 
-	live_need("guest-memfd");
+	need_files();
 	cgroups();
 	assert_int_equal(put(INNER "/memory.max", "%d", 80 << 20), 0);
 	status = run(l, &j);
@@ -336,7 +348,7 @@ static void a_full_node_is_an_error_and_no_death(void **state)
 			 .node = 1 };
 	int status;
 
-	live_need("guest-memfd");
+	need_files();
 	live_need("numa");
 	status = run(l, &j);
 	assert_true(WIFEXITED(status));
@@ -355,7 +367,7 @@ static void a_full_machine_is_an_error_and_no_death(void **state)
 			 .node = -1 };
 	int status;
 
-	live_need("guest-memfd");
+	need_files();
 	status = run(l, &j);
 	assert_true(WIFEXITED(status));
 	print_message("# %s\n", j.err.msg);
@@ -376,7 +388,7 @@ static void beside_a_rival_it_is_told_what_came_of_it(void **state)
 	int status, rival_status;
 	pid_t rival;
 
-	live_need("guest-memfd");
+	need_files();
 	cgroups();
 	assert_int_equal(put(INNER "/memory.max", "%d", 96 << 20), 0);
 	rival = fork();
