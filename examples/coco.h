@@ -43,7 +43,7 @@ struct vcpu {
 	uint32_t seed;	   /* of what the guest does */
 	bool verify;	   /* or it looks at every page */
 	unsigned int page; /* that it looks at next */
-	int result; /* of its thread: 0, or it has printed why */
+	int result;	   /* of its thread: 0, or it has printed why */
 	/* the model's guest */
 	uint32_t port, value;
 	int line;

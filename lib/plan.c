@@ -179,7 +179,8 @@ static uint64_t entries(const struct gmem__plan *p)
 				counted = down(pos, l->granule);
 			/* Less than @end, it is in this range or before. */
 			for (; counted < end; counted += l->granule) {
-				while (gmem__range_end(&p->range[first]) <= counted)
+				while (gmem__range_end(&p->range[first]) <=
+				       counted)
 					first++;
 				n += will_be_shared(p, counted,
 						    counted + l->granule,

@@ -15,7 +15,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* <unistd.h> declares common words, such as revoke(), which a source may use. */
+/* <unistd.h> declares common words, such as revoke(), which a source may use.
+ */
 long syscall(long number, ...);
 
 static int MUTANT_NAME(chosen) = -1;
