@@ -15,7 +15,7 @@
 
 #include <gmem_region.h>
 
-#define PAGE 4096u
+#define PAGE UINT64_C(4096)
 #define PAGES 256u    /* what real mode reaches */
 #define FIRST_PAGE 16 /* those below are the guest's program */
 #define VCPUS 2

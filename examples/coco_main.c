@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	}
 	if (profile)
 		m.guest = &guest_model;
-	if (sysconf(_SC_PAGESIZE) != PAGE) {
+	if (sysconf(_SC_PAGESIZE) != (long)PAGE) {
 		fprintf(stderr, "coco-vmm: its guest has pages of 4 KiB\n");
 		return 1;
 	}

@@ -114,7 +114,7 @@ static int work(struct vcpu *v)
 		return value == v->seed ? 1 : -1;
 	case BALLOON:
 		v->line = ZERO;
-		return out(v, PORT_BALLOON, v->page * PAGE);
+		return out(v, PORT_BALLOON, (uint32_t)(v->page * PAGE));
 	default:
 		if (access(v, &value, false, private) < 0)
 			return -1;

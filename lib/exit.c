@@ -195,7 +195,7 @@ out:
 int gmem_exit_decode(int rc, int err_no, const void *run, size_t size,
 		     struct gmem_exit *out, struct gmem_error *err)
 {
-	struct gmem_exit e;
+	struct gmem_exit e = { 0 };
 	int r = gmem__begin(err);
 
 	if (r == 0)
@@ -242,7 +242,7 @@ int gmem__exit_answer(const struct gmem__run_abi *abi, void *run, size_t size,
 int gmem_exit_answer(void *run, size_t size, const struct gmem_exit *exit,
 		     uint32_t answer, struct gmem_error *err)
 {
-	struct gmem_exit e;
+	struct gmem_exit e = { 0 };
 	int r = gmem__begin(err);
 
 	if (r == 0)

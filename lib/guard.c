@@ -131,7 +131,7 @@ int gmem_guard_step(struct gmem_guard *guard, const struct gmem_exit *exit,
 		    struct gmem_error *err)
 {
 	struct gmem_guard g;
-	struct gmem_exit e;
+	struct gmem_exit e = { 0 };
 	struct gmem_seen s;
 	struct gmem_answer a;
 	int r = gmem__begin(err);

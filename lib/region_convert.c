@@ -259,10 +259,12 @@ int gmem_region_assume(struct gmem_region *r, struct gmem_region_range *ranges,
 	struct gmem__range held[FEW];
 	struct gmem__ticket t;
 	uint64_t done = 0;
+	unsigned char *mem;
 	int ret = gmem__region_enter(r, err);
 
 	if (ret < 0 || (ret = gmem__attr_state(attributes, &c.to, err)) < 0 ||
-	    (ret = check_ranges(&c, err)) < 0)
+	    (ret = check_ranges(&c, err)) < 0 ||
+	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
 		return ret;
 	join(&c);
 	ret = gmem__ticket_take(r->g->vm, &t, held, ticket_ranges(&c, held),
@@ -277,6 +279,7 @@ int gmem_region_assume(struct gmem_region *r, struct gmem_region_range *ranges,
 		/* Without memory for a record all is so already. */
 		if (r->g->record.blocks)
 			gmem__attr_told(r->g, a->offset, a->len, c.to);
+		(void)gmem__region_free_other(r, a->offset, a->len, c.to, true);
 		done += a->len;
 	}
 	gmem__ticket_return(r->g->vm, &t);
@@ -374,7 +377,7 @@ int gmem_region_convert(struct gmem_region *r, struct gmem_region_range *ranges,
 		ret = check_state(&c, err);
 	else if (c.n)
 		ret = convert(&c, &made, err);
-	if (ret < 0)
+	if (ret < 0 && !(c.o.flags & GMEM_CONVERT_CHECK_ONLY))
 		gmem__region_count(&r->failed, 1);
 	gmem__set_done(err, made.done);
 	if (out)

@@ -301,7 +301,9 @@ uint64_t gmem__room_for(struct gmem__room *r, uint64_t offset, uint64_t len,
 	n = room > keep ? room - keep : 0;
 	if (n < unit && n < len)
 		n = already(r, offset, len);
-	return n >= len ? len : n / unit * unit;
+	if (n >= len)
+		return len;
+	return unit ? n - n % unit : 0;
 }
 
 int gmem__room_failed(const struct gmem__room *r, uint64_t unit,

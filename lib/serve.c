@@ -22,7 +22,7 @@
 #define OPTS_V0 32
 #define ANSWER_V0 16
 #define GUARD_V0 56
-#define PATIENCE 64 /* tries of a page in use, each of some ms */
+#define PATIENCE 64 /* tries of a hypercall whose pages are in use: 1 s */
 
 _Static_assert(sizeof(struct gmem_serve_opts) == OPTS_V0, "ABI");
 
@@ -175,17 +175,13 @@ static int convert_part(const struct serve *s, const struct part *p,
 {
 	struct gmem_region_range range = { p->offset, p->len };
 	struct gmem_convert_opts o = { .sz = sizeof(o), .cancel = s->o.cancel };
-	int r, tries = s->o.flags & GMEM_SERVE_NOWAIT ? 1 : PATIENCE;
 
 	if (s->o.flags & GMEM_SERVE_NOWAIT)
 		o.flags |= GMEM_CONVERT_NOWAIT;
 	if (s->o.flags & GMEM_SERVE_DEFER)
 		o.flags |= GMEM_CONVERT_DEFER;
-	do {
-		r = gmem_region_convert(p->r, &range, 1, s->e.attributes, &o,
-					NULL, err);
-	} while (r == -EAGAIN && --tries);
-	return r;
+	return gmem_region_convert(p->r, &range, 1, s->e.attributes, &o, NULL,
+				   err);
 }
 
 static int convert_all(const struct serve *s, struct gmem_error *err)
@@ -300,8 +296,12 @@ static int step(const struct serve *s, struct gmem_guard *g,
 		seen.probe = r < 0 ? GMEM_PROBE_NOTHING : GMEM_PROBE_UNSEEN;
 		*a = gmem__guard_step(g, &s->e, &seen);
 	}
-	if (a->kind != GMEM_ANSWER_RESUME || seen.flags & GMEM_SEEN_WANTED)
+	if (a->kind != GMEM_ANSWER_RESUME)
 		return 0;
+	if (seen.flags & GMEM_SEEN_WANTED) {
+		gmem__set_done(err, s->e.len);
+		return 0;
+	}
 	return after(s, convert_all(s, err), a, err);
 }
 

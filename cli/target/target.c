@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/syscall.h>
@@ -31,14 +32,14 @@ const struct opt target_opts[] = {
 
 unsigned int yama_scope(void)
 {
-	unsigned int scope = 0;
+	char text[16] = "";
 	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
 
-	if (f && fscanf(f, "%u", &scope) != 1)
-		scope = 0;
+	if (f && !fgets(text, sizeof(text), f))
+		*text = '\0';
 	if (f)
 		(void)fclose(f);
-	return scope;
+	return (unsigned int)strtoul(text, NULL, 10);
 }
 
 static void why_refused(pid_t pid, int fd, char why[TARGET_WHY])

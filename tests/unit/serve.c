@@ -70,6 +70,9 @@ static void a_fault_converts_its_page(void **state)
 	is(r, 0, 8192, PRIVATE);
 	is(r, 8192, 4096, SHARED);
 	is(r, 12288, 1 * MiB - 12288, PRIVATE);
+	assert_int_equal(u->err.done, 4096);
+	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(u->err.done, 4096);
 	e.attributes = PRIVATE;
 	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RESUME);
 	is(r, 0, 1 * MiB, PRIVATE);

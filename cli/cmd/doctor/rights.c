@@ -63,11 +63,14 @@ void check_rights(const struct patient *p, struct finding *f)
 static bool in_user_namespace(void)
 {
 	unsigned long inside, outside, n;
-	char line[64];
+	char line[64], *end;
 
-	return read_line("/proc/self/uid_map", line, sizeof(line)) &&
-	       sscanf(line, "%lu %lu %lu", &inside, &outside, &n) == 3 &&
-	       (inside || outside || n != UINT32_MAX);
+	if (!read_line("/proc/self/uid_map", line, sizeof(line)))
+		return false;
+	inside = strtoul(line, &end, 10);
+	outside = strtoul(end, &end, 10);
+	n = strtoul(end, NULL, 10);
+	return inside || outside || n != UINT32_MAX;
 }
 
 void check_copies(const struct patient *p, struct finding *f)

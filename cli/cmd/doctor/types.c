@@ -4,11 +4,16 @@
  * encrypted memory, and where KVM does not offer it, why: the kernel's age and
  * configuration, the CPU, its firmware, a parameter of the module.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cmd/doctor/doctor.h"
 #include "report/error.h"
@@ -81,8 +86,7 @@ static bool older_than(const char *since)
 }
 
 /* Whether the configuration in @f, which it closes, has @option. */
-static enum gmem_support find_option(FILE *f, const char *option,
-				     int (*close)(FILE *f))
+static enum gmem_support find_option(FILE *f, const char *option)
 {
 	enum gmem_support found = GMEM_UNKNOWN;
 	size_t n = strlen(option);
@@ -96,7 +100,37 @@ static enum gmem_support find_option(FILE *f, const char *option,
 			found = GMEM_YES;
 	}
 	if (f)
-		(void)close(f);
+		(void)fclose(f);
+	return found;
+}
+
+/* What the kernel tells itself, packed. */
+static enum gmem_support in_config_gz(const char *option)
+{
+	char name[] = "gzip", how[] = "-dc", path[] = "/proc/config.gz";
+	char *argv[] = { name, how, path, NULL }, *env[] = { NULL };
+	enum gmem_support found = GMEM_UNKNOWN;
+	posix_spawn_file_actions_t to;
+	int fd[2], r;
+	pid_t pid;
+	FILE *f;
+
+	if (access(path, R_OK) < 0 || pipe2(fd, O_CLOEXEC) < 0)
+		return GMEM_UNKNOWN;
+	(void)posix_spawn_file_actions_init(&to);
+	(void)posix_spawn_file_actions_adddup2(&to, fd[1], STDOUT_FILENO);
+	(void)posix_spawn_file_actions_addopen(&to, STDERR_FILENO, "/dev/null",
+					       O_WRONLY, 0);
+	r = posix_spawn(&pid, "/bin/gzip", &to, NULL, argv, env);
+	(void)posix_spawn_file_actions_destroy(&to);
+	(void)close(fd[1]);
+	f = r == 0 ? fdopen(fd[0], "r") : NULL;
+	if (f)
+		found = find_option(f, option);
+	else
+		(void)close(fd[0]);
+	while (r == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	return found;
 }
 
@@ -110,16 +144,14 @@ static enum gmem_support configured(const char *option)
 	if (uname(&u) < 0)
 		return GMEM_UNKNOWN;
 	(void)snprintf(path, sizeof(path), "/boot/config-%s", u.release);
-	found = find_option(fopen(path, "re"), option, fclose);
+	found = find_option(fopen(path, "re"), option);
 	if (found)
 		return found;
 	(void)snprintf(path, sizeof(path), "/lib/modules/%s/config", u.release);
-	found = find_option(fopen(path, "re"), option, fclose);
+	found = find_option(fopen(path, "re"), option);
 	if (found)
 		return found;
-	return find_option(
-		popen("exec /bin/gzip -dc /proc/config.gz 2>/dev/null", "re"),
-		option, pclose);
+	return in_config_gz(option);
 }
 
 /* -------------------------------------------------------------- the CPU -- */
@@ -160,7 +192,9 @@ static char parameter(const char *module, const char *name)
 
 	(void)snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s",
 		       module, name);
-	return read_line(path, line, sizeof(line)) ? *line : '\0';
+	if (!read_line(path, line, sizeof(line)))
+		return '\0';
+	return *line;
 }
 
 __attribute__((format(printf, 2, 3))) static void remedy(struct finding *f,

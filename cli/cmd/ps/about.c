@@ -78,7 +78,8 @@ static void read_args(int dir, char out[ARGS_TEXT])
 	while (n && !text[n - 1])
 		n--;
 	for (size_t i = 0; i < n; i++)
-		text[i] = text[i] ? text[i] : ' ';
+		if (!text[i])
+			text[i] = ' ';
 	(void)safe_text(text, out, ARGS_TEXT);
 }
 
