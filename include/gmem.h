@@ -13,9 +13,10 @@
  * Errors: the last parameter may be NULL.  Otherwise its .sz must be set; the
  *   call clears the other members first, .msg to "", and reports there which
  *   rule was broken and what to do.  A refusal changes nothing.
- * Options: structs that start with .sz.  Set .sz to sizeof(the struct) and
- *   leave the rest zero: zero is the default.  NULL stands for all defaults.
- *   A call uses the struct and its pointers until it returns; only .trace and
+ * Structs: those of options, results and errors start with .sz.  Set it to
+ *   sizeof(the struct), also of a result, and leave the rest zero: zero is the
+ *   default.  NULL stands for all defaults where the struct is named opts.  A
+ *   call uses the struct and its pointers until it returns; only .trace and
  *   .trace_arg are used as long as the VM exists.
  * Units: size, len, offset and gpa are bytes; offset is a position in the
  *   file, gpa a guest physical address.  A page is the host's page.
@@ -23,9 +24,9 @@
  *   with gmem_vm_close(), a struct gmem with gmem_close(), or both with
  *   gmem_vm_destroy().  There are no reference counts.  Strings that the
  *   library returns are static: never free them.
- * Threads: every call is MT-Safe on one handle except the closing ones, which
- *   need the handle to themselves.  None but gmem_name() and gmem_name_at()
- *   is async-signal-safe.
+ * Threads: every call is MT-Safe on one handle, from any thread, except the
+ *   closing ones, which need the handle to themselves.  None but gmem_name()
+ *   and gmem_name_at() is async-signal-safe.
  * Fork: handles belong to the process that made them.  In a forked child
  *   every call on one returns -EIO with GMEM_REASON_WRONG_PROCESS, gmem_fd()
  *   and gmem_vm_fd() -EIO, and the getters of a number 0; gmem_vm_destroy()
@@ -165,20 +166,22 @@ GMEM_API GMEM_CHECK int gmem_vm_open(const struct gmem_vm_opts *opts,
 /*
  * Makes a handle for the VMM's own VM.  The caller closes *@out as after
  * gmem_vm_open().  @fd is borrowed: it stays the caller's and must stay open
- * until then.
+ * until then.  Adopt a VM once, and in the process that made it: a second
+ * handle is not noticed, and has a record of its own.
  */
 GMEM_API GMEM_CHECK int gmem_vm_adopt(int fd, const struct gmem_vm_opts *opts,
 				      struct gmem_vm **out,
 				      struct gmem_error *err);
 
-/* Closes a VM that has no files; -EBUSY otherwise.  NULL is a no-op. */
+/* Closes a VM without files and regions; else -EBUSY.  NULL is a no-op. */
 GMEM_API int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err);
 
 /*
- * Destroys the VM with its slots, mappings and files.  @vm and every
+ * Destroys the VM with its slots, mappings, regions and files.  @vm and every
  * handle below it are invalid afterwards, also after a failure, of which the
- * first is returned; only in a callback it is refused.  The memory behind a
- * slot that could not be deleted stays mapped.  This is the only call that
+ * first is returned; only in a callback, or if the .sz of @err is not set, it
+ * is refused and frees nothing.  No vCPU may be in KVM_RUN.  The memory behind
+ * a slot that could not be deleted stays mapped.  This is the only call that
  * works in a forked child, where it releases what the child inherited.  NULL
  * is a no-op.
  */
@@ -337,8 +340,9 @@ GMEM_API uint64_t gmem_flags(const struct gmem *g);
 
 /*
  * gmem_slot.flags.  Without FD or HVA gmem_bind() chooses the mode that fits:
- * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.  A
- * slot that a call returns has one of the two.
+ * HVA for DIRTY_LOG, READONLY, ALIAS and files of another VM, otherwise FD.
+ * For gmem_slot_note() the mode is HVA without FD.  A slot that a call returns
+ * has one of the two.
  */
 #define GMEM_SLOT_FD GMEM_BIT(0)	     /* a guest_memfd is behind it */
 #define GMEM_SLOT_HVA GMEM_BIT(1)	     /* a slot on a mapping */
@@ -372,7 +376,7 @@ struct gmem_slot {
 	uint64_t gpa;
 	uint64_t len;
 	uint64_t offset;	 /* in .gmem, or in .fd */
-	uint64_t userspace_addr; /* in: with GMEM_SLOT_USERSPACE_ADDR */
+	uint64_t userspace_addr; /* out, to note; to bind: USERSPACE_ADDR */
 	struct gmem *gmem;	 /* its file; out: NULL if not known here */
 	uint64_t flags;		 /* GMEM_SLOT_* */
 	int32_t fd; /* out, and of gmem_slot_note(): its guest_memfd, or -1 */
@@ -420,9 +424,11 @@ gmem_slots_replace(struct gmem_vm *vm, struct gmem_slot *from, uint32_t n_from,
 		   struct gmem_error *err);
 
 /*
- * Notes a slot that the VMM made itself; no KVM call.  From then on binds are
- * checked against it, and attributes can be set through it if .gmem is given.
- * .gmem cannot be closed until the slot is forgotten; .fd is borrowed.
+ * Notes a slot that the VMM made itself, which stays as it is in the kernel.
+ * .userspace_addr and the mode are those that it was made with.  From then on
+ * binds are checked against it, and attributes can be set through it if .gmem
+ * is given.  .gmem cannot be closed until the slot is forgotten; .fd is
+ * borrowed.
  */
 GMEM_API GMEM_CHECK int gmem_slot_note(struct gmem_vm *vm,
 				       const struct gmem_slot *slot,
@@ -558,7 +564,10 @@ gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		       const struct gmem_attributes_opts *opts,
 		       struct gmem_error *err);
 
-/* gmem_discard() of what is behind [@gpa, @gpa + @len), in the same way. */
+/*
+ * gmem_discard() of what is behind [@gpa, @gpa + @len), in the same way: of a
+ * DUAL region only the private side.
+ */
 struct gmem_discard_opts;
 GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
 					uint32_t address_space, uint64_t gpa,
@@ -742,8 +751,9 @@ struct gmem_discard_opts {
 };
 
 /*
- * Frees the memory of the range, which reads as zero afterwards.  One system
- * call, or steps with .progress or .cancel; err->done bytes were freed.
+ * Frees the file's memory of the range, which reads as zero afterwards.  One
+ * system call, or steps with .progress or .cancel; err->done bytes were freed.
+ * gmem_region_discard() frees both sides of a region.
  */
 GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
 				     uint64_t len,
@@ -793,10 +803,10 @@ struct gmem_load_opts {
 };
 
 /*
- * Reads up to @len bytes of @fd, a file, pipe or socket, into the shared
- * range at @offset; err->done bytes have arrived.  A hole of a file becomes a
- * hole: its pages are freed.  It stops with -ENOMEM before a limit of memory is
- * reached.  @fd stays the caller's.
+ * Reads @len bytes of @fd, a file, pipe or socket, into the shared range at
+ * @offset; err->done bytes have arrived.  An earlier end is a failure without
+ * UNTIL_EOF.  A hole of a file becomes a hole: its pages are freed.  It stops
+ * with -ENOMEM before a limit of memory is reached.  @fd stays the caller's.
  */
 GMEM_API GMEM_CHECK int gmem_load(struct gmem *g, uint64_t offset, int fd,
 				  uint64_t len,

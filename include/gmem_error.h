@@ -185,7 +185,8 @@ enum gmem_reason {
 
 /*
  * What went wrong.  A caller sets .sz to sizeof(struct gmem_error); members
- * that the library does not know are zero afterwards.
+ * that the library does not know are zero afterwards.  It serves any
+ * number of calls, but of one thread at a time.
  */
 struct gmem_error {
 	size_t sz;
@@ -195,7 +196,7 @@ struct gmem_error {
 	uint32_t flags;	    /* GMEM_ERROR_* */
 	uint64_t value;	    /* the number that broke the rule */
 	uint64_t limit;	    /* the number it was compared with */
-	uint64_t done;	    /* bytes complete from the start, without a gap */
+	uint64_t done;	    /* bytes complete from the start; see each call */
 	const char *remedy; /* what to do; static, never NULL */
 	char msg[256];	    /* one sentence with the numbers in it */
 };
