@@ -39,8 +39,9 @@ struct gmem_exit {
 };
 
 /*
- * What an ioctl(KVM_RUN) that returned @rc, with errno @err_no, says in the
- * @size bytes of kvm_run at @run.  .gpa_mask of @out is kept.
+ * What an ioctl(KVM_RUN) that returned @rc, 0 or -1 and never -errno, with
+ * errno @err_no, says in the @size bytes of kvm_run at @run.  @out->gpa_mask is
+ * kept.  In .sys_errno of NONE, EINTR and EAGAIN are no failures.
  */
 GMEM_API GMEM_CHECK int gmem_exit_decode(int rc, int err_no, const void *run,
 					 size_t size, struct gmem_exit *out,
@@ -51,7 +52,7 @@ enum gmem_answer_kind {
 	GMEM_ANSWER_RETRY = 1,	/* not now: run it, it asks again */
 	GMEM_ANSWER_REFUSE = 2, /* run it; a hypercall has failed */
 	GMEM_ANSWER_FATAL = 3,	/* stop it: .reason says why */
-	GMEM_ANSWER_PROBE = 4,	/* probe the page, then step once more */
+	GMEM_ANSWER_PROBE = 4,	/* of gmem_guard_step(): probe, step again */
 };
 
 struct gmem_answer {
@@ -61,8 +62,9 @@ struct gmem_answer {
 };
 
 /*
- * Writes into kvm_run what the guest gets for the hypercall @exit: 0, EAGAIN
- * for RETRY, EINVAL for all else.  There is nothing to write for other exits.
+ * Writes into kvm_run what the guest gets for the hypercall @exit: for RESUME
+ * 0, for RETRY EAGAIN, else and for a MALFORMED one EINVAL.  For other exits it
+ * writes nothing.
  */
 GMEM_API GMEM_CHECK int gmem_exit_answer(void *run, size_t size,
 					 const struct gmem_exit *exit,
@@ -92,10 +94,10 @@ enum gmem_probe {
 	GMEM_PROBE_UNSEEN = 3,	/* made; only the guest can tell */
 };
 
-/* What the VMM knows of the range of an exit. */
+/* What it knows of an exit's range; a change is a conversion, or of a slot. */
 struct gmem_seen {
 	size_t sz;
-	uint64_t sequence; /* another after each conversion or slot change */
+	uint64_t sequence; /* another after each change; read it first */
 	uint32_t flags;	   /* GMEM_SEEN_* */
 	uint32_t probe;	   /* enum gmem_probe */
 };
