@@ -33,12 +33,12 @@ enum gmem_shared_side {
 	GMEM_SHARED_SIDE_ANON = 1, /* private anonymous memory */
 };
 
-/* gmem_region_opts.flags. */
+/* gmem_region_opts.flags; the kinds have the same prefix, and are no flags. */
 #define GMEM_REGION_NO_HYPERCALL GMEM_BIT(0) /* do not enable its exits */
 
 struct gmem_region_opts {
 	size_t sz;
-	uint64_t flags;	   /* GMEM_REGION_* */
+	uint64_t flags;	   /* GMEM_REGION_NO_HYPERCALL */
 	struct gmem *gmem; /* yours, unbound; NULL: the region makes one */
 	uint32_t kind;	   /* enum gmem_region_kind */
 	uint32_t reserved; /* 0 */
@@ -46,9 +46,9 @@ struct gmem_region_opts {
 
 /*
  * Makes a region of @size bytes, all of it private; a SHARED one is shared.  A
- * file that is handed in has to have that size; from then on only the region
- * converts, binds and closes it.  The caller closes *@out with
- * gmem_region_close() or gmem_vm_destroy().
+ * file that is handed in has to have that size and no slots; of INPLACE it
+ * keeps its state.  From then on only the region converts and closes it.  The
+ * caller closes *@out with gmem_region_close() or gmem_vm_destroy().
  */
 GMEM_API GMEM_CHECK int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 					   const struct gmem_region_opts *opts,
@@ -70,13 +70,19 @@ struct gmem_region_info {
 	uint64_t size;	      /* bytes */
 	uint64_t page_size;   /* the unit of a conversion, in bytes */
 	struct gmem *gmem;    /* borrowed: the region's file */
-	void *shared;	      /* of a DUAL region: where offset 0 is; or NULL */
+	void *shared;	      /* borrowed: the shared memory, or NULL */
 	uint32_t kind;	      /* enum gmem_region_kind: the one taken */
 	uint32_t shared_side; /* enum gmem_shared_side */
 	uint64_t flags;	      /* GMEM_REGION_HYPERCALL */
 };
 
-/* What the region is; constant for its life, no system call. */
+/*
+ * What the region is, constant for its life.  @out->shared is the shared memory
+ * of a DUAL region, from offset 0 on, to read and write at any time until the
+ * region is closed; what is written there for a private page is lost.  For the
+ * other kinds it is NULL: gmem_mmap() maps .gmem, what is not shared yet with
+ * GMEM_MMAP_ALLOW_PRIVATE.
+ */
 GMEM_API GMEM_CHECK int gmem_region_get(const struct gmem_region *r,
 					struct gmem_region_info *out,
 					struct gmem_error *err);
@@ -84,9 +90,11 @@ GMEM_API GMEM_CHECK int gmem_region_get(const struct gmem_region *r,
 /* -------------------------------------------------------------- slots -- */
 
 /*
- * gmem_bind(), gmem_slot_note() and gmem_unbind() for a part of the region:
- * .gmem of @slot is ignored, and where the region has memory for shared pages,
- * it is the slot's.  A slot to note has to have it.
+ * gmem_bind(), gmem_slot_note() and gmem_unbind() for a part of the region,
+ * from @slot->offset on; .gmem of @slot is ignored.  The slots of a DUAL region
+ * are in FD mode, and their userspace_addr is .shared of gmem_region_info plus
+ * their offset: a bind takes it by itself, a noted slot has to have it.
+ * gmem_region_unbind() forgets a slot that was noted.
  */
 GMEM_API GMEM_CHECK int gmem_region_bind(struct gmem_region *r,
 					 struct gmem_slot *slot,
@@ -119,18 +127,20 @@ struct gmem_convert_opts {
 
 struct gmem_converted {
 	size_t sz;
-	uint64_t done;	  /* out: bytes as wanted, from the first on */
+	uint64_t done;	  /* out: bytes as wanted, from the lowest on */
 	uint64_t changed; /* out: bytes beyond, that were not set back */
 	uint64_t runs;	  /* out: parts that were converted */
 	uint64_t queued;  /* out: bytes for gmem_region_reclaim() to free */
 };
 
 /*
- * Makes the @n ranges private or shared, in any order: it sorts and joins them
- * in @ranges.  What has the wanted state already costs nothing.  Each run of
- * the others is converted whole or not at all, and then its memory on the side
- * that the guest has no more is freed; runs before one that fails stay
- * converted.  @out may be NULL.
+ * Makes the @n ranges private or shared.  They may have any order, and overlap:
+ * the call sorts and joins them in @ranges, and sets what is left over to 0.
+ * Pages that have the wanted state already cost nothing.  The others
+ * are converted in runs, from the lowest on, each whole or not at all, and the
+ * memory of a run on the side that the guest has no more is freed.  Runs before
+ * one that fails stay converted.  @out may be NULL, and is filled in after such
+ * a failure too.
  */
 GMEM_API GMEM_CHECK int
 gmem_region_convert(struct gmem_region *r, struct gmem_region_range *ranges,
@@ -169,8 +179,9 @@ GMEM_API GMEM_CHECK int gmem_region_discard(struct gmem_region *r,
 
 /*
  * Frees what conversions left on the side that the guest has no more: with
- * GMEM_CONVERT_DEFER, or because freeing it failed.  err->done bytes were
- * freed.  Changes of the range wait for it.
+ * GMEM_CONVERT_DEFER, or because freeing it failed.  err->done is the number of
+ * bytes freed, wherever in the range.  Changes of the range wait for a step of
+ * it, of at most 1 GiB.
  */
 GMEM_API GMEM_CHECK int gmem_region_reclaim(struct gmem_region *r,
 					    uint64_t offset, uint64_t len,
@@ -179,8 +190,9 @@ GMEM_API GMEM_CHECK int gmem_region_reclaim(struct gmem_region *r,
 
 /*
  * Reboot: all of the region is private again and its memory freed, as if it had
- * just been made and bound; that of a SHARED one is freed.  After a failure
- * parts are.  No vCPU may be in KVM_RUN.
+ * just been made and bound; a SHARED one stays shared.  After a failure some
+ * pages may be private and freed: it is safe to call again.  No vCPU may be in
+ * KVM_RUN.
  */
 GMEM_API GMEM_CHECK int gmem_region_reset(struct gmem_region *r,
 					  struct gmem_error *err);
@@ -193,7 +205,7 @@ struct gmem_region_stats {
 	uint64_t to_private;	 /* bytes converted so far */
 	uint64_t to_shared;	 /* the same, the other way */
 	uint64_t conversions;	 /* runs converted so far */
-	uint64_t failed;	 /* calls to convert that failed */
+	uint64_t failed;	 /* calls to convert or reset that failed */
 	uint64_t discard_failed; /* runs of which memory could not be freed */
 };
 
@@ -206,7 +218,7 @@ struct gmem_region_residency {
 	size_t sz;
 	uint64_t private_bytes; /* out: of private pages */
 	uint64_t shared_bytes;	/* out: of shared pages */
-	uint64_t twice;		/* out: on the side that the guest has not */
+	uint64_t twice;		/* out: more, on the side not in use */
 	uint32_t flags;		/* out: GMEM_RESIDENT_* */
 	uint32_t reserved;	/* out: 0 */
 };
@@ -226,19 +238,23 @@ GMEM_API GMEM_CHECK int gmem_region_resident(struct gmem_region *r,
 struct gmem_serve_opts {
 	size_t sz;
 	uint64_t flags;		/* GMEM_SERVE_* */
-	uint32_t address_space; /* that the vCPU faulted in */
+	uint32_t address_space; /* the vCPU's: 1 in x86-64 SMM, else 0 */
 	uint32_t reserved;	/* 0 */
 	const int *cancel;	/* read atomically at each try; or NULL */
 };
 
 /*
  * Does what @exit of gmem_exit_decode() asks for, in any number of regions and
- * slots: all of it is checked before the first part changes.  Making a hole
- * shared succeeds, making it private is refused.  @guard is that of the vCPU,
- * *@answer what to do with it, for whatever the guest did.  -errno is the
- * host's failure: then the guest has no answer.  The VMM writes what a
- * hypercall returns, by gmem_exit_answer(); after a failure by
- * GMEM_ANSWER_REFUSE.
+ * slots: all of it is checked before the first part changes.  Where there is
+ * no slot, or one in HVA mode, sharing succeeds and does nothing; making that
+ * private is refused, and so is either for a file in no region.  An exit that
+ * is the VMM's own is RESUME.  @guard is the vCPU's.
+ * Return: 0 whatever the guest did; then *@answer says what to do with the
+ *   vCPU: REFUSE for a hypercall that is refused, FATAL for such a fault, never
+ *   PROBE.  -errno is the host's failure; @guard and @answer are untouched.
+ *   After -ECANCELED serve the same exit again, or stop the vCPU.
+ * The VMM writes what a hypercall returns by gmem_exit_answer(), with
+ * @answer->kind, or GMEM_ANSWER_REFUSE after a failure.
  */
 GMEM_API GMEM_CHECK int
 gmem_vm_serve(struct gmem_vm *vm, const struct gmem_exit *exit,
