@@ -86,7 +86,8 @@ static void a_policy_is_kept_by_the_file_or_refused(void **state)
 	}
 	on_node(&got, GMEM_MPOL_BIND, 0);
 	live_ok(l, t_get_mempolicy(g, 4 * MiB, &got.p, &l->err));
-	assert_int_equal(got.p.mode, GMEM_MPOL_DEFAULT);
+	assert_int_equal(got.p.mode, GMEM_MPOL_BIND);
+	assert_int_equal(got.p.nodes[0], 1);
 }
 
 static void a_file_that_can_not_be_mapped_takes_no_policy(void **state)
@@ -223,8 +224,10 @@ static void strict_refuses_a_range_with_pages_elsewhere(void **state)
 	char c = 1;
 
 	live_need("mempolicy");
-	on_node(&p, GMEM_MPOL_BIND, NODES - 1);
+	on_node(&p, GMEM_MPOL_BIND, 0);
+	live_ok(l, gmem_set_mempolicy(g, 0, SIZE, &p.p, 0, &l->err));
 	live_ok(l, gmem_write(g, 0, &c, 1, &l->err));
+	on_node(&p, GMEM_MPOL_BIND, 1);
 	t_refused(gmem_set_mempolicy(g, 0, SIZE, &p.p, GMEM_MEMPOLICY_STRICT,
 				     &l->err),
 		  -EIO, GMEM_REASON_MISPLACED, l->err);
