@@ -52,7 +52,7 @@ int gmem__region_convert_check(const struct gmem_region *r, uint64_t offset,
 			       struct gmem_error *err);
 /* Sets in the kernel what the record has of the range, if that is @state. */
 int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
-		       enum gmem__state state, const int *cancel,
+		       enum gmem__state state, bool nowait, const int *cancel,
 		       struct gmem_error *err);
 /* Differs after each conversion that touches the range. */
 uint64_t gmem__region_sequence(const struct gmem_region *r, uint64_t offset,

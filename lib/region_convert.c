@@ -331,14 +331,14 @@ int gmem_region_reset(struct gmem_region *r, struct gmem_error *err)
 }
 
 int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
-		       enum gmem__state state, const int *cancel,
+		       enum gmem__state state, bool nowait, const int *cancel,
 		       struct gmem_error *err)
 {
 	struct gmem__range range = { r->g, offset, offset + len };
 	uint64_t end = offset + len, run, n, at = offset;
 	struct gmem__ticket t;
 	int ret =
-		gmem__ticket_take(r->g->vm, &t, &range, 1, false, cancel, err);
+		gmem__ticket_take(r->g->vm, &t, &range, 1, nowait, cancel, err);
 
 	if (ret < 0)
 		return ret;

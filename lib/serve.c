@@ -139,7 +139,7 @@ static int look(const struct serve *s, struct gmem_seen *seen,
 {
 	uint64_t gpa = s->e.gpa, end = gpa + s->e.len;
 	struct part p;
-	int r;
+	int r, units = 0;
 
 	*seen = (struct gmem_seen){ .sz = sizeof(*seen),
 				    .flags = GMEM_SEEN_WANTED };
@@ -160,12 +160,16 @@ static int look(const struct serve *s, struct gmem_seen *seen,
 			seen->flags |= GMEM_SEEN_BUSY;
 		if (!wanted(s, &p))
 			seen->flags &= ~GMEM_SEEN_WANTED;
+		if (units == 0)
+			units = gmem__file_range_check(p.r->g, p.offset, p.len,
+						       err);
 		r = gmem__region_convert_check(p.r, p.offset, p.len, s->to,
 					       err);
 		if (r < 0 && !(seen->flags & GMEM_SEEN_BUSY))
 			return r;
 	}
-	return 0;
+	/* What is as wanted already is not converted, in no unit. */
+	return seen->flags ? 0 : units;
 }
 
 /* ------------------------------------------------------------- convert -- */
@@ -272,6 +276,7 @@ static int probe(const struct serve *s, struct gmem_error *err)
 		r = find(s, gpa, end, &p, err);
 		if (r == 0 && p.r)
 			r = gmem__region_probe(p.r, p.offset, p.len, s->to,
+					       s->o.flags & GMEM_SERVE_NOWAIT,
 					       s->o.cancel, err);
 	}
 	return r;
@@ -290,8 +295,9 @@ static int step(const struct serve *s, struct gmem_guard *g,
 	*a = gmem__guard_step(g, &s->e, &seen);
 	if (a->kind == GMEM_ANSWER_PROBE) {
 		r = probe(s, err);
-		if (r == -ECANCELED || r == -EDEADLK)
-			return r;
+		/* Neither a page in use nor the host's failure is an effect. */
+		if (r < 0 && r != -EINVAL && r != -EOPNOTSUPP)
+			return after(s, r, a, err);
 		(void)look(s, &seen, err);
 		seen.probe = r < 0 ? GMEM_PROBE_NOTHING : GMEM_PROBE_UNSEEN;
 		*a = gmem__guard_step(g, &s->e, &seen);
@@ -349,6 +355,7 @@ int gmem_vm_serve(struct gmem_vm *vm, const struct gmem_exit *exit,
 	if (r < 0 ||
 	    (r = gmem__exit_take(exit, &s.e, sizeof(s.e), "gmem_exit", e)) <
 		    0 ||
+	    (r = gmem__exit_kind_check(&s.e, e)) < 0 ||
 	    (r = gmem__exit_take(guard, &g, GUARD_V0, "gmem_guard", e)) < 0 ||
 	    (r = gmem__opts_take(&opts_type, opts, &s.o, e)) < 0 ||
 	    (r = gmem__reserved(s.o.reserved, "gmem_serve_opts", e)) < 0 ||

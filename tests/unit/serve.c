@@ -9,6 +9,7 @@
 
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
+#define ATTRIBUTES(u) (unit_in_place(u) ? 0xc080aed2 : 0x4020aed2)
 
 static struct gmem_region *region(struct unit *u, uint64_t size, uint32_t slot,
 				  uint64_t gpa)
@@ -228,14 +229,138 @@ static void a_failure_of_the_host_is_no_answer(void **state)
 	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 
-	unit_answer(u, "ioctl", unit_in_place(u) ? 0xc080aed2 : 0x4020aed2, 1,
-		    1, -ENOMEM);
+	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, 1, -ENOMEM);
 	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, u->err);
 	assert_int_equal(a.kind, 77);
 	is(r, 0, 1 * MiB, PRIVATE);
 	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
 	is(r, 0, 4096, SHARED);
+}
+
+/* The end of a range that no unit of conversion has, after a whole region. */
+static void what_is_no_unit_is_refused_before_any_part(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *a = region(u, 1 * MiB, 0, 2 * GiB);
+	struct gmem_region *b = region(u, 1 * MiB, 1, 2 * GiB + 1 * MiB);
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_exit e = exit_of(GMEM_EXIT_MAP_GPA_RANGE, 2 * GiB,
+				     1 * MiB + 2048, SHARED);
+	struct gmem_answer r = serve(u, &e, NULL, 0);
+
+	assert_int_equal(r.kind, GMEM_ANSWER_REFUSE);
+	assert_int_equal(r.reason, GMEM_REASON_UNALIGNED);
+	e.kind = GMEM_EXIT_MEMORY_FAULT;
+	r = serve(u, &e, NULL, 0);
+	assert_int_equal(r.kind, GMEM_ANSWER_FATAL);
+	assert_int_equal(r.reason, GMEM_REASON_UNALIGNED);
+	e.gpa += 4095;
+	e.len = 1;
+	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_FATAL);
+	assert_int_equal(u->n_calls, 0);
+	is(a, 0, 1 * MiB, PRIVATE);
+	is(b, 0, 1 * MiB, PRIVATE);
+	/* Which it is already: nothing to do, until it repeats. */
+	e.attributes = PRIVATE;
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	e.len = 3 * u->page;
+	e.gpa = 2 * GiB;
+	e.attributes = SHARED;
+	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RESUME);
+	is(a, 0, 3 * u->page, SHARED);
+}
+
+/* How long a page in use is waited for, by the recorder's clock. */
+static uint64_t waited(struct unit *u, uint32_t kind)
+{
+	struct gmem_exit e = exit_of(kind, 2 * GiB, 4096, SHARED);
+	uint64_t start = u->clock;
+
+	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, UINT32_MAX, -EAGAIN);
+	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RETRY);
+	unit_reset(u);
+	return u->clock - start;
+}
+
+/* A guest that keeps its page in use holds no thread of the VMM for long. */
+static void a_page_in_use_is_tried_a_bounded_time(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
+
+	assert_in_range(waited(u, GMEM_EXIT_MEMORY_FAULT), 1, 20000000);
+	assert_in_range(waited(u, GMEM_EXIT_MAP_GPA_RANGE), 100000000,
+			2000000000);
+	is(r, 0, 1 * MiB, PRIVATE);
+}
+
+/* Until the next fault of @e is one to probe. */
+static void arm(struct unit *u, const struct gmem_exit *e, struct gmem_guard *g)
+{
+	assert_int_equal(serve(u, e, g, 0).kind, GMEM_ANSWER_RESUME);
+	unit_reset(u);
+}
+
+/* It says nothing about whether the fault comes again. */
+static void a_probe_that_the_host_fails_is_not_fatal(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
+	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard), was;
+	struct gmem_exit e =
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, PRIVATE);
+
+	arm(u, &e, &g);
+	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, UINT32_MAX, -EAGAIN);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RETRY);
+	unit_reset(u);
+	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, 1, -ENOMEM);
+	was = g;
+	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	assert_int_equal(a.kind, 77);
+	assert_memory_equal(&g, &was, sizeof(g));
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_FATAL);
+	is(r, 0, 1 * MiB, PRIVATE);
+}
+
+static struct gmem__ticket other;
+static struct gmem__range other_range;
+
+/* Another change, of the second region, while the first one is probed. */
+static void change(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)c;
+	(void)arg;
+	u->hook = NULL;
+	assert_int_equal(gmem__ticket_take(u->vm, &other, &other_range, 1,
+					   false, NULL, NULL),
+			 0);
+}
+
+static void a_probe_waits_for_nobody_with_NOWAIT(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_exit e =
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB + 1 * MiB - u->page,
+			2 * u->page, PRIVATE);
+
+	region(u, 1 * MiB, 0, 2 * GiB);
+	t_ok(gmem_region_get(region(u, 1 * MiB, 1, 2 * GiB + 1 * MiB), &i,
+			     &u->err),
+	     u->err);
+	other_range = (struct gmem__range){ i.gmem, 0, 1 * MiB };
+	arm(u, &e, &g);
+	u->hook = change;
+	assert_int_equal(serve(u, &e, &g, GMEM_SERVE_NOWAIT).kind,
+			 GMEM_ANSWER_RETRY);
+	assert_null(u->hook);
+	gmem__ticket_return(u->vm, &other);
 }
 
 static void a_bad_call_touches_neither_guard_nor_answer(void **state)
@@ -268,6 +393,9 @@ static void a_bad_call_touches_neither_guard_nor_answer(void **state)
 	e.attributes = 4;
 	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -EINVAL,
 		  GMEM_REASON_ATTRIBUTE_UNKNOWN, u->err);
+	e.kind = GMEM_EXIT_UNREACHABLE + 1;
+	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, u->err);
 	assert_int_equal(a.kind, 77);
 	assert_int_equal(g.repeats, 78);
 	is(r, 0, 1 * MiB, PRIVATE);
@@ -285,6 +413,10 @@ int main(void)
 		BOTH(memory_without_a_region_is_not_converted),
 		BOTH(other_exits_change_nothing),
 		BOTH(a_failure_of_the_host_is_no_answer),
+		BOTH(what_is_no_unit_is_refused_before_any_part),
+		BOTH(a_page_in_use_is_tried_a_bounded_time),
+		BOTH(a_probe_that_the_host_fails_is_not_fatal),
+		BOTH(a_probe_waits_for_nobody_with_NOWAIT),
 		BOTH(a_bad_call_touches_neither_guard_nor_answer),
 	};
 
