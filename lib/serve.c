@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "callback.h"
 #include "enter.h"
 #include "error.h"
 #include "exit.h"
@@ -352,7 +353,7 @@ int gmem_vm_serve(struct gmem_vm *vm, const struct gmem_exit *exit,
 	uint64_t done;
 	int r = gmem__vm_enter(vm, err);
 
-	if (r < 0 ||
+	if (r < 0 || (r = gmem__not_in_callback(e)) < 0 ||
 	    (r = gmem__exit_take(exit, &s.e, sizeof(s.e), "gmem_exit", e)) <
 		    0 ||
 	    (r = gmem__exit_kind_check(&s.e, e)) < 0 ||

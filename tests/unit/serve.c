@@ -363,6 +363,49 @@ static void a_probe_waits_for_nobody_with_NOWAIT(void **state)
 	gmem__ticket_return(u->vm, &other);
 }
 
+struct within {
+	struct gmem_vm *vm;
+	unsigned int calls, refused;
+};
+
+/* Of a page that is as wanted already, so that there is nothing to take. */
+static void serve_within(void *arg, const struct gmem_trace *event)
+{
+	struct gmem_exit e =
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, PRIVATE);
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
+	struct within *w = arg;
+
+	(void)event;
+	if (!w->vm)
+		return;
+	w->calls++;
+	w->refused += gmem_vm_serve(w->vm, &e, &g, NULL, &a, NULL) == -EDEADLK;
+}
+
+static void a_callback_cannot_serve(void **state)
+{
+	struct unit *u = *state;
+	struct within w = { 0 };
+	struct gmem_vm *vm = unit_vm(u, GMEM_VM_SW_PROTECTED, serve_within, &w);
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = 2 * GiB,
+			       .len = 1 * MiB };
+	struct gmem_region_range range = { 512 * KiB, 4096 };
+	struct gmem_region *r = NULL;
+
+	t_ok(gmem_region_create(vm, 1 * MiB, NULL, &r, &u->err), u->err);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	w.vm = vm;
+	t_ok(gmem_region_convert(r, &range, 1, SHARED, NULL, NULL, &u->err),
+	     u->err);
+	w.vm = NULL;
+	assert_true(w.calls > 0);
+	assert_int_equal(w.refused, w.calls);
+	t_ok(gmem_vm_destroy(vm, &u->err), u->err);
+}
+
 static void a_bad_call_touches_neither_guard_nor_answer(void **state)
 {
 	struct unit *u = *state;
@@ -417,6 +460,7 @@ int main(void)
 		BOTH(a_page_in_use_is_tried_a_bounded_time),
 		BOTH(a_probe_that_the_host_fails_is_not_fatal),
 		BOTH(a_probe_waits_for_nobody_with_NOWAIT),
+		BOTH(a_callback_cannot_serve),
 		BOTH(a_bad_call_touches_neither_guard_nor_answer),
 	};
 
