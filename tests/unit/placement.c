@@ -62,6 +62,20 @@ static void pages_are_counted_on_their_nodes(void **state)
 	assert_int_equal(bytes[1], 5);
 }
 
+/* Whatever the caller's structure said before the call. */
+static void each_look_says_why_anew(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 16 * MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .why = GMEM_REASON_RANGE_BUSY };
+
+	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_ELSEWHERE);
+	assert_int_equal(out.why, GMEM_REASON_MISPLACED);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_PLACED_WELL);
+	assert_int_equal(out.why, GMEM_REASON_NONE);
+}
+
 static void misplaced_runs_are_told_in_order(void **state)
 {
 	struct unit *u = *state;
@@ -419,6 +433,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(pages_are_counted_on_their_nodes, unit_obeyed),
+		TEST(each_look_says_why_anew, unit_obeyed),
 		TEST(misplaced_runs_are_told_in_order, unit_obeyed),
 		TEST(looking_allocates_nothing_and_leaves_no_mapping,
 		     unit_obeyed),
