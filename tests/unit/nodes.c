@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include "file.h"
 #include "nodes.h"
 
 /* Node 2 has no memory, node 3 is another cpuset's, node 4 is not online. */
@@ -427,6 +428,21 @@ static void verifying_takes_any_node(void **state)
 	assert_int_equal(out.misplaced, 64 * KiB);
 }
 
+static void a_cause_that_is_known_comes_without_an_errno(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	int sys;
+
+	some_are_not_usable(u);
+	for (unsigned int n = 2; n < 5; n++) {
+		sys = -EPERM;
+		assert_int_not_equal(gmem__node_why(g->ctx, n, &sys),
+				     GMEM__NODE_UNKNOWN);
+		assert_int_equal(sys, 0);
+	}
+}
+
 /* ---------------------------------------------------------------- sets -- */
 
 static void a_set_is_told_in_ranges(void **state)
@@ -473,6 +489,7 @@ int main(void)
 		TEST(preferred_is_the_first_node_alone, unit_obeyed),
 		TEST(relative_nodes_are_counted_in_the_cpuset, unit_obeyed),
 		TEST(verifying_takes_any_node, unit_obeyed),
+		TEST(a_cause_that_is_known_comes_without_an_errno, unit_obeyed),
 		cmocka_unit_test(a_set_is_told_in_ranges),
 	};
 

@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "file.h"
+#include "lines.h"
 #include "room_text.h"
 
 #define NODE "/sys/devices/system/node/node"
@@ -128,12 +130,32 @@ static void a_refusal_to_pin_is_no_failure(void **state)
 	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 1);
 }
 
+/* Whatever an earlier file left in the buffer. */
+static void a_file_is_read_from_its_own_first_line(void **state)
+{
+	static const struct unit_told told[] = {
+		{ NODE "0/cpulist", "0-3\n" },
+		{ NULL, NULL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, 0);
+	struct gmem__lines l = { .end = 3, .buf = "ab\n" };
+
+	u->told = told;
+	assert_int_equal(gmem__lines_open(&l, g->ctx, told[0].path), 0);
+	assert_string_equal(gmem__lines_next(&l), "0-3");
+	assert_null(gmem__lines_next(&l));
+	gmem__lines_close(&l);
+	u->told = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest pin[] = {
 		TEST(threads_run_on_the_nodes_of_the_policy, unit_sw),
 		TEST(threads_run_anywhere_where_nothing_says_where, unit_sw),
 		TEST(a_refusal_to_pin_is_no_failure, unit_sw),
+		TEST(a_file_is_read_from_its_own_first_line, unit_sw),
 	};
 
 	return t_main(pin);

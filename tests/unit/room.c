@@ -338,7 +338,8 @@ static void a_policy_that_binds_limits_to_its_nodes(void **state)
 	struct unit *u = *state;
 
 	for (unsigned int n = 0; n < 2; n++) {
-		static const char *const names[] = { "node 0 ", "node 1 " };
+		static const char *const names[] = { "node 0 has",
+						     "node 1 has" };
 		unsigned long mask = 1UL << n;
 		struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
 		struct gmem *g = unit_create(u, 128 * MiB, 0);
