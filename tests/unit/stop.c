@@ -115,10 +115,13 @@ static void a_populate_by_threads_is_stopped(void **state)
 	t_refused(gmem_populate(g, 0, GiB, &o, &u->err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, u->err);
 	there = unit_allocated(u, gmem_fd(g), 0, GiB, -1);
-	assert_true(there >= 256 * MiB);
+	/* One step at least; the other worker may not have begun. */
+	assert_true(there >= 128 * MiB);
 	assert_true(u->err.done <= there);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, u->err.done, -1),
-			 u->err.done);
+	if (u->err.done)
+		assert_int_equal(
+			unit_allocated(u, gmem_fd(g), 0, u->err.done, -1),
+			u->err.done);
 }
 
 static int verify(struct gmem *g, struct gmem_placement *out,
