@@ -5,6 +5,7 @@
 #include "call.h"
 #include "file.h"
 #include "lock.h"
+#include "region.h"
 #include "uapi.h"
 #include "vm.h"
 
@@ -49,6 +50,7 @@ void gmem__slot_record(struct gmem_vm *vm, const struct gmem_slot *s,
 	if (!g || !g->record.blocks || !gmem__by_gpa(vm, s))
 		return;
 	gmem__lock(&g->lock);
+	gmem__region_slot_state(g, s->offset + at, len, state);
 	gmem__record_set(&g->record, s->offset + at, len, state);
 	gmem__unlock(&g->lock);
 }

@@ -72,6 +72,20 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
 			 struct gmem_error *err);
 
+/* region_queue.c: pages that may have memory on the side that they are not. */
+/* Makes the bits of the range all @value. */
+void gmem__region_queue_set(struct gmem_region *r, uint64_t offset,
+			    uint64_t len, bool value);
+/* The first run of pages in [*@pos, @end) with a bit: *@run bytes, or 0. */
+void gmem__region_queue_next(const struct gmem_region *r, uint64_t *pos,
+			     uint64_t end, uint64_t *run);
+/*
+ * A slot that starts or ends makes the range @state, and frees nothing: the
+ * record has the old one, g->lock is held.
+ */
+void gmem__region_slot_state(struct gmem *g, uint64_t offset, uint64_t len,
+			     enum gmem__state state);
+
 static inline struct gmem_region *gmem__region_of(const struct gmem *g)
 {
 	return __atomic_load_n(&g->region, __ATOMIC_ACQUIRE);

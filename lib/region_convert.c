@@ -181,6 +181,15 @@ static void converted(struct convert *c, const struct gmem__step *s)
 					     c->o.flags & GMEM_CONVERT_DEFER);
 }
 
+/* The guest had the other side for a while, or has it for good. */
+static void set_back(struct convert *c, const struct gmem__step *s)
+{
+	if (c->r->kind != GMEM_REGION_DUAL)
+		return;
+	gmem__region_queue_set(c->r, s->start, s->end - s->start, true);
+	c->queued += s->end - s->start;
+}
+
 static void run_plan(struct convert *c, struct gmem__plan *p,
 		     struct gmem_error *err)
 {
@@ -194,6 +203,8 @@ static void run_plan(struct convert *c, struct gmem__plan *p,
 		switch (s.kind) {
 		case GMEM__STEP_ATTRIBUTES:
 			r = attributes(c, &s, &done, err);
+			if (s.undo)
+				set_back(c, &s);
 			break;
 		case GMEM__STEP_RECORD:
 			touched(c->r, s.start, s.end - s.start);

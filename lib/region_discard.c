@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Freeing a region's memory: by request, after a conversion, and later what a
- * conversion left.  A page of a DUAL region has two places; of those that it
- * may have memory in beside its own there is a bit.
+ * Freeing a region's memory: by request, after a conversion, and later what is
+ * queued.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -15,70 +14,6 @@
 #include "region.h"
 #include "ticket.h"
 #include "vm.h"
-
-/* ---------------------------------------------------------------- bits -- */
-
-static uint64_t mask(uint64_t first, uint64_t end)
-{
-	return (UINT64_MAX >> (64 - (end - first))) << first % 64;
-}
-
-/* As __builtin_popcountll(), which needs libgcc where the CPU may lack it. */
-static uint64_t ones(uint64_t word)
-{
-	uint64_t n = 0;
-
-	for (; word; word &= word - 1)
-		n++;
-	return n;
-}
-
-/* Makes the bits of the range all @value. */
-static void set_queued(struct gmem_region *r, uint64_t offset, uint64_t len,
-		       bool value)
-{
-	uint64_t page = r->g->ctx->page_size, i = offset / page, stop, was;
-	uint64_t end = (offset + len) / page, changed = 0;
-
-	for (; i < end; i = stop) {
-		uint64_t m, *word = &r->queued[i / 64];
-
-		stop = (i / 64 + 1) * 64 < end ? (i / 64 + 1) * 64 : end;
-		m = mask(i, stop);
-		if (value)
-			was = ~__atomic_fetch_or(word, m, __ATOMIC_RELAXED);
-		else if (__atomic_load_n(word, __ATOMIC_RELAXED) & m)
-			was = __atomic_fetch_and(word, ~m, __ATOMIC_RELAXED);
-		else
-			continue;
-		changed += ones(was & m);
-	}
-	changed *= page;
-	gmem__region_count(&r->queued_bytes, value ? changed : -changed);
-}
-
-/* The first run of pages in [*@pos, @end) with a bit: *@run bytes, or 0. */
-static void next_queued(const struct gmem_region *r, uint64_t *pos,
-			uint64_t end, uint64_t *run)
-{
-	uint64_t page = r->g->ctx->page_size, i = *pos / page, last, word;
-
-	for (*run = 0, last = end / page; i < last; i = (i / 64 + 1) * 64) {
-		word = __atomic_load_n(&r->queued[i / 64], __ATOMIC_RELAXED) &
-		       ~0ULL << i % 64;
-		if (!word)
-			continue;
-		i = i / 64 * 64 + (unsigned int)__builtin_ctzll(word);
-		break;
-	}
-	*pos = i < last ? i * page : end;
-	for (; i < last; i++) {
-		word = __atomic_load_n(&r->queued[i / 64], __ATOMIC_RELAXED);
-		if (!(word >> i % 64 & 1))
-			break;
-		*run += page;
-	}
-}
 
 /* ---------------------------------------------------------------- free -- */
 
@@ -113,12 +48,12 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 	if (!defer) {
 		ret = free_side(r, other(state), offset, len);
 		if (ret == 0) {
-			set_queued(r, offset, len, false);
+			gmem__region_queue_set(r, offset, len, false);
 			return 0;
 		}
 		gmem__region_count(&r->discard_failed, 1);
 	}
-	set_queued(r, offset, len, true);
+	gmem__region_queue_set(r, offset, len, true);
 	return len;
 }
 
@@ -140,7 +75,7 @@ int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
 	ret = free_side(r, GMEM__SHARED, offset, len);
 	if (ret < 0)
 		return gmem__fail_call(err, ret, call_of(GMEM__SHARED));
-	set_queued(r, offset, len, false);
+	gmem__region_queue_set(r, offset, len, false);
 	return 0;
 }
 
@@ -178,7 +113,7 @@ static int reclaim(struct gmem_region *r, uint64_t pos, uint64_t end,
 	for (; ret == 0; pos += run) {
 		enum gmem__state s;
 
-		next_queued(r, &pos, end, &run);
+		gmem__region_queue_next(r, &pos, end, &run);
 		if (!run)
 			return 0;
 		s = gmem__record_run(&r->g->record, pos, run, &same);
@@ -191,7 +126,7 @@ static int reclaim(struct gmem_region *r, uint64_t pos, uint64_t end,
 			ret = free_side(r, other(s), pos, run);
 		if (ret < 0)
 			return gmem__fail_call(err, ret, call_of(other(s)));
-		set_queued(r, pos, run, false);
+		gmem__region_queue_set(r, pos, run, false);
 		*done += run;
 	}
 	return ret;

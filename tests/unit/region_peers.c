@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The mistakes that VMMs make which convert by hand, each with a test that
+ * fails if the library makes it with a region.
+ */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <gmem_model.h>
+#include <gmem_region.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PRIVATE GMEM_ATTRIBUTE_PRIVATE
+#define SHARED GMEM_ATTRIBUTE_SHARED
+#define PAGE 4096u
+#define PAGES 64u
+#define SIZE (PAGES * PAGE)
+#define GPA (2 * GiB)
+#define ATTRIBUTES GMEM__KVM_SET_MEMORY_ATTRIBUTES
+
+static struct gmem_slot slot(uint64_t offset, uint64_t len)
+{
+	return (struct gmem_slot){ .sz = sizeof(struct gmem_slot),
+				   .slot = offset ? 1 : 0,
+				   .gpa = GPA + offset,
+				   .offset = offset,
+				   .len = len };
+}
+
+static struct gmem_region *made(struct unit *u, uint64_t size)
+{
+	struct gmem_region *r = NULL;
+
+	t_ok(gmem_region_create(u->vm, size, NULL, &r, &u->err), u->err);
+	return r;
+}
+
+/* In two slots, so that a run of both takes two ioctls by guest address. */
+static struct gmem_region *bound(struct unit *u)
+{
+	struct gmem_slot s[] = { slot(0, SIZE / 2), slot(SIZE / 2, SIZE / 2) };
+	struct gmem_region *r = made(u, SIZE);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(s); i++)
+		t_ok(gmem_region_bind(r, &s[i], &u->err), u->err);
+	unit_reset(u);
+	return r;
+}
+
+static struct gmem_region_info info(struct gmem_region *r)
+{
+	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+
+	assert_int_equal(gmem_region_get(r, &i, NULL), 0);
+	return i;
+}
+
+static int convert(struct unit *u, struct gmem_region *r, uint64_t page,
+		   uint64_t n, uint64_t to, struct gmem_converted *out)
+{
+	struct gmem_region_range range = { page * PAGE, n * PAGE };
+
+	return gmem_region_convert(r, &range, 1, to, NULL, out, &u->err);
+}
+
+static void writes(struct unit *u, uint64_t page, uint64_t n, unsigned char b)
+{
+	for (uint64_t i = page; i < page + n; i++)
+		t_ok(gmem_model_access(u->vm, GPA + i * PAGE, &b, 1,
+				       GMEM_MODEL_WRITE, NULL, 0, &u->err),
+		     u->err);
+}
+
+static unsigned char reads(struct unit *u, uint64_t page)
+{
+	unsigned char b = 0xff;
+
+	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1, 0, NULL, 0,
+			       &u->err),
+	     u->err);
+	return b;
+}
+
+static struct gmem_region_residency there(struct unit *u, struct gmem_region *r)
+{
+	struct gmem_region_residency o =
+		GMEM_INIT(struct gmem_region_residency);
+
+	t_ok(gmem_region_resident(r, 0, SIZE, &o, &u->err), u->err);
+	return o;
+}
+
+static uint64_t queued(struct gmem_region *r)
+{
+	struct gmem_region_stats s = GMEM_INIT(struct gmem_region_stats);
+
+	assert_int_equal(gmem_region_stat(r, &s, NULL), 0);
+	return s.queued_bytes;
+}
+
+static void reclaim(struct unit *u, struct gmem_region *r)
+{
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	assert_int_equal(queued(r), 0);
+	assert_int_equal(there(u, r).twice, 0);
+}
+
+/* ------------------------------------------------------------------ M1 -- */
+
+static void peer_M1_the_other_side_is_freed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+
+	writes(u, 0, PAGES, 1);
+	t_ok(convert(u, r, 8, 16, SHARED, NULL), u->err);
+	assert_int_equal(there(u, r).private_bytes, SIZE - 16 * PAGE);
+	writes(u, 8, 16, 2);
+	assert_int_equal(there(u, r).shared_bytes, 16 * PAGE);
+	assert_int_equal(there(u, r).twice, 0);
+	t_ok(convert(u, r, 12, 8, PRIVATE, NULL), u->err);
+	assert_int_equal(there(u, r).shared_bytes, 8 * PAGE);
+	writes(u, 12, 8, 3);
+	assert_int_equal(there(u, r).private_bytes, SIZE - 8 * PAGE);
+	assert_int_equal(there(u, r).twice, 0);
+}
+
+/*
+ * What a run converted before it failed the guest may have touched: that is
+ * freed later.  So is what could not be set back.
+ */
+static void touch(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)arg;
+	if (c->request != ATTRIBUTES || c->in.attr.address == GPA)
+		return;
+	u->hook = NULL;
+	writes(u, 0, 1, 4);
+}
+
+static void peer_M1_so_is_that_of_a_run_that_failed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
+	struct gmem_region *r = bound(u);
+
+	writes(u, 0, PAGES, 1);
+	for (unsigned int back = 0; back < 2; back++) {
+		/* The second slot's part, then setting back the first's. */
+		unit_reset(u);
+		unit_answer(u, "ioctl", ATTRIBUTES, 2, 1 + back, -ENOMEM);
+		u->hook = touch;
+		t_refused(convert(u, r, 0, PAGES, SHARED, &out), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, u->err);
+		unit_reset(u);
+		assert_null(u->hook);
+		assert_int_equal(out.changed, back ? SIZE / 2 : 0);
+		assert_int_equal(out.queued, SIZE / 2);
+		assert_int_equal(there(u, r).twice, back ? SIZE / 2 : PAGE);
+		assert_int_equal(queued(r), SIZE / 2);
+		reclaim(u, r);
+		assert_int_equal(reads(u, 0), back ? 4 : 1);
+		assert_int_equal(reads(u, PAGES - 1), 1);
+	}
+}
+
+/* A slot that goes makes its pages private again, and frees nothing. */
+static void peer_M1_so_is_that_of_a_slot_that_goes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+	struct gmem_slot s = slot(0, SIZE / 2);
+
+	t_ok(convert(u, r, 2, 4, SHARED, NULL), u->err);
+	writes(u, 0, PAGES, 1);
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
+	assert_int_equal(queued(r), 4 * PAGE);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	assert_int_equal(there(u, r).twice, 4 * PAGE);
+	reclaim(u, r);
+	/* The other way: the slot starts shared. */
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
+	s = slot(0, SIZE / 2);
+	s.flags = GMEM_SLOT_LEAVE_SHARED;
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	assert_int_equal(queued(r), SIZE / 2);
+	reclaim(u, r);
+	assert_int_equal(reads(u, PAGES - 1), 1);
+}
+
+/* ------------------------------------------------------------------ M2 -- */
+
+/* MADV_DONTNEED frees it: it is private anonymous memory. */
+static void peer_M2_freed_shared_memory_is_zero(void **state)
+{
+	struct unit *u = *state;
+	const struct unit_call *c;
+	struct gmem_region *r;
+
+	unit_reset(u);
+	r = made(u, SIZE);
+	c = unit_nth(u, "mmap", 0, 0);
+	assert_non_null(c);
+	assert_int_equal(c->fd, -1);
+	assert_int_equal(c->arg[2] & (MAP_TYPE | MAP_ANONYMOUS),
+			 MAP_PRIVATE | MAP_ANONYMOUS);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	r = bound(u);
+	t_ok(convert(u, r, 0, 4, SHARED, NULL), u->err);
+	writes(u, 0, 4, 5);
+	assert_int_equal(((unsigned char *)info(r).shared)[0], 5);
+	t_ok(convert(u, r, 0, 4, PRIVATE, NULL), u->err);
+	assert_int_equal(there(u, r).shared_bytes, 0);
+	t_ok(convert(u, r, 0, 4, SHARED, NULL), u->err);
+	assert_int_equal(reads(u, 0), 0);
+}
+
+/* ------------------------------------------------------------------ M3 -- */
+
+static void peer_M3_no_slot_inherits_attributes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+
+	t_ok(convert(u, r, 4, 4, SHARED, NULL), u->err);
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
+	for (uint64_t i = 0; i < PAGES; i++)
+		assert_int_equal(unit_gpa_private(u, GPA + i * PAGE),
+				 i >= PAGES / 2);
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->vm = NULL;
+}
+
+/* ------------------------------------------------------------------ M4 -- */
+
+static void peer_M4_a_part_that_failed_is_set_back_and_told(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
+	struct gmem_region_range a[] = {
+		{ 40 * PAGE, PAGE },
+		{ 0, PAGE },
+		{ 30 * PAGE, 4 * PAGE },
+	};
+	struct gmem_region *r = bound(u);
+	uint64_t is;
+
+	writes(u, 0, PAGES, 1);
+	unit_reset(u);
+	unit_answer(u, "ioctl", ATTRIBUTES, 3, 1, -EPERM);
+	t_refused(gmem_region_convert(r, a, 3, SHARED, NULL, &out, &u->err),
+		  -EPERM, GMEM_REASON_ACCESS_DENIED, u->err);
+	assert_int_equal(out.done, PAGE);
+	assert_int_equal(out.runs, 1);
+	assert_int_equal(out.changed, 0);
+	unit_reset(u);
+	for (uint64_t i = 0; i < PAGES; i++) {
+		t_ok(gmem_region_attributes(r, i * PAGE, PAGE, &is, NULL,
+					    &u->err),
+		     u->err);
+		assert_int_equal(is, i ? PRIVATE : SHARED);
+		assert_int_equal(unit_gpa_private(u, GPA + i * PAGE), i != 0);
+		assert_int_equal(reads(u, i), i != 0);
+	}
+	/* The same ranges again. */
+	t_ok(gmem_region_convert(r, a, 3, SHARED, NULL, &out, &u->err), u->err);
+	assert_int_equal(out.done, 6 * PAGE);
+	assert_int_equal(out.runs, 2);
+}
+
+/* ------------------------------------------------------------------ M7 -- */
+
+static void peer_M7_no_dirty_log_or_readonly_slot_of_a_region(void **state)
+{
+	static const uint64_t flags[] = { GMEM_SLOT_DIRTY_LOG,
+					  GMEM_SLOT_READONLY };
+	struct unit *u = *state;
+	struct gmem_region *r = made(u, SIZE);
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		struct gmem_slot s = slot(0, SIZE);
+		struct gmem_error err = { .sz = sizeof(err) };
+
+		s.flags = flags[i];
+		unit_reset(u);
+		assert_true(gmem_region_bind(r, &s, &err) < 0);
+		assert_int_not_equal(err.reason, GMEM_REASON_KERNEL);
+		assert_true(err.remedy[0] != '\0');
+		assert_int_equal(unit_count(u, "ioctl", 0), 0);
+	}
+}
+
+/* ------------------------------------------------------------------ M8 -- */
+
+/* The device has private memory, by its word; this VM has none. */
+static void peer_M8_the_vm_is_asked_what_it_can(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = NULL;
+
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	unit_cap(u, OBJECT_DEVICE, GMEM__CAP_MEMORY_ATTRIBUTES, 8);
+	u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
+	t_refused(gmem_region_create(u->vm, SIZE, NULL, &r, &u->err),
+		  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
+	assert_null(r);
+	assert_int_equal(u->n_calls, 0);
+}
+
+/* ------------------------------------------------------------------ M9 -- */
+
+static void peer_M9_no_descriptor_is_left_or_inherited(void **state)
+{
+	struct unit *u = *state;
+	unsigned int fds = unit_fds(), maps = unit_mappings(u);
+	struct gmem_region *r = bound(u);
+
+	assert_true(unit_fds() > fds);
+	assert_true(unit_is_cloexec(gmem_fd(info(r).gmem)));
+	for (uint32_t i = 0; i < 2; i++)
+		t_ok(gmem_region_unbind(r, i, 0, 0, &u->err), u->err);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	assert_int_equal(unit_fds(), fds);
+	assert_int_equal(unit_mappings(u), maps);
+}
+
+/* A child gets no shared memory, and none of the calls. */
+static int in_a_child(struct unit *u, struct gmem_region *r)
+{
+	struct gmem_region_range a = { 0, PAGE };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	unit_forked(u);
+	unit_reset(u);
+	if (gmem_region_convert(r, &a, 1, SHARED, NULL, NULL, &err) != -EIO ||
+	    gmem_region_discard(r, 0, PAGE, &err) != -EIO ||
+	    gmem_region_reclaim(r, 0, PAGE, NULL, &err) != -EIO ||
+	    gmem_region_reset(r, &err) != -EIO ||
+	    gmem_region_assume(r, &a, 1, SHARED, &err) != -EIO ||
+	    gmem_region_unbind(r, 0, 0, 0, &err) != -EIO ||
+	    gmem_region_close(r, &err) != -EIO)
+		return 1;
+	return u->n_calls ? 2 : 0;
+}
+
+static void peer_M9_a_child_has_no_part_in_it(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+	uintptr_t base = (uintptr_t)info(r).shared;
+	bool found = !base;
+	int status;
+	pid_t pid;
+
+	for (unsigned int i = 0; i < UNIT_MAPS; i++)
+		if (base && (uintptr_t)u->maps[i].addr == base)
+			found = u->maps[i].dontfork;
+	assert_true(found);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_a_child(u, r));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	t_ok(convert(u, r, 0, 1, SHARED, NULL), u->err);
+}
+
+/* ----------------------------------------------------------------- M10 -- */
+
+static void peer_M10_a_run_is_one_call_however_long(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_range all = { 0, GiB };
+	struct gmem_region *r = made(u, GiB);
+	struct gmem_slot s = slot(0, GiB);
+
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	for (unsigned int i = 0; i < 2; i++) {
+		unit_reset(u);
+		t_ok(gmem_region_convert(r, &all, 1, i ? PRIVATE : SHARED, NULL,
+					 NULL, &u->err),
+		     u->err);
+		assert_int_equal(unit_count(u, "ioctl", 0), 1);
+		assert_int_equal(u->n_calls, unit_in_place(u) ? 1 : 2);
+	}
+}
+
+/* ----------------------------------------------------------------- M12 -- */
+
+/* A filter of these names lets each call through. */
+static void peer_M12_its_system_calls_are_listed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_convert_opts later = { .sz = sizeof(later),
+					   .flags = GMEM_CONVERT_DEFER };
+	struct gmem_region_range a = { 0, SIZE / 2 };
+	struct gmem_slot s = slot(0, SIZE);
+	struct gmem_region *r;
+
+	unit_reset(u);
+	r = made(u, SIZE);
+	unit_listed(u, "gmem_region_create");
+	unit_reset(u);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	unit_listed(u, "gmem_region_bind");
+	unit_reset(u);
+	t_ok(gmem_region_convert(r, &a, 1, SHARED, NULL, NULL, &u->err),
+	     u->err);
+	t_ok(gmem_region_convert(r, &a, 1, PRIVATE, &later, NULL, &u->err),
+	     u->err);
+	unit_listed(u, "gmem_region_convert");
+	unit_reset(u);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	unit_listed(u, "gmem_region_reclaim");
+	unit_reset(u);
+	t_ok(gmem_region_discard(r, 0, SIZE, &u->err), u->err);
+	unit_listed(u, "gmem_region_discard");
+	unit_reset(u);
+	(void)there(u, r);
+	unit_listed(u, "gmem_region_resident");
+	unit_reset(u);
+	t_ok(gmem_region_reset(r, &u->err), u->err);
+	unit_listed(u, "gmem_region_reset");
+	unit_reset(u);
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
+	unit_listed(u, "gmem_region_unbind");
+	unit_reset(u);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	unit_listed(u, "gmem_region_close");
+}
+
+/* ----------------------------------------------------------------- M15 -- */
+
+/* All of it, or nothing where a part has no slot. */
+static void peer_M15_a_conversion_crosses_slots(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+	uint64_t is, run;
+
+	t_ok(convert(u, r, PAGES / 2 - 1, 2, SHARED, NULL), u->err);
+	t_ok(gmem_region_attributes(r, SIZE / 2 - PAGE, SIZE / 2, &is, &run,
+				    &u->err),
+	     u->err);
+	assert_int_equal(is, SHARED);
+	assert_int_equal(run, 2 * PAGE);
+	if (unit_in_place(u))
+		return;
+	t_ok(gmem_region_unbind(r, 1, 0, 0, &u->err), u->err);
+	unit_reset(u);
+	t_refused(convert(u, r, 0, PAGES, PRIVATE, NULL), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, u->err);
+	assert_int_equal(u->n_calls, 0);
+}
+
+#define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
+#define DUAL(name) TEST(name, unit_sw), TEST(name, unit_sw612)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DUAL(peer_M1_the_other_side_is_freed),
+		DUAL(peer_M1_so_is_that_of_a_run_that_failed),
+		DUAL(peer_M1_so_is_that_of_a_slot_that_goes),
+		DUAL(peer_M2_freed_shared_memory_is_zero),
+		DUAL(peer_M3_no_slot_inherits_attributes),
+		DUAL(peer_M4_a_part_that_failed_is_set_back_and_told),
+		BOTH(peer_M7_no_dirty_log_or_readonly_slot_of_a_region),
+		TEST(peer_M8_the_vm_is_asked_what_it_can, unit_default73),
+		BOTH(peer_M9_no_descriptor_is_left_or_inherited),
+		BOTH(peer_M9_a_child_has_no_part_in_it),
+		BOTH(peer_M10_a_run_is_one_call_however_long),
+		BOTH(peer_M12_its_system_calls_are_listed),
+		BOTH(peer_M15_a_conversion_crosses_slots),
+	};
+
+	return t_main(tests);
+}
