@@ -118,12 +118,10 @@ static int reclaim(struct gmem_region *r, uint64_t pos, uint64_t end,
 			return 0;
 		s = gmem__record_run(&r->g->record, pos, run, &same);
 		run = same;
-		/* Without a slot a page has no state, and neither side a use.
-		 */
+		/* Without a slot either may be what the next one shows. */
 		if (s == GMEM__UNSET)
-			ret = free_side(r, GMEM__SHARED, pos, run);
-		if (ret == 0)
-			ret = free_side(r, other(s), pos, run);
+			continue;
+		ret = free_side(r, other(s), pos, run);
 		if (ret < 0)
 			return gmem__fail_call(err, ret, call_of(other(s)));
 		gmem__region_queue_set(r, pos, run, false);

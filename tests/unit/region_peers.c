@@ -190,6 +190,33 @@ static void peer_M1_so_is_that_of_a_slot_that_goes(void **state)
 	assert_int_equal(reads(u, PAGES - 1), 1);
 }
 
+/* Nor is what a guest has lost while its slot is away. */
+static void what_has_no_slot_is_not_reclaimed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_convert_opts later = { .sz = sizeof(later),
+					   .flags = GMEM_CONVERT_DEFER };
+	struct gmem_region_range range = { 0, SIZE / 2 };
+	struct gmem_region *r = bound(u);
+	struct gmem_slot s = slot(0, SIZE / 2);
+
+	t_ok(convert(u, r, 0, PAGES / 2, SHARED, NULL), u->err);
+	writes(u, 0, PAGES, 1);
+	t_ok(gmem_region_convert(r, &range, 1, PRIVATE, &later, NULL, &u->err),
+	     u->err);
+	writes(u, 0, PAGES, 2);
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
+	unit_reset(u);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	assert_int_equal(u->err.done, 0);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(queued(r), SIZE / 2);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	assert_int_equal(reads(u, 0), 2);
+	reclaim(u, r);
+	assert_int_equal(reads(u, 0), 2);
+}
+
 /* ------------------------------------------------------------------ M2 -- */
 
 /* MADV_DONTNEED frees it: it is private anonymous memory. */
@@ -463,6 +490,7 @@ int main(void)
 		DUAL(peer_M1_the_other_side_is_freed),
 		DUAL(peer_M1_so_is_that_of_a_run_that_failed),
 		DUAL(peer_M1_so_is_that_of_a_slot_that_goes),
+		DUAL(what_has_no_slot_is_not_reclaimed),
 		DUAL(peer_M2_freed_shared_memory_is_zero),
 		DUAL(peer_M3_no_slot_inherits_attributes),
 		DUAL(peer_M4_a_part_that_failed_is_set_back_and_told),

@@ -268,12 +268,16 @@ static void discard(struct world *w)
 		w->page[i].value = 0;
 }
 
-/* What was private has what it had. */
+/* What was private has what it had, also if memory is reclaimed meanwhile. */
 static void bind_again(struct world *w)
 {
 	uint32_t slot = any(w, 2);
 
 	t_ok(gmem_region_unbind(w->r, slot, 0, 0, &w->u->err), w->u->err);
+	if (any(w, 2))
+		t_ok(gmem_region_reclaim(w->r, 0, PAGES * PAGE, NULL,
+					 &w->u->err),
+		     w->u->err);
 	bind_half(w, slot);
 	for (unsigned int i = slot * HALF; i < (slot + 1) * HALF; i++)
 		settle(w, i, is_private(w, i), true);
