@@ -217,6 +217,30 @@ static void what_has_no_slot_is_not_reclaimed(void **state)
 	assert_int_equal(reads(u, 0), 2);
 }
 
+/* A new layout of the slots neither loses nor leaves anything. */
+static void a_new_layout_has_the_same_memory(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u);
+	struct gmem_slot old = slot(0, SIZE / 2), to[2];
+
+	t_ok(convert(u, r, 4, 4, SHARED, NULL), u->err);
+	writes(u, 0, PAGES, 1);
+	t_ok(gmem_slot_get(u->vm, 0, 0, &old, &u->err), u->err);
+	for (uint32_t i = 0; i < 2; i++) {
+		to[i] = slot(0, SIZE / 4);
+		to[i].gmem = info(r).gmem;
+		to[i].slot = 2 * i;
+		to[i].offset = i * SIZE / 4;
+		to[i].gpa = GPA + to[i].offset;
+	}
+	t_ok(gmem_slots_replace(u->vm, &old, 1, to, 2, 0, &u->err), u->err);
+	reclaim(u, r);
+	for (uint64_t i = 0; i < PAGES; i++)
+		assert_int_equal(reads(u, i), 1);
+	assert_int_equal(there(u, r).shared_bytes, 4 * PAGE);
+}
+
 /* ------------------------------------------------------------------ M2 -- */
 
 /* MADV_DONTNEED frees it: it is private anonymous memory. */
@@ -491,6 +515,7 @@ int main(void)
 		DUAL(peer_M1_so_is_that_of_a_run_that_failed),
 		DUAL(peer_M1_so_is_that_of_a_slot_that_goes),
 		DUAL(what_has_no_slot_is_not_reclaimed),
+		DUAL(a_new_layout_has_the_same_memory),
 		DUAL(peer_M2_freed_shared_memory_is_zero),
 		DUAL(peer_M3_no_slot_inherits_attributes),
 		DUAL(peer_M4_a_part_that_failed_is_set_back_and_told),
