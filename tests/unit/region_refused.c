@@ -100,6 +100,48 @@ static void what_is_behind_a_slot_is_the_regions(void **state)
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
 }
 
+/* No region, nowhere to put the answer: each call says so. */
+static void nothing_is_taken_for_a_region(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_range range = { 0, 4096 };
+	struct gmem_region_residency there =
+		GMEM_INIT(struct gmem_region_residency);
+	struct gmem_region_stats stats = GMEM_INIT(struct gmem_region_stats);
+	struct gmem_region_info info = GMEM_INIT(struct gmem_region_info);
+	struct gmem_slot s = { .sz = sizeof(s), .len = 4096 };
+	struct gmem_region *r = NULL;
+	uint64_t a;
+
+	u->err.sz = sizeof(u->err);
+#define NONE(call) t_refused(call, -EINVAL, GMEM_REASON_NULL_ARGUMENT, u->err)
+	NONE(gmem_region_get(NULL, &info, &u->err));
+	NONE(gmem_region_stat(NULL, &stats, &u->err));
+	NONE(gmem_region_bind(NULL, &s, &u->err));
+	NONE(gmem_region_note(NULL, &s, &u->err));
+	NONE(gmem_region_unbind(NULL, 0, 0, 0, &u->err));
+	NONE(gmem_region_convert(NULL, &range, 1, 0, NULL, NULL, &u->err));
+	NONE(gmem_region_assume(NULL, &range, 1, 0, &u->err));
+	NONE(gmem_region_attributes(NULL, 0, 4096, &a, NULL, &u->err));
+	NONE(gmem_region_reset(NULL, &u->err));
+	NONE(gmem_region_discard(NULL, 0, 4096, &u->err));
+	NONE(gmem_region_reclaim(NULL, 0, 4096, NULL, &u->err));
+	NONE(gmem_region_resident(NULL, 0, 4096, &there, &u->err));
+	NONE(gmem_region_create(NULL, MiB, NULL, &r, &u->err));
+	NONE(gmem_region_create(u->vm, MiB, NULL, NULL, &u->err));
+	t_ok(gmem_region_create(u->vm, MiB, NULL, &r, &u->err), u->err);
+	NONE(gmem_region_get(r, NULL, &u->err));
+	NONE(gmem_region_stat(r, NULL, &u->err));
+	NONE(gmem_region_attributes(r, 0, 4096, NULL, NULL, &u->err));
+	NONE(gmem_region_resident(r, 0, 4096, NULL, &u->err));
+	t_refused(gmem_region_discard(r, 1, 4096, &u->err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, u->err);
+	t_refused(gmem_region_reclaim(r, 0, 2 * MiB, NULL, &u->err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, u->err);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+#undef NONE
+}
+
 #define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
 
 int main(void)
@@ -107,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(a_file_that_a_region_has_is_nobody_elses),
 		BOTH(a_region_is_as_large_as_its_file),
+		BOTH(nothing_is_taken_for_a_region),
 		BOTH(a_kind_has_to_suit_the_vm),
 		TEST(what_is_behind_a_slot_is_the_regions, unit_sw),
 	};
