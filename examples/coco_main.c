@@ -4,11 +4,10 @@
  *
  *	coco-vmm [--model[=PROFILE]]
  *
- * Two vCPUs convert the pages of one region both ways, at the same time; they
- * give pages to a balloon; the machine reboots.  After each life the guest's
- * view of every page is compared with the record, and no page may have memory
- * on both sides.  It needs the VM type that has private memory and no measured
- * launch; with --model, it runs a confidential guest of libgmem-model.
+ * Two vCPUs convert pages of one region both ways at once, give some to a
+ * balloon, and reboot.  After each life the guest's view of every page is what
+ * the record says, and no page has memory on both sides.  It needs the VM type
+ * with private memory that is not measured; with --model, libgmem-model.
  */
 #include <errno.h>
 #include <pthread.h>
