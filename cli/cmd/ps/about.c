@@ -6,6 +6,7 @@
 
 #include "cmd/ps/ps.h"
 #include "report/words.h"
+#include "target/charge/cgroup.h"
 
 /* More than a status has before its users, and than one cgroup has lines. */
 #define SMALL_FILE 8192
@@ -43,30 +44,15 @@ static bool read_uid(int dir, uid_t *out)
 	return end != at;
 }
 
-/*
- * The line "0::PATH", of version 2; before it, that of the memory controller
- * of version 1, which is the one that pays.
- */
 static void read_cgroup(int dir, char out[CGROUP_TEXT])
 {
-	char text[SMALL_FILE], *line, *next, *path, *saved = NULL;
-	const char *found = "";
+	char text[SMALL_FILE], *line, *next, *saved = NULL;
+	struct cgroup c = { .v1 = false };
 
 	(void)read_start(dir, "cgroup", text, sizeof(text));
-	for (next = text; (line = strtok_r(next, "\n", &saved)); next = NULL) {
-		path = strchr(line, ':');
-		path = path ? strchr(path + 1, ':') : NULL;
-		if (!path)
-			continue;
-		*path = '\0';
-		if (strstr(line, ":memory")) {
-			found = path + 1;
-			break;
-		}
-		if (!strcmp(line, "0:"))
-			found = path + 1;
-	}
-	(void)safe_text(found, out, CGROUP_TEXT);
+	for (next = text; (line = strtok_r(next, "\n", &saved)); next = NULL)
+		cgroup_line(line, &c);
+	(void)safe_text(c.path, out, CGROUP_TEXT);
 }
 
 /* The process can write there what it likes. */

@@ -26,8 +26,8 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
-/* A line "NUMBER:CONTROLLERS:PATH", where version 2 has no controllers. */
-static void read_line(char *line, struct cgroup *out)
+/* "NUMBER:CONTROLLERS:PATH", where version 2 has no controllers. */
+void cgroup_line(char *line, struct cgroup *out)
 {
 	char *controllers = strchr(line, ':'), *path;
 	bool v1;
@@ -90,7 +90,7 @@ int cgroup_of(pid_t pid, struct cgroup *out)
 		return r;
 	}
 	while (getline(&line, &size, f) > 0)
-		read_line(line, out);
+		cgroup_line(line, out);
 	r = ferror(f) ? EIO : 0;
 	free(line);
 	(void)fclose(f);

@@ -17,6 +17,11 @@ struct cgroup {
 	size_t root;		/* so much of .dir is where that is mounted */
 };
 
+/*
+ * Takes a line of /proc/PID/cgroup, which it changes: after all of them .path
+ * and .v1 of @out are those of the cgroup that pays.
+ */
+void cgroup_line(char *line, struct cgroup *out);
 /* That of process @pid.  Return: 0 or the errno of its file in /proc. */
 int cgroup_of(pid_t pid, struct cgroup *out);
 /* Whether both pay in the same place. */
