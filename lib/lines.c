@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "call.h"
@@ -14,6 +15,16 @@ int gmem__lines_open(struct gmem__lines *l, const struct gmem__ctx *ctx,
 	l->at = l->end = 0;
 	l->fd = gmem__open(ctx, path, O_RDONLY | O_CLOEXEC);
 	return l->fd < 0 ? l->fd : 0;
+}
+
+int gmem__lines_open_node(struct gmem__lines *l, const struct gmem__ctx *ctx,
+			  unsigned int n, const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/%s",
+		       n, name);
+	return gmem__lines_open(l, ctx, path);
 }
 
 /* Moves what is left to the front and reads behind it; false at the end. */

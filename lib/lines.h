@@ -16,6 +16,9 @@ struct gmem__lines {
 /* 0, or -errno of openat; then nothing has to be closed. */
 int gmem__lines_open(struct gmem__lines *l, const struct gmem__ctx *ctx,
 		     const char *path);
+/* The same of the file @name that the machine has for NUMA node @n. */
+int gmem__lines_open_node(struct gmem__lines *l, const struct gmem__ctx *ctx,
+			  unsigned int n, const char *name);
 /* The next line, until the next call; NULL at the end.  A longer one ends it.
  */
 const char *gmem__lines_next(struct gmem__lines *l);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <string.h>
 
 #include "call.h"
@@ -14,12 +13,9 @@ static bool add_node(struct gmem__pin *p, unsigned int n)
 {
 	struct gmem__lines l;
 	const char *line;
-	char path[64];
 	bool known;
 
-	(void)snprintf(path, sizeof(path),
-		       "/sys/devices/system/node/node%u/cpulist", n);
-	if (gmem__lines_open(&l, p->ctx, path) < 0)
+	if (gmem__lines_open_node(&l, p->ctx, n, "cpulist") < 0)
 		return false;
 	line = gmem__lines_next(&l);
 	known = line && gmem__cpu_line(line, p->cpus, GMEM__CPUS);

@@ -25,7 +25,7 @@ struct gmem_region {
 	unsigned char *shared;
 	/* A bit a page: the side that it is not may have memory; atomic. */
 	uint64_t *queued;
-	/* of conversions, by gmem__region_chunk() of what they touch; atomic */
+	/* of conversions, by the 2 MiB that they touch, in turn; atomic */
 	uint64_t sequence[GMEM__SEQUENCES];
 	/* counters, atomic */
 	uint64_t queued_bytes, to_private, to_shared, conversions, failed,

@@ -4,7 +4,6 @@
  * binds, and of the cpuset.  Any other policy falls back to other nodes.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -112,12 +111,9 @@ static int read_node(const struct gmem__room *r, unsigned int n,
 	struct gmem__sum sum = { 0 };
 	struct gmem__lines l;
 	const char *line;
-	char path[64];
 	int ret;
 
-	(void)snprintf(path, sizeof(path),
-		       "/sys/devices/system/node/node%u/meminfo", n);
-	ret = gmem__lines_open(&l, r->g->ctx, path);
+	ret = gmem__lines_open_node(&l, r->g->ctx, n, "meminfo");
 	if (ret < 0)
 		return ret;
 	while (sum.found < GMEM__MEMINFO_LINES &&

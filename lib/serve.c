@@ -35,7 +35,6 @@ struct serve {
 	struct gmem_exit e;
 	struct gmem_serve_opts o;
 	enum gmem__state to;
-	uint32_t reason; /* of a refusal */
 };
 
 /* What is behind a part of the range: a region's file, or a hole. */
