@@ -21,6 +21,10 @@
 
 /* What one read shows at most: a typo's limit. */
 #define BATCH_READ (1ULL << 20)
+/* What a line can ask of a slot. */
+#define BATCH_SLOT_FLAGS                                      \
+	(GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG | \
+	 GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS | GMEM_SLOT_LEAVE_SHARED)
 /* The word nodes behind map. */
 #define BATCH_MAP_NODES 1
 

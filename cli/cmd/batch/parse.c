@@ -63,9 +63,7 @@ static const struct verb verbs[] = {
 	  .takes = { PARAM_OBJECT, PARAM_SLOT, PARAM_GPA, PARAM_OPTIONAL,
 		     PARAM_OFFSET, PARAM_LEN },
 	  .names = GMEM_NAME_SLOT_FLAG,
-	  .flags = GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG |
-		   GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS |
-		   GMEM_SLOT_LEAVE_SHARED,
+	  .flags = BATCH_SLOT_FLAGS,
 	  .call = call_bind,
 	  .commit = keep_slot },
 	{ .word = { "unbind", "NAME SLOT [keep-attributes]",

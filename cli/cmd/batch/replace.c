@@ -7,9 +7,6 @@
 #include "report/output.h"
 #include "target/vm.h"
 
-#define FLAGS                                                 \
-	(GMEM_SLOT_FD | GMEM_SLOT_HVA | GMEM_SLOT_DIRTY_LOG | \
-	 GMEM_SLOT_READONLY | GMEM_SLOT_ALIAS | GMEM_SLOT_LEAVE_SHARED)
 #define FORM "NAME:SLOT:GPA:OFFSET:LEN[:FLAG...]"
 
 static const char *new_flag(const char *word, struct gmem_slot *to)
@@ -17,7 +14,7 @@ static const char *new_flag(const char *word, struct gmem_slot *to)
 	uint64_t flag;
 
 	if (gmem_value(GMEM_NAME_SLOT_FLAG, word, &flag, NULL) < 0 ||
-	    !(flag & FLAGS))
+	    !(flag & BATCH_SLOT_FLAGS))
 		return "ends with a word that is no flag of bind";
 	to->flags |= flag;
 	return NULL;
