@@ -61,6 +61,13 @@ static const char *code_name(long long code)
 	return name ? name : "no errno";
 }
 
+uint64_t t_any(uint64_t *seed, uint64_t below)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) +
+		UINT64_C(1442695040888963407);
+	return (*seed >> 33) % below;
+}
+
 void t_code_at(long long got, long long want, const char *what,
 	       const char *file, int line)
 {

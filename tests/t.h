@@ -38,6 +38,9 @@ t_skip(const char *capability, const char *fmt, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void
 t_not_applicable(const char *capability, const char *fmt, ...);
 
+/* The next number below @below of the sequence that @seed is in. */
+uint64_t t_any(uint64_t *seed, uint64_t below);
+
 /* @call returned @code; prints both errno names otherwise. */
 #define t_code(call, code) t_code_at((call), (code), #call, __FILE__, __LINE__)
 void t_code_at(long long got, long long want, const char *what,

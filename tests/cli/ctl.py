@@ -46,6 +46,18 @@ def ctl(*args, **kwargs):
     )
 
 
+def terminal_text(fd):
+    """All that comes from this end of a terminal, which is then closed."""
+    text = b""
+    try:
+        while more := os.read(fd, 65536):
+            text += more
+    except OSError:  # the other end is closed
+        pass
+    os.close(fd)
+    return text
+
+
 def without_inodes(text):
     """What gmemctl stat shows, as if all files had the same inode."""
     return re.sub(r"(?m)(^|: )inode      \d+$", r"\1inode      N", text)

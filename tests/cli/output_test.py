@@ -5,7 +5,7 @@
 import os
 import subprocess
 
-from ctl import Case, FAILED, GMEMCTL, OK, ctl, main
+from ctl import Case, FAILED, GMEMCTL, OK, ctl, main, terminal_text
 
 
 def without(*fds):
@@ -73,13 +73,7 @@ class OutputOfKvm(Case):
             env={"PATH": os.environ["PATH"], **env},
         ) as p:
             os.close(end)
-            text = b""
-            try:
-                while data := os.read(main_end, 65536):
-                    text += data
-            except OSError:  # the other end is closed
-                pass
-            os.close(main_end)
+            text = terminal_text(main_end)
         self.assertEqual(p.returncode, OK)
         return text.decode()
 

@@ -12,7 +12,7 @@ import tempfile
 import termios
 
 from ctl import CHECK, Case, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
-from ctl import ctl, main
+from ctl import ctl, main, terminal_text
 
 MIB = 1 << 20
 # Built with kernel interfaces that are not merged.
@@ -86,13 +86,7 @@ class Shown(Case):
             **kwargs,
         )
         os.close(theirs)
-        text = b""
-        try:
-            while data := os.read(ours, 65536):
-                text += data
-        except OSError:  # the other end is closed
-            pass
-        os.close(ours)
+        text = terminal_text(ours)
         self.assertEqual((r.returncode, r.stderr), (OK, ""))
         return text.decode().replace("\r\n", "\n")
 

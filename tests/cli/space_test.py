@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 from ctl import ACCESS, CHECK, Case, FAILED, GMEMCTL, HANG, OK, PAGE, USAGE
-from ctl import ctl, deny, drop_override, main
+from ctl import ctl, deny, drop_override, main, terminal_text
 from foreign import Foreign, guest_memfd, resident
 
 MIB = 1 << 20
@@ -477,12 +477,7 @@ class Interrupted(Memory):
         self.assertRegex(text, rb"\rload \[#* *\] \d+\w? of 1M")
         p.stdin.close()
         os.set_blocking(main_end, True)
-        try:
-            while more := os.read(main_end, 4096):
-                text += more
-        except OSError:  # the other end is closed
-            pass
-        os.close(main_end)
+        text += terminal_text(main_end)
         self.assertEqual(p.wait(60), OK)
         self.assertEqual(text[-1:], b"\r")
 

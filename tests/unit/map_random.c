@@ -35,8 +35,7 @@ struct world {
 
 static unsigned int pick(struct world *w, unsigned int n)
 {
-	w->seed = w->seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (unsigned int)(w->seed >> 33) % n;
+	return (unsigned int)t_any(&w->seed, n);
 }
 
 static int seen(struct world *w, const unsigned char *p)

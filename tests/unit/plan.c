@@ -425,21 +425,15 @@ static void every_file_with_listeners(void **state)
 	}
 }
 
-static uint64_t any(uint64_t *seed, uint64_t below)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-	return (*seed >> 33) % below;
-}
-
 /* Runs of about @mean pages, so that a pattern is not all noise. */
 static uint64_t any_pattern(uint64_t *seed, unsigned int pages)
 {
-	uint64_t m = 0, mean = 1 + any(seed, 12);
-	bool on = any(seed, 2);
+	uint64_t m = 0, mean = 1 + t_any(seed, 12);
+	bool on = t_any(seed, 2);
 
 	for (unsigned int i = 0; i < pages; i++) {
 		m |= (uint64_t)on << i;
-		if (any(seed, mean) == 0)
+		if (t_any(seed, mean) == 0)
 			on = !on;
 	}
 	return m;
@@ -448,11 +442,11 @@ static uint64_t any_pattern(uint64_t *seed, unsigned int pages)
 static size_t any_ranges(uint64_t *seed, unsigned int pages,
 			 struct gmem_region_range *r)
 {
-	unsigned int n = 1 + (unsigned int)any(seed, 5);
+	unsigned int n = 1 + (unsigned int)t_any(seed, 5);
 
 	for (unsigned int i = 0; i < n; i++) {
-		r[i].offset = any(seed, pages) * PAGE;
-		r[i].len = (1 + any(seed, pages - r[i].offset / PAGE)) * PAGE;
+		r[i].offset = t_any(seed, pages) * PAGE;
+		r[i].len = (1 + t_any(seed, pages - r[i].offset / PAGE)) * PAGE;
 	}
 	return gmem__plan_sort(r, n);
 }
@@ -463,26 +457,26 @@ static void a_hundred_thousand_at_random(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 100000; i++) {
-		struct world w = { .pages = 4 * (1 + any(&seed, 15)) };
+		struct world w = { .pages = 4 * (1 + t_any(&seed, 15)) };
 		struct gmem_region_range r[5];
 		struct gmem__plan p;
 		unsigned int n;
 		uint64_t steps;
 
 		w.kernel = w.record = any_pattern(&seed, w.pages);
-		w.listeners = (unsigned int)any(&seed, LISTENERS + 1);
-		w.partly = any(&seed, 2);
+		w.listeners = (unsigned int)t_any(&seed, LISTENERS + 1);
+		w.partly = t_any(&seed, 2);
 		for (unsigned int l = 0; l < w.listeners; l++)
-			w.shape[l] = shapes[any(&seed, SHAPES)];
+			w.shape[l] = shapes[t_any(&seed, SHAPES)];
 		n = any_ranges(&seed, w.pages, r);
-		p = plan(&w, any(&seed, 2) ? GMEM__PRIVATE : GMEM__SHARED, r, n,
-			 (1 + any(&seed, 8)) * PAGE);
+		p = plan(&w, t_any(&seed, 2) ? GMEM__PRIVATE : GMEM__SHARED, r,
+			 n, (1 + t_any(&seed, 8)) * PAGE);
 		steps = try(&w, &p, 0, UINT64_MAX);
 		if (steps == 0)
 			continue;
-		try(&w, &p, 0, any(&seed, steps));
-		try(&w, &p, UINT64_C(1) << any(&seed, 64), UINT64_MAX);
-		try(&w, &p, any(&seed, UINT64_MAX) << any(&seed, 32),
+		try(&w, &p, 0, t_any(&seed, steps));
+		try(&w, &p, UINT64_C(1) << t_any(&seed, 64), UINT64_MAX);
+		try(&w, &p, t_any(&seed, UINT64_MAX) << t_any(&seed, 32),
 		    UINT64_MAX);
 	}
 }

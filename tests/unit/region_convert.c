@@ -293,12 +293,6 @@ static void what_the_kernel_has_is_only_recorded(void **state)
 
 /* -------------------------------------------------------------- random -- */
 
-static uint64_t any(uint64_t *seed, uint64_t n)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return (*seed >> 33) % n;
-}
-
 /* Some call fails, or none; what the result says is what there is. */
 static void the_record_is_the_kernels_whatever_fails(void **state)
 {
@@ -310,27 +304,28 @@ static void the_record_is_the_kernels_whatever_fails(void **state)
 
 	for (int i = 0; i < 10000; i++) {
 		struct gmem_region_range a[3];
-		uint64_t to = any(&seed, 2) ? PRIVATE : SHARED, all = 0;
+		uint64_t to = t_any(&seed, 2) ? PRIVATE : SHARED, all = 0;
 		struct gmem_convert_opts o = {
 			.sz = sizeof(o),
-			.flags = any(&seed, 3) ? 0 : GMEM_CONVERT_DEFER,
+			.flags = t_any(&seed, 3) ? 0 : GMEM_CONVERT_DEFER,
 		};
-		size_t ranges = 1 + any(&seed, 3);
+		size_t ranges = 1 + t_any(&seed, 3);
 		int ret;
 
 		for (size_t k = 0; k < ranges; k++) {
-			uint64_t at = any(&seed, PAGES);
+			uint64_t at = t_any(&seed, PAGES);
 
-			n = 1 + any(&seed, PAGES - at);
+			n = 1 + t_any(&seed, PAGES - at);
 			a[k] = (struct gmem_region_range){ at * 4096,
 							   n * 4096 };
 			all |= (n == 64 ? UINT64_MAX : (1ULL << n) - 1) << at;
 		}
 		want = to == PRIVATE ? was | all : was & ~all;
 		unit_reset(u);
-		if (any(&seed, 2))
-			unit_answer(u, NULL, 0, 1 + (unsigned int)any(&seed, 6),
-				    1 + (unsigned int)any(&seed, 3), -ENOMEM);
+		if (t_any(&seed, 2))
+			unit_answer(u, NULL, 0,
+				    1 + (unsigned int)t_any(&seed, 6),
+				    1 + (unsigned int)t_any(&seed, 3), -ENOMEM);
 		ret = gmem_region_convert(r, a, ranges, to, &o, &out, &u->err);
 		unit_reset(u);
 		is = privates(u, r);

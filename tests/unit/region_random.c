@@ -37,8 +37,7 @@ struct world {
 
 static unsigned int any(struct world *w, unsigned int n)
 {
-	w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned int)(w->seed >> 33) % n;
+	return (unsigned int)t_any(&w->seed, n);
 }
 
 static void bind_half(struct world *w, uint32_t slot)

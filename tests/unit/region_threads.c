@@ -22,7 +22,7 @@
 struct worker {
 	struct unit *m;
 	struct gmem_region *r;
-	unsigned int seed;
+	uint64_t seed;
 	atomic_int line; /* of the first check that failed, or 0 */
 	uint32_t reason; /* and why, if a call did */
 	atomic_uint done;
@@ -33,8 +33,7 @@ static atomic_bool stop;
 
 static unsigned int any(struct worker *w, unsigned int below)
 {
-	w->seed = w->seed * 1103515245 + 12345;
-	return (w->seed >> 8) % below;
+	return (unsigned int)t_any(&w->seed, below);
 }
 
 static void ends(struct worker *w, int line, int r,
@@ -273,7 +272,7 @@ static void all_calls_of_a_region_at_once(void **state)
 		memset(&w[i], 0, sizeof(w[i]));
 		w[i].m = m;
 		w[i].r = r;
-		w[i].seed = (unsigned int)i;
+		w[i].seed = i;
 		assert_int_equal(
 			pthread_create(&w[i].thread, NULL, jobs[i], &w[i]), 0);
 	}

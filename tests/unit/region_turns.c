@@ -22,7 +22,7 @@
 struct worker {
 	struct unit *u;
 	struct gmem_region *r;
-	unsigned int seed;
+	uint64_t seed;
 	uint64_t runs, failed;
 	int line; /* of the first check that failed, or 0 */
 	pthread_t thread;
@@ -36,8 +36,7 @@ struct worker {
 
 static unsigned int any(struct worker *w, unsigned int below)
 {
-	w->seed = w->seed * 1103515245 + 12345;
-	return (w->seed >> 8) % below;
+	return (unsigned int)t_any(&w->seed, below);
 }
 
 static struct gmem_region *region(struct unit *u)

@@ -24,7 +24,7 @@
 
 struct worker {
 	struct unit *m;
-	unsigned int seed;
+	uint64_t seed;
 	atomic_int line; /* of the first check that failed, or 0 */
 	uint32_t reason; /* and why, if a call did */
 	atomic_uint done;
@@ -49,8 +49,7 @@ static void failed(struct worker *w, int line, uint32_t reason)
 
 static unsigned int any(struct worker *w, unsigned int below)
 {
-	w->seed = w->seed * 1103515245 + 12345;
-	return (w->seed >> 8) % below;
+	return (unsigned int)t_any(&w->seed, below);
 }
 
 static void ends(struct worker *w, int line, int r,
@@ -316,7 +315,7 @@ static void run(struct unit *m, void *(*const *jobs)(void *), size_t n,
 	for (size_t i = 0; i < n; i++) {
 		memset(&w[i], 0, sizeof(w[i]));
 		w[i].m = m;
-		w[i].seed = (unsigned int)i;
+		w[i].seed = i;
 		assert_int_equal(
 			pthread_create(&w[i].thread, NULL, jobs[i], &w[i]), 0);
 	}

@@ -16,7 +16,7 @@
 
 struct worker {
 	struct unit *m;
-	unsigned int seed;
+	uint64_t seed;
 	int line; /* of the first check that failed, or 0 */
 	pthread_t thread;
 };
@@ -29,8 +29,7 @@ struct worker {
 
 static unsigned int any(struct worker *w, unsigned int below)
 {
-	w->seed = w->seed * 1103515245 + 12345;
-	return (w->seed >> 8) % below;
+	return (unsigned int)t_any(&w->seed, below);
 }
 
 static bool one_of(int r, const int *codes)
@@ -181,7 +180,7 @@ static void slots_are_never_half_changed(void **state)
 
 	unit_create(m, 1 * MiB, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(jobs); i++) {
-		w[i] = (struct worker){ .m = m, .seed = (unsigned int)i };
+		w[i] = (struct worker){ .m = m, .seed = i };
 		assert_int_equal(
 			pthread_create(&w[i].thread, NULL, jobs[i], &w[i]), 0);
 	}
