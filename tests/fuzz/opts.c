@@ -146,6 +146,7 @@ static int try_populate(struct world *w, const struct input *in,
 
 	point(in, offsetof(struct gmem_populate_opts, policy), NULL);
 	point(in, offsetof(struct gmem_populate_opts, progress), NULL);
+	point(in, offsetof(struct gmem_populate_opts, unchecked), NULL);
 	point(in, offsetof(struct gmem_populate_opts, cancel),
 	      in->claimed % 2 ? &cancel : NULL);
 	return gmem_populate(w->g, 0, PAGE, o, err);
@@ -155,6 +156,7 @@ static int try_load(struct world *w, const struct input *in,
 		    struct gmem_error *err)
 {
 	point(in, offsetof(struct gmem_load_opts, progress), NULL);
+	point(in, offsetof(struct gmem_load_opts, unchecked), NULL);
 	point(in, offsetof(struct gmem_load_opts, cancel), NULL);
 	return gmem_load(w->g, 0, w->zero, PAGE, (void *)in->at, err);
 }
