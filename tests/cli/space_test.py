@@ -274,6 +274,18 @@ class Charge(Memory):
         self.assertEqual(self.entered(), ["vms/its"])
         self.assertEqual(self.resident(), self.held.size)
 
+    def test_who_starts_it_may_ignore_the_end_of_children(self):
+        r = subprocess.run(
+            [GMEMCTL, "populate", f"--pid={self.held.pid}", f"--fd={self.held.fd}"],
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
+            preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+        )
+        self.ended(r, OK)
+        self.assertEqual(r.stdout, "populated 4008K at 0x0\n")
+
     def test_a_load_does_too(self):
         r = self.run_in("load", "--json", "--len=64K", "/dev/zero")
         self.assertEqual(r.returncode, OK, r)

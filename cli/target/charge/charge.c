@@ -101,16 +101,21 @@ static void pass_on(int sig)
 	(void)kill(worker, sig);
 }
 
-/* No signal is lost before each of the two can take it. */
+/*
+ * No signal is lost before each of the two can take it.  Whoever started
+ * gmemctl may have ignored SIGCHLD, and then nobody could be waited for.
+ */
 static void fork_worker(void)
 {
 	const struct sigaction act = { .sa_handler = pass_on };
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t both, old;
 
 	(void)sigemptyset(&both);
 	(void)sigaddset(&both, SIGINT);
 	(void)sigaddset(&both, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &both, &old);
+	(void)sigaction(SIGCHLD, &by_default, NULL);
 	worker = fork();
 	if (worker > 0) {
 		(void)sigaction(SIGINT, &act, NULL);
