@@ -240,7 +240,7 @@ class Charge(Memory):
 
     def entered(self):
         found = []
-        for name in "", "vms", "vms/its", "mine":
+        for name in "", "vms", "vms/its", "mine", "..its":
             path = f"{self.tree.name}/{name}/cgroup.procs"
             if os.path.exists(path) and os.path.getsize(path):
                 found.append(name)
@@ -307,8 +307,15 @@ class Charge(Memory):
         self.refused("is of version 1", its="4:memory,cpu:/x\n0::/vms/its")
 
     def test_what_cannot_be_seen_is_not_entered(self):
-        for path in "/../its", "/absent":
+        for path in "/..", "/../vms/its", "/absent":
             self.refused("is not below /sys/fs/cgroup", its=f"0::{path}")
+
+    def test_a_name_may_begin_with_dots(self):
+        for file, text in ("controllers", "memory\n"), ("procs", ""):
+            self.cgroup("..its", f"cgroup.{file}", text)
+        self.cgroup("..its", "memory.current", "0\n")
+        self.ended(self.run_in("populate", its="0::/..its"), OK)
+        self.assertEqual(self.entered(), ["..its"])
 
     def test_a_frozen_cgroup_is_not_entered(self):
         for name in "vms/its", "vms":

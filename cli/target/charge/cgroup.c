@@ -53,12 +53,17 @@ static bool has(const char *dir, const char *name)
 	return !access(path, F_OK);
 }
 
-/* What is above the root of the namespace, which is /.., cannot be seen. */
+/* What is above the root of the namespace cannot be seen. */
+static bool above(const char *path)
+{
+	return !strncmp(path, "/..", 3) && (path[3] == '/' || path[3] == '\0');
+}
+
 static void find_dir(struct cgroup *c)
 {
 	const char *path = strcmp(c->path, "/") ? c->path : "";
 
-	if (c->v1 || !strncmp(c->path, "/..", 3))
+	if (c->v1 || above(c->path))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		c->root = strlen(mounts[i]);
