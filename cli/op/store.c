@@ -91,6 +91,9 @@ int op_store(struct work *w, struct output *o, const uint64_t *at)
 	progress_start(&bar, "store");
 	r = gmem_store(t->g, t->offset, o->fd, t->len, &how, w->err);
 	progress_end(&bar);
+	/* Refused, or nothing of it fit: there is no file then either. */
+	if (r < 0 && !w->err->done)
+		o->used = false;
 	/* Nothing else goes where the memory goes. */
 	return o->path ? work_end(w, r) : r;
 }

@@ -703,6 +703,7 @@ class Store(Memory):
                 (shared, ["--shared", "--offset=2M"], "[outside-file]; "),
                 (shared, ["--shared", "--offset=1M"], "[outside-file]; "),
                 (shared, ["--shared", "--len=2M"], "[outside-file]; "),
+                (shared, ["--shared", "--output-offset=8E"], "[offset-overflow]; "),
                 (99, ["--shared"], "Bad file descriptor"),
             ):
                 if fd == 99:
@@ -723,6 +724,13 @@ class Store(Memory):
         self.ended(r, FAILED, "store: /: Is a directory")
         r = self.on(fd, "store", "--shared", "/dev/full")
         self.ended(r, FAILED, "writing the output failed with ENOSPC [output]; ")
+
+    def test_what_is_empty_because_nothing_fit_is_not_left(self):
+        fd, _ = self.filled(0)
+        limit = {"preexec_fn": file_limit(0)}
+        r = self.on(fd, "store", "--shared", self.name, **limit)
+        self.ended(r, FAILED, "writing the output failed with EFBIG [output]; ")
+        self.assertFalse(os.path.exists(self.name))
 
     def test_a_limit_of_the_size(self):
         fd, (page, _) = self.filled(0, 4 * PAGE)
