@@ -57,8 +57,8 @@ GMEM_API GMEM_CHECK int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 
 /*
  * Closes a region that is not bound, and its file unless that was handed in,
- * which is the caller's again.  -EBUSY while it is bound or mapped, and then
- * nothing changes.  NULL is a no-op.
+ * which is the caller's again, with its mappings.  -EBUSY while it is bound, or
+ * a file that is closed is mapped, and then nothing changes.  NULL is a no-op.
  */
 GMEM_API int gmem_region_close(struct gmem_region *r, struct gmem_error *err);
 

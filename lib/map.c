@@ -14,6 +14,7 @@
 #include "map.h"
 #include "opts.h"
 #include "range.h"
+#include "region.h"
 #include "slot.h"
 #include "vm.h"
 #include "window.h"
@@ -220,9 +221,12 @@ static int told(const struct gmem *g, const void *addr, uint64_t len,
 
 int gmem__maps_noted(const struct gmem *g, struct gmem_error *err)
 {
+	const struct gmem_region *region = gmem__region_of(g);
 	const struct gmem__map *m = g->reservation;
 	int r = told(g, g->view, g->size, err);
 
+	if (r == 0 && region)
+		r = told(g, region->shared, g->size, err);
 	if (r == 0 && m)
 		r = told(g, m->addr, m->len, err);
 	for (m = g->maps; m && r == 0; m = m->next)
@@ -245,11 +249,20 @@ static int unused(const struct gmem *g, const void *addr, uint64_t len,
 			  s.slot, s.userspace_addr);
 }
 
+int gmem__shared_unused(const struct gmem *g, struct gmem_error *err)
+{
+	const struct gmem_region *r = gmem__region_of(g);
+
+	return r ? unused(g, r->shared, g->size, err) : 0;
+}
+
 int gmem__maps_unused(const struct gmem *g, struct gmem_error *err)
 {
 	const struct gmem__map *m = g->reservation;
 	int r = unused(g, g->view, g->size, err);
 
+	if (r == 0)
+		r = gmem__shared_unused(g, err);
 	return r == 0 && m ? unused(g, m->addr, m->len, err) : r;
 }
 

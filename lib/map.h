@@ -50,6 +50,8 @@ int gmem__view(struct gmem *g, unsigned char **out, struct gmem_error *err);
 int gmem__unmap_all(struct gmem *g);
 /* -EBUSY if slots of the VMM's lead to a mapping of the file's. */
 int gmem__maps_noted(const struct gmem *g, struct gmem_error *err);
+/* -EBUSY if any slot leads to the shared side of the file's region. */
+int gmem__shared_unused(const struct gmem *g, struct gmem_error *err);
 /* -EBUSY if any slot leads to what closing the file would unmap. */
 int gmem__maps_unused(const struct gmem *g, struct gmem_error *err);
 /* Forgets the mappings that are left. */

@@ -8,6 +8,7 @@
 #include "enter.h"
 #include "error.h"
 #include "lock.h"
+#include "map.h"
 #include "name.h"
 #include "opts.h"
 #include "region.h"
@@ -263,6 +264,9 @@ int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 	/* Then the file is as before, or gone and the region with it. */
 	if (r->owns_file)
 		return gmem__file_close(g, err);
+	ret = gmem__shared_unused(g, err);
+	if (ret < 0)
+		return ret;
 	ret = gmem__region_unmap(g);
 	if (ret < 0)
 		return gmem__fail_call(err, ret, "unmapping the region");
