@@ -310,6 +310,13 @@ class Charge(Memory):
         for path in "/..", "/../vms/its", "/absent":
             self.refused("is not below /sys/fs/cgroup", its=f"0::{path}")
 
+    def test_a_file_that_names_no_cgroup(self):
+        self.cgroup("", "cgroup.procs", "")
+        for line in "", "0::", "0:", "3:cpu:/vms":
+            self.refused("does not say which memory cgroup pays", its=line)
+            self.ended(self.run_in("populate", its=line, mine=line), OK)
+        self.assertEqual(self.entered(), [])
+
     def test_a_name_may_begin_with_dots(self):
         for file, text in ("controllers", "memory\n"), ("procs", ""):
             self.cgroup("..its", f"cgroup.{file}", text)

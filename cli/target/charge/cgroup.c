@@ -63,7 +63,7 @@ static void find_dir(struct cgroup *c)
 {
 	const char *path = strcmp(c->path, "/") ? c->path : "";
 
-	if (c->v1 || above(c->path))
+	if (c->v1 || *c->path != '/' || above(c->path))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		c->root = strlen(mounts[i]);

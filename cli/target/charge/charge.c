@@ -67,6 +67,12 @@ static int check(struct ctl *ctl, const struct cgroup *c, pid_t pid, bool same)
 			where, (int)pid);
 	if (same || *c->dir)
 		return 0;
+	if (!*c->path)
+		return refused_by(ctl, EOPNOTSUPP,
+				  "enter its cgroup by hand, " OR_SELF,
+				  "/proc/%d/cgroup does not say which memory "
+				  "cgroup pays for process %d",
+				  (int)pid, (int)pid);
 	return refused_by(ctl, EOPNOTSUPP,
 			  "enter that cgroup by hand, " OR_SELF,
 			  c->v1 ? "memory cgroup %.200s of process %d is of "
