@@ -237,7 +237,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(at + len <= size);
 		HOLDS(!memcmp(line, data + at,
 			      len < BATCH_LINE ? len : BATCH_LINE));
-		at += len + 1;
+		at += len;
+		/* Only what ends the line is not a part of it. */
+		at += at < size && data[at] == '\r';
+		HOLDS(at == size || data[at] == '\n');
+		at++;
 		if (!one_line(&dry, &real, line, len))
 			break;
 	}
