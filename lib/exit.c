@@ -138,8 +138,8 @@ static void map_gpa_range(struct gmem_exit *e, const uint64_t args[6])
 static int fresh(const struct gmem__run_abi *abi, const void *run, size_t size,
 		 struct gmem_exit *e, struct gmem_error *err)
 {
-	struct gmem__memory_fault fault;
-	struct gmem__hypercall call;
+	struct gmem__memory_fault fault = { 0 };
+	struct gmem__hypercall call = { 0 };
 	int r;
 
 	r = get(run, size, GMEM__RUN_EXIT_REASON, &e->exit_reason,
