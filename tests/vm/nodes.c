@@ -108,7 +108,9 @@ static int put(const char *file, const char *text)
 static void leave_cpuset(void)
 {
 	(void)put(CGROUP "/cgroup.procs", "0");
-	(void)rmdir(CGROUP "/one");
+	/* A thread that has ended may be in it for a moment still. */
+	while (rmdir(CGROUP "/one") < 0 && errno == EBUSY)
+		(void)usleep(1000);
 	(void)umount2(CGROUP, MNT_DETACH);
 	(void)rmdir(CGROUP);
 }
