@@ -14,9 +14,10 @@
 #include "report/output.h"
 #include "target/vm.h"
 
-/* The memory that a line may ask of this machine. */
+/* The memory and addresses that a line may ask of this machine. */
 #define PAGES_MAX (4ULL << 20)
 #define RANGE_MAX (1ULL << 30)
+#define FILE_MAX (1ULL << 50) /* its record is mapped, once for each */
 
 /* One of the two. */
 struct run {
@@ -167,8 +168,9 @@ static int carry_out(struct run *r)
 /* What a dry run does otherwise, and with what memory. */
 static bool harmless_dry(const struct op *op)
 {
-	return op->threads <= 4 && (op->verb->call == call_populate ||
-				    op->path || op->len <= RANGE_MAX);
+	return op->size <= FILE_MAX && op->threads <= 4 &&
+	       (op->verb->call == call_populate || op->path ||
+		op->len <= RANGE_MAX);
 }
 
 /* Whether both continue. */
