@@ -21,10 +21,10 @@ struct gmem_region;
 /* -------------------------------------------------------------- making -- */
 
 enum gmem_region_kind {
-	GMEM_REGION_AUTO = 0,	 /* in: INPLACE or DUAL, as the VM converts */
-	GMEM_REGION_INPLACE = 1, /* one file for both states */
-	GMEM_REGION_DUAL = 2,	 /* a private file, and shared memory */
-	GMEM_REGION_SHARED = 3,	 /* stays shared; never chosen by AUTO */
+	GMEM_REGION_KIND_AUTO = 0, /* in: INPLACE or DUAL, as the VM converts */
+	GMEM_REGION_KIND_INPLACE = 1, /* one file for both states */
+	GMEM_REGION_KIND_DUAL = 2,    /* a private file, and shared memory */
+	GMEM_REGION_KIND_SHARED = 3,  /* stays shared; never chosen by AUTO */
 };
 
 /* gmem_region_info.shared_side: what the shared pages of a DUAL region are. */
@@ -33,7 +33,7 @@ enum gmem_shared_side {
 	GMEM_SHARED_SIDE_ANON = 1, /* private anonymous memory */
 };
 
-/* gmem_region_opts.flags; the kinds have the same prefix, and are no flags. */
+/* gmem_region_opts.flags. */
 #define GMEM_REGION_NO_HYPERCALL GMEM_BIT(0) /* do not enable its exits */
 
 struct gmem_region_opts {

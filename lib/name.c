@@ -159,10 +159,10 @@ static const struct name populate_flags[] = {
 	{ GMEM_POPULATE_UNCHECKED, "unchecked" },
 };
 static const struct name region_kinds[] = {
-	{ GMEM_REGION_AUTO, "auto" },
-	{ GMEM_REGION_INPLACE, "inplace" },
-	{ GMEM_REGION_DUAL, "dual" },
-	{ GMEM_REGION_SHARED, "shared" },
+	{ GMEM_REGION_KIND_AUTO, "auto" },
+	{ GMEM_REGION_KIND_INPLACE, "inplace" },
+	{ GMEM_REGION_KIND_DUAL, "dual" },
+	{ GMEM_REGION_KIND_SHARED, "shared" },
 };
 static const struct name region_flags[] = {
 	{ GMEM_REGION_NO_HYPERCALL, "no-hypercall" },

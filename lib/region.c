@@ -58,10 +58,11 @@ static int choose(const struct gmem_vm *vm, const struct gmem_region_opts *o,
 	bool mappable = !o->gmem || o->gmem->flags & GMEM_CREATE_MMAP;
 
 	*kind = o->kind;
-	if (*kind == GMEM_REGION_AUTO)
-		*kind = in_place ? GMEM_REGION_INPLACE : GMEM_REGION_DUAL;
+	if (*kind == GMEM_REGION_KIND_AUTO)
+		*kind = in_place ? GMEM_REGION_KIND_INPLACE
+				 : GMEM_REGION_KIND_DUAL;
 	switch (*kind) {
-	case GMEM_REGION_INPLACE:
+	case GMEM_REGION_KIND_INPLACE:
 		if (!in_place)
 			return no_kind(*kind, err,
 				       "needs a VM whose files convert");
@@ -69,7 +70,7 @@ static int choose(const struct gmem_vm *vm, const struct gmem_region_opts *o,
 			return no_kind(*kind, err,
 				       "needs a file that the host can map");
 		return 0;
-	case GMEM_REGION_DUAL:
+	case GMEM_REGION_KIND_DUAL:
 		if (in_place)
 			return no_kind(*kind, err,
 				       "would hide its shared pages from a "
@@ -82,14 +83,14 @@ static int choose(const struct gmem_vm *vm, const struct gmem_region_opts *o,
 			return no_kind(*kind, err,
 				       "needs a file that the host cannot map");
 		return 0;
-	case GMEM_REGION_SHARED:
+	case GMEM_REGION_KIND_SHARED:
 		if (o->gmem && !(o->gmem->flags & GMEM_CREATE_INIT_SHARED))
 			return no_kind(*kind, err,
 				       "needs a file that starts shared");
 		return 0;
 	default:
 		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, *kind,
-				  GMEM_REGION_SHARED,
+				  GMEM_REGION_KIND_SHARED,
 				  "region kind %u is unknown", *kind);
 	}
 }
@@ -162,9 +163,9 @@ static int make_file(struct gmem_vm *vm, uint64_t size, uint32_t kind,
 {
 	struct gmem_create_opts o = { .sz = sizeof(o) };
 
-	if (kind == GMEM_REGION_INPLACE)
+	if (kind == GMEM_REGION_KIND_INPLACE)
 		o.flags = GMEM_CREATE_MMAP;
-	if (kind == GMEM_REGION_SHARED)
+	if (kind == GMEM_REGION_KIND_SHARED)
 		o.flags = GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED;
 	return gmem_create(vm, size, &o, out, err);
 }
@@ -200,7 +201,7 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 		return ret;
 	g = o.gmem;
 	region.owns_file = !g;
-	region.hypercall = region.kind != GMEM_REGION_SHARED &&
+	region.hypercall = region.kind != GMEM_REGION_KIND_SHARED &&
 			   gmem__has(vm, GMEM_FEATURE_MAP_GPA_RANGE_EXIT) &&
 			   !(o.flags & GMEM_REGION_NO_HYPERCALL);
 	if (!g && (ret = make_file(vm, size, region.kind, &g, err)) < 0)
@@ -296,7 +297,7 @@ int gmem_region_get(const struct gmem_region *r, struct gmem_region_info *out,
 	i.page_size = r->g->page_size;
 	i.kind = r->kind;
 	i.flags = r->hypercall ? GMEM_REGION_HYPERCALL : 0;
-	if (r->kind == GMEM_REGION_DUAL)
+	if (r->kind == GMEM_REGION_KIND_DUAL)
 		i.shared_side = GMEM_SHARED_SIDE_ANON;
 	gmem__out_copy(out, &i, sizeof(i));
 	return 0;

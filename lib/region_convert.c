@@ -88,9 +88,9 @@ int gmem__region_convert_check(const struct gmem_region *r, uint64_t offset,
 			       uint64_t len, enum gmem__state state,
 			       struct gmem_error *err)
 {
-	if (r->kind == GMEM_REGION_SHARED && state == GMEM__PRIVATE)
+	if (r->kind == GMEM_REGION_KIND_SHARED && state == GMEM__PRIVATE)
 		return gmem__fail(err, GMEM_REASON_REGION_KIND,
-				  GMEM_REGION_SHARED, 0,
+				  GMEM_REGION_KIND_SHARED, 0,
 				  "a region of kind shared does not convert");
 	return gmem__attr_check(r->g, offset, len, state, false, err);
 }
@@ -184,7 +184,7 @@ static void converted(struct convert *c, const struct gmem__step *s)
 /* The guest had the other side for a while, or has it for good. */
 static void set_back(struct convert *c, const struct gmem__step *s)
 {
-	if (c->r->kind != GMEM_REGION_DUAL)
+	if (c->r->kind != GMEM_REGION_KIND_DUAL)
 		return;
 	gmem__region_queue_set(c->r, s->start, s->end - s->start, true);
 	c->queued += s->end - s->start;
@@ -307,7 +307,7 @@ static int all_private(struct gmem_region *r, struct gmem_error *err)
 	uint64_t size = r->g->size;
 	int ret = 0;
 
-	if (r->kind == GMEM_REGION_SHARED)
+	if (r->kind == GMEM_REGION_KIND_SHARED)
 		return 0;
 	for (; ret == 0 && run.offset < size; run.offset += run.len) {
 		if (view(r, run.offset, size - run.offset, &run.len) !=

@@ -43,7 +43,7 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 {
 	int ret;
 
-	if (r->kind != GMEM_REGION_DUAL)
+	if (r->kind != GMEM_REGION_KIND_DUAL)
 		return 0;
 	if (!defer) {
 		ret = free_side(r, other(state), offset, len);
@@ -70,7 +70,7 @@ int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
 
 	if (ret < 0)
 		return gmem__fail_call(err, ret, call_of(GMEM__PRIVATE));
-	if (r->kind != GMEM_REGION_DUAL)
+	if (r->kind != GMEM_REGION_KIND_DUAL)
 		return 0;
 	ret = free_side(r, GMEM__SHARED, offset, len);
 	if (ret < 0)

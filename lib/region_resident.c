@@ -49,7 +49,7 @@ static int add(const struct gmem_region *r, const unsigned char *mem,
 	if (ret < 0)
 		return ret;
 	o->flags |= there.flags;
-	if (r->kind != GMEM_REGION_DUAL) {
+	if (r->kind != GMEM_REGION_KIND_DUAL) {
 		*(state == GMEM__SHARED ? &o->shared_bytes
 					: &o->private_bytes) += there.bytes;
 		return 0;

@@ -53,7 +53,7 @@ int gmem__region_shared(struct gmem *g, unsigned char **out,
 	int ret;
 
 	*out = NULL;
-	if (!r || r->kind != GMEM_REGION_DUAL)
+	if (!r || r->kind != GMEM_REGION_KIND_DUAL)
 		return 0;
 	gmem__lock(&g->lock);
 	*out = r->shared;
@@ -106,7 +106,7 @@ int gmem__region_slot_check(const struct gmem *g, const struct gmem_slot *s,
 	const struct gmem_region *r = gmem__region_of(g);
 	uint64_t addr;
 
-	if (!r || r->kind != GMEM_REGION_DUAL)
+	if (!r || r->kind != GMEM_REGION_KIND_DUAL)
 		return 0;
 	addr = (uintptr_t)r->shared + s->offset;
 	if (s->flags & GMEM_SLOT_FD && s->userspace_addr == addr)

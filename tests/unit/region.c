@@ -75,9 +75,9 @@ static void dual_where_attributes_are_the_vms(void **state)
 {
 	struct unit *u = *state;
 
-	assert_int_equal(auto_takes(u), GMEM_REGION_DUAL);
-	assert_int_equal(made(u, GMEM_REGION_DUAL, NULL, MiB), 0);
-	assert_int_equal(made(u, GMEM_REGION_INPLACE, NULL, MiB),
+	assert_int_equal(auto_takes(u), GMEM_REGION_KIND_DUAL);
+	assert_int_equal(made(u, GMEM_REGION_KIND_DUAL, NULL, MiB), 0);
+	assert_int_equal(made(u, GMEM_REGION_KIND_INPLACE, NULL, MiB),
 			 GMEM_REASON_REGION_KIND);
 	assert_int_equal(made(u, 4, NULL, MiB), GMEM_REASON_VALUE_UNKNOWN);
 }
@@ -88,24 +88,24 @@ static void peer_M17_no_second_backing_in_place(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 1 * MiB, 0);
 
-	assert_int_equal(auto_takes(u), GMEM_REGION_INPLACE);
-	assert_int_equal(made(u, GMEM_REGION_DUAL, NULL, MiB),
+	assert_int_equal(auto_takes(u), GMEM_REGION_KIND_INPLACE);
+	assert_int_equal(made(u, GMEM_REGION_KIND_DUAL, NULL, MiB),
 			 GMEM_REASON_REGION_KIND);
-	assert_int_equal(made(u, GMEM_REGION_AUTO, g, MiB),
+	assert_int_equal(made(u, GMEM_REGION_KIND_AUTO, g, MiB),
 			 GMEM_REASON_REGION_KIND);
-	assert_int_equal(made(u, GMEM_REGION_INPLACE, g, MiB),
+	assert_int_equal(made(u, GMEM_REGION_KIND_INPLACE, g, MiB),
 			 GMEM_REASON_REGION_KIND);
 }
 
 static void shared_by_name_only(void **state)
 {
 	struct unit *u = *state;
-	struct gmem_region_opts o = opts(GMEM_REGION_SHARED, NULL);
+	struct gmem_region_opts o = opts(GMEM_REGION_KIND_SHARED, NULL);
 	struct gmem_region_range all = { 0, MiB };
 	struct gmem_region *r;
 	uint64_t a;
 
-	assert_int_equal(made(u, GMEM_REGION_AUTO, NULL, MiB),
+	assert_int_equal(made(u, GMEM_REGION_KIND_AUTO, NULL, MiB),
 			 GMEM_REASON_REGION_KIND);
 	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
 	t_ok(gmem_region_attributes(r, 0, MiB, &a, NULL, &u->err), u->err);

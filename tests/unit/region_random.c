@@ -136,7 +136,7 @@ static void settle(struct world *w, unsigned int i, bool private, bool leaves)
 	}
 	p->private = private;
 	p->value = seen(w, i);
-	if (w->info.kind == GMEM_REGION_INPLACE) {
+	if (w->info.kind == GMEM_REGION_KIND_INPLACE) {
 		assert_int_equal(p->value, was.value);
 		return;
 	}
@@ -314,7 +314,7 @@ static void a_random_vmm_loses_nothing(void **state)
 	for (unsigned int k = 0; k < PAGES; k++)
 		look(&w, k);
 	assert_true(w.failed > conversions / 100);
-	if (w.info.kind == GMEM_REGION_DUAL)
+	if (w.info.kind == GMEM_REGION_KIND_DUAL)
 		assert_true(w.undone > 0);
 }
 

@@ -61,8 +61,8 @@ static void a_region_is_as_large_as_its_file(void **state)
 static void a_kind_has_to_suit_the_vm(void **state)
 {
 	struct unit *u = *state;
-	uint32_t wrong =
-		unit_in_place(u) ? GMEM_REGION_DUAL : GMEM_REGION_INPLACE;
+	uint32_t wrong = unit_in_place(u) ? GMEM_REGION_KIND_DUAL
+					  : GMEM_REGION_KIND_INPLACE;
 	struct gmem_region_opts o = { .sz = sizeof(o), .kind = wrong };
 	struct gmem_region *r = NULL;
 
@@ -71,7 +71,7 @@ static void a_kind_has_to_suit_the_vm(void **state)
 		  GMEM_REASON_REGION_KIND, u->err);
 	assert_int_equal(u->err.value, wrong);
 	assert_int_equal(u->n_calls, 0);
-	o.kind = GMEM_REGION_SHARED + 1;
+	o.kind = GMEM_REGION_KIND_SHARED + 1;
 	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EINVAL,
 		  GMEM_REASON_VALUE_UNKNOWN, u->err);
 	assert_null(r);

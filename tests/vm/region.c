@@ -45,8 +45,9 @@ static void start(struct live *l)
 	guest_start(&w.guest, l);
 	live_ok(l, gmem_region_create(l->vm, SIZE, NULL, &w.r, &l->err));
 	live_ok(l, gmem_region_get(w.r, &w.info, &l->err));
-	assert_int_equal(w.info.kind, guest_in_place() ? GMEM_REGION_INPLACE
-						       : GMEM_REGION_DUAL);
+	assert_int_equal(w.info.kind, guest_in_place()
+					      ? GMEM_REGION_KIND_INPLACE
+					      : GMEM_REGION_KIND_DUAL);
 	for (uint32_t i = 0; i < 2; i++) {
 		s = half;
 		s.slot = i;

@@ -30,7 +30,7 @@ static int failed(const struct gmem_error *err)
 static int use_region(struct gmem_vm *vm)
 {
 	struct gmem_region_opts opts = { .sz = sizeof(opts),
-					 .kind = GMEM_REGION_SHARED };
+					 .kind = GMEM_REGION_KIND_SHARED };
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem_region *r;
 

@@ -26,7 +26,7 @@ static int use(gmem_vm *vm)
 	gmem_region *r = nullptr;
 
 	shared.sz = sizeof(shared);
-	shared.kind = GMEM_REGION_SHARED;
+	shared.kind = GMEM_REGION_KIND_SHARED;
 	if (gmem_region_create(vm, 1 << 20, &shared, &r, nullptr) < 0)
 		return 1;
 	return gmem_region_close(r, nullptr) < 0;
