@@ -39,9 +39,10 @@ struct gmem_exit {
 };
 
 /*
- * What an ioctl(KVM_RUN) that returned @rc, 0 or -1 and never -errno, with
- * errno @err_no, says in the @size bytes of kvm_run at @run.  @out->gpa_mask is
- * kept.  In .sys_errno of NONE, EINTR and EAGAIN are no failures.
+ * What an ioctl(KVM_RUN) that returned @rc with errno @err_no says in the @size
+ * bytes of kvm_run at @run.  Of a wrapper that returns -errno, @err_no is 0.
+ * @out->gpa_mask is kept.  In .sys_errno of NONE, EINTR and EAGAIN are no
+ * failures.
  */
 GMEM_API GMEM_CHECK int gmem_exit_decode(int rc, int err_no, const void *run,
 					 size_t size, struct gmem_exit *out,

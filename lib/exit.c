@@ -13,6 +13,7 @@
 #include "uapi.h"
 
 #define EXIT_V0 64
+#define MAX_ERRNO 4095 /* of any system call */
 
 _Static_assert(sizeof(struct gmem_exit) == EXIT_V0, "ABI");
 
@@ -160,6 +161,18 @@ static int fresh(const struct gmem__run_abi *abi, const void *run, size_t size,
 	return r;
 }
 
+/*
+ * From a wrapper that returns -errno.  Its -1 is EPERM, but that of ioctl() any
+ * errno, except 0.
+ */
+static void take_errno(int *rc, int *err_no)
+{
+	if (*rc < -MAX_ERRNO || *rc >= 0 || (*rc == -1 && *err_no != 0))
+		return;
+	*err_no = -*rc;
+	*rc = -1;
+}
+
 int gmem__exit_decode(const struct gmem__run_abi *abi, int rc, int err_no,
 		      const void *run, size_t size, struct gmem_exit *out,
 		      struct gmem_error *err)
@@ -167,6 +180,7 @@ int gmem__exit_decode(const struct gmem__run_abi *abi, int rc, int err_no,
 	struct gmem_exit e = { .sz = out->sz, .gpa_mask = out->gpa_mask };
 	int r;
 
+	take_errno(&rc, &err_no);
 	e.sys_errno = rc == 0 ? 0 : err_no;
 	if (rc != 0 && (rc != -1 || (err_no != EFAULT && err_no != EHWPOISON)))
 		goto out; /* what kvm_run says is of an earlier exit */

@@ -83,6 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rc = data[0] & 1 ? -1 : 0;
 	err_no = codes[data[1] % (sizeof(codes) / sizeof(codes[0]))];
+	/* Or of a wrapper. */
+	if (data[0] & 2 && rc < 0) {
+		rc = -err_no;
+		err_no = 0;
+	}
 	abi = abis[data[2] % 3];
 	if (data[3])
 		e.gpa_mask = 1ULL << (12 + data[3] % 52);
@@ -93,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(run, data + HEADER, size);
 	if (gmem__exit_decode(abi, rc, err_no, run, size, &e, &err) == 0) {
 		range(&e);
-		kind(&e, rc, err_no);
+		kind(&e, rc < 0 ? -1 : rc, err_no ? err_no : -rc);
 		answered(abi, &e, run, size);
 	} else {
 		HOLDS(err.reason == GMEM_REASON_RUN_SIZE && size < err.limit);

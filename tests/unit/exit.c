@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* gmem_exit_decode() and gmem_exit_answer(): made and recorded kvm_runs. */
+#include <limits.h>
 #include <stdbool.h>
 
 #include "exit.h"
@@ -122,6 +123,25 @@ static void a_memory_fault_says_what_is_wanted(void **state)
 	assert_int_equal(m->e.sys_errno, 0);
 }
 
+/* A wrapper returns -errno, and errno may be of anything. */
+static void what_a_wrapper_returns_is_its_errno(void **state)
+{
+	struct made *m = *state;
+
+	for (int e = 1; e < 4096; e++) {
+		put_fault(m, GMEM__MEMORY_FAULT_PRIVATE, 0x8000, 4 * KiB);
+		decoded(m, 0, -e, 0);
+		assert_int_equal(m->e.sys_errno, e);
+		assert_int_equal(m->e.kind, e == EFAULT ? GMEM_EXIT_MEMORY_FAULT
+					    : e == EHWPOISON ? GMEM_EXIT_POISON
+							     : GMEM_EXIT_NONE);
+	}
+	is(decoded(m, 0, -EFAULT, EINTR), GMEM_EXIT_MEMORY_FAULT, 0x8000,
+	   4 * KiB, GMEM_ATTRIBUTE_PRIVATE);
+	is(decoded(m, 0, -EINTR, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
+	assert_int_equal(m->e.sys_errno, EINTR);
+}
+
 static void every_other_errno_leaves_a_stale_exit(void **state)
 {
 	static const uint32_t left[] = { GMEM__EXIT_UNKNOWN,
@@ -133,14 +153,15 @@ static void every_other_errno_leaves_a_stale_exit(void **state)
 		for (int e = -200; e < 4096; e++) {
 			put_fault(m, 0, 0x5000, 4 * KiB);
 			put(m, GMEM__RUN_EXIT_REASON, left[i], 4);
-			if (e == EFAULT || e == EHWPOISON)
+			if (e == EFAULT || e == EHWPOISON || e == 0)
 				continue;
 			is(decoded(m, 0, -1, e), GMEM_EXIT_NONE, 0, 0, 0);
 			assert_int_equal(m->e.sys_errno, e);
 			assert_int_equal(m->e.exit_reason, 0);
 		}
 	/* no ioctl(2) returns these */
-	is(decoded(m, 0, -EFAULT, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
+	is(decoded(m, 0, INT_MIN, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
+	is(decoded(m, 0, -4096, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
 	is(decoded(m, 0, 1, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
 	/* so that it is not read at all */
 	t_code(gmem__exit_decode(&gmem__run_x86, -1, EINTR, m->run, 0, &m->e,
@@ -533,6 +554,7 @@ int main(void)
 {
 	const struct CMUnitTest exit_tests[] = {
 		test(a_memory_fault_says_what_is_wanted),
+		test(what_a_wrapper_returns_is_its_errno),
 		test(every_other_errno_leaves_a_stale_exit),
 		test(efault_is_a_fault_unreachable_or_stale),
 		test(a_memory_error_is_poison_not_a_conversion),
