@@ -159,11 +159,11 @@ static int count(struct machine *m)
 			return 0; /* before cachestat(2) */
 		return failed("count the memory", &err);
 	}
-	if (there.twice == 0 &&
+	if (there.unused_bytes == 0 &&
 	    there.private_bytes + there.shared_bytes == want)
 		return 0;
 	fprintf(stderr, "coco-vmm: 0x%llx bytes are in memory twice\n",
-		(unsigned long long)there.twice);
+		(unsigned long long)there.unused_bytes);
 	return -1;
 }
 
@@ -172,7 +172,7 @@ static int live(struct machine *m, struct vcpu *v, int life)
 	struct gmem_region_stats stat = GMEM_INIT(struct gmem_region_stats);
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
 
-	if (life && gmem_region_reset(m->ram, &err) < 0)
+	if (life && gmem_region_reset(m->ram, NULL, &err) < 0)
 		return failed("reboot", &err);
 	for (unsigned int i = 0; i < VCPUS; i++) {
 		v[i].verify = false;

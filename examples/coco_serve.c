@@ -34,7 +34,7 @@ static int balloon(struct vcpu *v, uint32_t gpa)
 	/* What a guest asks for is input. */
 	if (gpa % PAGE || gpa / PAGE < FIRST_PAGE || gpa / PAGE >= PAGES)
 		return 1;
-	if (gmem_region_discard(v->m->ram, gpa, PAGE, &err) < 0)
+	if (gmem_region_discard(v->m->ram, gpa, PAGE, NULL, &err) < 0)
 		return failed("take a page", &err);
 	return 1;
 }

@@ -565,8 +565,8 @@ gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		       struct gmem_error *err);
 
 /*
- * gmem_discard() of what is behind [@gpa, @gpa + @len), in the same way: of a
- * DUAL region only the private side.
+ * Frees what is behind [@gpa, @gpa + @len), in the same way, as gmem_discard()
+ * or, of a region, gmem_region_discard().
  */
 struct gmem_discard_opts;
 GMEM_API GMEM_CHECK int gmem_vm_discard(struct gmem_vm *vm,
@@ -753,7 +753,6 @@ struct gmem_discard_opts {
 /*
  * Frees the file's memory of the range, which reads as zero afterwards.  One
  * system call, or steps with .progress or .cancel; err->done bytes were freed.
- * gmem_region_discard() frees both sides of a region.
  */
 GMEM_API GMEM_CHECK int gmem_discard(struct gmem *g, uint64_t offset,
 				     uint64_t len,

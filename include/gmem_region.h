@@ -40,6 +40,7 @@ struct gmem_region_opts {
 	size_t sz;
 	uint64_t flags;	   /* GMEM_REGION_NO_HYPERCALL */
 	struct gmem *gmem; /* yours, unbound; NULL: the region makes one */
+	void *user;	   /* yours: gmem_region_get() returns it */
 	uint32_t kind;	   /* enum gmem_region_kind */
 	uint32_t reserved; /* 0 */
 };
@@ -70,6 +71,7 @@ struct gmem_region_info {
 	uint64_t size;	      /* bytes */
 	uint64_t page_size;   /* the unit of a conversion, in bytes */
 	struct gmem *gmem;    /* borrowed: the region's file */
+	void *user;	      /* of gmem_region_opts */
 	void *shared;	      /* borrowed: the shared memory, or NULL */
 	uint32_t kind;	      /* enum gmem_region_kind: the one taken */
 	uint32_t shared_side; /* enum gmem_shared_side */
@@ -106,6 +108,17 @@ GMEM_API GMEM_CHECK int gmem_region_unbind(struct gmem_region *r, uint32_t slot,
 					   uint32_t address_space,
 					   uint64_t flags,
 					   struct gmem_error *err);
+
+/*
+ * The region behind @gpa, borrowed, and in *@where (may be NULL) what
+ * gmem_vm_at() says, whose .offset is that in the region.  -EINVAL with
+ * NOT_BOUND where no slot is, with NO_REGION where its file is in none.
+ */
+GMEM_API GMEM_CHECK int gmem_region_at(struct gmem_vm *vm,
+				       uint32_t address_space, uint64_t gpa,
+				       struct gmem_region **out,
+				       struct gmem_location *where,
+				       struct gmem_error *err);
 
 /* ---------------------------------------------------------- converting -- */
 
@@ -171,22 +184,24 @@ GMEM_API GMEM_CHECK int gmem_region_attributes(const struct gmem_region *r,
 
 /*
  * Frees the memory of the range on both sides.  Its pages keep their state,
- * and are zero the next time that the guest touches them.
+ * and are zero the next time that the guest touches them.  As gmem_discard(),
+ * one system call a side, or steps.
  */
-GMEM_API GMEM_CHECK int gmem_region_discard(struct gmem_region *r,
-					    uint64_t offset, uint64_t len,
-					    struct gmem_error *err);
+GMEM_API GMEM_CHECK int
+gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
+		    const struct gmem_discard_opts *opts,
+		    struct gmem_error *err);
 
 /*
  * Frees what conversions left on the side that the guest has no more: with
- * GMEM_CONVERT_DEFER, or because freeing it failed.  err->done is the number of
- * bytes freed, wherever in the range.  Changes of the range wait for a step of
- * it, of at most 1 GiB.
+ * GMEM_CONVERT_DEFER, or because freeing it failed.  *@freed (may be NULL) is
+ * how many bytes, also after a failure; err->done bytes of the range are done.
+ * Changes of the range wait for a step of it, of at most 1 GiB.
  */
-GMEM_API GMEM_CHECK int gmem_region_reclaim(struct gmem_region *r,
-					    uint64_t offset, uint64_t len,
-					    const int *cancel,
-					    struct gmem_error *err);
+GMEM_API GMEM_CHECK int
+gmem_region_reclaim(struct gmem_region *r, uint64_t offset, uint64_t len,
+		    const struct gmem_discard_opts *opts, uint64_t *freed,
+		    struct gmem_error *err);
 
 /*
  * Reboot: all of the region is private again and its memory freed, as if it had
@@ -195,6 +210,7 @@ GMEM_API GMEM_CHECK int gmem_region_reclaim(struct gmem_region *r,
  * KVM_RUN.
  */
 GMEM_API GMEM_CHECK int gmem_region_reset(struct gmem_region *r,
+					  const struct gmem_discard_opts *opts,
 					  struct gmem_error *err);
 
 struct gmem_region_stats {
@@ -218,7 +234,7 @@ struct gmem_region_residency {
 	size_t sz;
 	uint64_t private_bytes; /* out: of private pages */
 	uint64_t shared_bytes;	/* out: of shared pages */
-	uint64_t twice;		/* out: more, on the side not in use */
+	uint64_t unused_bytes;	/* out: more, on the side not in use */
 	uint32_t flags;		/* out: GMEM_RESIDENT_* */
 	uint32_t reserved;	/* out: 0 */
 };

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "file.h"
 #include "opts.h"
+#include "region.h"
 #include "resident.h"
 #include "vm.h"
 
@@ -61,12 +62,23 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 	return stop < end ? stop : end;
 }
 
+/* Both sides of a region, whose ticket is held. */
 static int free_range(const struct gmem *g, uint64_t pos, uint64_t stop,
 		      struct gmem_error *err)
 {
-	int r = gmem__punch(g, pos, stop - pos);
+	struct gmem_region *region = gmem__region_of(g);
+	uint64_t len = stop - pos;
+	int r = gmem__punch(g, pos, len);
 
-	return r < 0 ? gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)") : 0;
+	if (r < 0)
+		return gmem__fail_call(err, r, "fallocate(PUNCH_HOLE)");
+	if (!region || region->kind != GMEM_REGION_KIND_DUAL)
+		return 0;
+	r = gmem__region_side_free(region, pos, len);
+	if (r < 0)
+		return gmem__fail_call(err, r, "madvise(MADV_DONTNEED)");
+	gmem__region_queue_set(region, pos, len, false);
+	return 0;
 }
 
 int gmem__discard_step(const struct gmem *g, uint64_t *pos, uint64_t end,
@@ -111,7 +123,8 @@ int gmem_discard(struct gmem *g, uint64_t offset, uint64_t len,
 	struct gmem__discard d = { .total = len };
 	int r = gmem__enter_opts(g, &gmem__discard_opts, opts, &d.o, err);
 
-	if (r < 0 || (r = gmem__file_range_check(g, offset, len, err)) < 0)
+	if (r < 0 || (r = gmem__file_range_check(g, offset, len, err)) < 0 ||
+	    (r = gmem__region_none(g, err)) < 0)
 		return r;
 	r = gmem__discard(g, offset, len, &d, err);
 	gmem__set_done(err, d.done);

@@ -24,7 +24,7 @@ struct gmem__discard {
 	uint64_t done, total; /* of the whole call */
 };
 
-/* Frees whole pages of @g, and adds them to @d->done. */
+/* Frees whole pages of @g, of a region both sides; adds them to @d->done. */
 int gmem__discard(const struct gmem *g, uint64_t offset, uint64_t len,
 		  struct gmem__discard *d, struct gmem_error *err);
 

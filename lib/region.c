@@ -17,8 +17,8 @@
 #include "uapi.h"
 #include "vm.h"
 
-#define OPTS_V0 32
-#define INFO_V0 56
+#define OPTS_V0 40
+#define INFO_V0 64
 #define STAT_V0 72
 
 _Static_assert(sizeof(struct gmem_region_opts) == OPTS_V0, "ABI");
@@ -201,6 +201,7 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 		return ret;
 	g = o.gmem;
 	region.owns_file = !g;
+	region.user = o.user;
 	region.hypercall = region.kind != GMEM_REGION_KIND_SHARED &&
 			   gmem__has(vm, GMEM_FEATURE_MAP_GPA_RANGE_EXIT) &&
 			   !(o.flags & GMEM_REGION_NO_HYPERCALL);
@@ -292,6 +293,7 @@ int gmem_region_get(const struct gmem_region *r, struct gmem_region_info *out,
 	if (ret < 0)
 		return ret;
 	i.gmem = r->g;
+	i.user = r->user;
 	i.shared = mem;
 	i.size = r->g->size;
 	i.page_size = r->g->page_size;

@@ -18,6 +18,7 @@ struct gmem_region {
 	uint32_t kind; /* enum gmem_region_kind, never AUTO */
 	bool owns_file;
 	bool hypercall; /* its exits are enabled */
+	void *user;
 	/*
 	 * Of a DUAL region: as many bytes as the file, behind its slots, and
 	 * then the bits below.  NULL after a close that failed; under g->lock.
@@ -36,6 +37,7 @@ struct gmem_region {
 int gmem__region_enter(const struct gmem_region *r, struct gmem_error *err);
 /* Refuses a file that only its region may change. */
 int gmem__region_none(const struct gmem *g, struct gmem_error *err);
+int gmem__fail_no_region(uint64_t gpa, struct gmem_error *err);
 /* The shared side of a DUAL region, mapped if it is not; NULL for others. */
 int gmem__region_shared(struct gmem *g, unsigned char **out,
 			struct gmem_error *err);
@@ -68,9 +70,16 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 				 uint64_t len, enum gmem__state state,
 				 bool defer);
 
-/* Frees both sides. */
-int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
-			 struct gmem_error *err);
+/* region_side.c: the memory of the shared pages of a DUAL region. */
+/* Maps it, and after it the bits of the queue: so many bytes in all. */
+int gmem__region_side_map(const struct gmem *g, void **out);
+uint64_t gmem__region_side_len(const struct gmem *g);
+/* Frees it: 0 or -errno. */
+int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
+			   uint64_t len);
+/* How much of the range is allocated. */
+int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
+			       uint64_t len, uint64_t *bytes);
 
 /* region_queue.c: pages that may have memory on the side that they are not. */
 /* Makes the bits of the range all @value. */

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 
 #include "attr.h"
+#include "cancel.h"
+#include "discard.h"
 #include "enter.h"
 #include "error.h"
 #include "opts.h"
@@ -299,10 +301,16 @@ int gmem_region_assume(struct gmem_region *r, struct gmem_region_range *ranges,
 }
 
 /* What is shared becomes private; what has no slot has nothing to become. */
-static int all_private(struct gmem_region *r, struct gmem_error *err)
+static int all_private(struct gmem_region *r, const int *cancel,
+		       struct gmem_error *err)
 {
 	struct gmem_region_range run = { 0, 0 };
-	struct convert c = { .r = r, .range = &run, .to = GMEM__PRIVATE };
+	struct convert c = {
+		.r = r,
+		.range = &run,
+		.to = GMEM__PRIVATE,
+		.o.cancel = cancel,
+	};
 	struct gmem_converted made;
 	uint64_t size = r->g->size;
 	int ret = 0;
@@ -314,30 +322,40 @@ static int all_private(struct gmem_region *r, struct gmem_error *err)
 		    GMEM__SHARED)
 			continue;
 		c.n = 1;
-		ret = convert_held(&c, &made, err);
+		ret = gmem__cancel_check(cancel, 0, err);
+		if (ret == 0)
+			ret = convert_held(&c, &made, err);
 	}
 	if (ret < 0)
 		gmem__region_count(&r->failed, 1);
 	return ret;
 }
 
-int gmem_region_reset(struct gmem_region *r, struct gmem_error *err)
+int gmem_region_reset(struct gmem_region *r,
+		      const struct gmem_discard_opts *opts,
+		      struct gmem_error *err)
 {
+	struct gmem__discard d = { .total = 0 };
 	struct gmem__range range;
 	struct gmem__ticket t;
 	unsigned char *mem;
 	int ret = gmem__region_enter(r, err);
 
-	if (ret < 0 || (ret = gmem__region_shared(r->g, &mem, err)) < 0)
+	if (ret < 0 ||
+	    (ret = gmem__opts_take(&gmem__discard_opts, opts, &d.o, err)) < 0 ||
+	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
 		return ret;
-	range = (struct gmem__range){ r->g, 0, r->g->size };
-	ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false, NULL, err);
+	d.total = r->g->size;
+	range = (struct gmem__range){ r->g, 0, d.total };
+	ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false, d.o.cancel,
+				err);
 	if (ret < 0)
 		return ret;
-	ret = all_private(r, err);
+	ret = all_private(r, d.o.cancel, err);
 	if (ret == 0)
-		ret = gmem__region_discard(r, 0, r->g->size, err);
+		ret = gmem__discard(r->g, 0, d.total, &d, err);
 	gmem__ticket_return(r->g->vm, &t);
+	gmem__set_done(err, d.done);
 	return ret;
 }
 

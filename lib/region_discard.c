@@ -3,14 +3,12 @@
  * Freeing a region's memory: by request, after a conversion, and later what is
  * queued.
  */
-#include <errno.h>
-#include <sys/mman.h>
-
-#include "call.h"
+#include "callback.h"
 #include "cancel.h"
 #include "discard.h"
 #include "enter.h"
 #include "error.h"
+#include "opts.h"
 #include "region.h"
 #include "ticket.h"
 #include "vm.h"
@@ -21,15 +19,9 @@
 static int free_side(const struct gmem_region *r, enum gmem__state side,
 		     uint64_t offset, uint64_t len)
 {
-	int ret;
-
 	if (side == GMEM__PRIVATE)
 		return gmem__punch(r->g, offset, len);
-	do {
-		ret = gmem__madvise(r->g->ctx, r->shared + offset, len,
-				    MADV_DONTNEED);
-	} while (ret == -EINTR || ret == -EAGAIN);
-	return ret;
+	return gmem__region_side_free(r, offset, len);
 }
 
 static enum gmem__state other(enum gmem__state s)
@@ -63,100 +55,110 @@ static const char *call_of(enum gmem__state side)
 				     : "madvise(MADV_DONTNEED)";
 }
 
-int gmem__region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
-			 struct gmem_error *err)
-{
-	int ret = free_side(r, GMEM__PRIVATE, offset, len);
-
-	if (ret < 0)
-		return gmem__fail_call(err, ret, call_of(GMEM__PRIVATE));
-	if (r->kind != GMEM_REGION_KIND_DUAL)
-		return 0;
-	ret = free_side(r, GMEM__SHARED, offset, len);
-	if (ret < 0)
-		return gmem__fail_call(err, ret, call_of(GMEM__SHARED));
-	gmem__region_queue_set(r, offset, len, false);
-	return 0;
-}
-
 int gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
+			const struct gmem_discard_opts *opts,
 			struct gmem_error *err)
 {
+	struct gmem__discard d = { .total = len };
 	struct gmem__range range;
 	struct gmem__ticket t;
 	unsigned char *mem;
 	int ret = gmem__region_enter(r, err);
 
 	if (ret < 0 ||
+	    (ret = gmem__opts_take(&gmem__discard_opts, opts, &d.o, err)) < 0 ||
 	    (ret = gmem__file_range_check(r->g, offset, len, err)) < 0 ||
 	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
 		return ret;
 	range = (struct gmem__range){ r->g, offset, offset + len };
-	ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false, NULL, err);
+	ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false, d.o.cancel,
+				err);
 	if (ret < 0)
 		return ret;
-	ret = gmem__region_discard(r, offset, len, err);
+	ret = gmem__discard(r->g, offset, len, &d, err);
 	gmem__ticket_return(r->g->vm, &t);
-	gmem__set_done(err, ret < 0 ? 0 : len);
+	gmem__set_done(err, d.done);
 	return ret;
 }
 
 /* ------------------------------------------------------------- reclaim -- */
 
-/* What is queued of the range, run by run of the record. */
-static int reclaim(struct gmem_region *r, uint64_t pos, uint64_t end,
-		   uint64_t *done, struct gmem_error *err)
+/* What is queued of the range, run by run of the record; *@pos gets so far. */
+static int reclaim(struct gmem_region *r, uint64_t *pos, uint64_t end,
+		   uint64_t *freed, struct gmem_error *err)
 {
 	uint64_t run, same;
-	int ret = 0;
+	int ret;
 
-	for (; ret == 0; pos += run) {
+	for (;; *pos += run) {
 		enum gmem__state s;
 
-		gmem__region_queue_next(r, &pos, end, &run);
+		gmem__region_queue_next(r, pos, end, &run);
 		if (!run)
 			return 0;
-		s = gmem__record_run(&r->g->record, pos, run, &same);
+		s = gmem__record_run(&r->g->record, *pos, run, &same);
 		run = same;
 		/* Without a slot either may be what the next one shows. */
 		if (s == GMEM__UNSET)
 			continue;
-		ret = free_side(r, other(s), pos, run);
+		ret = free_side(r, other(s), *pos, run);
 		if (ret < 0)
 			return gmem__fail_call(err, ret, call_of(other(s)));
-		gmem__region_queue_set(r, pos, run, false);
-		*done += run;
+		gmem__region_queue_set(r, *pos, run, false);
+		*freed += run;
+	}
+}
+
+/* In steps, so that conversions come in between. */
+static int reclaim_all(struct gmem_region *r, uint64_t *pos, uint64_t end,
+		       const struct gmem_discard_opts *o, uint64_t *freed,
+		       struct gmem_error *err)
+{
+	uint64_t offset = *pos, len = end - offset;
+	struct gmem__range range;
+	struct gmem__ticket t;
+	int ret = 0;
+
+	while (ret == 0 && *pos < end) {
+		range = (struct gmem__range){ r->g, *pos, end };
+		if (end - *pos > GMEM__STEP)
+			range.end = *pos + GMEM__STEP;
+		ret = gmem__cancel_check(o->cancel, *pos - offset, err);
+		if (ret == 0)
+			ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false,
+						o->cancel, err);
+		if (ret < 0)
+			return ret;
+		ret = reclaim(r, pos, range.end, freed, err);
+		gmem__ticket_return(r->g->vm, &t);
+		if (ret == 0 &&
+		    !gmem__call_progress(o->progress, o->progress_arg,
+					 *pos - offset, len))
+			ret = gmem__fail_cancelled(*pos - offset, err);
 	}
 	return ret;
 }
 
 int gmem_region_reclaim(struct gmem_region *r, uint64_t offset, uint64_t len,
-			const int *cancel, struct gmem_error *err)
+			const struct gmem_discard_opts *opts, uint64_t *freed,
+			struct gmem_error *err)
 {
-	uint64_t pos = offset, end = offset + len, done = 0;
-	struct gmem__range range;
-	struct gmem__ticket t;
+	uint64_t pos = offset, end = offset + len, n = 0;
+	struct gmem_discard_opts o;
 	unsigned char *mem;
 	int ret = gmem__region_enter(r, err);
 
 	if (ret < 0 ||
+	    (ret = gmem__opts_take(&gmem__discard_opts, opts, &o, err)) < 0 ||
 	    (ret = gmem__file_range_check(r->g, offset, len, err)) < 0 ||
-	    (ret = gmem__region_shared(r->g, &mem, err)) < 0 || !mem)
+	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
 		return ret;
-	/* In steps, so that conversions come in between. */
-	for (; ret == 0 && pos < end; pos = range.end) {
-		range = (struct gmem__range){ r->g, pos, end };
-		if (end - pos > GMEM__STEP)
-			range.end = pos + GMEM__STEP;
-		ret = gmem__cancel_check(cancel, done, err);
-		if (ret == 0)
-			ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false,
-						cancel, err);
-		if (ret < 0)
-			break;
-		ret = reclaim(r, pos, range.end, &done, err);
-		gmem__ticket_return(r->g->vm, &t);
-	}
-	gmem__set_done(err, done);
+	if (mem)
+		ret = reclaim_all(r, &pos, end, &o, &n, err);
+	else
+		pos = end;
+	gmem__set_done(err, pos - offset);
+	if (freed)
+		*freed = n;
 	return ret;
 }

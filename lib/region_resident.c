@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* How much of a region is allocated, run by run of its record. */
-#include <errno.h>
-
-#include "call.h"
 #include "enter.h"
 #include "error.h"
 #include "name.h"
@@ -10,37 +7,13 @@
 #include "region.h"
 
 #define RESIDENCY_V0 40
-#define MINCORE_PAGES 4096
 
 _Static_assert(sizeof(struct gmem_region_residency) == RESIDENCY_V0, "ABI");
 
-/* Of the shared side, which is private anonymous memory. */
-static int count_shared(const struct gmem_region *r, const unsigned char *mem,
-			uint64_t offset, uint64_t len, uint64_t *bytes)
-{
-	uint64_t page = r->g->ctx->page_size, n;
-	unsigned char vec[MINCORE_PAGES];
-	int ret = 0;
-
-	for (*bytes = 0; len; offset += n, len -= n) {
-		n = len < sizeof(vec) * page ? len : sizeof(vec) * page;
-		do {
-			ret = gmem__mincore(r->g->ctx,
-					    (void *)(uintptr_t)(mem + offset),
-					    n, vec);
-		} while (ret == -EAGAIN || ret == -EINTR);
-		if (ret < 0)
-			return ret;
-		for (uint64_t i = 0; i < n / page; i++)
-			*bytes += vec[i] & 1 ? page : 0;
-	}
-	return 0;
-}
-
 /* A run of @state: what its file and its shared side have. */
-static int add(const struct gmem_region *r, const unsigned char *mem,
-	       enum gmem__state state, uint64_t offset, uint64_t len,
-	       struct gmem_region_residency *o, struct gmem_error *err)
+static int add(const struct gmem_region *r, enum gmem__state state,
+	       uint64_t offset, uint64_t len, struct gmem_region_residency *o,
+	       struct gmem_error *err)
 {
 	struct gmem_residency there = { .sz = sizeof(there) };
 	uint64_t shared = 0;
@@ -54,12 +27,13 @@ static int add(const struct gmem_region *r, const unsigned char *mem,
 					: &o->private_bytes) += there.bytes;
 		return 0;
 	}
-	ret = count_shared(r, mem, offset, len, &shared);
+	ret = gmem__region_side_resident(r, offset, len, &shared);
 	if (ret < 0)
 		return gmem__fail_call(err, ret, "mincore");
-	*(state == GMEM__PRIVATE ? &o->private_bytes : &o->twice) +=
+	*(state == GMEM__PRIVATE ? &o->private_bytes : &o->unused_bytes) +=
 		there.bytes;
-	*(state == GMEM__SHARED ? &o->shared_bytes : &o->twice) += shared;
+	*(state == GMEM__SHARED ? &o->shared_bytes : &o->unused_bytes) +=
+		shared;
 	return 0;
 }
 
@@ -82,7 +56,7 @@ int gmem_region_resident(struct gmem_region *r, uint64_t offset, uint64_t len,
 		enum gmem__state s = gmem__record_run(&r->g->record, offset,
 						      end - offset, &run);
 
-		ret = add(r, mem, s, offset, run, &o, err);
+		ret = add(r, s, offset, run, &o, err);
 	}
 	if (ret == 0)
 		gmem__out_copy(out, &o, sizeof(o));

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/mman.h>
 
 #include "call.h"
 #include "error.h"
@@ -20,29 +19,11 @@ int gmem__region_none(const struct gmem *g, struct gmem_error *err)
 			  "the file belongs to a region");
 }
 
-/* Of the mapping: the pages, and a bit for each in whole words. */
-static uint64_t shared_len(const struct gmem *g)
+int gmem__fail_no_region(uint64_t gpa, struct gmem_error *err)
 {
-	uint64_t bits = g->size / g->ctx->page_size, words = (bits + 63) / 64;
-
-	return g->size + words * sizeof(uint64_t);
-}
-
-/* No child and no core dump gets the guest's memory. */
-static int map_shared(const struct gmem *g, void **out)
-{
-	const struct gmem__ctx *ctx = g->ctx;
-	int r = gmem__mmap(ctx, out, shared_len(g), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (r < 0)
-		return r;
-	r = gmem__madvise(ctx, *out, shared_len(g), MADV_DONTFORK);
-	if (r == 0)
-		r = gmem__madvise(ctx, *out, shared_len(g), MADV_DONTDUMP);
-	if (r < 0)
-		(void)gmem__munmap(ctx, *out, shared_len(g));
-	return r;
+	return gmem__fail(err, GMEM_REASON_NO_REGION, gpa, 0,
+			  "gpa 0x%" PRIx64 " is in a file that is in no region",
+			  gpa);
 }
 
 int gmem__region_shared(struct gmem *g, unsigned char **out,
@@ -60,9 +41,9 @@ int gmem__region_shared(struct gmem *g, unsigned char **out,
 	gmem__unlock(&g->lock);
 	if (*out)
 		return 0;
-	ret = map_shared(g, &mem);
+	ret = gmem__region_side_map(g, &mem);
 	if (ret < 0)
-		return gmem__fail_map(err, ret, shared_len(g),
+		return gmem__fail_map(err, ret, gmem__region_side_len(g),
 				      "mapping the region's shared side");
 	gmem__lock(&g->lock);
 	if (!r->shared) {
@@ -73,7 +54,7 @@ int gmem__region_shared(struct gmem *g, unsigned char **out,
 	*out = r->shared;
 	gmem__unlock(&g->lock);
 	if (mem) /* another thread was first */
-		(void)gmem__munmap(g->ctx, mem, shared_len(g));
+		(void)gmem__munmap(g->ctx, mem, gmem__region_side_len(g));
 	return 0;
 }
 
@@ -91,7 +72,7 @@ int gmem__region_unmap(struct gmem *g)
 	gmem__unlock(&g->vm->lock);
 	if (s) /* the kernel refused to delete it, and may still write there */
 		return 0;
-	ret = gmem__munmap(g->ctx, mem, shared_len(g));
+	ret = gmem__munmap(g->ctx, mem, gmem__region_side_len(g));
 	if (ret < 0)
 		return ret;
 	r->shared = NULL;

@@ -92,10 +92,7 @@ static int find(const struct serve *s, uint64_t gpa, uint64_t end,
 		p->r = gmem__region_of(g);
 	gmem__unlock(&vm->lock);
 	if (by_fd && !p->r)
-		r = gmem__fail(err, GMEM_REASON_NO_REGION, gpa, 0,
-			       "gpa 0x%" PRIx64
-			       " is in a file that is in no region",
-			       gpa);
+		r = gmem__fail_no_region(gpa, err);
 	else if (!p->r && s->to == GMEM__PRIVATE)
 		r = gmem__fail(
 			err, GMEM_REASON_NOT_BOUND, gpa, s->o.address_space,

@@ -96,7 +96,7 @@ static const struct {
 	       "gmem_write "
 	       "gmem_set_mempolicy gmem_get_mempolicy "
 	       "gmem_verify_placement gmem_populate gmem_resident "
-	       "gmem_load gmem_store"
+	       "gmem_load gmem_store gmem_vm_discard"
 	       " gmem_region_create gmem_region_get gmem_region_bind"
 	       " gmem_region_convert gmem_region_discard"
 	       " gmem_region_reclaim gmem_region_reset"
@@ -123,7 +123,7 @@ static const struct {
 	  BOTH " gmem_set_mempolicy gmem_verify_placement gmem_discard "
 	       "gmem_vm_discard gmem_resident gmem_walk_resident gmem_load "
 	       "gmem_store gmem_populate"
-	       " gmem_region_resident" },
+	       " gmem_region_discard gmem_region_reset gmem_region_resident" },
 	{ "getpid", NULL, 0, "gmem_read gmem_write" },
 	{ "geteuid", NULL, 0,
 	  "gmem_resident"
@@ -155,6 +155,7 @@ static const struct {
 	  "gmem_store gmem_vm_at gmem_vm_set_attributes gmem_vm_discard"
 	  " gmem_region_create gmem_region_close gmem_region_get"
 	  " gmem_region_bind gmem_region_note gmem_region_unbind"
+	  " gmem_region_at"
 	  " gmem_region_convert gmem_region_assume gmem_region_discard"
 	  " gmem_region_reclaim gmem_region_reset"
 	  " gmem_region_resident gmem_vm_serve" },

@@ -267,7 +267,7 @@ int gmem_vm_discard(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		    uint64_t len, const struct gmem_discard_opts *opts,
 		    struct gmem_error *err)
 {
-	const struct gmem_attributes_opts wait = { .sz = sizeof(wait) };
+	struct gmem_attributes_opts wait = { .sz = sizeof(wait) };
 	struct gmem__discard d = { .total = len };
 	struct gmem__ticket ticket;
 	struct pieces p = { .kept = false };
@@ -278,6 +278,7 @@ int gmem_vm_discard(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	    (r = check_range(vm, gpa, len, err)) < 0)
 		return r;
 	/* The slots, and so the files, stay until it is done. */
+	wait.cancel = d.o.cancel;
 	r = hold(vm, address_space, gpa, len, &wait, &p, &ticket, err);
 	if (r < 0)
 		return r;
@@ -293,38 +294,74 @@ int gmem_vm_discard(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	return r;
 }
 
-int gmem_vm_at(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
-	       struct gmem_location *out, struct gmem_error *err)
+/* vm->lock is held. */
+static int at_gpa(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+		  struct gmem_location *out, struct gmem_error *err)
 {
 	struct gmem_location at = { .sz = sizeof(at) };
 	const struct gmem__slot *s;
+
+	s = gmem__slot_from(vm, address_space, gpa);
+	if (!s || s->s.gpa > gpa)
+		return nothing_at(gpa, address_space, err);
+	at.gmem = s->s.gmem;
+	at.offset = s->s.offset + (gpa - s->s.gpa);
+	at.userspace_addr = s->s.userspace_addr + (gpa - s->s.gpa);
+	at.run = s->s.len - (gpa - s->s.gpa);
+	at.slot = s->s.slot;
+	at.attributes = s->s.flags & GMEM_SLOT_FD ? GMEM_ATTRIBUTE_UNSET
+						  : GMEM_ATTRIBUTE_SHARED;
+	/* The file cannot go before its slot. */
+	if (at.gmem)
+		at.attributes = gmem__attr_public(gmem__record_run(
+			&at.gmem->record, at.offset, at.run, &at.run));
+	*out = at;
+	return 0;
+}
+
+int gmem_vm_at(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+	       struct gmem_location *out, struct gmem_error *err)
+{
+	struct gmem_location at;
 	int r = gmem__vm_enter(vm, err);
 
 	if (r < 0 ||
 	    (r = gmem__out_check(out, LOCATION_V0, "gmem_location", err)) < 0)
 		return r;
 	gmem__lock(&vm->lock);
-	s = gmem__slot_from(vm, address_space, gpa);
-	if (s && s->s.gpa <= gpa) {
-		uint64_t in = gpa - s->s.gpa;
-
-		at.gmem = s->s.gmem;
-		at.offset = s->s.offset + in;
-		at.userspace_addr = s->s.userspace_addr + in;
-		at.run = s->s.len - in;
-		at.slot = s->s.slot;
-		at.attributes = s->s.flags & GMEM_SLOT_FD
-					? GMEM_ATTRIBUTE_UNSET
-					: GMEM_ATTRIBUTE_SHARED;
-		/* The file cannot go before its slot. */
-		if (at.gmem)
-			at.attributes = gmem__attr_public(gmem__record_run(
-				&at.gmem->record, at.offset, at.run, &at.run));
-	} else {
-		r = nothing_at(gpa, address_space, err);
-	}
+	r = at_gpa(vm, address_space, gpa, &at, err);
 	gmem__unlock(&vm->lock);
 	if (r == 0)
 		gmem__out_copy(out, &at, sizeof(at));
 	return r;
+}
+
+int gmem_region_at(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+		   struct gmem_region **out, struct gmem_location *where,
+		   struct gmem_error *err)
+{
+	struct gmem_region *region = NULL;
+	struct gmem_location at;
+	int r = gmem__vm_enter(vm, err);
+
+	if (r == 0 && where)
+		r = gmem__out_check(where, LOCATION_V0, "gmem_location", err);
+	if (r < 0)
+		return r;
+	if (!out)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "out is NULL");
+	gmem__lock(&vm->lock);
+	r = at_gpa(vm, address_space, gpa, &at, err);
+	if (r == 0 && at.gmem)
+		region = gmem__region_of(at.gmem);
+	gmem__unlock(&vm->lock);
+	if (r < 0)
+		return r;
+	if (!region)
+		return gmem__fail_no_region(gpa, err);
+	*out = region;
+	if (where)
+		gmem__out_copy(where, &at, sizeof(at));
+	return 0;
 }

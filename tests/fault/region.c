@@ -125,27 +125,27 @@ static void mixed(struct fault *t)
 
 static int discard(struct fault *t, struct gmem_error *err)
 {
-	return gmem_region_discard(region, 0, fault_size(t), err);
+	return gmem_region_discard(region, 0, fault_size(t), NULL, err);
 }
 
 static int reclaim(struct fault *t, struct gmem_error *err)
 {
-	return gmem_region_reclaim(region, 0, fault_size(t), NULL, err);
+	return gmem_region_reclaim(region, 0, fault_size(t), NULL, NULL, err);
 }
 
 static int reset(struct fault *t, struct gmem_error *err)
 {
 	(void)t;
-	return gmem_region_reset(region, err);
+	return gmem_region_reset(region, NULL, err);
 }
 
 static int resident(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_region_residency there = { .sz = sizeof(there),
-					       .twice = 77 };
+					       .unused_bytes = 77 };
 	int r = gmem_region_resident(region, 0, fault_size(t), &there, err);
 
-	t->touched = r < 0 && there.twice != 77;
+	t->touched = r < 0 && there.unused_bytes != 77;
 	return r;
 }
 

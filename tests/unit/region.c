@@ -115,7 +115,7 @@ static void shared_by_name_only(void **state)
 	t_ok(gmem_region_convert(r, &all, 1, SHARED, NULL, NULL, &u->err),
 	     u->err);
 	assert_int_equal(u->err.done, MiB);
-	t_ok(gmem_region_reset(r, &u->err), u->err);
+	t_ok(gmem_region_reset(r, NULL, &u->err), u->err);
 	t_ok(gmem_region_close(r, &u->err), u->err);
 }
 
@@ -167,6 +167,8 @@ static void only_the_region_changes_its_file(void **state)
 		  GMEM_REASON_IN_REGION, u->err);
 	t_refused(gmem_close(g, &u->err), -EBUSY, GMEM_REASON_IN_REGION,
 		  u->err);
+	t_refused(gmem_discard(g, 0, 4096, NULL, &u->err), -EBUSY,
+		  GMEM_REASON_IN_REGION, u->err);
 	assert_int_equal(u->n_calls, 0);
 	t_refused(gmem_region_close(r, &u->err), -EBUSY,
 		  GMEM_REASON_STILL_BOUND, u->err);
@@ -175,7 +177,65 @@ static void only_the_region_changes_its_file(void **state)
 	t_ok(gmem_region_close(NULL, &u->err), u->err);
 }
 
+static void it_keeps_what_the_program_gave_it(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts o = opts(0, NULL);
+	struct gmem_region *r = region(u);
+
+	assert_null(info(u, r).user);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	o.user = &o;
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	assert_ptr_equal(info(u, r).user, &o);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+}
+
 /* --------------------------------------------------------------- slots -- */
+
+static void its_region_is_found_by_guest_address(void **state)
+{
+	struct gmem_location at = GMEM_INIT(struct gmem_location);
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB,
+				     unit_in_place(u) ? GMEM_CREATE_MMAP : 0);
+	struct gmem_region *r = region(u), *found = NULL;
+	struct gmem_slot s = slot(64 * KiB, 64 * KiB);
+	const uint64_t gpa = s.gpa;
+
+	unit_bind(u, g, 3, 4 * GiB);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	unit_reset(u);
+	t_ok(gmem_region_at(u->vm, 0, gpa + 4097, &found, &at, &u->err),
+	     u->err);
+	assert_ptr_equal(found, r);
+	assert_int_equal(at.offset, 64 * KiB + 4097);
+	assert_int_equal(at.run, 60 * KiB - 1);
+	assert_int_equal(at.attributes, PRIVATE);
+	found = NULL;
+	t_ok(gmem_region_at(u->vm, 0, gpa, &found, NULL, &u->err), u->err);
+	assert_ptr_equal(found, r);
+	found = NULL;
+	at.offset = 7;
+	t_refused(gmem_region_at(u->vm, 0, gpa - 1, &found, &at, &u->err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, u->err);
+	t_refused(gmem_region_at(u->vm, 1, gpa, &found, &at, &u->err), -EINVAL,
+		  GMEM_REASON_NOT_BOUND, u->err);
+	t_refused(gmem_region_at(u->vm, 0, 4 * GiB, &found, &at, &u->err),
+		  -EINVAL, GMEM_REASON_NO_REGION, u->err);
+	assert_int_equal(u->err.value, 4 * GiB);
+	t_refused(gmem_region_at(u->vm, 0, gpa, NULL, &at, &u->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, u->err);
+	t_refused(gmem_region_at(NULL, 0, gpa, &found, &at, &u->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, u->err);
+	at.sz = 8;
+	t_refused(gmem_region_at(u->vm, 0, gpa, &found, &at, &u->err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, u->err);
+	assert_null(found);
+	assert_int_equal(at.offset, 7);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(u->n_allocs, 0);
+}
 
 static void the_shared_side_is_behind_the_slots(void **state)
 {
@@ -315,6 +375,8 @@ int main(void)
 		TEST(shared_by_name_only, unit_default73),
 		BOTH(a_file_that_is_handed_in_is_checked),
 		BOTH(only_the_region_changes_its_file),
+		BOTH(it_keeps_what_the_program_gave_it),
+		BOTH(its_region_is_found_by_guest_address),
 		TEST(the_shared_side_is_behind_the_slots, unit_sw),
 		BOTH(a_slot_of_another_file_is_not_its_own),
 		BOTH(a_failed_create_leaves_nothing),

@@ -220,6 +220,7 @@ static void what_cannot_be_freed_is_queued(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u);
 	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
+	uint64_t freed;
 
 	unit_answer(u, "fallocate", 0, 1, 1, -ENOMEM);
 	t_ok(convert(u, r, 4, 4, SHARED, 0, &out), u->err);
@@ -236,21 +237,95 @@ static void what_cannot_be_freed_is_queued(void **state)
 	assert_int_equal(stat(r).queued_bytes, 52 * 4096);
 	unit_reset(u);
 	unit_answer(u, "fallocate", 0, 2, 1, -ENOMEM);
-	t_refused(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &u->err),
-		  -ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
-	assert_int_equal(u->err.done, 4 * 4096);
+	t_refused(
+		gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+		-ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
+	assert_int_equal(freed, 4 * 4096);
 	assert_int_equal(stat(r).queued_bytes, 48 * 4096);
-	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &u->err), u->err);
-	assert_int_equal(u->err.done, 48 * 4096);
+	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	     u->err);
+	assert_int_equal(freed, 48 * 4096);
 	assert_int_equal(stat(r).queued_bytes, 0);
 	assert_int_equal(unit_count(u, "madvise", 0), 1);
 	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[1], 2 * 4096);
 	unit_reset(u);
-	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &u->err), u->err);
+	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	     u->err);
 	assert_int_equal(u->n_calls, 0);
 }
 
 /* ---------------------------------------------------------------- life -- */
+
+/* By guest address, as by offset; and in steps. */
+static void both_sides_are_freed_at_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u);
+	struct gmem_region_residency there = { .sz = sizeof(there) };
+	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+	struct gmem_discard_opts o = { .sz = sizeof(o) };
+	static int never;
+	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
+	int fd = gmem_fd(file(r));
+
+	t_ok(gmem_region_get(r, &i, &u->err), u->err);
+	t_ok(convert(u, r, 8, 8, SHARED, 0, &out), u->err);
+	for (int by = 0; by < 4; by++) {
+		unit_allocate(u, fd, 0, PAGES * 4096, 0);
+		memset(i.shared, 1, PAGES * 4096);
+		o.cancel = by & 1 ? &never : NULL;
+		unit_reset(u);
+		if (by & 2)
+			t_ok(gmem_vm_discard(u->vm, 0, GPA + 4 * 4096, 8 * 4096,
+					     &o, &u->err),
+			     u->err);
+		else
+			t_ok(gmem_region_discard(r, 4 * 4096, 8 * 4096, &o,
+						 &u->err),
+			     u->err);
+		assert_int_equal(u->err.done, 8 * 4096);
+		assert_int_equal(unit_count(u, "madvise", 0), 1);
+		assert_int_equal(unit_count(u, "fallocate", 0), 1);
+		t_ok(gmem_region_resident(r, 4 * 4096, 8 * 4096, &there,
+					  &u->err),
+		     u->err);
+		assert_int_equal(there.private_bytes + there.shared_bytes +
+					 there.unused_bytes,
+				 0);
+		t_ok(gmem_region_resident(r, 0, PAGES * 4096, &there, &u->err),
+		     u->err);
+		assert_int_equal(there.private_bytes + there.shared_bytes,
+				 (PAGES - 8) * 4096);
+		assert_int_equal(there.unused_bytes, (PAGES - 8) * 4096);
+	}
+	assert_int_equal(~privates(u, r), 0xff00);
+}
+
+/* How much is freed is another number than how far it came. */
+static void reclaim_tells_how_much_it_freed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u);
+	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
+	uint64_t freed = 7;
+
+	t_refused(gmem_region_reclaim(r, 0, 1, NULL, &freed, &u->err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, u->err);
+	assert_int_equal(freed, 7);
+	t_ok(convert(u, r, 2, 4, SHARED, GMEM_CONVERT_DEFER, &out), u->err);
+	t_ok(convert(u, r, 16, 4, SHARED, GMEM_CONVERT_DEFER, &out), u->err);
+	unit_answer(u, "fallocate", 0, 2, 1, -ENOMEM);
+	t_refused(
+		gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+		-ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
+	assert_int_equal(freed, 4 * 4096);
+	assert_int_equal(u->err.done, 16 * 4096);
+	unit_reset(u);
+	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	     u->err);
+	assert_int_equal(freed, 4 * 4096);
+	assert_int_equal(u->err.done, PAGES * 4096);
+}
 
 static void a_reset_is_a_new_machine(void **state)
 {
@@ -260,14 +335,15 @@ static void a_reset_is_a_new_machine(void **state)
 		GMEM_INIT(struct gmem_region_residency);
 
 	t_ok(convert(u, r, 3, 40, SHARED, GMEM_CONVERT_DEFER, NULL), u->err);
-	t_ok(gmem_region_reset(r, &u->err), u->err);
+	t_ok(gmem_region_reset(r, NULL, &u->err), u->err);
 	assert_int_equal(privates(u, r), UINT64_MAX);
 	assert_int_equal(stat(r).queued_bytes, 0);
 	t_ok(gmem_region_resident(r, 0, PAGES * 4096, &there, &u->err), u->err);
-	assert_int_equal(there.private_bytes + there.shared_bytes + there.twice,
+	assert_int_equal(there.private_bytes + there.shared_bytes +
+				 there.unused_bytes,
 			 0);
 	unit_answer(u, "fallocate", 0, 1, 1, -ENOMEM);
-	t_refused(gmem_region_discard(r, 0, 4096, &u->err), -ENOMEM,
+	t_refused(gmem_region_discard(r, 0, 4096, NULL, &u->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, u->err);
 }
 
@@ -346,7 +422,8 @@ static void the_record_is_the_kernels_whatever_fails(void **state)
 					    4096u);
 		}
 		was = is;
-		t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &u->err),
+		t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, NULL,
+					 &u->err),
 		     u->err);
 		assert_int_equal(stat(r).queued_bytes, 0);
 	}
@@ -363,6 +440,8 @@ int main(int argc, char **argv)
 		BOTH(a_bad_range_is_refused_before_any_changes),
 		TEST(a_run_is_converted_whole_or_not_at_all, unit_sw),
 		TEST(what_cannot_be_freed_is_queued, unit_sw),
+		TEST(both_sides_are_freed_at_once, unit_sw),
+		TEST(reclaim_tells_how_much_it_freed, unit_sw),
 		BOTH(a_reset_is_a_new_machine),
 		BOTH(what_the_kernel_has_is_only_recorded),
 		BOTH(the_record_is_the_kernels_whatever_fails),

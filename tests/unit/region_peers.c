@@ -102,9 +102,9 @@ static uint64_t queued(struct gmem_region *r)
 
 static void reclaim(struct unit *u, struct gmem_region *r)
 {
-	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, NULL, &u->err), u->err);
 	assert_int_equal(queued(r), 0);
-	assert_int_equal(there(u, r).twice, 0);
+	assert_int_equal(there(u, r).unused_bytes, 0);
 }
 
 /* ------------------------------------------------------------------ M1 -- */
@@ -119,12 +119,12 @@ static void peer_M1_the_other_side_is_freed(void **state)
 	assert_int_equal(there(u, r).private_bytes, SIZE - 16 * PAGE);
 	writes(u, 8, 16, 2);
 	assert_int_equal(there(u, r).shared_bytes, 16 * PAGE);
-	assert_int_equal(there(u, r).twice, 0);
+	assert_int_equal(there(u, r).unused_bytes, 0);
 	t_ok(convert(u, r, 12, 8, PRIVATE, NULL), u->err);
 	assert_int_equal(there(u, r).shared_bytes, 8 * PAGE);
 	writes(u, 12, 8, 3);
 	assert_int_equal(there(u, r).private_bytes, SIZE - 8 * PAGE);
-	assert_int_equal(there(u, r).twice, 0);
+	assert_int_equal(there(u, r).unused_bytes, 0);
 }
 
 /*
@@ -158,7 +158,8 @@ static void peer_M1_so_is_that_of_a_run_that_failed(void **state)
 		assert_null(u->hook);
 		assert_int_equal(out.changed, back ? SIZE / 2 : 0);
 		assert_int_equal(out.queued, SIZE / 2);
-		assert_int_equal(there(u, r).twice, back ? SIZE / 2 : PAGE);
+		assert_int_equal(there(u, r).unused_bytes,
+				 back ? SIZE / 2 : PAGE);
 		assert_int_equal(queued(r), SIZE / 2);
 		reclaim(u, r);
 		assert_int_equal(reads(u, 0), back ? 4 : 1);
@@ -178,7 +179,7 @@ static void peer_M1_so_is_that_of_a_slot_that_goes(void **state)
 	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
 	assert_int_equal(queued(r), 4 * PAGE);
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
-	assert_int_equal(there(u, r).twice, 4 * PAGE);
+	assert_int_equal(there(u, r).unused_bytes, 4 * PAGE);
 	reclaim(u, r);
 	/* The other way: the slot starts shared. */
 	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
@@ -199,6 +200,7 @@ static void what_has_no_slot_is_not_reclaimed(void **state)
 	struct gmem_region_range range = { 0, SIZE / 2 };
 	struct gmem_region *r = bound(u);
 	struct gmem_slot s = slot(0, SIZE / 2);
+	uint64_t freed = 7;
 
 	t_ok(convert(u, r, 0, PAGES / 2, SHARED, NULL), u->err);
 	writes(u, 0, PAGES, 1);
@@ -207,8 +209,8 @@ static void what_has_no_slot_is_not_reclaimed(void **state)
 	writes(u, 0, PAGES, 2);
 	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);
 	unit_reset(u);
-	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
-	assert_int_equal(u->err.done, 0);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &freed, &u->err), u->err);
+	assert_int_equal(freed, 0);
 	assert_int_equal(u->n_calls, 0);
 	assert_int_equal(queued(r), SIZE / 2);
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
@@ -386,9 +388,9 @@ static int in_a_child(struct unit *u, struct gmem_region *r)
 	unit_forked(u);
 	unit_reset(u);
 	if (gmem_region_convert(r, &a, 1, SHARED, NULL, NULL, &err) != -EIO ||
-	    gmem_region_discard(r, 0, PAGE, &err) != -EIO ||
-	    gmem_region_reclaim(r, 0, PAGE, NULL, &err) != -EIO ||
-	    gmem_region_reset(r, &err) != -EIO ||
+	    gmem_region_discard(r, 0, PAGE, NULL, &err) != -EIO ||
+	    gmem_region_reclaim(r, 0, PAGE, NULL, NULL, &err) != -EIO ||
+	    gmem_region_reset(r, NULL, &err) != -EIO ||
 	    gmem_region_assume(r, &a, 1, SHARED, &err) != -EIO ||
 	    gmem_region_unbind(r, 0, 0, 0, &err) != -EIO ||
 	    gmem_region_close(r, &err) != -EIO)
@@ -462,16 +464,16 @@ static void peer_M12_its_system_calls_are_listed(void **state)
 	     u->err);
 	unit_listed(u, "gmem_region_convert");
 	unit_reset(u);
-	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, NULL, &u->err), u->err);
 	unit_listed(u, "gmem_region_reclaim");
 	unit_reset(u);
-	t_ok(gmem_region_discard(r, 0, SIZE, &u->err), u->err);
+	t_ok(gmem_region_discard(r, 0, SIZE, NULL, &u->err), u->err);
 	unit_listed(u, "gmem_region_discard");
 	unit_reset(u);
 	(void)there(u, r);
 	unit_listed(u, "gmem_region_resident");
 	unit_reset(u);
-	t_ok(gmem_region_reset(r, &u->err), u->err);
+	t_ok(gmem_region_reset(r, NULL, &u->err), u->err);
 	unit_listed(u, "gmem_region_reset");
 	unit_reset(u);
 	t_ok(gmem_region_unbind(r, 0, 0, 0, &u->err), u->err);

@@ -118,7 +118,7 @@ static uint64_t twice(struct world *w)
 
 	t_ok(gmem_region_resident(w->r, 0, PAGES * PAGE, &there, &w->u->err),
 	     w->u->err);
-	return there.twice;
+	return there.unused_bytes;
 }
 
 /*
@@ -238,7 +238,7 @@ static void reclaim(struct world *w)
 {
 	unsigned int at = any(w, PAGES), n = 1 + any(w, PAGES - at);
 	bool fails = fail_some(w);
-	int r = gmem_region_reclaim(w->r, at * PAGE, n * PAGE, NULL,
+	int r = gmem_region_reclaim(w->r, at * PAGE, n * PAGE, NULL, NULL,
 				    &w->u->err);
 
 	unit_reset(w->u);
@@ -247,7 +247,7 @@ static void reclaim(struct world *w)
 		forget_stale(w, at, n);
 	if (r < 0 || any(w, 2))
 		return;
-	t_ok(gmem_region_reclaim(w->r, 0, PAGES * PAGE, NULL, &w->u->err),
+	t_ok(gmem_region_reclaim(w->r, 0, PAGES * PAGE, NULL, NULL, &w->u->err),
 	     w->u->err);
 	forget_stale(w, 0, PAGES);
 	assert_int_equal(stat(w).queued_bytes, 0);
@@ -260,7 +260,7 @@ static void discard(struct world *w)
 
 	if (at + n > PAGES)
 		return;
-	t_ok(gmem_region_discard(w->r, at * PAGE, n * PAGE, &w->u->err),
+	t_ok(gmem_region_discard(w->r, at * PAGE, n * PAGE, NULL, &w->u->err),
 	     w->u->err);
 	forget_stale(w, at, n);
 	for (unsigned int i = at; i < at + n; i++)
@@ -274,7 +274,7 @@ static void bind_again(struct world *w)
 
 	t_ok(gmem_region_unbind(w->r, slot, 0, 0, &w->u->err), w->u->err);
 	if (any(w, 2))
-		t_ok(gmem_region_reclaim(w->r, 0, PAGES * PAGE, NULL,
+		t_ok(gmem_region_reclaim(w->r, 0, PAGES * PAGE, NULL, NULL,
 					 &w->u->err),
 		     w->u->err);
 	bind_half(w, slot);
@@ -284,7 +284,7 @@ static void bind_again(struct world *w)
 
 static void reset(struct world *w)
 {
-	t_ok(gmem_region_reset(w->r, &w->u->err), w->u->err);
+	t_ok(gmem_region_reset(w->r, NULL, &w->u->err), w->u->err);
 	for (unsigned int i = 0; i < PAGES; i++)
 		w->page[i] = (struct page){ .private = true };
 	assert_int_equal(stat(w).queued_bytes, 0);

@@ -123,9 +123,9 @@ static void nothing_is_taken_for_a_region(void **state)
 	NONE(gmem_region_convert(NULL, &range, 1, 0, NULL, NULL, &u->err));
 	NONE(gmem_region_assume(NULL, &range, 1, 0, &u->err));
 	NONE(gmem_region_attributes(NULL, 0, 4096, &a, NULL, &u->err));
-	NONE(gmem_region_reset(NULL, &u->err));
-	NONE(gmem_region_discard(NULL, 0, 4096, &u->err));
-	NONE(gmem_region_reclaim(NULL, 0, 4096, NULL, &u->err));
+	NONE(gmem_region_reset(NULL, NULL, &u->err));
+	NONE(gmem_region_discard(NULL, 0, 4096, NULL, &u->err));
+	NONE(gmem_region_reclaim(NULL, 0, 4096, NULL, NULL, &u->err));
 	NONE(gmem_region_resident(NULL, 0, 4096, &there, &u->err));
 	NONE(gmem_region_create(NULL, MiB, NULL, &r, &u->err));
 	NONE(gmem_region_create(u->vm, MiB, NULL, NULL, &u->err));
@@ -134,10 +134,10 @@ static void nothing_is_taken_for_a_region(void **state)
 	NONE(gmem_region_stat(r, NULL, &u->err));
 	NONE(gmem_region_attributes(r, 0, 4096, NULL, NULL, &u->err));
 	NONE(gmem_region_resident(r, 0, 4096, NULL, &u->err));
-	t_refused(gmem_region_discard(r, 1, 4096, &u->err), -EINVAL,
+	t_refused(gmem_region_discard(r, 1, 4096, NULL, &u->err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, u->err);
-	t_refused(gmem_region_reclaim(r, 0, 2 * MiB, NULL, &u->err), -EINVAL,
-		  GMEM_REASON_OUTSIDE_FILE, u->err);
+	t_refused(gmem_region_reclaim(r, 0, 2 * MiB, NULL, NULL, &u->err),
+		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, u->err);
 	t_ok(gmem_region_close(r, &u->err), u->err);
 #undef NONE
 }

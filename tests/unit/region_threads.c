@@ -133,12 +133,14 @@ static void *discard(void *arg)
 		struct gmem_region_range a = some(w), b = some(w);
 		struct gmem_error err = { .sz = sizeof(err) };
 
-		ENDS(w, gmem_region_discard(w->r, a.offset, a.len, &err),
+		ENDS(w, gmem_region_discard(w->r, a.offset, a.len, NULL, &err),
 		     UINT32_MAX);
-		ENDS(w, gmem_region_reclaim(w->r, b.offset, b.len, NULL, &err),
+		ENDS(w,
+		     gmem_region_reclaim(w->r, b.offset, b.len, NULL, NULL,
+					 &err),
 		     UINT32_MAX);
 		if (any(w, 8) == 0)
-			ENDS(w, gmem_region_reset(w->r, &err),
+			ENDS(w, gmem_region_reset(w->r, NULL, &err),
 			     GMEM_REASON_NOT_BOUND);
 	}
 	return NULL;
@@ -237,7 +239,8 @@ static void ends_right(struct unit *m, struct gmem_region *r)
 
 		(void)!gmem_region_bind(r, &now, NULL);
 	}
-	t_ok(gmem_region_reclaim(r, 0, PIECES * PIECE, NULL, &m->err), m->err);
+	t_ok(gmem_region_reclaim(r, 0, PIECES * PIECE, NULL, NULL, &m->err),
+	     m->err);
 	t_ok(gmem_region_stat(r, &s, &m->err), m->err);
 	assert_int_equal(s.queued_bytes, 0);
 	assert_int_equal(s.private_bytes + s.shared_bytes, PIECES * PIECE);

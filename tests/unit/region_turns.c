@@ -114,11 +114,11 @@ static void *work(void *arg)
 		case 0:
 			CHECK(w, gmem_region_reclaim(w->r, at * PAGE,
 						     SIZE - at * PAGE, NULL,
-						     NULL) == 0);
+						     NULL, NULL) == 0);
 			break;
 		case 1:
 			CHECK(w, gmem_region_discard(w->r, at * PAGE, PAGE,
-						     NULL) == 0);
+						     NULL, NULL) == 0);
 			break;
 		case 2:
 			look(w);
@@ -167,10 +167,10 @@ static void four_threads_leave_record_and_counters_right(void **state)
 	assert_int_equal(s.failed, failed);
 	/* All began private. */
 	assert_int_equal(s.to_shared - s.to_private, SIZE - private);
-	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, &u->err), u->err);
+	t_ok(gmem_region_reclaim(r, 0, SIZE, NULL, NULL, &u->err), u->err);
 	assert_int_equal(stat(r).queued_bytes, 0);
 	t_ok(gmem_region_resident(r, 0, SIZE, &there, &u->err), u->err);
-	assert_int_equal(there.twice, 0);
+	assert_int_equal(there.unused_bytes, 0);
 }
 
 /* --------------------------------------------------------------- waiting -- */
@@ -213,6 +213,28 @@ static void release(void)
 	(void)pthread_mutex_unlock(&held.lock);
 }
 
+static void each_is_cancelled(struct unit *u, struct gmem_region *r,
+			      struct gmem_region_range *busy)
+{
+	const int cancel = 1;
+	struct gmem_convert_opts o = { .sz = sizeof(o), .cancel = &cancel };
+	struct gmem_discard_opts stops = { .sz = sizeof(stops),
+					   .cancel = &cancel };
+	uint64_t freed = 7;
+
+	t_refused(gmem_region_convert(r, busy, 1, SHARED, &o, NULL, &u->err),
+		  -ECANCELED, GMEM_REASON_CANCELLED, u->err);
+	t_refused(gmem_region_discard(r, 0, SIZE, &stops, &u->err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, u->err);
+	t_refused(gmem_region_reset(r, &stops, &u->err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, u->err);
+	if (unit_in_place(u))
+		return;
+	t_refused(gmem_region_reclaim(r, 0, SIZE, &stops, &freed, &u->err),
+		  -ECANCELED, GMEM_REASON_CANCELLED, u->err);
+	assert_int_equal(freed, 0);
+}
+
 static void what_waits_may_say_no_or_be_cancelled(void **state)
 {
 	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
@@ -241,12 +263,7 @@ static void what_waits_may_say_no_or_be_cancelled(void **state)
 	t_ok(gmem_region_convert(r, &other, 1, SHARED, &o, &out, &u->err),
 	     u->err);
 	assert_int_equal(out.done, PAGE);
-	o = (struct gmem_convert_opts){ .sz = sizeof(o), .cancel = &cancel };
-	t_refused(gmem_region_convert(r, &busy, 1, SHARED, &o, &out, &u->err),
-		  -ECANCELED, GMEM_REASON_CANCELLED, u->err);
-	if (!unit_in_place(u))
-		t_refused(gmem_region_reclaim(r, 0, SIZE, &cancel, &u->err),
-			  -ECANCELED, GMEM_REASON_CANCELLED, u->err);
+	each_is_cancelled(u, r, &busy);
 	/* What is only checked takes no turn. */
 	o = (struct gmem_convert_opts){ .sz = sizeof(o),
 					.flags = GMEM_CONVERT_CHECK_ONLY };

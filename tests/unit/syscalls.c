@@ -248,12 +248,13 @@ static void convert_region(struct unit *u)
 				NULL));
 	did(u, "gmem_region_stat", gmem_region_stat(r, &stat, NULL));
 	did(u, "gmem_region_reclaim",
-	    gmem_region_reclaim(r, 0, MiB, NULL, NULL));
-	did(u, "gmem_region_discard", gmem_region_discard(r, 0, MiB, NULL));
+	    gmem_region_reclaim(r, 0, MiB, NULL, NULL, NULL));
+	did(u, "gmem_region_discard",
+	    gmem_region_discard(r, 0, MiB, NULL, NULL));
 	did(u, "gmem_region_convert",
 	    gmem_region_convert(r, &all, 1, GMEM_ATTRIBUTE_SHARED, NULL, NULL,
 				NULL));
-	did(u, "gmem_region_reset", gmem_region_reset(r, NULL));
+	did(u, "gmem_region_reset", gmem_region_reset(r, NULL, NULL));
 	did(u, "gmem_region_unbind", gmem_region_unbind(r, 9, 0, 0, NULL));
 	did(u, "gmem_region_close", gmem_region_close(r, NULL));
 }

@@ -128,7 +128,7 @@ static void nothing_is_twice(struct live *l)
 	for (unsigned int i = 0; i < PAGES; i++)
 	private += w.private[i] ? l->page : 0;
 	live_ok(l, gmem_region_resident(w.r, 0, SIZE, &there, &l->err));
-	assert_int_equal(there.twice, 0);
+	assert_int_equal(there.unused_bytes, 0);
 	assert_int_equal(there.private_bytes, private);
 	assert_int_equal(there.shared_bytes, SIZE - private);
 }
@@ -180,11 +180,11 @@ static void a_slot_that_comes_back_has_its_memory(void **state)
 	writes(l, 0, 2);
 	writes(l, 8, 3);
 	live_ok(l, gmem_region_unbind(w.r, 0, 0, 0, &l->err));
-	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, &l->err));
+	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, NULL, &l->err));
 	live_ok(l, gmem_region_bind(w.r, &s, &l->err));
 	guest_has(l, 0);
 	guest_has(l, 8);
-	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, &l->err));
+	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, NULL, &l->err));
 	guest_has(l, 0);
 }
 
@@ -196,11 +196,12 @@ static void a_balloon_and_a_reboot_give_zeros(void **state)
 	convert(l, 4, 8, false, 0);
 	for (unsigned int i = 0; i < PAGES; i++)
 		writes(l, i, 0x1000 + i);
-	live_ok(l, gmem_region_discard(w.r, 2 * l->page, 4 * l->page, &l->err));
+	live_ok(l, gmem_region_discard(w.r, 2 * l->page, 4 * l->page, NULL,
+				       &l->err));
 	memset(&w.value[2], 0, 4 * sizeof(w.value[0]));
 	for (unsigned int i = 0; i < PAGES; i++)
 		guest_has(l, i);
-	live_ok(l, gmem_region_reset(w.r, &l->err));
+	live_ok(l, gmem_region_reset(w.r, NULL, &l->err));
 	memset(w.value, 0, sizeof(w.value));
 	for (unsigned int i = 0; i < PAGES; i++) {
 		w.private[i] = true;
@@ -251,7 +252,7 @@ static void no_page_is_in_memory_twice(void **state)
 	convert(l, 0, PAGES / 2, true, GMEM_CONVERT_DEFER);
 	for (unsigned int i = 0; i < PAGES; i++)
 		writes(l, i, i);
-	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, &l->err));
+	live_ok(l, gmem_region_reclaim(w.r, 0, SIZE, NULL, NULL, &l->err));
 	nothing_is_twice(l);
 }
 
