@@ -55,7 +55,7 @@ int gmem__file_alloc(struct gmem__ctx *ctx, struct gmem_vm *vm, uint64_t size,
 /* 0, or -errno and it is as before. */
 static int record_end(struct gmem *g)
 {
-	unsigned char *blocks = g->record.blocks;
+	uint16_t *blocks = g->record.blocks;
 	void *mem = g->record_mem;
 	int r;
 

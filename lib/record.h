@@ -4,12 +4,13 @@
  * call to ask.  Pure code: no system calls, no allocation; the caller provides
  * its memory, of which only the written parts become resident.
  *
- * A byte stands for each 1 GiB.  Where those differ, a byte stands for each
- * 2 MiB, and where those differ, a bit a page says private or shared; where
- * some have no slot, a second bit a page says which.  All of it is indexed
- * directly.  A writer stores the lowest level first, each with release order,
- * so lookups take no lock: beside a writer they see each page as it was or as
- * it will be.  Writers exclude one another.
+ * Two bytes stand for each 512 MiB.  Where its pages differ, two bytes stand
+ * for each 4 MiB, and say also that the pages differ once, and where.  Where
+ * they differ more often, a bit a page says private or shared; where some have
+ * no slot, a second bit a page says which.  All of it is indexed directly.  A
+ * writer stores the lowest level first, each with release order, so lookups
+ * take no lock: beside a writer they see each page as it was or as it will be.
+ * Writers exclude one another.
  */
 #ifndef GMEM_LIB_RECORD_H
 #define GMEM_LIB_RECORD_H
@@ -24,11 +25,11 @@ enum gmem__state {
 };
 
 struct gmem__record {
-	unsigned char *blocks;	/* a byte for each 1 GiB; NULL: all is .fixed */
-	unsigned char *summary; /* a byte for each 2 MiB */
-	uint64_t *leaf;		/* a bit a page: 1 = private */
-	uint64_t *bound;	/* a bit a page: 1 = the leaf bit counts */
-	uint64_t size;		/* bytes of the file */
+	uint16_t *blocks;  /* one for each 512 MiB; NULL: all is .fixed */
+	uint16_t *summary; /* one for each 4 MiB */
+	uint64_t *leaf;	   /* a bit a page: 1 = private */
+	uint64_t *bound;   /* a bit a page: 1 = the leaf bit counts */
+	uint64_t size;	   /* bytes of the file */
 	unsigned int page_shift;
 	enum gmem__state fixed; /* the state of all, without .blocks */
 	uint64_t bytes[3];	/* of each state; atomic */

@@ -13,6 +13,10 @@
 #define GIB (1ULL << 30)
 #define TIB (1ULL << 40)
 
+/* What the units of the record stand for. */
+#define CHUNK (4 * MIB)
+#define BLOCK (512 * MIB)
+
 struct fixture {
 	struct gmem__record r;
 	void *mem;
@@ -150,21 +154,41 @@ static bool alike(const struct fixture *f, uint64_t start, uint64_t unit)
 	return n == 1 || !memcmp(f->model + first, f->model + first + 1, n - 1);
 }
 
-/* What is alike is said by one byte, as high up as it can be. */
+/* What the chunk at @start has to say in its unit, or 0: it takes the bits. */
+static unsigned int unit_of(const struct fixture *f, uint64_t start)
+{
+	const unsigned char *m = f->model + start / f->page_size;
+	uint64_t left = f->r.size - start, at = 1, n;
+
+	n = (left < CHUNK ? left : CHUNK) / f->page_size;
+	while (at < n && m[at] == m[0])
+		at++;
+	if (at == n)
+		return m[0];
+	if (n > at + 1 && memcmp(m + at, m + at + 1, n - at - 1) != 0)
+		return 0;
+	return (unsigned int)at << 4 | (unsigned int)m[at] << 2 | m[0];
+}
+
+/* What is alike, or differs once, is said by one unit, as high up as can be. */
 static void assert_collapsed(const struct fixture *f)
 {
+	unsigned int unit;
 	uint64_t i;
 
-	for (uint64_t b = 0; b < f->r.size; b += GIB) {
-		if (alike(f, b, GIB)) {
-			assert_int_equal(f->r.blocks[b / GIB],
+	for (uint64_t b = 0; b < f->r.size; b += BLOCK) {
+		if (alike(f, b, BLOCK)) {
+			assert_int_equal(f->r.blocks[b / BLOCK],
 					 f->model[b / f->page_size]);
 			continue;
 		}
-		for (i = b; i < f->r.size && i < b + GIB; i += 2 * MIB)
-			if (alike(f, i, 2 * MIB))
-				assert_int_equal(f->r.summary[i / (2 * MIB)],
-						 f->model[i / f->page_size]);
+		for (i = b; i < f->r.size && i < b + BLOCK; i += CHUNK) {
+			unit = unit_of(f, i);
+			if (unit || alike(f, i, CHUNK))
+				assert_int_equal(f->r.summary[i / CHUNK], unit);
+			else
+				assert_in_range(f->r.summary[i / CHUNK], 3, 4);
+		}
 	}
 }
 
@@ -200,9 +224,9 @@ static void the_largest_file_is_representable(void **state)
 	(void)state;
 	assert_int_equal(gmem__record_bytes(1ULL << 63, 4096), 0);
 	assert_int_equal(gmem__record_bytes(UINT64_MAX & ~4095ULL, 4096), 0);
-	/* Two bits a page, a byte for each 2 MiB and each 1 GiB. */
+	/* Two bits a page, two bytes for each 4 MiB and each 512 MiB. */
 	assert_int_equal(gmem__record_bytes(max, 4096),
-			 (1ULL << 33) + (1ULL << 42) + (2ULL << 48));
+			 (1ULL << 35) + (1ULL << 42) + (2ULL << 48));
 }
 
 static void a_tib_takes_65_mib_of_address_space(void **state)
@@ -313,7 +337,7 @@ static void a_short_last_chunk_and_block_collapse(void **state)
 	assert_collapsed(f);
 	assert_all_as_model(f);
 	set(f, GIB, 2 * MIB, GMEM__SHARED);
-	assert_int_equal(f->r.blocks[1], GMEM__SHARED);
+	assert_int_equal(f->r.blocks[GIB / BLOCK], GMEM__SHARED);
 	assert_all_as_model(f);
 }
 
@@ -448,6 +472,25 @@ static void a_fully_mixed_tib_has_at_most_34_mib_resident(void **state)
 	assert_true(resident(f) <= 34 * MIB);
 }
 
+static void runs_that_end_once_in_4_mib_take_no_bits(void **state)
+{
+	struct fixture *f = *state;
+
+	fresh(f, TIB, 4096);
+	set(f, 0, TIB, GMEM__PRIVATE);
+	for (uint64_t i = 0; i < 512; i++)
+		set(f, i * 2 * GIB + 12 * KIB, GIB - 28 * KIB, GMEM__SHARED);
+	assert_run(f, 12 * KIB, TIB, GMEM__SHARED, GIB - 28 * KIB);
+	assert_true(resident(f) <= MIB);
+	/* Pages of a run are converted one by one, from either end. */
+	for (uint64_t i = 0; i < 1024; i++) {
+		set(f, GIB + i * 4096, 4096, GMEM__SHARED);
+		set(f, 2 * GIB - (i + 1) * 4096, 4096, GMEM__SHARED);
+	}
+	assert_run(f, GIB, TIB - GIB, GMEM__SHARED, 4 * MIB);
+	assert_true(resident(f) <= MIB);
+}
+
 static void lookups_make_no_more_resident_than_they_read(void **state)
 {
 	struct fixture *f = *state;
@@ -526,7 +569,7 @@ static void allow(struct watch *w, enum gmem__state old, enum gmem__state new)
 /* Sets the watched page alone or with its chunk, its block or all. */
 static void set_watched(struct watch *w, enum gmem__state *now)
 {
-	static const uint64_t units[] = { 4096, 2 * MIB, GIB, 2 * GIB };
+	static const uint64_t units[] = { 4096, CHUNK, BLOCK, 2 * GIB };
 	uint64_t unit = units[rnd(&w->f->seed, T_ARRAY_SIZE(units))];
 	enum gmem__state old = *now;
 
@@ -596,6 +639,7 @@ int main(void)
 		test(a_uniform_tib_has_at_most_1_mib_resident),
 		test(a_file_set_whole_has_only_its_blocks_resident),
 		test(a_fully_mixed_tib_has_at_most_34_mib_resident),
+		test(runs_that_end_once_in_4_mib_take_no_bits),
 		test(lookups_make_no_more_resident_than_they_read),
 		test(a_reader_sees_each_page_as_it_was_or_as_it_will_be),
 	};

@@ -32,13 +32,13 @@ static void after_store(void);
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
-#define PAGE (256ULL << 10)
+#define PAGE (512ULL << 10)
 #define SIZE (GIB + 5 * MIB)
 #define PAGES (SIZE / PAGE)
 
 /* The chunk that most changes hit: the last of the first block. */
-#define CHUNK (GIB - 2 * MIB)
-#define CHUNK_PAGES (2 * MIB / PAGE)
+#define CHUNK (GIB - 4 * MIB)
+#define CHUNK_PAGES (4 * MIB / PAGE)
 
 struct fixture {
 	struct gmem__record r;
