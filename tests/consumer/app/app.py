@@ -12,7 +12,7 @@ from ctypes import c_uint32, c_uint64, c_void_p, sizeof
 
 CREATE_MMAP, CREATE_INIT_SHARED = 1 << 0, 1 << 1
 EXIT_MEMORY_FAULT = 2
-REGION_SHARED = 3
+REGION_KIND_SHARED = 3
 OUTSIDE_FILE = b"outside-file"
 
 
@@ -54,6 +54,7 @@ class RegionOptions(Options):
         ("sz", c_size_t),
         ("flags", c_uint64),
         ("gmem", c_void_p),
+        ("user", c_void_p),
         ("kind", c_uint32),
         ("reserved", c_uint32),
     ]
@@ -101,7 +102,7 @@ def asserts():
         for what, size in sizes.items():
             yield f'_Static_assert({what} == {size}, "{what}");'
     for name in ("CREATE_MMAP", "CREATE_INIT_SHARED", "EXIT_MEMORY_FAULT",
-                 "REGION_SHARED"):
+                 "REGION_KIND_SHARED"):
         yield f'_Static_assert(GMEM_{name} == {globals()[name]}, "{name}");'
 
 
@@ -157,7 +158,7 @@ def main():
     assert gmem.gmem_reason_str(err.reason) == OUTSIDE_FILE, err.msg
     region = c_void_p()
     check(gmem.gmem_region_create(vm, 1 << 20,
-                                  byref(RegionOptions(kind=REGION_SHARED)),
+                                  byref(RegionOptions(kind=REGION_KIND_SHARED)),
                                   byref(region), byref(err)))
     check(gmem.gmem_region_close(region, byref(err)))
     check(gmem.gmem_vm_destroy(vm, byref(err)))

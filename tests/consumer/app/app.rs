@@ -86,7 +86,7 @@ fn convert(vm: *mut gmem_vm) -> Result<(), String> {
     let mut stat = init!(gmem_region_stats);
     let mut r = null_mut();
 
-    opts.kind = gmem_region_kind_GMEM_REGION_SHARED;
+    opts.kind = gmem_region_kind_GMEM_REGION_KIND_SHARED;
     let code = unsafe { gmem_region_create(vm, 1 << 20, &opts, &mut r, &mut err) };
     check(code, &err)?;
     check(unsafe { gmem_region_stat(r, &mut stat, &mut err) }, &err)?;
