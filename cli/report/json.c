@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* What gmemctl says to programs. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,45 +99,4 @@ json_object *json_error(const struct gmem_error *err)
 
 	json_boolean(o, "diagnosed", err->flags & GMEM_ERROR_DIAGNOSED);
 	return o;
-}
-
-json_object *json_new(const struct ctl *ctl)
-{
-	json_object *o = json_object_new_object();
-	char schema[64];
-
-	(void)snprintf(schema, sizeof(schema), "gmemctl.%s/1",
-		       ctl->command ? ctl->command : "gmemctl");
-	json_object_object_add(o, "schema", json_object_new_string(schema));
-	return o;
-}
-
-void out_json(struct ctl *ctl, json_object *result)
-{
-	const char *text;
-
-	/* Without memory parts of it are missing, and errno alone tells. */
-	errno = 0;
-	text = json_object_to_json_string_ext(
-		result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-				JSON_C_TO_STRING_NOSLASHESCAPE);
-	json_done(!text || errno == ENOMEM);
-	out_line(text);
-	json_object_put(result);
-	ctl->replied = true;
-}
-
-json_object *nodes_json(const uint64_t *bytes)
-{
-	json_object *list = json_object_new_array(), *o;
-
-	for (unsigned int n = 0; n < NODES; n++) {
-		if (!bytes[n])
-			continue;
-		o = json_object_new_object();
-		json_u64(o, "node", n);
-		json_u64(o, "bytes", bytes[n]);
-		json_object_array_add(list, o);
-	}
-	return list;
 }

@@ -12,7 +12,6 @@
 
 #include <json.h>
 
-struct ctl;
 struct gmem_error;
 
 /* End the program with a message for NULL, or for what is not 0. */
@@ -31,10 +30,6 @@ json_object *json_string(const char *text);
 #define json_object_object_add(to, key, v) \
 	json_done(json_object_object_add(to, key, v))
 #define json_object_array_add(to, v) json_done(json_object_array_add(to, v))
-
-/* The command's one JSON object, and printing it, which takes it. */
-json_object *json_new(const struct ctl *ctl);
-void out_json(struct ctl *ctl, json_object *result);
 
 void json_u64(json_object *to, const char *key, uint64_t value);
 void json_boolean(json_object *to, const char *key, bool value);

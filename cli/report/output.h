@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What gmemctl says to people, and how it ends. */
+/* What gmemctl says to people and programs, and how it ends. */
 #ifndef GMEMCTL_REPORT_OUTPUT_H
 #define GMEMCTL_REPORT_OUTPUT_H
 
@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 struct gmem_error;
+struct json_object;
 struct kvm;
 
 /* Exit statuses; never 255, which xargs(1) and systemd treat specially. */
@@ -56,6 +57,10 @@ void put_wrapped(const char *text, size_t column, const char *margin);
 /* As fflush(3) and puts(3), and remember why standard output failed. */
 void out_flush(void);
 void out_line(const char *text);
+
+/* The command's one JSON object, and printing it, which takes it. */
+struct json_object *json_new(const struct ctl *ctl);
+void out_json(struct ctl *ctl, struct json_object *result);
 
 /* A line on standard error that ends nothing. */
 __attribute__((format(printf, 2, 3))) void message(const struct ctl *ctl,

@@ -24,7 +24,7 @@ struct host {
 	} type[TYPES];
 };
 
-/* probe.c */
+/* features.c */
 const char *vm_type_name(uint32_t type);
 const char *support_name(const struct gmem_feature_info *f);
 /* The @index-th feature; false past the last. */

@@ -5,6 +5,7 @@
 
 #include "cmd/ps/ps.h"
 #include "report/json.h"
+#include "report/output.h"
 
 static void add_number(json_object *to, const char *key, uint64_t value,
 		       const struct unknown *why)
