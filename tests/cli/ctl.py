@@ -176,7 +176,13 @@ def missing_mounts():
     return r.stderr.strip() or None
 
 
+def missing_preload():
+    """Why folders cannot stand for cgroups; None if they can."""
+    return None if "CGROUP_PRELOAD" in os.environ else "a sanitizer is first"
+
+
 MISSING = {
+    "cgroup-preload": missing_preload,
     "kvm": missing_kvm,
     "fuse": missing_fuse,
     "mounts": missing_mounts,

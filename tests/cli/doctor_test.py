@@ -324,6 +324,7 @@ class Host(Case):
                 script += f"mount --bind {to} {path.replace('self', '$$')}\n"
         r = subprocess.run(
             ["unshare", "--mount", "sh", "-euc", script + 'exec "$0" "$@"']
+            + ["env", f"LD_PRELOAD={os.environ.get('CGROUP_PRELOAD', '')}"]
             + [GMEMCTL, "doctor", "--json", *args],
             capture_output=True,
             text=True,
@@ -362,6 +363,7 @@ class Host(Case):
             self.found("map-count", {MAP_COUNT: text}, *want)
 
     def test_memory_cgroups(self):
+        self.require("cgroup-preload")
         memory = {"/proc/meminfo": "Other: 7 kB\nMemTotal:   1000 kB\n"}
         two = {
             **memory,

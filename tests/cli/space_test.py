@@ -15,6 +15,7 @@ from ctl import ctl, deny, drop_override, main, terminal_text
 from foreign import Foreign, guest_memfd, resident
 
 MIB = 1 << 20
+PRELOAD = f"LD_PRELOAD={os.environ.get('CGROUP_PRELOAD', '')}"
 ALL = ("stat", "populate", "discard", "load", "store", "policy", "map")
 
 
@@ -196,7 +197,7 @@ class Populate(Memory):
 class Charge(Memory):
     """Whose memory cgroup pays, with cgroups that are plain files."""
 
-    need = ("kvm", "root", "mounts")
+    need = ("kvm", "root", "mounts", "cgroup-preload")
 
     def setUp(self):
         super().setUp()
@@ -230,7 +231,7 @@ class Charge(Memory):
         target = ["--pid", held.pid, "--fd", held.fd, "--shared", *args]
         return subprocess.run(
             ["unshare", "--mount", "sh", "-c", script, self.tree.name]
-            + list(map(str, [held.pid, GMEMCTL, command, *target])),
+            + list(map(str, [held.pid, "env", PRELOAD, GMEMCTL, command, *target])),
             capture_output=True,
             text=True,
             timeout=HANG,

@@ -178,7 +178,7 @@ static void check_files(const struct patient *p, struct finding *f)
 	    (uint64_t)r.rlim_cur);
 }
 
-/* The smallest limit of the cgroup at @path and those above it. */
+/* The smallest limit of the cgroup at @path below @root and those above it. */
 static uint64_t cgroup_limit(const char *root, char *path, const char *file)
 {
 	char name[1024];
@@ -203,17 +203,25 @@ static uint64_t v1_limit(char *path)
 			    "memory.limit_in_bytes");
 }
 
+static uint64_t v2_limit(struct cgroup *c)
+{
+	char path[CGROUP_PATH], root[32];
+
+	(void)snprintf(path, sizeof(path), "%s", c->dir + c->root);
+	(void)snprintf(root, sizeof(root), "%.*s", (int)c->root, c->dir);
+	return cgroup_limit(root, path, "memory.max");
+}
+
 static void check_memory_cgroup(const struct patient *p, struct finding *f)
 {
-	static const char v1_mount[] = "/sys/fs/cgroup/memory/tasks";
 	char text[SIZE_TEXT], total[64];
 	uint64_t limit, all = UINT64_MAX;
 	static struct cgroup mine;
 	int r = cgroup_of(getpid(), &mine);
 
 	(void)p;
-	if (r || (*mine.path &&
-		  (mine.v1 ? access(v1_mount, F_OK) != 0 : !*mine.dir))) {
+	if (r ||
+	    (*mine.path && (mine.v1 ? !cgroup_v1_mounted() : !*mine.dir))) {
 		say(f, VERDICT_WARN,
 		    "mount /proc, and the cgroups at /sys/fs/cgroup",
 		    "whether a memory cgroup limits this process is not "
@@ -222,7 +230,7 @@ static void check_memory_cgroup(const struct patient *p, struct finding *f)
 		return;
 	}
 	limit = mine.v1	    ? v1_limit(mine.path)
-		: *mine.dir ? cgroup_limit("", mine.dir, "memory.max")
+		: *mine.dir ? v2_limit(&mine)
 			    : UINT64_MAX;
 	if (read_key("/proc/meminfo", "MemTotal:", total, sizeof(total)))
 		all = strtoull(total, NULL, 10) * 1024;

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "table/array.h"
 #include "target/charge/cgroup.h"
@@ -11,6 +14,7 @@
 /* Where version 2 is mounted, alone or beside version 1. */
 static const char *const mounts[] = { "/sys/fs/cgroup",
 				      "/sys/fs/cgroup/unified" };
+static const char v1_mount[] = "/sys/fs/cgroup/memory";
 
 /* Whether @word is one of @list, which commas separate. */
 static bool lists(const char *list, const char *word)
@@ -53,24 +57,43 @@ static bool has(const char *dir, const char *name)
 	return !access(path, F_OK);
 }
 
+static unsigned long magic(bool v1)
+{
+	return v1 ? CGROUP_SUPER_MAGIC : CGROUP2_SUPER_MAGIC;
+}
+
+/* Anything can be mounted there, and have files of the same names. */
+static bool is_cgroup(const char *dir, bool v1)
+{
+	struct statfs fs;
+
+	return !statfs(dir, &fs) && (unsigned long)fs.f_type == magic(v1);
+}
+
+bool cgroup_v1_mounted(void)
+{
+	return is_cgroup(v1_mount, true);
+}
+
 /* What is above the root of the namespace cannot be seen. */
 static bool above(const char *path)
 {
 	return !strncmp(path, "/..", 3) && (path[3] == '/' || path[3] == '\0');
 }
 
-static void find_dir(struct cgroup *c)
+void cgroup_find(struct cgroup *c)
 {
 	const char *path = strcmp(c->path, "/") ? c->path : "";
+	const char *at;
 
-	if (c->v1 || *c->path != '/' || above(c->path))
+	if (*c->path != '/' || above(c->path))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		c->root = strlen(mounts[i]);
-		if (snprintf(c->dir, sizeof(c->dir), "%s%s", mounts[i], path) <
+	for (size_t i = 0; i < (c->v1 ? 1 : ARRAY_SIZE(mounts)); i++) {
+		at = c->v1 ? v1_mount : mounts[i];
+		c->root = strlen(at);
+		if (snprintf(c->dir, sizeof(c->dir), "%s%s", at, path) <
 			    (int)sizeof(c->dir) &&
-		    has(c->dir, "cgroup.procs") &&
-		    has(c->dir, "cgroup.controllers"))
+		    is_cgroup(c->dir, c->v1) && has(c->dir, "cgroup.procs"))
 			return;
 	}
 	c->dir[0] = '\0';
@@ -99,7 +122,7 @@ int cgroup_of(pid_t pid, struct cgroup *out)
 	r = ferror(f) ? EIO : 0;
 	free(line);
 	(void)fclose(f);
-	find_dir(out);
+	cgroup_find(out);
 	return r;
 }
 
@@ -116,18 +139,39 @@ static bool up(char *dir, size_t root)
 static const char *payer(const struct cgroup *c, char dir[CGROUP_PATH])
 {
 	memcpy(dir, c->dir, CGROUP_PATH);
-	while (!has(dir, "memory.current") && up(dir, c->root))
+	while (!c->v1 && !has(dir, "memory.current") && up(dir, c->root))
 		;
 	return dir;
+}
+
+FILE *cgroup_open(const struct cgroup *c, const char *name,
+		  char where[CGROUP_PATH])
+{
+	char dir[CGROUP_PATH], path[CGROUP_PATH + 64];
+	struct statfs fs;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", payer(c, dir), name);
+	(void)snprintf(where, CGROUP_PATH, "%s",
+		       strlen(dir) > c->root ? dir + c->root : "/");
+	f = fopen(path, "re");
+	if (f && !fstatfs(fileno(f), &fs) &&
+	    (unsigned long)fs.f_type == magic(c->v1))
+		return f;
+	if (f) {
+		(void)fclose(f);
+		errno = ENODEV;
+	}
+	return NULL;
 }
 
 bool cgroup_same(const struct cgroup *a, const struct cgroup *b)
 {
 	char of_a[CGROUP_PATH], of_b[CGROUP_PATH];
 
-	if (a->v1 == b->v1 && !strcmp(a->path, b->path))
-		return true;
-	return *a->dir && *b->dir && !strcmp(payer(a, of_a), payer(b, of_b));
+	if (a->v1 || b->v1 || !*a->dir || !*b->dir)
+		return a->v1 == b->v1 && !strcmp(a->path, b->path);
+	return !strcmp(payer(a, of_a), payer(b, of_b));
 }
 
 bool cgroup_says(const struct cgroup *c, const char *name, uint64_t value,

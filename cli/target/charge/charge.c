@@ -65,7 +65,7 @@ static int check(struct ctl *ctl, const struct cgroup *c, pid_t pid, bool same)
 			"memory, the kernel would kill process %d as "
 			"well",
 			where, (int)pid);
-	if (same || *c->dir)
+	if (same || (*c->dir && !c->v1))
 		return 0;
 	if (!*c->path)
 		return refused_by(ctl, EOPNOTSUPP,
