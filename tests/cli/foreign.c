@@ -7,7 +7,7 @@
  *	foreign three	files of the flags 0, 1 and 3
  *	foreign pair	one file, in two processes
  *	foreign half	the same, and the second is not dumpable
- *	foreign mapping	one file, of which only a mapping is left
+ *	foreign mapping	one file, of which only mappings are left
  *	foreign hidden	one file, in a process that is not dumpable
  *	foreign named	one file, in a process with a name full of traps
  *	foreign many	one file, with a hundred descriptors
@@ -46,6 +46,7 @@ struct create {
 #define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
 #define MMAP 1
 #define INIT_SHARED 2
+#define MAPPING_READS 3
 
 static int die(const char *what)
 {
@@ -140,9 +141,15 @@ static void mapping(int vm)
 {
 	uint64_t resident;
 	int fd = new_file(vm, 3, 64, 2, &resident);
+	volatile char *at =
+		mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 
-	if (mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+	/* The same pages once more, of which one is read. */
+	if (at == MAP_FAILED ||
+	    mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
 		die("mmap");
+	for (int i = 0; i < MAPPING_READS; i++)
+		(void)at[2 * i * PAGE];
 	say(fd, -1, resident);
 	(void)close(fd);
 	(void)close(vm);

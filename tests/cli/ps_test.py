@@ -3,6 +3,7 @@
 """gmemctl ps, compared with programs that report what they hold."""
 
 import errno
+import json
 import mmap
 import os
 import pwd
@@ -26,8 +27,8 @@ NO_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace"]
 
 class Usage(Case):
     def test_usage(self):
-        listed = "is not one of dev, inode, size, resident, nodes, vm, mapped, pid, "
-        listed += "hold, user, cgroup, command, args\n"
+        listed = "is not one of dev, inode, size, resident, freed, nodes, cgnodes, "
+        listed += "known, vm, mapped, pid, hold, user, cgroup, command, args\n"
         for columns in ("args,pid", "pid,ARGS,pid", "args,args"):
             self.usage("ps", "-o", columns, says="the last column", command="ps")
         for columns in ("", "pid,", "PIDS", "pid,nosuch"):
@@ -66,13 +67,13 @@ class Ps(Case):
         self.assertEqual(r.returncode, OK if value["complete"] else CHECK)
         return value, {f["inode"]: f for f in value["files"]}
 
-    def ps_inside(self, foreign, *wrapper, **kwargs):
+    def ps_inside(self, foreign, *wrapper, more=(), **kwargs):
         """As ps(), where no other process of the machine is to be seen."""
         script = 'mount -t proc proc /proc && exec "$0" "$@"'
         r = subprocess.run(
             ["nsenter", f"--pid=/proc/{foreign.pid}/ns/pid_for_children"]
             + ["unshare", "-m", "sh", "-c", script, *wrapper]
-            + [GMEMCTL, "ps", "--json", "--nodes", *ENOUGH],
+            + [GMEMCTL, "ps", "--json", "--nodes", *ENOUGH, *more],
             capture_output=True,
             text=True,
             check=False,
@@ -173,20 +174,122 @@ class Seen(Ps):
         self.assertEqual(len(row[4].split(",")), 2)
 
     def test_only_a_mapping(self):
+        """Its size is known, and what was touched, of which nothing counts twice."""
         foreign = Foreign(self, "mapping")
         (held,) = foreign.held
-        f = self.ps()[1][held.inode]
+        f = self.ps("--nodes")[1][held.inode]
         (h,) = f["holders"]
         self.assertEqual((h["pid"], h["how"]), (held.pid, "mapping"))
-        self.assertEqual((h["fds"], h["mapped"]), ([], 16 * 4096))
+        self.assertEqual((h["fds"], h["mapped"]), ([], 24 * 4096))
         self.assertFalse(h["kvm_vm"])
-        for key in ("size", "resident", "nodes"):
-            self.assertIsNone(f[key])
-        self.assertIn("only a mapping is left", f["size_reason"])
-        self.assertIn("only a mapping is left", f["resident_reason"])
-        self.assertEqual(self.row(held)[1:4], ["-", "-", "no"])
-        says = f"inode {held.inode}: resident: only a mapping is left"
-        self.assertIn(says, ctl("ps", *ENOUGH).stderr)
+        self.assertEqual((f["size"], f["size_from"]), (held.size, "mapping"))
+        self.assertEqual((f["resident"], f["resident_from"]), (3 * 4096, "mapping"))
+        self.assertTrue(f["lower_bound"])
+        self.assertEqual(sum(n["bytes"] for n in f["nodes"]), 3 * 4096)
+        self.assertEqual(f["nodes_from"], "mapping")
+        self.assertEqual(
+            self.row(held)[1:4], [str(held.size), f">={3 * 4096}", "no"]
+        )
+        row = self.row(held, "-oinode,nodes,known")
+        self.assertRegex(row[1], r"\d:>=\d+")
+        self.assertEqual(row[2], "size:mapping,resident:mapping,nodes:mapping")
+
+    def test_a_mapping_that_may_not_be_asked(self):
+        (held,) = Foreign(self, "mapping").held
+        three = Foreign(self, "three")  # by which the mapping is verified
+        r = subprocess.run(
+            [*NO_RESTORE, GMEMCTL, "ps", "--json", *ENOUGH],
+            capture_output=True, text=True, check=False, timeout=HANG,
+        )
+        value = self.valid(r.stdout, "ps")
+        self.assertFalse(value["complete"])
+        files = {f["inode"]: f for f in value["files"]}
+        f = files[held.inode]
+        self.assertIsNone(f["size"])
+        self.assertIn("cap_checkpoint_restore", f["size_reason"])
+        self.assertEqual(f["resident"], 3 * 4096)
+        self.assertEqual(files[three.held[0].inode]["size_from"], "fd")
+
+    def test_what_would_be_freed_if_this_process_ended(self):
+        """What it alone holds; a bound, where others were not looked into."""
+        self.require("mounts")
+        for role in ("three", "pair", "mapping"):
+            foreign = Foreign(self, role, "unshare", "--pid", "--fork")
+            value, files = self.ps_inside(foreign)
+            self.assertTrue(value["complete"])
+            pid = next(h["pid"] for f in files.values() for h in f["holders"])
+            value, files = self.ps_inside(foreign, more=("--pid", str(pid)))
+            for held in foreign.held:
+                f = files[held.inode]
+                want = {"three": held.resident, "pair": 0, "mapping": 3 * 4096}[role]
+                self.assertEqual(f["freed"], want)
+                self.assertEqual(f["freed_lower_bound"], role == "mapping")
+                self.assertFalse(f["freed_upper_bound"])
+            total = value["total"]
+            self.assertEqual(total["freed"], sum(f["freed"] for f in files.values()))
+            self.assertEqual(total["freed_lower_bound"], role == "mapping")
+        # What cannot be seen is said.
+        self.assertIsNone(self.ps()[0]["total"]["freed"])
+        three = Foreign(self, "three", *NO_PTRACE)
+        hidden = Foreign(self, "hidden", *NO_PTRACE)
+        value, files = self.ps_as(NO_PTRACE)
+        self.assertIn(hidden.pid, [h["pid"] for h in value["hidden"]])
+        for held in three.held:
+            f = files[held.inode]
+            self.assertEqual(f["freed"], held.resident)
+            self.assertTrue(f["freed_upper_bound"])
+
+    def test_freed_in_the_table(self):
+        three = Foreign(self, "three")
+        bound = "<=" if self.ps()[0]["hidden"] else ""
+        lines = self.row(three.held[0], "-oinode,freed")
+        self.assertEqual(lines[1], f"{bound}{three.held[0].resident}")
+        r = ctl("ps", "-bt", "-p", str(three.pid), *ENOUGH)
+        total = sum(h.resident for h in three.held)
+        self.assertIn(f", freed {bound}{total}\n", r.stdout)
+        pair = Foreign(self, "pair")
+        self.assertEqual(self.row(pair.held[0], "-oinode,freed")[1], "0")
+
+    def test_a_cgroup_pays_on_these_nodes(self):
+        three = Foreign(self, "three")
+        for f in (self.ps("--nodes")[1][h.inode] for h in three.held):
+            (h,) = f["holders"]
+            if h["cgroup_nodes"] is None:
+                self.assertRegex(h["cgroup_nodes_reason"], "cgroup")
+            else:
+                self.assertTrue(h["cgroup"].startswith(h["memory_cgroup"]))
+        (h,) = self.ps()[1][three.held[0].inode]["holders"]
+        self.assertEqual(h["cgroup_nodes_reason"], "--nodes was not given")
+
+    def test_what_is_no_cgroup_is_not_believed(self):
+        """Whatever files are mounted where cgroups are looked for."""
+        self.require("mounts")
+        three = Foreign(self, "three")
+        with open(f"/proc/{three.pid}/cgroup", encoding="ascii") as f:
+            paths = {line.rstrip("\n").split(":", 2)[2] for line in f}
+        script = "mount -t tmpfs none /sys/fs/cgroup\n"
+        for mount in ("", "/memory", "/unified"):
+            for path in paths:
+                at = f"/sys/fs/cgroup{mount}{path}"
+                script += f"mkdir -p '{at}' && cd '{at}' && touch cgroup.procs tasks "
+                script += "cgroup.controllers memory.stat memory.usage_in_bytes\n"
+                script += "echo 1 | tee cgroup.freeze memory.oom.group memory.max "
+                script += "memory.limit_in_bytes >/dev/null\n"
+                script += "echo unevictable N0=7 >memory.numa_stat\n"
+                script += "echo hierarchical_unevictable=7 N0=7 >>memory.numa_stat\n"
+        script += 'exec "$0" "$@"'
+        inside = ["unshare", "-m", "sh", "-c", script, GMEMCTL]
+        run = dict(capture_output=True, text=True, check=False, timeout=HANG)
+        r = subprocess.run([*inside, "ps", "--json", "--nodes", *ENOUGH], **run)
+        for f in self.valid(r.stdout, "ps")["files"]:
+            for h in f["holders"]:
+                self.assertIsNone(h["cgroup_nodes"])
+                self.assertIn("cannot be seen", h["cgroup_nodes_reason"])
+        r = subprocess.run([*inside, "doctor", "--json"], **run)
+        (check,) = [
+            c for c in json.loads(r.stdout)["checks"] if c["name"] == "memory-cgroup"
+        ]
+        self.assertIn("is not known", check["message"])
 
     def test_hostile_name(self):
         foreign = Foreign(self, "named")
@@ -360,9 +463,9 @@ class Seen(Ps):
             self.assertFalse(flags & 0x00200000, h)
 
 
-COLUMNS = "dev inode size resident nodes vm mapped pid hold user cgroup command"
-COLUMNS = COLUMNS.split()
-RIGHT = ("DEV", "INODE", "SIZE", "RESIDENT")
+COLUMNS = "dev inode size resident freed nodes cgnodes known vm mapped pid hold user"
+COLUMNS = [*COLUMNS.split(), "cgroup", "command"]
+RIGHT = ("DEV", "INODE", "SIZE", "RESIDENT", "FREED")
 
 
 def size_text(n):
@@ -457,7 +560,7 @@ class Table(Ps):
         Foreign(self, "three")
         default = "INODE SIZE RESIDENT VM PID HOLD COMMAND".split()
         self.assertEqual(self.aligned(self.lines(), default)[0], default)
-        default.insert(3, "NODES")
+        default[3:3] = ["NODES", "CGNODES"]
         self.assertEqual(self.aligned(self.lines("--nodes"), default)[0], default)
 
     def test_cells_say_what_the_json_says(self):
@@ -476,10 +579,14 @@ class Table(Ps):
             f, row = files[inode], rows[inode]
             holders = f["holders"]
             for key in ("size", "resident"):
-                said = "-" if f[key] is None else size_text(f[key])
+                bound = ">=" if key == "resident" and f["lower_bound"] else ""
+                said = "-" if f[key] is None else bound + size_text(f[key])
                 self.assertEqual(row[key], said)
+            bound = ">=" if f["nodes_from"] == "mapping" else ""
             nodes = f["nodes"] or []
-            said = ",".join(f"{n['node']}:{size_text(n['bytes'])}" for n in nodes)
+            said = ",".join(
+                f"{n['node']}:{bound}{size_text(n['bytes'])}" for n in nodes
+            )
             self.assertEqual(row["nodes"], said or "-")
             self.assertEqual(
                 row["vm"], ",".join("yes" if h["kvm_vm"] else "no" for h in holders)
@@ -624,9 +731,10 @@ class Table(Ps):
         foreign = Foreign(self, "three")
         total = sum(h.size for h in foreign.held), sum(h.resident for h in foreign.held)
         last = self.lines("-bt", "-p", foreign.pid)[-1]
-        says = f"total: 3 files, size {total[0]}, resident {total[1]}"
-        self.assertEqual(last, says)
+        says = f"total: 3 files, size {total[0]}, resident {total[1]}, freed "
         value, files = self.ps()
+        says += f"{'<=' if value['hidden'] else ''}{total[1]}"
+        self.assertEqual(last, says)
         self.assertEqual(value["total"]["files"], len(files))
         for key in ("size", "resident"):
             self.assertEqual(
@@ -636,7 +744,7 @@ class Table(Ps):
         total = self.ps("-p", mapping.pid)[0]["total"]
         self.assertTrue(total["lower_bound"])
         last = self.lines("-t", "--holders", "-p", mapping.pid)[-1]
-        self.assertRegex(last, r"^total: 1 file, size \S+, resident >=\d+K?$")
+        self.assertRegex(last, r"^total: 1 file, size \S+, resident >=\d+K?, freed \S+$")
         # More than 64 bits hold.
         for _ in range(3):
             guest_memfd(self, (1 << 63) - 4096, 0)
@@ -746,7 +854,7 @@ class Hostile(Ps):
         three = Foreign(self, "three")
         (held,) = Foreign(self, "mapping").held
         files = self.ps_by(NO_RESTORE)[1]
-        self.assertEqual(files[held.inode]["holders"][0]["mapped"], 16 * 4096)
+        self.assertEqual(files[held.inode]["holders"][0]["mapped"], 24 * 4096)
         self.assertIn(three.held[0].inode, files)
 
     def ps_by(self, who):

@@ -44,15 +44,19 @@ static bool read_uid(int dir, uid_t *out)
 	return end != at;
 }
 
-static void read_cgroup(int dir, char out[CGROUP_TEXT])
+static void read_cgroup(struct scan *s, int dir, struct about *out)
 {
+	static struct cgroup c;
 	char text[SMALL_FILE], *line, *next, *saved = NULL;
-	struct cgroup c = { .v1 = false };
+
+	c = (struct cgroup){ .v1 = false };
 
 	(void)read_start(dir, "cgroup", text, sizeof(text));
 	for (next = text; (line = strtok_r(next, "\n", &saved)); next = NULL)
 		cgroup_line(line, &c);
-	(void)safe_text(c.path, out, CGROUP_TEXT);
+	(void)safe_text(c.path, out->cgroup, CGROUP_TEXT);
+	if (s->payer && *c.path)
+		out->payer = payer_of(s, &c);
 }
 
 /* The process can write there what it likes. */
@@ -69,10 +73,10 @@ static void read_args(int dir, char out[ARGS_TEXT])
 	(void)safe_text(text, out, ARGS_TEXT);
 }
 
-void read_about(int dir, bool args, struct about *out)
+void read_about(struct scan *s, int dir, struct about *out)
 {
 	out->no_uid = !read_uid(dir, &out->uid);
-	read_cgroup(dir, out->cgroup);
-	if (args)
+	read_cgroup(s, dir, out);
+	if (s->args)
 		read_args(dir, out->args);
 }

@@ -58,12 +58,49 @@ static void put_nodes(const struct row *r)
 	for (unsigned int n = 0; r->m->nodes && n < NODES; n++) {
 		if (!r->m->nodes[n])
 			continue;
-		fprintf(r->to, "%s%u:", between, n);
+		fprintf(r->to, "%s%u:%s", between, n,
+			r->m->nodes_by_mapping ? ">=" : "");
 		put_size(r, r->m->nodes[n]);
 		between = ",";
 	}
 	if (!*between)
 		fputc('-', r->to);
+}
+
+/* How each of the three numbers is known. */
+static void put_known(const struct row *r)
+{
+	const struct mem *m = r->m;
+	const struct {
+		const char *name;
+		bool known, by_mapping;
+	} by[] = {
+		{ "size", !m->no_size.text[0], m->size_by_mapping },
+		{ "resident", !m->no_resident.text[0], m->resident_by_mapping },
+		{ "nodes", m->nodes, m->nodes_by_mapping },
+	};
+	const char *between = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(by); i++) {
+		if (!by[i].known)
+			continue;
+		fprintf(r->to, "%s%s:%s", between, by[i].name,
+			by[i].by_mapping ? "mapping" : "fd");
+		between = ",";
+	}
+	fputs(*between ? "" : "-", r->to);
+}
+
+static void put_freed(const struct row *r)
+{
+	struct sum f = freed_of(r->s, r->m, r->h ? r->h->pid : r->s->pid);
+
+	if (f.lower && f.upper) {
+		fputc('-', r->to);
+		return;
+	}
+	fputs(f.lower ? ">=" : f.upper ? "<=" : "", r->to);
+	put_size(r, f.bytes);
 }
 
 /* Of the holders, what @put says, with commas between. */
@@ -133,6 +170,23 @@ static void holder_cgroup(const struct row *r, const struct holder *h)
 	put_word(r, h->about.cgroup);
 }
 
+/* Commas are between the holders. */
+static void holder_cgnodes(const struct row *r, const struct holder *h)
+{
+	const struct payer *p = h->about.payer;
+	const char *between = "";
+
+	for (unsigned int n = 0; p && !p->no_nodes.text[0] && n < NODES; n++) {
+		if (!p->nodes[n])
+			continue;
+		fprintf(r->to, "%s%u:<=", between, n);
+		put_size(r, p->nodes[n]);
+		between = "+";
+	}
+	if (!*between)
+		fputs(p && !p->no_nodes.text[0] ? "none" : "-", r->to);
+}
+
 /* By name if it has one. */
 static void holder_user(const struct row *r, const struct holder *h)
 {
@@ -189,6 +243,11 @@ static void put_cgroup(const struct row *r)
 	each(r, holder_cgroup);
 }
 
+static void put_cgnodes(const struct row *r)
+{
+	each(r, holder_cgnodes);
+}
+
 static void put_user(const struct row *r)
 {
 	each(r, holder_user);
@@ -225,6 +284,14 @@ static bool key_resident(const struct row *r, uint64_t *key)
 	return !r->m->no_resident.text[0];
 }
 
+static bool key_freed(const struct row *r, uint64_t *key)
+{
+	struct sum f = freed_of(r->s, r->m, r->h ? r->h->pid : r->s->pid);
+
+	*key = f.bytes;
+	return !(f.lower && f.upper);
+}
+
 static bool key_pid(const struct row *r, uint64_t *key)
 {
 	const struct holder *h = r->h ? r->h : r->m->holders;
@@ -253,7 +320,10 @@ static const struct column columns[] = {
 	{ "inode", "INODE", put_inode, key_inode, true },
 	{ "size", "SIZE", put_file_size, key_size, true },
 	{ "resident", "RESIDENT", put_resident, key_resident, true },
+	{ "freed", "FREED", put_freed, key_freed, true },
 	{ "nodes", "NODES", put_nodes, NULL, false },
+	{ "cgnodes", "CGNODES", put_cgnodes, NULL, false },
+	{ "known", "KNOWN", put_known, NULL, false },
 	{ "vm", "VM", put_vm, NULL, false },
 	{ "mapped", "MAPPED", put_mapped, key_mapped, false },
 	{ "pid", "PID", put_pid, key_pid, false },

@@ -19,8 +19,7 @@
 /* Asked at once: about 0.1 s where all of it is there. */
 #define STEP (4ULL << 30)
 
-__attribute__((format(printf, 3, 4))) static void
-unknown(struct unknown *u, bool partial, const char *fmt, ...)
+void unknown(struct unknown *u, bool partial, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -36,7 +35,7 @@ static void failed(struct unknown *u, const struct gmem_error *err)
 	unknown(u, err->sys_errno != ENOSYS, "%s", err->msg);
 }
 
-static void out_of_time(struct unknown *u)
+void out_of_time(struct unknown *u)
 {
 	unknown(u, true, "the time of --budget is over");
 }
@@ -95,11 +94,6 @@ static int adopt(int fd, struct gmem **out, struct gmem_error *err)
 	return r;
 }
 
-static bool late(const struct scan *s)
-{
-	return ms_since(&s->start) >= s->budget;
-}
-
 static void count_resident(const struct scan *s, struct mem *m, struct gmem *g)
 {
 	struct gmem_residency part = { .sz = sizeof(part) };
@@ -107,7 +101,7 @@ static void count_resident(const struct scan *s, struct mem *m, struct gmem *g)
 	uint64_t pos = 0, step = STEP, n;
 
 	for (; pos < m->size; pos += n) {
-		if (late(s)) {
+		if (scan_late(s)) {
 			out_of_time(&m->no_resident);
 			return;
 		}
@@ -143,7 +137,7 @@ static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
 	}
 	part = p.node_bytes = all + NODES;
 	for (; pos < m->size; pos += n) {
-		if (late(s)) {
+		if (scan_late(s)) {
 			out_of_time(&m->no_nodes);
 			goto out;
 		}
@@ -180,7 +174,7 @@ static void ask(const struct scan *s, struct mem *m, struct unknown *u,
 
 	if (m->no_size.text[0])
 		return;
-	if (late(s)) {
+	if (scan_late(s)) {
 		out_of_time(u);
 		return;
 	}
@@ -196,6 +190,13 @@ static void ask(const struct scan *s, struct mem *m, struct unknown *u,
 	(void)gmem_close(g, NULL);
 }
 
+/* Whether there is nothing that mappings would have to tell. */
+static bool known(const struct scan *s, const struct mem *m)
+{
+	return !m->no_size.text[0] && !m->no_resident.text[0] &&
+	       (m->nodes || !s->nodes);
+}
+
 /* The nodes last: they take by far the longest. */
 void scan_files(struct scan *s)
 {
@@ -203,4 +204,7 @@ void scan_files(struct scan *s)
 		ask(s, m, &m->no_resident, count_resident);
 	for (struct mem *m = s->files; m && s->nodes; m = m->next)
 		ask(s, m, &m->no_nodes, count_nodes);
+	for (struct mem *m = s->files; m; m = m->next)
+		if (!known(s, m))
+			ask_mappings(s, m);
 }

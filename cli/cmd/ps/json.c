@@ -16,7 +16,46 @@ static void add_number(json_object *to, const char *key, uint64_t value,
 		json_u64(to, key, value);
 }
 
-static json_object *holder_json(const struct holder *h)
+/* How what is known is known. */
+static void add_from(json_object *to, const char *key,
+		     const struct unknown *why, bool by_mapping)
+{
+	json_text(to, key,
+		  why->text[0] ? NULL
+		  : by_mapping ? "mapping"
+			       : "fd",
+		  why->text);
+}
+
+static void add_payer(json_object *to, const struct scan *s,
+		      const struct payer *p)
+{
+	const char *why = s->payer ? "it has none that can be read"
+				   : "--nodes was not given";
+
+	json_text(to, "memory_cgroup", p ? p->path : NULL, why);
+	if (p && !p->no_nodes.text[0])
+		json_object_object_add(to, "cgroup_nodes",
+				       nodes_json(p->nodes));
+	else
+		json_null(to, "cgroup_nodes", p ? p->no_nodes.text : why);
+}
+
+static void add_freed(json_object *to, const struct sum *freed,
+		      const char *unknown)
+{
+	if (unknown) {
+		json_null(to, "freed", unknown);
+		json_null(to, "freed_lower_bound", unknown);
+		json_null(to, "freed_upper_bound", unknown);
+		return;
+	}
+	json_u64(to, "freed", freed->bytes);
+	json_boolean(to, "freed_lower_bound", freed->lower);
+	json_boolean(to, "freed_upper_bound", freed->upper);
+}
+
+static json_object *holder_json(const struct scan *s, const struct holder *h)
 {
 	json_object *o = json_object_new_object();
 	json_object *fds = json_object_new_array();
@@ -39,12 +78,17 @@ static json_object *holder_json(const struct holder *h)
 		json_u64(o, "uid", h->about.uid);
 	json_text(o, "cgroup", *h->about.cgroup ? h->about.cgroup : NULL,
 		  "it has none that can be read");
+	add_payer(o, s, h->about.payer);
 	json_text(o, "args", h->about.args, "");
 	return o;
 }
 
-static json_object *file_json(const struct mem *m, bool nodes)
+static json_object *file_json(const struct scan *s, const struct mem *m)
 {
+	const struct unknown known = { .text = "" },
+			     no_nodes = { .text = "--nodes was not given" };
+	const struct unknown *why = s->nodes ? &m->no_nodes : &no_nodes;
+	struct sum freed = freed_of(s, m, s->pid);
 	json_object *o = json_object_new_object();
 	json_object *holders = json_object_new_array();
 	char dev[32];
@@ -61,10 +105,19 @@ static json_object *file_json(const struct mem *m, bool nodes)
 	if (m->nodes)
 		json_object_object_add(o, "nodes", nodes_json(m->nodes));
 	else
-		json_null(o, "nodes",
-			  nodes ? m->no_nodes.text : "--nodes was not given");
+		json_null(o, "nodes", why->text);
+	add_from(o, "size_from", &m->no_size, m->size_by_mapping);
+	add_from(o, "resident_from", &m->no_resident, m->resident_by_mapping);
+	if (m->nodes)
+		why = &known;
+	add_from(o, "nodes_from", why, m->nodes_by_mapping);
+	add_freed(o, &freed,
+		  freed.lower && freed.upper
+			  ? "who else holds it is not known, nor is "
+			    "all of its memory"
+			  : NULL);
 	for (const struct holder *h = m->holders; h; h = h->next)
-		json_object_array_add(holders, holder_json(h));
+		json_object_array_add(holders, holder_json(s, h));
 	json_object_object_add(o, "holders", holders);
 	return o;
 }
@@ -84,6 +137,12 @@ static json_object *total_json(const struct scan *s)
 	json_u64(o, "files", t.files);
 	add_sum(o, "size", "size_lower_bound", &t.size);
 	add_sum(o, "resident", "lower_bound", &t.resident);
+	add_freed(o, &t.freed,
+		  !s->pid ? "--pid was not given"
+		  : t.freed.lower && t.freed.upper
+			  ? "who else holds the files is not known, nor "
+			    "is all of their memory"
+			  : NULL);
 	return o;
 }
 
@@ -96,7 +155,7 @@ void ps_json(struct ctl *ctl, const struct scan *s, uint32_t budget,
 
 	for (const struct mem *m = s->files; m; m = m->next)
 		if (file_listed(s, m))
-			json_object_array_add(files, file_json(m, s->nodes));
+			json_object_array_add(files, file_json(s, m));
 	for (const struct hidden *h = s->hidden; h; h = h->next) {
 		p = json_object_new_object();
 		json_u64(p, "pid", (uint64_t)h->pid);

@@ -23,7 +23,7 @@ struct mem *find_file(struct scan *s, dev_t dev, ino_t ino)
 	m->ino = ino;
 	m->end = &m->holders;
 	(void)snprintf(m->no_size.text, sizeof(m->no_size.text),
-		       "only a mapping is left, and no descriptor to ask");
+		       "only a mapping is left, and it was not asked");
 	m->no_resident = m->no_nodes = m->no_size;
 	m->next = *at;
 	*at = m;
@@ -102,6 +102,12 @@ void scan_free(struct scan *s)
 
 		s->hidden = h->next;
 		free(h);
+	}
+	while (s->payers) {
+		struct payer *p = s->payers;
+
+		s->payers = p->next;
+		free(p);
 	}
 	free(s->late);
 	s->late = NULL;

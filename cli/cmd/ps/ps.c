@@ -27,8 +27,9 @@ static struct args args;
 
 static const struct opt opts[] = {
 	{ "output", "COL,...", OPT_TEXT, AT(columns), .letter = 'o',
-	  .help = "these columns: dev, inode, size, resident, nodes, vm, "
-		  "mapped, pid, hold, user, cgroup, command, args" },
+	  .help = "these columns: dev, inode, size, resident, freed, "
+		  "nodes, cgnodes, known, vm, mapped, pid, hold, user, "
+		  "cgroup, command, args" },
 	{ "bytes", NULL, OPT_BOOL, AT(bytes), .letter = 'b',
 	  .help = "sizes in bytes, without units" },
 	{ "noheadings", NULL, OPT_BOOL, AT(no_headings), .letter = 'n',
@@ -51,12 +52,12 @@ static const struct opt opts[] = {
 /* --------------------------------------------------------------- table -- */
 
 #define DEFAULT_COLUMNS "inode,size,resident,vm,pid,hold,command"
-#define NODES_COLUMNS "inode,size,resident,nodes,vm,pid,hold,command"
+#define NODES_COLUMNS "inode,size,resident,nodes,cgnodes,vm,pid,hold,command"
 
 static int read_column(struct ctl *ctl, const char *option, const char *name,
 		       size_t len, const struct column **out)
 {
-	char list[160];
+	char list[200];
 
 	*out = column_named(name, len);
 	if (*out)
@@ -233,7 +234,8 @@ static bool is_complete(const struct scan *s)
 	bool complete = !s->hidden && !s->late_n && !s->proc_hides;
 
 	for (const struct mem *m = s->files; m; m = m->next)
-		complete &= !m->no_resident.partial && !m->no_nodes.partial;
+		complete &= !m->no_size.partial && !m->no_resident.partial &&
+			    !m->no_nodes.partial;
 	return complete;
 }
 
@@ -308,9 +310,11 @@ static int run(struct ctl *ctl)
 	status = read_table(ctl, a, &t);
 	if (status)
 		return status;
-	a->nodes |= table_shows(&t, "nodes") ||
+	a->nodes |= table_shows(&t, "nodes") || table_shows(&t, "known") ||
 		    (t.sort && !strcmp(t.sort->name, "nodes"));
 	s.nodes = a->nodes;
+	s.payer = a->nodes || table_shows(&t, "cgnodes") ||
+		  (t.sort && !strcmp(t.sort->name, "cgnodes"));
 	s.args = ctl->json || table_shows(&t, "args") ||
 		 (t.sort && !strcmp(t.sort->name, "args"));
 	s.pid = (pid_t)a->pid.value;

@@ -9,6 +9,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "cmd/ps/maps.h"
+#include "report/words.h"
 #include "target/target.h"
 
 /* A command's 15 bytes, each of which may become \xNN. */
@@ -18,12 +20,28 @@
 #define CGROUP_TEXT 512
 #define ARGS_TEXT 1024
 
+/* Why a number is not there; .text "" if it is. */
+struct unknown {
+	char text[TARGET_WHY];
+	bool partial; /* more rights or time would have told */
+};
+
+/* A memory cgroup, and on which nodes is what it pays for. */
+struct payer {
+	struct payer *next;
+	char path[CGROUP_TEXT];
+	uint64_t nodes[NODES]; /* bytes that can never be reclaimed */
+	struct unknown no_nodes;
+	bool read;
+};
+
 /* Which VM it is, as far as a process tells. */
 struct about {
 	bool no_uid; /* its status could not be read */
 	uid_t uid;
-	char cgroup[CGROUP_TEXT]; /* "": unknown */
-	char args[ARGS_TEXT];	  /* "": none, or not asked */
+	char cgroup[CGROUP_TEXT];  /* "": unknown */
+	char args[ARGS_TEXT];	   /* "": none, or not asked */
+	const struct payer *payer; /* NULL: not asked, or unknown */
 };
 
 /* More descriptors of one file are counted, not listed. */
@@ -42,12 +60,6 @@ struct holder {
 	struct about about;
 };
 
-/* Why a number is not there; .text "" if it is. */
-struct unknown {
-	char text[TARGET_WHY];
-	bool partial; /* more rights or time would have told */
-};
-
 /* One guest_memfd. */
 struct mem {
 	struct mem *next;
@@ -55,7 +67,10 @@ struct mem {
 	ino_t ino;
 	struct holder *holders, **end;
 	uint64_t size, resident;
-	bool lower_bound;	/* .resident is at least that */
+	bool lower_bound; /* .resident is at least that */
+	bool only_mapped; /* no descriptor was seen */
+	/* It is known by a mapping; that of .nodes is a lower bound. */
+	bool size_by_mapping, resident_by_mapping, nodes_by_mapping;
 	struct unknown no_size; /* why .size and .resident are not known */
 	struct unknown no_resident;
 	struct unknown no_nodes;
@@ -77,13 +92,11 @@ struct hidden {
 	enum hidden_why why;
 };
 
-/* The two forms of a guest_memfd's link, see scan.c. */
-#define LINKS 2
-
 struct scan {
 	struct timespec start;
 	int64_t budget; /* milliseconds */
 	bool nodes;	/* look for these too */
+	bool payer;	/* and for those of the cgroups */
 	bool args;	/* and these */
 	pid_t pid;	/* only its files are listed; 0: all */
 	bool pid_seen;
@@ -92,6 +105,7 @@ struct scan {
 	size_t processes;
 	bool proc_hides; /* processes are there that /proc does not list */
 	struct mem *files;
+	struct payer *payers;
 	struct hidden *hidden, **hidden_end;
 	char denied[128]; /* what HIDDEN_DENIED means */
 	pid_t *late;	  /* processes not reached in time */
@@ -118,22 +132,43 @@ void scan_files(struct scan *s);
 const char *hidden_text(const struct scan *s, enum hidden_why why);
 uint64_t more_fds(const struct holder *h);
 /* about.c */
-/* Of the process with the folder @dir in /proc, its arguments if @args. */
-void read_about(int dir, bool args, struct about *out);
+/* Of the process with the folder @dir in /proc, what @s asks for. */
+void read_about(struct scan *s, int dir, struct about *out);
+
+/* payer.c */
+struct cgroup;
+/* Of @c, which has a path; NULL: no memory. */
+const struct payer *payer_of(struct scan *s, struct cgroup *c);
+
+/* file.c */
+__attribute__((format(printf, 3, 4))) void
+unknown(struct unknown *u, bool partial, const char *fmt, ...);
+void out_of_time(struct unknown *u);
+/* mapped.c */
+/* Has a file's mappings say what is not known yet. */
+void ask_mappings(const struct scan *s, struct mem *m);
 
 /* scan.c */
 /* A file of /proc itself: what is mounted over it speaks for others. */
 int open_proc(int dir, const char *name, uint64_t flags);
+/* Whether the time is over. */
+bool scan_late(const struct scan *s);
 
 /* total.c */
 struct sum {
 	uint64_t bytes;
 	bool lower; /* it is at least that */
+	bool upper; /* it is at most that; both: nobody knows */
 };
 struct total {
 	size_t files;
-	struct sum size, resident;
+	struct sum size, resident, freed;
 };
+/*
+ * What is freed when process @pid, or for 0 the only one that holds it, ends:
+ * nothing, if another is seen that holds it too.
+ */
+struct sum freed_of(const struct scan *s, const struct mem *m, pid_t pid);
 struct total total_of(const struct scan *s);
 void total_print(const struct scan *s, bool bytes);
 /* json.c */

@@ -30,15 +30,6 @@
 #include "report/words.h"
 #include "target/priv.h"
 
-/* Up to 6.18, and since it has a file system of its own, 6.19. */
-static const struct {
-	const char *text;
-	unsigned long fs;
-} links[LINKS] = {
-	{ "anon_inode:[kvm-gmem]", ANON_INODE_FS_MAGIC },
-	{ "/[kvm-gmem] (deleted)", 0x474d454d },
-};
-
 #define VM_LINK "anon_inode:kvm-vm"
 
 #define LINK_TEXT 64
@@ -57,23 +48,13 @@ struct process {
 	struct about about;
 };
 
-/* Which of the links it is; LINKS: none. */
-static size_t which_link(const char *text)
-{
-	size_t i = 0;
-
-	while (i < LINKS && strcmp(text, links[i].text) != 0)
-		i++;
-	return i;
-}
-
 /* A name in /proc that is a number: it fits. */
 static int number(const char *name)
 {
 	return (int)strtol(name, NULL, 10);
 }
 
-static bool late(const struct scan *s)
+bool scan_late(const struct scan *s)
 {
 	return ms_since(&s->start) >= s->budget;
 }
@@ -131,13 +112,6 @@ static void read_command(struct process *p)
 	(void)safe_text(raw, p->command, sizeof(p->command));
 }
 
-/* Field by field: the blank before the next one, or the end. */
-static const char *next_field(const char *p)
-{
-	p += strspn(p, " ");
-	return p + strcspn(p, " ");
-}
-
 /* Threads of the kernel have no files, and ended processes no more. */
 static bool holds_nothing(const struct process *p)
 {
@@ -189,7 +163,7 @@ static int inspect(struct scan *s, int dir, const char *name, size_t link,
 	if (!S_ISREG(st->stx_mode) || !st->stx_size)
 		goto out;
 	if (!s->dev[link] && !fstatfs(fd, &fs) &&
-	    (unsigned long)fs.f_type == links[link].fs)
+	    (unsigned long)fs.f_type == link_fs(link))
 		s->dev[link] = *dev;
 	r = *dev == s->dev[link];
 out:
@@ -254,87 +228,55 @@ static int scan_fds(struct scan *s, struct process *p)
 }
 
 /* Learns, if it can, from a mapping which device guest_memfds have. */
-static void learn(struct scan *s, struct process *p, uint64_t start,
-		  uint64_t end, size_t link)
+static void learn(struct scan *s, struct process *p, const struct mapping *at)
 {
 	int dir = open_proc(p->dir, "map_files", O_DIRECTORY);
-	char name[40];
+	char name[MAPPING_NAME];
 	struct statx st;
 	dev_t dev;
 
-	(void)snprintf(name, sizeof(name), "%" PRIx64 "-%" PRIx64, start, end);
-	if (dir < 0 || inspect(s, dir, name, link, &st, &dev) < 0)
+	mapping_name(at, name);
+	if (dir < 0 || inspect(s, dir, name, at->link, &st, &dev) < 0)
 		p->name_only = true;
 	if (dir >= 0)
 		(void)close(dir);
 }
 
-/* Nearly all lines are of something else, and need no numbers. */
-static bool may_be_ours(const char *line)
+static int see_mapping(struct scan *s, struct process *p, const char *line)
 {
-	bool found = false;
-
-	for (size_t i = 0; i < LINKS && !found; i++)
-		found = strstr(line, links[i].text) != NULL;
-	return found;
-}
-
-/* One line of maps: "START-END rwxs OFFSET MAJOR:MINOR INODE  NAME". */
-static int see_mapping(struct scan *s, struct process *p, char *line)
-{
-	uint64_t start, end, ino;
-	unsigned long maj, min;
+	struct mapping at;
 	struct holder *h;
 	struct mem *m;
-	size_t link;
-	dev_t dev;
-	char *at;
 
-	line[strcspn(line, "\n")] = '\0';
-	if (!may_be_ours(line))
+	if (!read_mapping(line, &at))
 		return 0;
-	start = strtoull(line, &at, 16);
-	end = *at == '-' ? strtoull(at + 1, &at, 16) : start;
-	maj = strtoul(next_field(next_field(at)), &at, 16);
-	min = *at == ':' ? strtoul(at + 1, &at, 16) : 0;
-	ino = strtoull(at, &at, 10);
-	link = which_link(at + strspn(at, " "));
-	if (link == LINKS)
+	if (!s->dev[at.link])
+		learn(s, p, &at);
+	if (!s->dev[at.link] || at.dev != s->dev[at.link])
 		return 0;
-	if (!s->dev[link])
-		learn(s, p, start, end, link);
-	dev = makedev((unsigned int)maj, (unsigned int)min);
-	if (!s->dev[link] || dev != s->dev[link])
-		return 0;
-	m = find_file(s, dev, ino);
+	m = find_file(s, at.dev, at.ino);
 	h = m ? find_holder(m, p->pid, p->command) : NULL;
 	if (!h)
 		return -ENOMEM;
 	p->holds = true;
-	h->mapped += end - start;
+	h->mapped += at.end - at.start;
 	return 0;
 }
 
 static int scan_maps(struct scan *s, struct process *p)
 {
-	/* The kernel gives a page at once; stdio would ask for 1 KiB. */
-	static char buffer[16384];
-	int fd = open_proc(p->dir, "maps", 0), r = 0;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	char *line = NULL;
-	size_t size = 0;
+	struct lines l;
+	int r = 0;
 
-	if (!f) {
+	if (!lines_open(&l, p->dir, "maps")) {
 		p->denied = !ended();
 		return out_of_resources() ? -errno : 0;
 	}
-	(void)setvbuf(f, buffer, _IOFBF, sizeof(buffer));
-	while (!r && !p->late && getline(&line, &size, f) > 0) {
+	while (!r && !p->late && lines_next(&l)) {
 		p->late = late_for(s, p);
-		r = see_mapping(s, p, line);
+		r = see_mapping(s, p, l.line);
 	}
-	free(line);
-	(void)fclose(f);
+	lines_close(&l);
 	return r;
 }
 
@@ -365,7 +307,7 @@ static int look_into(struct scan *s, struct process *p)
 		r = scan_maps(s, p);
 	if (p->holds) {
 		watch_at(s->watch, p->pid);
-		read_about(p->dir, s->args, &p->about);
+		read_about(s, p->dir, &p->about);
 		tell_holders(s, p);
 	}
 	if (!r && p->denied && !holds_nothing(p))
@@ -409,7 +351,7 @@ static int scan_all(struct scan *s, DIR *d)
 		if (number(e->d_name) == getppid() ||
 		    number(e->d_name) == getpid())
 			continue;
-		if (late(s) || watch_beyond(s->watch, number(e->d_name)))
+		if (scan_late(s) || watch_beyond(s->watch, number(e->d_name)))
 			r = add_late(s, number(e->d_name));
 		else
 			r = scan_process(s, dirfd(d), e->d_name);

@@ -83,8 +83,8 @@ static int sort(struct rows *rows, const struct table *t)
 
 /* ----------------------------------------------------------------- rows -- */
 
-static int add(struct rows *rows, const struct mem *m, const struct holder *h,
-	       bool bytes)
+static int add(struct rows *rows, const struct scan *s, const struct mem *m,
+	       const struct holder *h, bool bytes)
 {
 	struct row *more = realloc(rows->row, (rows->n + 1) * sizeof(*more));
 
@@ -92,6 +92,7 @@ static int add(struct rows *rows, const struct mem *m, const struct holder *h,
 		return -ENOMEM;
 	rows->row = more;
 	more[rows->n] = (struct row){
+		.s = s,
 		.m = m,
 		.h = h,
 		.number = rows->n,
@@ -109,10 +110,10 @@ static int add_file(struct rows *rows, const struct scan *s,
 	if (!file_listed(s, m))
 		return 0;
 	if (!t->holders)
-		return add(rows, m, NULL, t->bytes);
+		return add(rows, s, m, NULL, t->bytes);
 	for (const struct holder *h = m->holders; h && !r; h = h->next)
 		if (!s->pid || h->pid == s->pid)
-			r = add(rows, m, h, t->bytes);
+			r = add(rows, s, m, h, t->bytes);
 	return r;
 }
 

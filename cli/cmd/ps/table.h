@@ -9,6 +9,7 @@
 
 /* A file, or one of its holders. */
 struct row {
+	const struct scan *s;
 	const struct mem *m;
 	const struct holder *h; /* NULL: all that it has */
 	size_t number;		/* in the order of the scan */
