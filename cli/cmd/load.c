@@ -20,6 +20,7 @@ static struct args args;
 static const struct opt opts[] = {
 	TARGET_SHARED,
 	TARGET_CHARGE,
+	TARGET_UNCHECKED,
 	{ "input-offset", "OFFSET", OPT_SIZE,
 	  offsetof(struct args, input_offset),
 	  .help = "where in FILE the first byte is (0)" },
@@ -29,6 +30,7 @@ static const struct opt opts[] = {
 static int load(struct work *w)
 {
 	w->cancel = cancel_on_signals();
+	w->unchecked = args.target.unchecked;
 	/* A range that was asked for is to be filled, the file need not be. */
 	return op_load(w, args.fd,
 		       args.input_offset.given ? &args.input_offset.value

@@ -15,6 +15,7 @@ static struct args args;
 static const struct opt opts[] = {
 	TARGET_SHARED,
 	TARGET_CHARGE,
+	TARGET_UNCHECKED,
 	{ "threads", "N", OPT_U32, offsetof(struct args, threads), .min = 1,
 	  .max = POPULATE_THREADS,
 	  .help = "threads that do the work, up to 256 (1)" },
@@ -28,6 +29,7 @@ static const struct opt opts[] = {
 static int populate(struct work *w)
 {
 	w->cancel = cancel_on_signals();
+	w->unchecked = args.target.unchecked;
 	return op_populate(w, args.threads.value, &args.policy);
 }
 

@@ -61,14 +61,17 @@ int op_load(struct work *w, int fd, const uint64_t *from, bool all)
 {
 	const struct target *t = &w->target;
 	struct progress bar;
+	uint64_t limits = 0;
 	const struct gmem_load_opts how = {
 		.sz = sizeof(how),
 		.flags = (all ? GMEM_LOAD_UNTIL_EOF : 0) |
-			 (from ? GMEM_LOAD_INPUT_OFFSET : 0),
+			 (from ? GMEM_LOAD_INPUT_OFFSET : 0) |
+			 (w->unchecked ? GMEM_LOAD_UNCHECKED : 0),
 		.progress = progress_show,
 		.progress_arg = &bar,
 		.cancel = w->cancel,
 		.input_offset = from ? *from : 0,
+		.unchecked = &limits,
 	};
 	int r;
 
@@ -78,5 +81,6 @@ int op_load(struct work *w, int fd, const uint64_t *from, bool all)
 	else
 		r = gmem_load(t->g, t->offset, fd, t->len, &how, w->err);
 	progress_end(&bar);
+	limits_json(w, limits);
 	return work_end(w, r);
 }

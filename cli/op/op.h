@@ -22,6 +22,7 @@ struct work {
 	const struct ctl *ctl;
 	struct target target;
 	const char *name;  /* begins each line of text; NULL: the only file */
+	bool unchecked;	   /* past what limits memory, to allocate */
 	bool own;	   /* gmemctl made the file: all of it is known */
 	const char *done;  /* to memory: "populated"; NULL: it only shows */
 	const int *cancel; /* NULL = it is not interrupted */
@@ -75,6 +76,8 @@ void put_name(const struct work *w);
 int work_end(struct work *w, int r);
 /* The members "done", "resident" and "lower_bound". */
 void work_json(const struct work *w, struct json_object *to);
+/* The member "limits_unchecked": the GMEM_ROOM_* of @limits. */
+void limits_json(const struct work *w, uint64_t limits);
 /* Whether what failed did a part before, and that part in words. */
 bool work_part(const struct work *w);
 #define WORK_TEXT 400

@@ -7,12 +7,15 @@ int op_populate(struct work *w, uint32_t threads,
 {
 	const struct target *t = &w->target;
 	struct progress bar;
+	uint64_t limits = 0;
 	struct gmem_populate_opts how = {
 		.sz = sizeof(how),
+		.flags = w->unchecked ? GMEM_POPULATE_UNCHECKED : 0,
 		.progress = progress_show,
 		.progress_arg = &bar,
 		.cancel = w->cancel,
 		.threads = threads,
+		.unchecked = &limits,
 	};
 	struct gmem_mempolicy p;
 	struct bitmask *mask = NULL;
@@ -27,5 +30,6 @@ int op_populate(struct work *w, uint32_t threads,
 		r = gmem_populate(t->g, t->offset, t->len, &how, w->err);
 	progress_end(&bar);
 	policy_free(mask);
+	limits_json(w, limits);
 	return work_end(w, r);
 }

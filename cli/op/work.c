@@ -26,6 +26,13 @@ void work_json(const struct work *w, json_object *to)
 	residency_json(to, &now);
 }
 
+void limits_json(const struct work *w, uint64_t limits)
+{
+	if (w->json)
+		json_object_object_add(w->json, "limits_unchecked",
+				       json_names(GMEM_NAME_ROOM, limits));
+}
+
 bool work_part(const struct work *w)
 {
 	return w->done &&

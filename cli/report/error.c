@@ -146,7 +146,8 @@ static const struct {
 	},
 	[GMEM_REASON_INPUT_SHORT] = { "give the real length, or none" },
 	[GMEM_REASON_NO_ROOM] = {
-		"free memory there or raise the limit, then continue",
+		"free memory there or raise the limit, then continue; or add "
+		"unchecked, and the kernel may kill a process",
 	},
 	[GMEM_REASON_IN_REGION] = { OURS },
 	[GMEM_REASON_REGION_MEMORY] = { OURS },

@@ -20,6 +20,7 @@ struct target_args {
 	struct opt_size offset, len;
 	bool shared;	/* with TARGET_SHARED */
 	bool charge_me; /* with TARGET_CHARGE */
+	bool unchecked; /* with TARGET_UNCHECKED */
 	int process;	/* .pid, as a descriptor; 0: not opened yet */
 };
 
@@ -37,6 +38,13 @@ extern const struct opt target_opts[];
 			offsetof(struct target_args, charge_me),          \
 			.help = "with --pid: the memory is charged to "   \
 				"gmemctl's cgroup, not the process's own" \
+	}
+#define TARGET_UNCHECKED                                              \
+	{                                                             \
+		"unchecked", NULL, OPT_BOOL,                          \
+			offsetof(struct target_args, unchecked),      \
+			.help = "past what limits memory, where the " \
+				"kernel may kill a process"           \
 	}
 /* In the usage line. */
 #define TARGET_USAGE "--fd N [--pid PID] "

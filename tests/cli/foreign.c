@@ -141,15 +141,17 @@ static void mapping(int vm)
 {
 	uint64_t resident;
 	int fd = new_file(vm, 3, 64, 2, &resident);
-	volatile char *at =
-		mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	volatile char *at = mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 
-	/* The same pages once more, of which one is read. */
-	if (at == MAP_FAILED ||
-	    mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+	/* The same pages once more, of which fewer are read. */
+	volatile char *again =
+		mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED || again == MAP_FAILED)
 		die("mmap");
 	for (int i = 0; i < MAPPING_READS; i++)
 		(void)at[2 * i * PAGE];
+	(void)again[0];
 	say(fd, -1, resident);
 	(void)close(fd);
 	(void)close(vm);

@@ -406,6 +406,66 @@ class Charge(Memory):
         self.assertEqual(got["error"]["reason"], "cancelled")
 
 
+class Room(Memory):
+    """Limits of memory, past which the kernel would kill."""
+
+    need = ("kvm", "root", "mounts")
+    LIMITS = ["cgroup", "nodes", "machine"]
+    MEMINFO = "".join(
+        f"{name}: 9000 kB\n"
+        for name in ("MemTotal", "MemFree", "Active(file)", "Inactive(file)")
+    )
+
+    def on_a_small_machine(self, *args):
+        with tempfile.NamedTemporaryFile("w") as meminfo:
+            meminfo.write(self.MEMINFO + "SReclaimable: 9 kB\n")
+            meminfo.flush()
+            return subprocess.run(
+                ["unshare", "-m", "sh", "-c"]
+                + ['mount --bind "$0" /proc/meminfo && exec "$@"']
+                + [meminfo.name, GMEMCTL, *args],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANG,
+                pass_fds=[self.fd],
+            )
+
+    def test_only_who_asks_for_it_goes_past_a_limit(self):
+        self.fd = guest_memfd(self, 64 << 10)
+        file = [f"--fd={self.fd}", "--shared"]
+        for args in ["populate", *file], ["load", *file, "/dev/zero", "--len=64K"]:
+            r = self.on_a_small_machine(*args)
+            self.ended(r, FAILED, "this machine has room for")
+            self.assertIn("or add unchecked, and the kernel may kill", r.stderr)
+            self.assertEqual(resident(self.fd), 0)
+            r = self.on_a_small_machine(*args, "--unchecked", "--json")
+            value = self.valid(self.ended(r, OK).stdout, args[0])
+            self.assertEqual(value["limits_unchecked"], self.LIMITS)
+            self.assertEqual(value["done"], 64 << 10)
+            value = self.valid(ctl(*args, "-j", pass_fds=[self.fd]).stdout, args[0])
+            self.assertNotIn("machine", value["limits_unchecked"])
+            ctl("discard", f"--fd={self.fd}", pass_fds=[self.fd])
+
+    def test_a_batch_says_so_too(self):
+        self.fd = guest_memfd(self, 4096)
+        path = tempfile.NamedTemporaryFile("w+")
+        self.addCleanup(path.close)
+        for line in "populate x", "load x 0 /proc/self/comm":
+            path.seek(0)
+            path.truncate()
+            path.write(f"create x 64K shared\n{line}\n")
+            path.flush()
+            r = self.on_a_small_machine("batch", path.name)
+            self.ended(r, FAILED, "or add unchecked")
+            path.seek(0)
+            path.write(f"create x 64K shared\n{line} unchecked\n")
+            path.flush()
+            r = self.on_a_small_machine("batch", "-j", path.name)
+            value = self.valid(self.ended(r, OK).stdout, "batch")
+            self.assertEqual(value["results"][-1]["limits_unchecked"], self.LIMITS)
+
+
 class Interrupted(Memory):
     """Signals while a file is populated that takes a while."""
 

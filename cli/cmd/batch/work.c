@@ -49,6 +49,7 @@ int call_populate(struct batch *b, struct op *op)
 	struct work w = work_of(b, op);
 
 	w.cancel = cancel(b);
+	w.unchecked = op->flags & GMEM_POPULATE_UNCHECKED;
 	return cancelled(b, op_populate(&w, op->threads, &op->policy));
 }
 
@@ -72,6 +73,7 @@ int call_load(struct batch *b, struct op *op)
 	int fd = -1, r;
 
 	w.cancel = cancel(b);
+	w.unchecked = op->flags & GMEM_LOAD_UNCHECKED;
 	if (!b->dry)
 		fd = open(op->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && !b->dry) {

@@ -18,8 +18,14 @@
 /* Of one file; what more there are adds nothing to a lower bound. */
 #define PARTS 256
 
+struct part {
+	struct mapping at;
+	uint64_t bytes; /* that were touched through it */
+	char *line;	/* of numa_maps; NULL: not read */
+};
+
 struct parts {
-	struct mapping part[PARTS];
+	struct part part[PARTS];
 	size_t n;
 };
 
@@ -27,7 +33,7 @@ struct parts {
 struct sight {
 	const struct scan *s;
 	struct mem *m;
-	struct parts counted; /* no page of the file counts twice */
+	struct parts parts;
 	uint64_t *nodes, bytes;
 	bool asked;    /* numa_maps could be read */
 	int no_size;   /* the errno of map_files */
@@ -47,28 +53,28 @@ static int open_process(pid_t pid)
 	return dir;
 }
 
-static void find_parts(const struct sight *t, int dir, struct parts *out)
+static void find_parts(struct sight *t, int dir)
 {
-	struct mapping mapping;
+	struct parts *p = &t->parts;
+	struct mapping at;
 	struct lines l;
 
-	out->n = 0;
 	if (!lines_open(&l, dir, "maps"))
 		return;
-	while (out->n < PARTS && lines_next(&l))
-		if (read_mapping(l.line, &mapping) &&
-		    mapping.dev == t->m->dev && mapping.ino == t->m->ino)
-			out->part[out->n++] = mapping;
+	while (p->n < PARTS && lines_next(&l))
+		if (read_mapping(l.line, &at) && at.dev == t->m->dev &&
+		    at.ino == t->m->ino)
+			p->part[p->n++] = (struct part){ .at = at };
 	lines_close(&l);
 }
 
-static void ask_size(struct sight *t, int dir, const struct mapping *part)
+static void ask_size(struct sight *t, int dir, const struct mapping *at)
 {
 	int files = open_proc(dir, "map_files", O_DIRECTORY), fd = -1;
 	char name[MAPPING_NAME];
 	struct stat st;
 
-	mapping_name(part, name);
+	mapping_name(at, name);
 	if (files >= 0)
 		fd = openat(files, name, O_PATH | O_CLOEXEC);
 	if (fd < 0)
@@ -85,19 +91,13 @@ static void ask_size(struct sight *t, int dir, const struct mapping *part)
 		(void)close(files);
 }
 
-static bool overlap(const struct mapping *a, const struct mapping *b)
-{
-	return a->offset < b->offset + (b->end - b->start) &&
-	       b->offset < a->offset + (a->end - a->start);
-}
-
 /* "N0=12 N1=3 kernelpagesize_kB=4": the pages of each node, of this size. */
-static void add_counts(struct sight *t, const char *line)
+static uint64_t counts(const char *line, uint64_t *nodes)
 {
 	const char *at = strstr(line, " kernelpagesize_kB=");
 	uint64_t page = at ? strtoull(strchr(at, '=') + 1, NULL, 10) << 10 : 0;
+	uint64_t bytes, all = 0;
 	unsigned long node;
-	uint64_t bytes;
 	char *end;
 
 	for (at = line; (at = strstr(at, " N")) != NULL; at++) {
@@ -105,37 +105,20 @@ static void add_counts(struct sight *t, const char *line)
 		if (end == at + 2 || *end != '=' || node >= NODES)
 			continue;
 		bytes = strtoull(end + 1, NULL, 10) * page;
-		t->nodes[node] += bytes;
-		t->bytes += bytes;
+		if (nodes)
+			nodes[node] += bytes;
+		all += bytes;
 	}
+	return all;
 }
 
-/* A line of numa_maps, if it is of a part that adds something. */
-static void count_line(struct sight *t, const struct parts *parts,
-		       const char *line)
-{
-	uint64_t start = strtoull(line, NULL, 16);
-	const struct mapping *p = NULL;
-	struct parts *c = &t->counted;
-
-	for (size_t i = 0; i < parts->n && !p; i++)
-		if (parts->part[i].start == start)
-			p = &parts->part[i];
-	if (!p || c->n == PARTS || !strstr(line, "[kvm-gmem]"))
-		return;
-	for (size_t i = 0; i < c->n; i++)
-		if (overlap(p, &c->part[i]))
-			return;
-	c->part[c->n++] = *p;
-	add_counts(t, line);
-}
-
-static void count(struct sight *t, int dir, pid_t pid,
-		  const struct parts *parts)
+/* The parts from @first on are those of the process. */
+static void read_counts(struct sight *t, int dir, pid_t pid, size_t first)
 {
 	struct lines l;
+	uint64_t start;
 
-	if (!parts->n)
+	if (first == t->parts.n)
 		return;
 	if (!lines_open(&l, dir, "numa_maps")) {
 		t->no_counts = errno;
@@ -144,24 +127,70 @@ static void count(struct sight *t, int dir, pid_t pid,
 	t->asked = true;
 	while (!scan_late(t->s) && lines_next(&l)) {
 		watch_at(t->s->watch, pid);
-		count_line(t, parts, l.line);
+		start = strtoull(l.line, NULL, 16);
+		for (size_t i = first; i < t->parts.n; i++) {
+			struct part *p = &t->parts.part[i];
+
+			if (p->at.start != start || p->line ||
+			    !strstr(l.line, "[kvm-gmem]"))
+				continue;
+			p->bytes = counts(l.line, NULL);
+			p->line = strdup(l.line);
+		}
 	}
 	lines_close(&l);
 }
 
+static bool overlap(const struct mapping *a, const struct mapping *b)
+{
+	return a->offset < b->offset + (b->end - b->start) &&
+	       b->offset < a->offset + (a->end - a->start);
+}
+
+static int by_bytes(const void *x, const void *y)
+{
+	const struct part *a = x, *b = y;
+
+	return a->bytes > b->bytes ? -1 : a->bytes < b->bytes;
+}
+
+/* No page of the file counts twice: of two mappings of it, the larger does. */
+static void count(struct sight *t)
+{
+	struct part *part = t->parts.part;
+	bool twice;
+
+	if (t->parts.n)
+		qsort(part, t->parts.n, sizeof(*part), by_bytes);
+	for (size_t i = 0; i < t->parts.n; i++) {
+		twice = !part[i].line;
+		for (size_t k = 0; k < i && !twice; k++)
+			twice = part[k].line &&
+				overlap(&part[k].at, &part[i].at);
+		if (!twice) {
+			t->bytes += counts(part[i].line, t->nodes);
+			continue;
+		}
+		free(part[i].line);
+		part[i].line = NULL;
+	}
+	for (size_t i = 0; i < t->parts.n; i++)
+		free(part[i].line);
+}
+
 static void ask_holder(struct sight *t, const struct holder *h)
 {
-	struct parts parts;
+	size_t first = t->parts.n;
 	int dir;
 
 	watch_at(t->s->watch, h->pid);
 	dir = open_process(h->pid);
 	if (dir < 0)
 		return;
-	find_parts(t, dir, &parts);
-	for (size_t i = 0; i < parts.n && t->m->no_size.text[0]; i++)
-		ask_size(t, dir, &parts.part[i]);
-	count(t, dir, h->pid, &parts);
+	find_parts(t, dir);
+	for (size_t i = first; i < t->parts.n && t->m->no_size.text[0]; i++)
+		ask_size(t, dir, &t->parts.part[i].at);
+	read_counts(t, dir, h->pid, first);
 	(void)close(dir);
 }
 
@@ -187,11 +216,12 @@ static void tell(const struct sight *t)
 		out_of_time(&m->no_resident);
 	else
 		unknown(&m->no_resident, false,
-		t->no_counts == ENOENT
-			? "only a mapping is left, and this kernel has no "
-			  "numa_maps"
-			: "only a mapping is left, and its numa_maps cannot "
-			  "be read");
+			t->no_counts == ENOENT ? "only a mapping is left, and "
+						 "this kernel has no "
+						 "numa_maps"
+					       : "only a mapping is left, and "
+						 "its numa_maps cannot "
+						 "be read");
 	m->no_nodes = m->no_resident;
 }
 
@@ -221,8 +251,9 @@ static void use(struct sight *t)
 
 void ask_mappings(const struct scan *s, struct mem *m)
 {
-	struct sight t = { .s = s, .m = m };
+	static struct sight t;
 
+	t = (struct sight){ .s = s, .m = m };
 	m->only_mapped = m->no_size.text[0];
 	t.nodes = calloc(NODES, sizeof(*t.nodes));
 	for (const struct holder *h = m->holders; h && t.nodes; h = h->next)
@@ -230,6 +261,7 @@ void ask_mappings(const struct scan *s, struct mem *m)
 			ask_holder(&t, h);
 	watch_at(s->watch, 0);
 	if (t.nodes) {
+		count(&t);
 		tell(&t);
 		use(&t);
 	}
