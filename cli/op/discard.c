@@ -15,7 +15,9 @@ int op_discard(struct work *w)
 	int r;
 
 	progress_start(&bar, "discard");
-	r = gmem_discard(t->g, t->offset, t->len, &how, w->err);
+	r = t->region ? gmem_region_discard(t->region, t->offset, t->len, &how,
+					    w->err)
+		      : gmem_discard(t->g, t->offset, t->len, &how, w->err);
 	progress_end(&bar);
 	return work_end(w, r);
 }

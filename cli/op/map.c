@@ -30,12 +30,15 @@ int op_map(struct work *w, const char *state, bool nodes, uint32_t width)
 		.nodes = nodes,
 		.width = width,
 	};
+	struct gmem_region_info info = { .sz = sizeof(info) };
 	struct residency in;
 	/* The range, before a picture of it is begun. */
-	int r = residency(t->g, t->offset, t->len, &in, w->err);
+	int r = residency(t->g, t->region, t->offset, t->len, &in, w->err);
 
+	if (r >= 0 && t->region)
+		r = gmem_region_get(t->region, &info, w->err);
 	if (r < 0)
 		return r;
-	p.least = in.least;
+	p.dual = info.shared ? t->region : NULL;
 	return w->json ? map_json(w, &p) : picture_print(&p, w->err);
 }

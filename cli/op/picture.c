@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A range of a file as marks for people, or as runs for programs. */
+/* A range of a file as marks for people. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +8,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "report/json.h"
-#include "report/output.h"
 #include "op/picture.h"
+#include "report/error.h"
+#include "report/output.h"
 #include "report/residency.h"
 #include "report/words.h"
-#include "table/array.h"
 
 #define ROWS 16
 #define LABEL 20 /* "0x" and 16 digits, and a blank at both sides */
@@ -20,189 +20,31 @@
 #define WIDTH_MIN (LABEL + 1)
 #define WIDTH_MAX 4096
 
-/* ---------------------------------------------------------------- state -- */
-
-/* Of the range from its beginning on; *@run: up to where it goes. */
-static int state_at(const struct picture *p, uint64_t offset, uint64_t len,
-		    const char **state, uint64_t *run, struct gmem_error *err)
+/* What the range has on both sides, page by page where that is needed. */
+static int both_sides(const struct picture *p, uint64_t offset, uint64_t len,
+		      struct residency *out, struct gmem_error *err)
 {
-	uint64_t attributes;
-	int r;
+	uint64_t half = len / gmem_page_size(p->g) / 2 * gmem_page_size(p->g);
+	struct residency file, rest;
+	int r = residency(p->g, NULL, offset, len, &file, err);
 
-	*state = p->state;
-	*run = len;
-	if (!p->recorded)
+	if (!r)
+		r = picture_other(p, offset, len, out, err);
+	if (r || out->least || out->bytes >= len || !half) {
+		out->bytes = file.bytes && out->bytes ? file.bytes : 0;
+		return r;
+	}
+	if (!file.bytes || !out->bytes || file.bytes >= len) {
+		out->bytes = file.bytes ? out->bytes : 0;
 		return 0;
-	r = gmem_get_attributes(p->g, offset, len, &attributes, run, err);
-	if (r >= 0)
-		*state = gmem_name(GMEM_NAME_ATTRIBUTE, attributes);
+	}
+	r = both_sides(p, offset, half, out, err);
+	if (!r)
+		r = both_sides(p, offset + half, len - half, &rest, err);
+	out->bytes += rest.bytes;
+	out->least |= rest.least;
 	return r;
 }
-
-/* ----------------------------------------------------------------- runs -- */
-
-#define NO_NODE (-1)
-
-enum presence {
-	HOLE,
-	THERE,
-	MAY_BE_THERE,
-};
-
-struct runs {
-	const struct picture *p;
-	struct gmem_error *err;
-	json_object *list;
-	json_object *last; /* of .list, and what it holds */
-	uint64_t last_offset, last_len;
-	int last_node;
-	enum presence last_presence;
-	uint64_t start;	   /* of the part that is being looked at ... */
-	const char *state; /* ... and whose it is */
-};
-
-/* Goes behind the last run, or makes it longer. */
-static void add_run(struct runs *m, uint64_t offset, uint64_t len,
-		    enum presence presence, int node)
-{
-	if (m->last && m->last_offset >= m->start &&
-	    m->last_presence == presence && m->last_node == node &&
-	    m->last_offset + m->last_len == offset) {
-		m->last_len += len;
-		json_u64(m->last, "len", m->last_len);
-		return;
-	}
-	m->last = json_object_new_object();
-	m->last_offset = offset;
-	m->last_len = len;
-	m->last_presence = presence;
-	m->last_node = node;
-	json_u64(m->last, "offset", offset);
-	json_u64(m->last, "len", len);
-	if (m->p->recorded)
-		json_text(m->last, "state", m->state, "");
-	if (presence == MAY_BE_THERE)
-		json_null(m->last, "resident",
-			  "without cachestat only a lower bound is known");
-	else
-		json_boolean(m->last, "resident", presence == THERE);
-	if (node >= 0)
-		json_u64(m->last, "node", (uint64_t)node);
-	else
-		json_null(m->last, "node",
-			  presence == HOLE ? "no memory"
-					   : "not asked for, or not known");
-	json_object_array_add(m->list, m->last);
-}
-
-/* Halves the range until it is all there or all hole. */
-static int find_runs(struct runs *m, uint64_t offset, uint64_t len)
-{
-	struct residency in;
-	uint64_t page = gmem_page_size(m->p->g), half;
-	int r = residency(m->p->g, offset, len, &in, m->err);
-
-	if (r < 0)
-		return r;
-	half = len / page / 2 * page;
-	if (in.bytes == 0 || in.bytes == len || !half) {
-		add_run(m, offset, len,
-			in.bytes   ? THERE
-			: in.least ? MAY_BE_THERE
-				   : HOLE,
-			NO_NODE);
-		return 0;
-	}
-	r = find_runs(m, offset, half);
-	return r ? r : find_runs(m, offset + half, len - half);
-}
-
-/* Where what was found ends, or the part begins. */
-static uint64_t found_end(const struct runs *m)
-{
-	uint64_t end = m->last ? m->last_offset + m->last_len : 0;
-
-	return end > m->start ? end : m->start;
-}
-
-static int node_run(void *arg, uint64_t offset, uint64_t len, int node)
-{
-	struct runs *m = arg;
-	uint64_t end = found_end(m);
-
-	if (offset > end)
-		add_run(m, end, offset - end, HOLE, NO_NODE);
-	add_run(m, offset, len, THERE, node);
-	return 0;
-}
-
-/*
- * No page is on the last possible node: all nodes are reported.
- * Return: 1 if some are unknown, and nothing then counts.
- */
-static int find_nodes(struct runs *m, uint64_t offset, uint64_t len)
-{
-	static unsigned long nowhere[4096 / sizeof(long)];
-	const size_t words = ARRAY_SIZE(nowhere);
-	const struct gmem_mempolicy policy = {
-		.sz = sizeof(policy),
-		.mode = GMEM_MPOL_BIND,
-		.nodes = nowhere,
-		.max_node = words * 8 * sizeof(long),
-	};
-	struct gmem_placement out = {
-		.sz = sizeof(out),
-		.misplaced_run = node_run,
-		.arg = m,
-	};
-	uint64_t end;
-	int r;
-
-	nowhere[words - 1] = 1UL << (8 * sizeof(long) - 1);
-	r = gmem_verify_placement(m->p->g, offset, len, &policy, &out, m->err);
-	if (r < 0 && m->err->reason == GMEM_REASON_RESIDENCY_UNKNOWN)
-		return 1;
-	end = found_end(m);
-	if (r >= 0 && end < offset + len)
-		add_run(m, end, offset + len - end, HOLE, NO_NODE);
-	return r < 0 ? r : !!out.unknown;
-}
-
-/* The part of the range that has one state. */
-static int part_runs(struct runs *m, uint64_t offset, uint64_t len)
-{
-	size_t before = json_object_array_length(m->list), now;
-	int r = 1;
-
-	m->start = offset;
-	if (m->p->nodes)
-		r = find_nodes(m, offset, len);
-	if (r != 1)
-		return r;
-	/* Not asked for, or not known of all. */
-	now = json_object_array_length(m->list);
-	if (now > before)
-		(void)json_object_array_del_idx(m->list, before, now - before);
-	m->last = NULL;
-	return find_runs(m, offset, len);
-}
-
-int picture_runs(const struct picture *p, json_object *list,
-		 struct gmem_error *err)
-{
-	struct runs m = { .p = p, .err = err, .list = list };
-	uint64_t at = p->offset, end = at + p->len, run;
-	int r = 0;
-
-	for (; r >= 0 && at < end; at += run) {
-		r = state_at(p, at, end - at, &m.state, &run, err);
-		if (r >= 0)
-			r = part_runs(&m, at, run);
-	}
-	return r < 0 ? r : 0;
-}
-
-/* -------------------------------------------------------------- picture -- */
 
 static uint32_t columns(const struct picture *p)
 {
@@ -223,54 +65,88 @@ static uint32_t columns(const struct picture *p)
 
 #define NAME "%-18s " /* of a row that has no offset */
 
-static int row_of_pages(const struct picture *p, uint64_t at, uint64_t end,
-			uint64_t cell, struct gmem_error *err)
+/* The rows, which show what the legend has to explain. */
+struct drawing {
+	const struct picture *p;
+	struct gmem_error *err;
+	FILE *out;
+	uint64_t cell;
+	bool holes, unknown; /* '.' and '?' were drawn */
+};
+
+static void put_presence_mark(struct drawing *d, const struct residency *in,
+			      uint64_t len)
+{
+	int mark = in->bytes ? ':' : in->least ? '?' : '.';
+
+	if (in->bytes >= len)
+		mark = '#';
+	d->holes |= mark == '.';
+	d->unknown |= mark == '?';
+	(void)putc(mark, d->out);
+}
+
+/* What the file has. */
+static int put_file(struct drawing *d, uint64_t at, uint64_t len)
 {
 	struct residency in;
-	uint64_t len;
-	int r = 0;
+	int r = residency(d->p->g, NULL, at, len, &in, d->err);
 
-	printf("0x%016" PRIx64 " ", at);
-	for (; !r && at < end; at += len) {
-		len = end - at < cell ? end - at : cell;
-		r = residency(p->g, at, len, &in, err);
-		if (!r)
-			putchar(in.bytes == len ? '#'
-				: in.bytes	? ':'
-				: in.least	? '?'
-						: '.');
-	}
-	putchar('\n');
+	if (!r)
+		put_presence_mark(d, &in, len);
+	return r;
+}
+
+static int put_other(struct drawing *d, uint64_t at, uint64_t len)
+{
+	struct residency in;
+	int r = picture_other(d->p, at, len, &in, d->err);
+
+	if (!r)
+		put_presence_mark(d, &in, len);
+	return r;
+}
+
+static int put_twice(struct drawing *d, uint64_t at, uint64_t len)
+{
+	struct residency in;
+	int r = both_sides(d->p, at, len, &in, d->err);
+
+	if (!r)
+		put_presence_mark(d, &in, len);
 	return r;
 }
 
 /* The first letter of the state, or 'm' for several. */
-static void put_state(int mark, bool coloured)
+static int put_state(struct drawing *d, uint64_t at, uint64_t len)
 {
-	const char *colour = mark == 's' ? "32" : mark == 'p' ? "31" : "33";
+	const char *state, *colour;
+	uint64_t run;
+	char mark;
+	int r = picture_state(d->p, at, len, &state, &run, d->err);
 
-	if (coloured)
-		printf("\033[%sm%c\033[0m", colour, mark);
+	if (r < 0)
+		return r;
+	mark = run < len ? 'm' : *state;
+	colour = mark == 's' ? "32" : mark == 'p' ? "31" : "33";
+	if (out_colour())
+		fprintf(d->out, "\033[%sm%c\033[0m", colour, mark);
 	else
-		putchar(mark);
+		(void)putc(mark, d->out);
+	return 0;
 }
 
-static int row_of_states(const struct picture *p, uint64_t at, uint64_t end,
-			 uint64_t cell, struct gmem_error *err)
+static int put_row(struct drawing *d, uint64_t at, uint64_t end,
+		   int (*put)(struct drawing *d, uint64_t at, uint64_t len))
 {
-	bool coloured = out_colour();
-	const char *state;
-	uint64_t len, run;
+	uint64_t len;
 	int r = 0;
 
-	printf(NAME, "state");
 	for (; r >= 0 && at < end; at += len) {
-		len = end - at < cell ? end - at : cell;
-		r = state_at(p, at, len, &state, &run, err);
-		if (r >= 0)
-			put_state(run < len ? 'm' : *state, coloured);
+		len = end - at < d->cell ? end - at : d->cell;
+		r = put(d, at, len);
 	}
-	putchar('\n');
+	(void)putc('\n', d->out);
 	return r < 0 ? r : 0;
 }
 
@@ -294,8 +170,7 @@ static char node_mark(const struct gmem_placement *p)
 	return mark;
 }
 
-static int row_of_nodes(const struct picture *p, uint64_t at, uint64_t end,
-			uint64_t cell, struct gmem_error *err)
+static int put_nodes(struct drawing *d, uint64_t at, uint64_t end)
 {
 	static uint64_t bytes[NODES];
 	struct gmem_placement placed = {
@@ -309,9 +184,10 @@ static int row_of_nodes(const struct picture *p, uint64_t at, uint64_t end,
 	int r = 0;
 
 	for (; at < end; at += len) {
-		len = end - at < cell ? end - at : cell;
-		r = gmem_verify_placement(p->g, at, len, NULL, &placed, err);
-		if (r < 0 && err->reason == GMEM_REASON_RESIDENCY_UNKNOWN) {
+		len = end - at < d->cell ? end - at : d->cell;
+		r = gmem_verify_placement(d->p->g, at, len, NULL, &placed,
+					  d->err);
+		if (r < 0 && d->err->reason == GMEM_REASON_RESIDENCY_UNKNOWN) {
 			placed.unknown = len;
 			r = 0;
 		}
@@ -321,12 +197,25 @@ static int row_of_nodes(const struct picture *p, uint64_t at, uint64_t end,
 		if (marks[n - 1] != ' ')
 			last = n;
 	}
-	printf(last ? NAME "%.*s\n" : "%s\n", "node", (int)last, marks);
+	fprintf(d->out, last ? NAME "%.*s\n" : "%s\n", "node", (int)last,
+		marks);
 	return r < 0 ? r : 0;
 }
 
-static void legend(const struct picture *p, uint64_t cell)
+/* Of the marks that were drawn. */
+static const char *marks_text(const struct drawing *d)
 {
+	if (!d->unknown)
+		return "'.' hole, ':' in part, '#' all resident";
+	return d->holes
+		       ? "'.' hole, '?' not known, ':' in part or more, "
+			 "'#' all resident"
+		       : "'?' not known, ':' in part or more, '#' all resident";
+}
+
+static void legend(const struct drawing *d)
+{
+	const struct picture *p = d->p;
 	const char *state = "";
 	char text[SIZE_TEXT];
 
@@ -334,33 +223,83 @@ static void legend(const struct picture *p, uint64_t cell)
 		state = p->state ? p->state
 				 : "private or shared (not told by a "
 				   "descriptor)";
-	printf("%s per mark%s%s: %s\n", size_text(cell, text),
-	       *state ? ", " : "", state,
-	       p->least ? "'?' not known, ':' in part or more, '#' all resident"
-			: "'.' hole, ':' in part, '#' all resident");
+	printf("%s per mark%s%s: %s\n", size_text(d->cell, text),
+	       *state ? ", " : "", state, marks_text(d));
+	if (p->dual)
+		puts("shared side: the memory of shared pages; twice: on both "
+		     "sides");
 	if (p->recorded)
 		puts("state: 'p' private, 's' shared, 'u' unset, 'm' several");
 	if (p->nodes)
 		puts("node: '+' several, '*' one beyond 9, '?' not known");
 }
 
-int picture_print(const struct picture *p, struct gmem_error *err)
+/* The marks of a row, and what is below them. */
+static int put_rows(struct drawing *d, uint64_t at, uint64_t end)
 {
+	const struct picture *p = d->p;
+	int r;
+
+	fprintf(d->out, "0x%016" PRIx64 " ", at);
+	r = put_row(d, at, end, put_file);
+	if (!r && p->dual) {
+		fprintf(d->out, NAME, "shared side");
+		r = put_row(d, at, end, put_other);
+	}
+	if (!r && p->dual) {
+		fprintf(d->out, NAME, "twice");
+		r = put_row(d, at, end, put_twice);
+	}
+	if (!r && p->recorded) {
+		fprintf(d->out, NAME, "state");
+		r = put_row(d, at, end, put_state);
+	}
+	if (!r && p->nodes)
+		r = put_nodes(d, at, end);
+	return r;
+}
+
+static int draw(struct drawing *d)
+{
+	const struct picture *p = d->p;
 	uint64_t per_row = columns(p) - LABEL, row;
-	uint64_t cell = gmem_page_size(p->g);
 	uint64_t at = p->offset, end = at + p->len;
 	int r = 0;
 
-	while (p->len / cell > per_row * ROWS)
-		cell *= 2;
-	legend(p, cell);
+	d->cell = gmem_page_size(p->g);
+	while (p->len / d->cell > per_row * ROWS)
+		d->cell *= 2;
 	for (; !r && at < end; at += row) {
-		row = per_row * cell < end - at ? per_row * cell : end - at;
-		r = row_of_pages(p, at, at + row, cell, err);
-		if (!r && p->recorded)
-			r = row_of_states(p, at, at + row, cell, err);
-		if (!r && p->nodes)
-			r = row_of_nodes(p, at, at + row, cell, err);
+		row = per_row * d->cell < end - at ? per_row * d->cell
+						   : end - at;
+		r = put_rows(d, at, at + row);
 	}
-	return r < 0 ? r : 0;
+	return r;
+}
+
+int picture_print(const struct picture *p, struct gmem_error *err)
+{
+	char *rows = NULL;
+	size_t len;
+	struct drawing d = {
+		.p = p,
+		.err = err,
+		.out = open_memstream(&rows, &len),
+	};
+	int r = 0;
+
+	if (d.out) {
+		r = draw(&d);
+		if (fclose(d.out))
+			r = -ENOMEM;
+	}
+	if (!d.out || r == -ENOMEM)
+		r = refuse(err, -ENOMEM, GMEM_REASON_NO_MEMORY,
+			   "out of memory");
+	if (!r) {
+		legend(&d);
+		fputs(rows, stdout);
+	}
+	free(rows);
+	return r;
 }

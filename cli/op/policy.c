@@ -73,7 +73,7 @@ struct look {
 static int all_unknown(struct look *l, struct gmem_error *err)
 {
 	const struct target *t = &l->w->target;
-	int r = residency(t->g, t->offset, t->len, &l->in, err);
+	int r = residency(t->g, NULL, t->offset, t->len, &l->in, err);
 
 	l->in.least = true;
 	l->p.verdict = GMEM_PLACED_UNKNOWN;

@@ -40,7 +40,7 @@ int op_resident(struct work *w)
 {
 	const struct target *t = &w->target;
 	struct residency in;
-	int r = residency(t->g, t->offset, t->len, &in, w->err);
+	int r = residency(t->g, t->region, t->offset, t->len, &in, w->err);
 
 	if (r < 0)
 		return r;
@@ -77,7 +77,7 @@ static void stat_text(const struct work *w, const struct stat *st)
 	puts(size_text(gmem_page_size(g), text));
 	row(w, "mappable");
 	puts(flags & GMEM_CREATE_MMAP ? "yes" : "no");
-	if (w->own) {
+	if (w->own && !w->target.region) {
 		row(w, "shared");
 		puts(flags & GMEM_CREATE_INIT_SHARED ? "yes" : "no");
 	}
@@ -88,7 +88,7 @@ int op_stat(struct work *w)
 	const struct target *t = &w->target;
 	struct residency in;
 	struct stat st;
-	int r = residency(t->g, t->offset, t->len, &in, w->err);
+	int r = residency(t->g, t->region, t->offset, t->len, &in, w->err);
 
 	if (r < 0)
 		return r;

@@ -21,7 +21,7 @@ void work_json(const struct work *w, json_object *to)
 
 	json_u64(to, "done", w->err->done);
 	/* What is there now, which may be a little more. */
-	if (residency(t->g, t->offset, t->len, &now, &err) < 0)
+	if (residency(t->g, t->region, t->offset, t->len, &now, &err) < 0)
 		(void)snprintf(now.why, sizeof(now.why), "%s", err.msg);
 	residency_json(to, &now);
 }
@@ -44,7 +44,7 @@ const char *work_text(const struct work *w, char buf[WORK_TEXT])
 	const struct target *t = &w->target;
 	char done[SIZE_TEXT], len[SIZE_TEXT], text[RESIDENCY_TEXT];
 	struct residency now;
-	bool asked = !residency(t->g, t->offset, t->len, &now, NULL);
+	bool asked = !residency(t->g, t->region, t->offset, t->len, &now, NULL);
 
 	(void)snprintf(buf, WORK_TEXT, "%s %s of %s%s%s", w->done,
 		       size_text(w->err->done, done), size_text(t->len, len),

@@ -149,9 +149,17 @@ static const struct {
 		"free memory there or raise the limit, then continue; or add "
 		"unchecked, and the kernel may kill a process",
 	},
-	[GMEM_REASON_IN_REGION] = { OURS },
-	[GMEM_REASON_REGION_MEMORY] = { OURS },
+	[GMEM_REASON_IN_REGION] = {
+		"change the region instead, by its name, or close it first",
+	},
+	[GMEM_REASON_REGION_MEMORY] = {
+		"use bind for this region: nobody else has its memory",
+	},
 	[GMEM_REASON_NO_REGION] = { OURS },
+	[GMEM_REASON_REGION_KIND] = {
+		"name no kind and no file, on a --vm-type that has private "
+		"memory; elsewhere kind=shared works, which never converts",
+	},
 };
 /* clang-format on */
 

@@ -5,15 +5,27 @@
 #include "report/residency.h"
 #include "report/words.h"
 
-int residency(struct gmem *g, uint64_t offset, uint64_t len,
-	      struct residency *out, struct gmem_error *err)
+static int both_sides(struct gmem_region *region, uint64_t offset, uint64_t len,
+		      struct gmem_residency *in, struct gmem_error *err)
+{
+	struct gmem_region_residency both = { .sz = sizeof(both) };
+	int r = gmem_region_resident(region, offset, len, &both, err);
+
+	in->bytes = both.private_bytes + both.shared_bytes + both.unused_bytes;
+	in->flags = both.flags;
+	return r;
+}
+
+int residency(struct gmem *g, struct gmem_region *region, uint64_t offset,
+	      uint64_t len, struct residency *out, struct gmem_error *err)
 {
 	struct gmem_residency in = { .sz = sizeof(in) };
 	struct gmem_error mine = { .sz = sizeof(mine) };
 	int r;
 
 	err = err ? err : &mine;
-	r = gmem_resident(g, offset, len, &in, err);
+	r = region ? both_sides(region, offset, len, &in, err)
+		   : gmem_resident(g, offset, len, &in, err);
 	*out = (struct residency){ .bytes = in.bytes };
 	if (r < 0 && err->reason != GMEM_REASON_RESIDENCY_UNKNOWN)
 		return r;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <gmem.h>
+#include <gmem_region.h>
 
 struct json_object;
 
@@ -17,11 +17,11 @@ struct residency {
 };
 
 /*
- * That nothing tells is an answer, too.  Return: 0, or -errno in @err, which
- * may be NULL.
+ * Of @g, or of both sides of its @region, unless that is NULL.  That nothing
+ * tells is an answer, too.  Return: 0, or -errno in @err, which may be NULL.
  */
-int residency(struct gmem *g, uint64_t offset, uint64_t len,
-	      struct residency *out, struct gmem_error *err);
+int residency(struct gmem *g, struct gmem_region *region, uint64_t offset,
+	      uint64_t len, struct residency *out, struct gmem_error *err);
 /* The members "resident" and "lower_bound". */
 void residency_json(struct json_object *to, const struct residency *r);
 /* "64K", "64K or more" or "not known: WHY" */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <gmem.h>
+#include <gmem_region.h>
 
 #include "table/option.h"
 
@@ -51,6 +51,7 @@ extern const struct opt target_opts[];
 
 struct target {
 	struct gmem *g;
+	struct gmem_region *region; /* that has .g, in a batch; NULL: none */
 	uint64_t offset, len; /* --offset and --len, or the whole file */
 };
 

@@ -5,6 +5,7 @@
 import errno
 import mmap
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -883,6 +884,36 @@ class WithoutCachestat(Memory):
             self.assertIs(there["resident"], True)
             self.assertIsNone(rest["resident"])
             self.assertIn("lower bound", rest["resident_reason"])
+
+    def test_a_legend_has_every_mark(self):
+        """Of files and of both sides of a region; known, in part, or not."""
+        files = (
+            "create x 64K shared\n",
+            "create x 64K unbound\n",
+            "create x 64K mmap\nbind x 0 0\nshared x 0 32K\n",
+            "region x 64K\nbind x 0 0\nconvert x shared 0:32K\nwrite x 0 hex:01\n",
+        )
+        for model, type_ in (
+            ("7.3", "default"),
+            ("7.3", "sw-protected"),
+            ("inplace", "sw-protected"),
+        ):
+            for make in files:
+                args = ("batch", f"--model={model}", "--vm-type", type_, "-")
+                for more in "", "populate x 0 8K\n", "populate x\n":
+                    text = make + more + "map x nodes"
+                    r = ctl(*args, input=text, **self.SILENT)
+                    if r.returncode:  # this kernel has no such file
+                        self.assertEqual(r.stdout.count("per mark"), 0)
+                        continue
+                    legend, *_ = re.findall(r"per mark: (.*)", r.stdout)
+                    rows = re.findall(
+                        r"(?m)^(?:0x[0-9a-f]{16}|shared side +|twice +) (\S+)$",
+                        r.stdout,
+                    )
+                    self.assertTrue(rows, r)
+                    for mark in set("".join(rows)):
+                        self.assertIn(f"'{mark}'", legend, r)
 
     def test_a_batch_goes_on(self):
         lines = ["create x 64K shared", "populate x 0 8K", "resident x"]

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The batch: lines become fields (line.c), fields a struct op (parse.c), which
- * is then done (call.c, replace.c, work.c), in a dry run on a model (dry.c);
- * objects.c keeps the names and slots.
+ * The batch: lines become fields (line.c), fields a struct op (verbs.c has the
+ * commands, parse.c their words), which is then done (call.c, region.c,
+ * replace.c, work.c), in a dry run on a model (dry.c); objects.c keeps the
+ * names and slots.
  */
 #ifndef GMEMCTL_BATCH_H
 #define GMEMCTL_BATCH_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <gmem.h>
+#include <gmem_region.h>
 
 #include "cmd/batch/line.h"
 #include "op/op.h"
@@ -28,11 +29,13 @@
 /* The word nodes behind map. */
 #define BATCH_MAP_NODES 1
 
-/* A named guest_memfd. */
+/* A named guest_memfd, or region. */
 struct object {
 	char name[NAME_MAX_LEN + 1];
+	bool is_region;
 	uint64_t size;
-	struct gmem *g;		    /* NULL: missing, in a dry run */
+	struct gmem *g; /* the region's, too; NULL: missing, in a dry run */
+	struct gmem_region *region; /* NULL: a file, or missing */
 	struct bound *slots, **end; /* in the order in which they were made */
 };
 
@@ -58,7 +61,12 @@ struct op {
 	const struct verb *verb;
 	char name[NAME_MAX_LEN + 1]; /* of the object, or "" */
 	struct object *object;
-	struct gmem *made; /* by create */
+	struct gmem *made;	    /* by create, or the file of ... */
+	struct gmem_region *region; /* ... what region made */
+	uint32_t kind;		    /* of it */
+	struct gmem_region_range ranges[BATCH_FIELDS];
+	uint32_t n_ranges;
+	uint64_t attributes; /* which they get */
 	uint32_t slot;
 	uint64_t gpa, offset, len, size, hugetlb, addr;
 	uint64_t flags;
@@ -88,6 +96,7 @@ enum param {
 	PARAM_OPTIONAL, /* those behind may be left out, all of them */
 	PARAM_NEW_NAME, /* of an object that is made */
 	PARAM_OBJECT,	/* the name of one there is; the range is all of it */
+	PARAM_REGION,	/* the same, of a region */
 	PARAM_SLOT,
 	PARAM_GPA,
 	PARAM_SIZE, /* of the object */
@@ -98,6 +107,11 @@ enum param {
 	PARAM_INPUT,	/* the name of a file that is read */
 	PARAM_OUTPUT,	/* or written */
 	PARAMS
+};
+
+struct batch_word {
+	const char *word; /* "shared", or "hugetlb=" with a value */
+	uint64_t flags;
 };
 
 struct verb {
@@ -116,11 +130,13 @@ struct verb {
 	int (*commit)(struct batch *b, const struct op *op);
 };
 
-/* The @index-th command of the language; NULL past the last. */
+/* verbs.c: the @index-th command of the language; NULL past the last. */
 const struct cmd_word *batch_word(size_t index);
+const struct verb *find_verb(const char *name);
 
 /* parse.c: 0, or -1 with what is wrong in @problem */
 #define BATCH_PROBLEM 256
+#define BATCH_NO_REGION "'%s' is no region: make one with region"
 int batch_parse(const struct batch *b, const struct field *fields, int n,
 		struct op *op, char problem[BATCH_PROBLEM]);
 
@@ -140,6 +156,22 @@ int call_replace(struct batch *b, struct op *op);
 bool replace_without(const struct batch *b, const struct op *op);
 int keep_replaced(struct batch *b, const struct op *op);
 
+/* region.c, as parse.c and call.c */
+int parse_convert(const struct batch *b, const struct field *f, int n,
+		  struct op *op, char problem[BATCH_PROBLEM]);
+int call_region(struct batch *b, struct op *op);
+int call_convert(struct batch *b, struct op *op);
+int call_reclaim(struct batch *b, struct op *op);
+int call_reset(struct batch *b, struct op *op);
+/*
+ * Where the range of the region is, if that is memory beside its file, else
+ * *@out is NULL.  All of it has to be shared.
+ */
+int region_memory(struct batch *b, const struct op *op, void **out);
+/* What is more to say of a region than of its file, and of a range of it. */
+int region_stat(struct batch *b, const struct op *op);
+int region_resident(struct batch *b, const struct op *op);
+
 /* dry.c: makes a model stand in for this machine's kernel. */
 void dry_begin(struct ctl *ctl);
 /*
@@ -148,8 +180,8 @@ void dry_begin(struct ctl *ctl);
  */
 void dry_tell(char *line, size_t len, const char *unchecked);
 /*
- * After a gmem_create() that failed: whether it was for lack of what only the
- * model takes.  The file is then missing, with .unchecked saying why.
+ * After a call to make a file that failed: whether it was for lack of what only
+ * the model takes.  The file is then missing, with .unchecked saying why.
  */
 bool dry_short_of(const struct gmem_error *err, struct op *op);
 /* Whether the line is about such a file, and cannot be checked either. */

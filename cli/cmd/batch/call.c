@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/batch/batch.h"
 #include "report/error.h"
@@ -75,8 +76,19 @@ int call_forget(struct batch *b, struct op *op)
 	return gmem_slot_forget(b->vm, op->slot, 0, &b->err);
 }
 
+/* The library only knows the calls that convert a region. */
+static int convert_it(struct batch *b, const struct op *op)
+{
+	return refuse(&b->err, -EBUSY, GMEM_REASON_IN_REGION,
+		      "'%s' is a region, which converts by: convert %s %s "
+		      "OFFSET:LEN",
+		      op->name, op->name, op->verb->word.name);
+}
+
 int call_private(struct batch *b, struct op *op)
 {
+	if (op->object->region)
+		return convert_it(b, op);
 	return gmem_set_private(op->object->g, op->offset, op->len, &b->err);
 }
 
@@ -87,6 +99,8 @@ int call_shared(struct batch *b, struct op *op)
 		.flags = op->flags,
 	};
 
+	if (op->object->region)
+		return convert_it(b, op);
 	return gmem_set_attributes(op->object->g, op->offset, op->len,
 				   GMEM_ATTRIBUTE_SHARED, &opts, &b->err);
 }
@@ -99,7 +113,9 @@ int call_close(struct batch *b, struct op *op)
 	if (!op->object->g && s)
 		return refuse(&b->err, -EBUSY, GMEM_REASON_STILL_BOUND,
 			      "the file is bound to slot %" PRIu32, s->slot);
-	return gmem_close(op->object->g, &b->err);
+	return op->object->region
+		       ? gmem_region_close(op->object->region, &b->err)
+		       : gmem_close(op->object->g, &b->err);
 }
 
 /* ----------------------------------------------------------- attributes -- */
@@ -183,9 +199,13 @@ static void json_bytes(json_object *to, const unsigned char *p, size_t len)
 int call_read(struct batch *b, struct op *op)
 {
 	static unsigned char buf[BATCH_READ];
-	int r;
+	void *at;
+	int r = region_memory(b, op, &at);
 
-	r = gmem_read(op->object->g, op->offset, buf, op->len, &b->err);
+	if (r >= 0 && at)
+		memcpy(buf, at, op->len);
+	else if (r >= 0)
+		r = gmem_read(op->object->g, op->offset, buf, op->len, &b->err);
 	if (r < 0)
 		return r;
 	if (b->result) {
@@ -200,6 +220,13 @@ int call_read(struct batch *b, struct op *op)
 
 int call_write(struct batch *b, struct op *op)
 {
+	void *at;
+	int r = region_memory(b, op, &at);
+
+	if (r >= 0 && at)
+		memcpy(at, op->data, op->len);
+	if (r < 0 || at)
+		return r;
 	return gmem_write(op->object->g, op->offset, op->data, op->len,
 			  &b->err);
 }

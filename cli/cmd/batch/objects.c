@@ -49,7 +49,9 @@ int keep_object(struct batch *b, const struct op *op)
 		return -ENOMEM;
 	memcpy(o->name, op->name, sizeof(o->name));
 	o->size = op->size;
+	o->is_region = op->verb->call == call_region;
 	o->g = op->made;
+	o->region = op->region;
 	o->end = &o->slots;
 	if (tsearch(o, &b->objects, by_name))
 		return 0;

@@ -18,7 +18,8 @@ struct work work_of(struct batch *b, const struct op *op)
 	}
 	return (struct work){
 		.ctl = b->ctl,
-		.target = { op->object->g, op->offset, op->len },
+		.target = { op->object->g, op->object->region, op->offset,
+			    op->len },
 		.name = op->name,
 		.own = true,
 		.done = op->verb->done,
@@ -64,7 +65,9 @@ int call_resident(struct batch *b, struct op *op)
 {
 	struct work w = work_of(b, op);
 
-	return op_resident(&w);
+	int r = op_resident(&w);
+
+	return r < 0 || !op->object->region ? r : region_resident(b, op);
 }
 
 int call_load(struct batch *b, struct op *op)
@@ -181,6 +184,8 @@ int call_stat(struct batch *b, struct op *op)
 	struct work w = work_of(b, op);
 	int r = op_stat(&w);
 
+	if (r >= 0 && op->object->region)
+		r = region_stat(b, op);
 	if (r < 0)
 		return r;
 	if (b->result)
