@@ -148,12 +148,23 @@ GMEM_API int gmem_model_get_slot(struct gmem_vm *vm, uint32_t slot,
 				 struct gmem_model_slot *out,
 				 struct gmem_error *err);
 
-/* Sets how many huge pages of @page_size bytes there are. */
+/*
+ * Sets how many huge pages of @page_size bytes there are; the nodes share what
+ * has no memory in a file evenly.
+ */
 GMEM_API int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size,
 				 uint64_t pages, struct gmem_error *err);
 /* How many of them are neither in use nor reserved. */
 GMEM_API int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size,
 				 uint64_t *pages, struct gmem_error *err);
+/* The same of the pages on @node. */
+GMEM_API int gmem_model_set_node_pool(struct gmem_vm *vm, uint64_t page_size,
+				      uint32_t node, uint64_t pages,
+				      struct gmem_error *err);
+/* How many of them have no memory in a file: reserved ones are among them. */
+GMEM_API int gmem_model_get_node_pool(struct gmem_vm *vm, uint64_t page_size,
+				      uint32_t node, uint64_t *pages,
+				      struct gmem_error *err);
 
 #ifdef __cplusplus
 }

@@ -18,33 +18,6 @@
 
 #define CHUNK (16ULL << 20) /* an interrupted fallocate(2) undoes itself */
 
-static bool short_of(const struct pool *p, uint64_t pages)
-{
-	return pages > p->total || p->used > p->total - pages;
-}
-
-static int reserve_pool(struct kernel *k, struct inode *i)
-{
-	uint64_t pages = i->size / i->page_size;
-
-	if (i->page_size == k->page_size)
-		return 0;
-	for (size_t n = 0; n < MODEL_POOLS; n++) {
-		struct pool *p = &k->pools[n];
-
-		if (p->page_size != i->page_size)
-			continue;
-		if (short_of(p, pages))
-			model__reap_all(k);
-		if (short_of(p, pages))
-			return -ENOMEM;
-		p->used += pages;
-		i->pool = p;
-		return 0;
-	}
-	return -EINVAL;
-}
-
 /* The memfds: *@out is the descriptor for the caller. */
 static int open_stores(struct inode *i, bool private, bool converts, int *out)
 {
@@ -81,7 +54,7 @@ int model__inode_new(struct kernel *k, const struct inode_how *how,
 		.shared = -1,
 		.private = -1,
 	};
-	r = reserve_pool(k, i);
+	r = model__pool_reserve(k, i);
 	if (r == 0 && how->init_private)
 		r = model__ranges_set(&i->attributes, 0, i->size, 1);
 	if (r == 0)
@@ -96,8 +69,7 @@ int model__inode_new(struct kernel *k, const struct inode_how *how,
 
 void model__inode_free(struct inode *i)
 {
-	if (i->pool)
-		i->pool->used -= i->size / i->page_size;
+	model__pool_return(i);
 	if (i->shared >= 0)
 		(void)close(i->shared);
 	if (i->private >= 0)
@@ -170,7 +142,13 @@ static int allocate(struct inode *i, uint64_t pos, uint64_t end, bool zero)
 			stop = end;
 		if (stop - pos > CHUNK)
 			stop = pos + CHUNK;
-		r = fill(i, fd, pos, stop);
+		if (i->pool && pos % i->page_size == 0) {
+			r = model__node_room(i, pos);
+			if (stop - pos > i->page_size)
+				stop = pos + i->page_size;
+		}
+		if (r == 0)
+			r = fill(i, fd, pos, stop);
 		if (r == 0 && zero)
 			r = store_fallocate(fd, FALLOC_FL_KEEP_SIZE, pos,
 					    stop - pos);
@@ -237,7 +215,11 @@ static int punch(struct inode *i, uint64_t pos, uint64_t end)
 	if (pos >= end)
 		return 0;
 	/* First what may lack memory, since contents do not come back. */
-	r = model__ranges_set(&i->nodes, pos, end, 0);
+	r = model__ranges_reserve(&i->nodes);
+	if (r == 0) {
+		model__pool_unplace(i, pos, end);
+		r = model__ranges_set(&i->nodes, pos, end, 0);
+	}
 	if (r == 0 && i->poison.n) /* the next page there is another one */
 		r = model__ranges_set(&i->poison, pos, end, 0);
 	if (r == 0 && i->shared >= 0)

@@ -37,22 +37,6 @@ static int open_uffd(void)
 	return r;
 }
 
-/* The huge pages of each size that a kernel of that machine knows. */
-static void fill_pools(struct kernel *k)
-{
-	static const struct pool x86[] = { { 2ULL << 20, 512, 0 },
-					   { 1ULL << 30, 4, 0 } };
-	static const struct pool arm64[] = { { 64ULL << 10, 1024, 0 },
-					     { 2ULL << 20, 512, 0 },
-					     { 32ULL << 20, 16, 0 },
-					     { 1ULL << 30, 4, 0 } };
-
-	if (k->machine == GMEM_MODEL_ARM64)
-		memcpy(k->pools, arm64, sizeof(arm64));
-	else
-		memcpy(k->pools, x86, sizeof(x86));
-}
-
 static int map_cookie(struct kernel *k)
 {
 	void *p = mmap(NULL, k->page_size, PROT_READ | PROT_WRITE,
@@ -85,7 +69,7 @@ int model__kernel_new(const struct profile *profile,
 	k->nodes = opts->nodes ? opts->nodes : 1;
 	k->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	k->uffd = -1;
-	fill_pools(k);
+	model__pools_fill(k);
 	r = map_cookie(k);
 	if (r < 0)
 		goto err_free;

@@ -36,6 +36,8 @@ struct ranges {
 
 int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 		      uint64_t value);
+/* Room for one more range: then the next model__ranges_set() cannot fail. */
+int model__ranges_reserve(struct ranges *m);
 /* The value at @at; *@end (may be NULL): where it ends, at most UINT64_MAX. */
 uint64_t model__ranges_get(const struct ranges *m, uint64_t at, uint64_t *end);
 int model__ranges_copy(struct ranges *to, const struct ranges *from);
@@ -123,7 +125,9 @@ struct failure {
 };
 
 struct pool {
-	uint64_t page_size, total, used;
+	uint64_t page_size, used;     /* bytes; pages that files reserve */
+	uint64_t pages[MODEL_NODES];  /* of each node */
+	uint64_t placed[MODEL_NODES]; /* of these: have memory in a file */
 };
 
 struct kernel {
@@ -309,6 +313,8 @@ int model__set_home_node(const struct kernel *k, void *addr, size_t len,
 			 unsigned long node);
 /* Gives each page in the range that has memory and no node yet one. */
 int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len);
+/* 0, or -ENOMEM: the pool of @i has no page for @at that its policy allows. */
+int model__node_room(struct inode *i, uint64_t at);
 
 /* vm.c */
 #define MODEL_ADDRESS_SPACES 2
@@ -345,6 +351,17 @@ uint32_t model__address_spaces(const struct kernel *k, const struct vm *vm);
 bool model__readonly(const struct vm *vm);
 /* Whether anything in that kernel's build has private memory. */
 bool model__private_built(const struct kernel *k);
+
+/* pool.c */
+/* What the kernel starts with; @pages of each size, over the nodes. */
+void model__pools_fill(struct kernel *k);
+/* Reserves all pages of @i, which has the host's page size or a pool's. */
+int model__pool_reserve(struct kernel *k, struct inode *i);
+void model__pool_return(struct inode *i);
+/* Those of @nodes with a page that has no memory in a file. */
+uint64_t model__pool_free(const struct pool *p, uint64_t nodes);
+/* The pages of @i in [@start, @end) lose their memory. */
+void model__pool_unplace(struct inode *i, uint64_t start, uint64_t end);
 
 /* control.c */
 /* Clears @err; the VM's kernel, locked, and the VM in it. */

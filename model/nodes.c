@@ -70,26 +70,65 @@ static uint64_t policy_at(const struct inode *i, uint64_t at, uint64_t *end)
 	return policy ? policy : model__task_policy(i->k);
 }
 
+/* The nodes that @i has pages for under @policy; none only where it binds. */
+static uint64_t nodes_with_room(const struct inode *i, uint64_t policy)
+{
+	uint64_t nodes = meant(i->k, policy), room;
+
+	if (!i->pool)
+		return nodes;
+	room = model__pool_free(i->pool, nodes);
+	if (room || (mode_of(policy) & ~F_ALL) == BIND)
+		return room;
+	return model__pool_free(i->pool, usable(i->k));
+}
+
+int model__node_room(struct inode *i, uint64_t at)
+{
+	uint64_t pages, end;
+	int r = model__inode_resident(i, at, i->page_size, &pages);
+
+	if (r < 0 || pages || nodes_with_room(i, policy_at(i, at, &end)))
+		return r;
+	return -ENOMEM;
+}
+
+/* A node for the page at @pos, or for all of [@pos, *@stop) without turns. */
+static unsigned int choose(struct inode *i, uint64_t policy, uint64_t pos,
+			   uint64_t *stop)
+{
+	uint64_t nodes = nodes_with_room(i, policy);
+
+	/* The host touched it, which the model cannot refuse. */
+	if (!nodes)
+		nodes = meant(i->k, policy);
+	if (i->pool || model__spreads(policy))
+		*stop = pos + i->page_size;
+	if (model__spreads(policy))
+		return i->k->turn = turn_after(i->k, nodes);
+	return first_node(nodes);
+}
+
 /* All of [@pos, @end) has memory: a node for what has none. */
 static int assign_present(struct inode *i, uint64_t pos, uint64_t end)
 {
 	int r = 0;
 
 	while (r == 0 && pos < end) {
-		uint64_t stop, limit, policy = policy_at(i, pos, &limit), n;
+		uint64_t stop, limit, policy = policy_at(i, pos, &limit);
 		uint64_t had = model__ranges_get(&i->nodes, pos, &stop);
+		unsigned int n;
 
 		if (stop > limit)
 			stop = limit;
 		if (stop > end)
 			stop = end;
-		n = first_node(meant(i->k, policy));
-		if (!had && model__spreads(policy)) {
-			stop = pos + i->page_size;
-			n = i->k->turn = turn_after(i->k, meant(i->k, policy));
-		}
-		if (!had)
+		if (!had) {
+			n = choose(i, policy, pos, &stop);
 			r = model__ranges_set(&i->nodes, pos, stop, n + 1);
+			if (r == 0 && i->pool)
+				i->pool->placed[n]++;
+		}
 		pos = stop;
 	}
 	return r;
@@ -97,14 +136,14 @@ static int assign_present(struct inode *i, uint64_t pos, uint64_t end)
 
 static int assign(struct inode *i, uint64_t pos, uint64_t end)
 {
-	uint64_t pages, middle, page = i->k->page_size;
+	uint64_t pages, middle;
 	int r = model__inode_resident(i, pos, end - pos, &pages);
 
 	if (r < 0 || pages == 0)
 		return r;
-	if (pages == (end - pos) / page)
+	if (pages == (end - pos) / i->k->page_size)
 		return assign_present(i, pos, end);
-	middle = pos + (end - pos) / page / 2 * page;
+	middle = pos + (end - pos) / i->page_size / 2 * i->page_size;
 	r = assign(i, pos, middle);
 	return r < 0 ? r : assign(i, middle, end);
 }
@@ -113,12 +152,13 @@ int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len)
 {
 	uint64_t end = offset + len;
 
-	if (i->k->nodes == 1 || offset >= i->size)
+	/* A pool counts its pages on one node as well. */
+	if ((i->k->nodes == 1 && !i->pool) || offset >= i->size)
 		return 0;
 	if (end > i->size || end < offset)
 		end = i->size;
-	offset -= offset % i->k->page_size;
-	end += (i->k->page_size - end % i->k->page_size) % i->k->page_size;
+	offset -= offset % i->page_size;
+	end += (i->page_size - end % i->page_size) % i->page_size;
 	return assign(i, offset, end);
 }
 

@@ -48,6 +48,11 @@ static int reserve(struct ranges *m, size_t n)
 	return 0;
 }
 
+int model__ranges_reserve(struct ranges *m)
+{
+	return reserve(m, m->n + 2);
+}
+
 /* Appends to @out, of @n, unless it is empty or extends the last one. */
 static size_t append(struct range *out, size_t n, struct range r)
 {

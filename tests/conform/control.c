@@ -50,7 +50,7 @@ static int teardown(void **state)
 	return r;
 }
 
-#define CALLS 11
+#define CALLS 13
 
 /* Each call that acts on a VM of the model. */
 static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
@@ -81,6 +81,10 @@ static int call(unsigned int which, struct gmem_vm *vm, uint64_t page,
 		return gmem_model_poison(vm, -1, 0, page, err);
 	case 9:
 		return gmem_model_get_slot(vm, 0, 0, &s, err);
+	case 10:
+		return gmem_model_set_node_pool(vm, HUGE, 0, 1, err);
+	case 11:
+		return gmem_model_get_node_pool(vm, HUGE, 0, &pages, err);
 	default:
 		return gmem_model_get_pool(vm, HUGE, &pages, err);
 	}
@@ -229,6 +233,190 @@ static void a_pool_is_asked_with_room_for_the_answer(void **state)
 	t_ok(gmem_model_set_pool(w->vm, HUGE, 3, &err), err);
 	t_refused(gmem_model_get_pool(w->vm, HUGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
+	t_refused(gmem_model_get_node_pool(w->vm, HUGE, 0, NULL, &err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, err);
+}
+
+/* A kernel of three nodes that has huge pages. */
+static void open_nodes(struct world *w)
+{
+	struct gmem_vm_opts v = { .sz = sizeof(v),
+				  .type = GMEM_VM_SW_PROTECTED,
+				  .hugetlb_encoding = GMEM_HUGETLB_PAGE_ORDER };
+	struct gmem_model_opts m = { .sz = sizeof(m), .vm = &v, .nodes = 3 };
+	struct gmem_error err;
+
+	unit_need_encodings();
+	t_ok(gmem_vm_destroy(w->vm, &err), err);
+	w->vm = NULL;
+	t_ok(gmem_model_vm_open("hugetlb-page-order", &m, &w->vm, &err), err);
+}
+
+static struct gmem *huge_file(struct world *w, uint64_t pages, uint32_t mode,
+			      unsigned long nodes)
+{
+	struct gmem_create_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_CREATE_MMAP,
+				      .hugetlb_size = HUGE };
+	struct gmem_mempolicy p = {
+		.sz = sizeof(p), .mode = mode, .nodes = &nodes, .max_node = 4
+	};
+	struct gmem_error err;
+	struct gmem *g;
+
+	t_ok(gmem_create(w->vm, pages * HUGE, &o, &g, &err), err);
+	if (mode != GMEM_MPOL_DEFAULT)
+		t_ok(gmem_set_mempolicy(g, 0, pages * HUGE, &p, 0, &err), err);
+	return g;
+}
+
+/* The pages without memory on each of the nodes, a decimal digit each. */
+static unsigned int left(struct world *w)
+{
+	struct gmem_error err;
+	unsigned int all = 0;
+	uint64_t n;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		t_ok(gmem_model_get_node_pool(w->vm, HUGE, i, &n, &err), err);
+		all = 10 * all + (unsigned int)n;
+	}
+	return all;
+}
+
+static void set_nodes(struct world *w, uint64_t a, uint64_t b, uint64_t c)
+{
+	const uint64_t pages[] = { a, b, c };
+	struct gmem_error err;
+
+	for (uint32_t i = 0; i < 3; i++)
+		t_ok(gmem_model_set_node_pool(w->vm, HUGE, i, pages[i], &err),
+		     err);
+}
+
+static void the_nodes_share_a_pool_evenly(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+	uint64_t n;
+
+	open_nodes(w);
+	t_ok(gmem_model_set_pool(w->vm, HUGE, 8, &err), err);
+	assert_int_equal(left(w), 332);
+	set_nodes(w, 2, 0, 5);
+	t_ok(gmem_model_get_pool(w->vm, HUGE, &n, &err), err);
+	assert_int_equal(n, 7);
+	g = huge_file(w, 2, GMEM_MPOL_BIND, 4);
+	t_ok(gmem_populate(g, 0, 2 * HUGE, NULL, &err), err);
+	assert_int_equal(left(w), 203);
+	/* those with memory stay where they are */
+	t_ok(gmem_model_set_pool(w->vm, HUGE, 5, &err), err);
+	assert_int_equal(left(w), 111);
+	t_ok(gmem_close(g, &err), err);
+	assert_int_equal(left(w), 113);
+}
+
+static void a_pool_is_set_on_a_node_that_there_is(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+
+	open_nodes(w);
+	set_nodes(w, 1, 1, 1);
+	t_refused(gmem_model_set_node_pool(w->vm, HUGE, 3, 1, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(err.value, 3);
+	t_refused(gmem_model_set_node_pool(w->vm, 12345, 0, 1, &err), -EINVAL,
+		  GMEM_REASON_HUGETLB_SIZE, err);
+	t_refused(gmem_model_set_node_pool(w->vm, HUGE, 0, UINT64_MAX, &err),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem_model_get_node_pool(w->vm, HUGE, 3, &(uint64_t){ 0 },
+					   &err),
+		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, err);
+	t_refused(gmem_model_get_node_pool(w->vm, 12345, 0, &(uint64_t){ 0 },
+					   &err),
+		  -EINVAL, GMEM_REASON_HUGETLB_SIZE, err);
+	/* reserved, without memory: no node in particular has them */
+	g = huge_file(w, 2, GMEM_MPOL_BIND, 2);
+	set_nodes(w, 0, 2, 0);
+	t_refused(gmem_model_set_node_pool(w->vm, HUGE, 1, 1, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	set_nodes(w, 2, 2, 0);
+	t_ok(gmem_populate(g, 0, HUGE, NULL, &err), err);
+	/* with memory: this one has */
+	t_refused(gmem_model_set_node_pool(w->vm, HUGE, 1, 0, &err), -EINVAL,
+		  GMEM_REASON_VALUE_UNKNOWN, err);
+	assert_int_equal(left(w), 210);
+	t_ok(gmem_close(g, &err), err);
+	assert_int_equal(left(w), 220);
+}
+
+/* What is reserved may lie on a node that the file does not take. */
+static void a_bound_file_gets_no_page_of_another_node(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+
+	open_nodes(w);
+	set_nodes(w, 4, 1, 0);
+	g = huge_file(w, 2, GMEM_MPOL_BIND, 2);
+	t_refused(gmem_populate(g, 0, 2 * HUGE, NULL, &err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, err);
+	/* the kernel keeps what it allocated before */
+	assert_int_equal(left(w), 400);
+	/* what has memory already needs none */
+	t_ok(gmem_populate(g, 0, HUGE, NULL, &err), err);
+	t_ok(gmem_discard(g, 0, HUGE, NULL, &err), err);
+	assert_int_equal(left(w), 410);
+	t_ok(gmem_populate(g, HUGE, HUGE, NULL, &err), err);
+	assert_int_equal(left(w), 400);
+	set_nodes(w, 4, 2, 0);
+	t_ok(gmem_populate(g, 0, HUGE, NULL, &err), err);
+	assert_int_equal(left(w), 400);
+	t_ok(gmem_close(g, &err), err);
+	assert_int_equal(left(w), 420);
+}
+
+static void a_policy_that_prefers_goes_on_where_there_are_pages(void **state)
+{
+	static const uint32_t modes[] = { GMEM_MPOL_PREFERRED,
+					  GMEM_MPOL_PREFERRED_MANY,
+					  GMEM_MPOL_DEFAULT };
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+
+	open_nodes(w);
+	for (size_t i = 0; i < T_ARRAY_SIZE(modes); i++) {
+		set_nodes(w, 1, 0, 2);
+		g = huge_file(w, 3, modes[i], 1);
+		t_ok(gmem_populate(g, 0, HUGE, NULL, &err), err);
+		assert_int_equal(left(w), 2);
+		t_ok(gmem_populate(g, 0, 3 * HUGE, NULL, &err), err);
+		assert_int_equal(left(w), 0);
+		t_ok(gmem_close(g, &err), err);
+		assert_int_equal(left(w), 102);
+	}
+}
+
+static void nodes_in_turn_leave_out_what_has_no_page(void **state)
+{
+	struct world *w = *state;
+	struct gmem_error err;
+	struct gmem *g;
+
+	open_nodes(w);
+	set_nodes(w, 3, 1, 3);
+	g = huge_file(w, 6, GMEM_MPOL_INTERLEAVE, 7);
+	t_ok(gmem_populate(g, 0, 3 * HUGE, NULL, &err), err);
+	assert_int_equal(left(w), 202);
+	t_ok(gmem_populate(g, 0, 6 * HUGE, NULL, &err), err);
+	assert_in_range(left(w), 1, 100);
+	t_ok(gmem_close(g, &err), err);
+	assert_int_equal(left(w), 313);
 }
 
 static int64_t sys(struct world *w, long number, uint64_t a, uint64_t b,
@@ -433,6 +621,12 @@ int main(void)
 		control_test(a_dead_vm_runs_no_guest),
 		control_test(a_store_where_nothing_is_leaves_with_its_bytes),
 		control_test(a_pool_is_asked_with_room_for_the_answer),
+		control_test(the_nodes_share_a_pool_evenly),
+		control_test(a_pool_is_set_on_a_node_that_there_is),
+		control_test(a_bound_file_gets_no_page_of_another_node),
+		control_test(
+			a_policy_that_prefers_goes_on_where_there_are_pages),
+		control_test(nodes_in_turn_leave_out_what_has_no_page),
 		control_test(a_system_call_needs_a_kernel_of_the_model),
 		control_test(a_system_call_fails_as_the_kernel_says),
 		control_test(system_calls_do_as_the_kernel),

@@ -325,8 +325,11 @@ void kernel_state(struct fault *t, char *buf, size_t len)
 			say(&x, "device\n");
 	}
 	for (size_t i = 0; i < MODEL_POOLS && k->pools[i].page_size; i++)
-		say(&x, "pool %#" PRIx64 ": %" PRIu64 " of %" PRIu64 "\n",
-		    k->pools[i].page_size, k->pools[i].used, k->pools[i].total);
+		say(&x,
+		    "pool %#" PRIx64 ": %" PRIu64 "; on node 0 %" PRIu64
+		    " of %" PRIu64 "\n",
+		    k->pools[i].page_size, k->pools[i].used,
+		    k->pools[i].placed[0], k->pools[i].pages[0]);
 	say_ranges(&x, "by address", &k->vma_policy);
 	say(&x, "task %d, interrupt %d\n",
 	    pthread_getspecific(k->task_policy) != NULL, k->interrupt);

@@ -385,12 +385,13 @@ static void a_named_encoding_is_tried_size_by_size(void **state)
 	reopen(u, GMEM_VM_SW_PROTECTED);
 	assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_NO);
 	for (size_t i = 0; i < T_ARRAY_SIZE(huge); i++) {
-		u->k->pools[0] = (struct pool){ 1ULL << huge[i], 1, 0 };
+		u->k->pools[0] = (struct pool){ .page_size = 1ULL << huge[i],
+						.pages = { 1 } };
 		reopen(u, GMEM_VM_SW_PROTECTED);
 		assert_int_equal(says(u, GMEM_FEATURE_HUGETLB), GMEM_YES);
 		assert_int_equal(sizes(u), 1ULL << huge[i]);
 	}
-	u->k->pools[1] = (struct pool){ 2 * MiB, 1, 0 };
+	u->k->pools[1] = (struct pool){ .page_size = 2 * MiB, .pages = { 1 } };
 	reopen(u, GMEM_VM_SW_PROTECTED);
 	assert_int_equal(sizes(u), 2 * MiB | 16 * GiB);
 }
@@ -411,7 +412,8 @@ static void a_size_that_could_not_be_tried_is_unknown(void **state)
 		assert_int_equal(says(u, GMEM_FEATURE_HUGETLB),
 				 i ? GMEM_YES : GMEM_UNKNOWN);
 		assert_int_equal(sizes(u), i ? 2 * MiB : 0);
-		u->k->pools[0] = (struct pool){ 2 * MiB, 1, 0 };
+		u->k->pools[0] =
+			(struct pool){ .page_size = 2 * MiB, .pages = { 1 } };
 	}
 }
 

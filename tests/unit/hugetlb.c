@@ -104,7 +104,7 @@ static void makes(struct unit *u, uint64_t huge, uint64_t flags, uint64_t want,
 	const struct unit_call *c;
 
 	unit_reset(u);
-	u->k->pools[0] = (struct pool){ huge, 2, 0 };
+	u->k->pools[0] = (struct pool){ .page_size = huge, .pages = { 2 } };
 	t_ok(make(u, 2 * huge, huge, flags, &g, &err), err);
 	c = unit_nth(u, "ioctl", 0xc040aed4, 0);
 	assert_non_null(c);
