@@ -112,6 +112,61 @@ def gmemctl_s_remedies_need_no_c():
             yield f"{constant}: a user of gmemctl may read '{text}'"
 
 
+# Cases that follow a remedy on the way to something else.
+ALSO_FOLLOWED = {
+    "address-limit": "unit/reservation.c rlimit_as_refuses_it",
+    "already-owned": "unit/adopted.c a_file_has_one_handle",
+    "foreign-vm": "unit/slot_check.c a_foreign_file_goes_by_hva",
+    "has-files": "unit/vm.c close_waits_for_the_files",
+    "hugetlb-contradicted":
+        "unit/adopt.c the_page_size_that_a_file_tells_is_verified",
+    "in-region": "unit/region.c only_the_region_changes_its_file",
+    "no-room": "cli/space_test.py "
+               "test_only_who_asks_for_it_goes_past_a_limit",
+    "not-mapped": "unit/map.c munmap_takes_only_what_mmap_gave",
+    "poisoned": "unit/poison.c discarded_it_is_a_new_page",
+    "page-in-use":
+        "unit/attr.c a_lasting_one_is_reported_after_a_bounded_wait",
+    "readonly-unsupported":
+        "unit/slot_refused.c without_read_only_slots_others_are_bound",
+    "region-memory":
+        "unit/region_refused.c what_is_behind_a_slot_is_the_regions",
+    "reset-pending":
+        "unit/threads.c a_retried_reset_does_not_undo_another_bind",
+    "run-size": "unit/exit.c a_kvm_run_that_is_cut_off_is_refused",
+    "slot-stuck": "unit/stuck.c as_long_as_it_stays_it_is_in_the_way",
+    "vm-type-contradicted":
+        "live/vm.c adopt_refuses_a_type_that_the_vm_contradicts",
+    "still-mapped": "unit/file.c close_waits_for_slots_and_mappings",
+}
+# What cannot be done in the same test, and why.
+NOT_FOLLOWED = {
+    "deadlock": "after the callback is where every other test calls",
+    "device-access": "a test does not change whose groups there are",
+    "no-progress": "it says to end the vCPU",
+    "not-a-vm": "every other test passes the descriptor of a VM",
+    "unreachable": "it says what a VMM has to keep so",
+    "wrong-process": "every other test is the process that made its VM",
+}
+
+
+def every_remedy_is_followed():
+    """It works, or leads to a refusal that does not lead back."""
+    cli = re.findall(r'^    "([a-z0-9-]+)": \(', meta.text("tests/cli/remedy_test.py"),
+                     re.M)
+    unit = re.findall(rf"^\t\{{ ({REASON}), ", meta.text("tests/unit/followed.c"), re.M)
+    unit = [table()[constant][0] for constant in unit]
+    names = {name for name, _ in table().values()}
+    followed = [*cli, *unit, *ALSO_FOLLOWED, *NOT_FOLLOWED]
+    yield from (f"nothing follows the remedy of {name}"
+                for name in sorted(names - set(followed)))
+    yield from (f"{name} is no reason" for name in followed if name not in names)
+    for name, where in ALSO_FOLLOWED.items():
+        path, case = where.split()
+        if not re.search(rf"\b{case}\b", meta.text(f"tests/{path}")):
+            yield f"there is no {where}, for {name}"
+
+
 def every_reason_is_in_gmem_reasons_7():
     page = meta.text("man/gmem_reasons.7")
     listed = [constant for _, _, constant in mdoc_entries(page)]
@@ -133,5 +188,5 @@ meta.run(every_reason_is_in_the_table, numbers_and_names_are_unique,
          every_reason_has_a_test_that_provokes_it,
          every_reason_is_given_by_the_library,
          no_message_of_the_library_needs_c, gmemctl_s_remedies_need_no_c,
-         every_reason_is_in_gmem_reasons_7,
+         every_remedy_is_followed, every_reason_is_in_gmem_reasons_7,
          every_reason_is_an_error_of_some_call)
