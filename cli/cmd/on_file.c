@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+
 #include "cmd/on_file.h"
+#include "report/error.h"
 #include "report/json.h"
 #include "report/output.h"
 #include "target/charge/charge.h"
@@ -63,4 +67,14 @@ int on_file_charged(struct ctl *ctl, struct target_args *a, const char *done,
 	if (a->pid.given && !a->charge_me && !charge_target(ctl, a, &status))
 		return status;
 	return on_file(ctl, a, done, op);
+}
+
+int no_range(struct work *w)
+{
+	const struct target *t = &w->target;
+
+	return refuse(w->err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
+		      "offset 0x%" PRIx64 " is not inside the file, which has "
+		      "0x%" PRIx64 " bytes",
+		      t->offset, gmem_size(t->g));
 }

@@ -30,12 +30,8 @@ static int store(struct work *w)
 {
 	const struct target *t = &w->target;
 
-	/* An empty range that nobody asked for. */
 	if (!args.target.len.given && t->offset >= gmem_size(t->g))
-		return refuse(w->err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
-			      "offset 0x%" PRIx64 " is not inside the file, "
-			      "which has 0x%" PRIx64 " bytes",
-			      t->offset, gmem_size(t->g));
+		return no_range(w);
 	w->cancel = cancel_on_signals();
 	return op_store(w, &args.out,
 			args.output_offset.given ? &args.output_offset.value

@@ -448,6 +448,18 @@ class Room(Memory):
             self.assertNotIn("machine", value["limits_unchecked"])
             ctl("discard", f"--fd={self.fd}", pass_fds=[self.fd])
 
+    def test_there_is_no_range_at_the_end_of_a_file(self):
+        """Nor anything that could be lost in it."""
+        fd = guest_memfd(self, 64 << 10)
+        for command in "load", "store":
+            for offset in "64K", "65537", "1T":
+                r = ctl(
+                    *(command, f"--fd={fd}", "--shared", f"--offset={offset}"),
+                    "/dev/null",
+                    pass_fds=[fd],
+                )
+                self.ended(r, FAILED, "is not inside the file, which has 0x10000")
+
     def test_a_batch_says_so_too(self):
         self.fd = guest_memfd(self, 4096)
         path = tempfile.NamedTemporaryFile("w+")

@@ -101,6 +101,15 @@ def no_message_of_the_library_needs_c():
                 yield f"{path}: a user of gmemctl may read '{text}'"
 
 
+def no_sentence_of_gmemctl_needs_c():
+    """But the variables that it sets, and the pages that why asks about."""
+    for path in meta.files("cli/*.c", "cli/*/*.c", "cli/*/*/*.c"):
+        text = re.sub(r"/\*.*?\*/", "", meta.text(path), flags=re.S)
+        for said in re.findall(LITERAL, text):
+            if re.search(r"\bGMEM_(?!FD|HAS_)[A-Z]|\berr->", said):
+                yield f"{path}: a user of gmemctl may read '{said}'"
+
+
 def gmemctl_s_remedies_need_no_c():
     path = "cli/report/error.c"
     library = remedies("lib/reason.c", r'\{\s*"[^"]+",\s*(?:0|-E\w+),')
@@ -187,6 +196,7 @@ meta.run(every_reason_is_in_the_table, numbers_and_names_are_unique,
          names_follow_from_the_constants,
          every_reason_has_a_test_that_provokes_it,
          every_reason_is_given_by_the_library,
-         no_message_of_the_library_needs_c, gmemctl_s_remedies_need_no_c,
+         no_message_of_the_library_needs_c,
+         no_sentence_of_gmemctl_needs_c, gmemctl_s_remedies_need_no_c,
          every_remedy_is_followed, every_reason_is_in_gmem_reasons_7,
          every_reason_is_an_error_of_some_call)
