@@ -47,6 +47,8 @@ static int run(struct ctl *ctl)
 		if (ctl->json)
 			return usage_error(ctl, "--json and - both write to "
 						"the standard output");
+		/* It writes that itself, as cat(1) does. */
+		out_give_back();
 		args.out = (struct output){ .fd = STDOUT_FILENO };
 		return on_file(ctl, &args.target, "stored", store);
 	}

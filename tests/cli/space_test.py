@@ -448,6 +448,14 @@ class Room(Memory):
             self.assertNotIn("machine", value["limits_unchecked"])
             ctl("discard", f"--fd={self.fd}", pass_fds=[self.fd])
 
+    def test_a_pipe_that_nobody_reads_ends_a_store(self):
+        fd = guest_memfd(self, 64 << 10)
+        end, pipe = os.pipe()
+        os.close(end)
+        r = ctl("store", f"--fd={fd}", "--shared", "-", pass_fds=[fd], stdout=pipe)
+        os.close(pipe)
+        self.assertEqual((r.returncode, r.stderr), (-signal.SIGPIPE, ""))
+
     def test_there_is_no_range_at_the_end_of_a_file(self):
         """Nor anything that could be lost in it."""
         fd = guest_memfd(self, 64 << 10)
