@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """gmemctl --model: every command that takes it, and those that do not."""
 
+import json
 import os
 import re
 import subprocess
 
 from ctl import Case, CHECK, FAILED, GMEMCTL, HANG, OK, UNSUPPORTED, USAGE
-from ctl import ctl, main, without_inodes
+from ctl import PAGE, ctl, main, without_inodes
 
 MIB = 1 << 20
 # Built with kernel interfaces that are not merged.
@@ -331,6 +332,34 @@ class Batch(Case):
                 self.assertEqual(self.said(model, HUGE, *PRIVATE), HUGE_SAYS)
             else:
                 self.ended(batch(model, HUGE, *PRIVATE), UNSUPPORTED, "huge page")
+
+    def test_where_a_slot_loses_huge_pages(self):
+        if not PROPOSED:
+            return
+        text = ("create ram 64M hugetlb=2M\nbind ram 0 0x1000\nunbind ram 0\n"
+                "bind ram 0 0x1ff000 0x1ff000 0x402000\nunbind ram 0\n"
+                "bind ram 0 4M\n")
+        no = ("huge pages: none for the guest: gpa 0x1000 and offset 0x0 lie "
+              "differently in a page of 2M, or none fits into the slot\n")
+        part = ("huge pages: none where the slot begins: gpa 0x1ff000 is not a "
+                "multiple of 2M\nhuge pages: none where the slot ends: gpa + len "
+                "0x601000 is not a multiple of 2M\n")
+        if PAGE != 4096:
+            text = text.replace("1000", "10000").replace("1ff000", "1f0000")
+            text = text.replace("0x402000", "0x420000")
+            no = no.replace("1000", "10000")
+            part = part.replace("1ff000", "1f0000").replace("601000", "610000")
+        for model in HUGE_PROFILES:
+            self.assertEqual(self.said(model, text, *PRIVATE), no + part)
+            args = ["batch", f"--model={model}", *PRIVATE, "--json", "-"]
+            value = json.loads(self.ended(ctl(*args, input=text), OK).stdout)
+            lost = [r["huge_pages_lost"] for r in value["results"]
+                    if r["command"] == "bind"]
+            self.assertEqual(lost, [["no-huge"], ["small-start", "small-end"], []])
+            # of the model only: nothing is lost in a dry run
+            args = ["batch", f"--model={model}", *PRIVATE, "--dry-run", "-"]
+            r = self.ended(ctl(*args, input=text), OK)
+            self.assertNotIn("huge pages", r.stdout)
 
     def test_map(self):
         columns = {**os.environ, "COLUMNS": str(20 + 64)}

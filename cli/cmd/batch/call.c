@@ -7,6 +7,7 @@
 
 #include "cmd/batch/batch.h"
 #include "report/error.h"
+#include "target/lost.h"
 #include "target/vm.h"
 
 int call_create(struct batch *b, struct op *op)
@@ -40,8 +41,13 @@ int call_bind(struct batch *b, struct op *op)
 	if (r < 0)
 		return r;
 	op->mode = slot_mode(&slot);
-	if (b->result)
+	if (b->result) {
 		json_text(b->result, "mode", op->mode, "");
+		json_object_object_add(b->result, "huge_pages_lost",
+				       lost_json(&slot));
+	} else {
+		lost_text(&slot);
+	}
 	return 0;
 }
 

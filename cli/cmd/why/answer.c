@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* What is said about a call: the rule that it breaks, or how it would go. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/why/why.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "target/lost.h"
 #include "report/output.h"
 #include "report/words.h"
 #include "target/vm.h"
@@ -38,43 +38,6 @@ static bool is_answer(const struct gmem_error *err)
 	}
 }
 
-static void lost_text(const struct why *w)
-{
-	const struct why_args *a = w->args;
-	char page[SIZE_TEXT];
-
-	if (!w->lost)
-		return;
-	size_text(gmem_page_size(w->file), page);
-	if (w->lost & GMEM_SLOT_NO_HUGE)
-		printf("huge pages: none for the guest: gpa 0x%" PRIx64
-		       " and offset 0x%" PRIx64 " lie differently in a page of "
-		       "%s, or none fits into the slot\n",
-		       a->gpa.value, a->offset.value, page);
-	if (w->lost & GMEM_SLOT_SMALL_START)
-		printf("huge pages: none where the slot begins: gpa 0x%" PRIx64
-		       " is not a multiple of %s\n",
-		       a->gpa.value, page);
-	if (w->lost & GMEM_SLOT_SMALL_END)
-		printf("huge pages: none where the slot ends: gpa + len "
-		       "0x%" PRIx64 " is not a multiple of %s\n",
-		       a->gpa.value + a->len.value, page);
-}
-
-static json_object *lost_json(const struct why *w)
-{
-	json_object *list = json_object_new_array();
-	uint64_t flag;
-
-	for (uint64_t rest = w->lost; rest; rest &= rest - 1) {
-		flag = rest & -rest;
-		json_object_array_add(
-			list, json_object_new_string(
-				      gmem_name(GMEM_NAME_SLOT_FLAG, flag)));
-	}
-	return list;
-}
-
 static void answer_json(const struct why *w, const char *verdict)
 {
 	json_object *o = json_new(w->ctl);
@@ -89,7 +52,7 @@ static void answer_json(const struct why *w, const char *verdict)
 	json_text(o, "step", ok ? NULL : w->step, "no step was refused");
 	json_text(o, "mode", ok ? w->mode : NULL,
 		  ok ? "this call has no modes" : "the call was refused");
-	json_object_object_add(o, "huge_pages_lost", lost_json(w));
+	json_object_object_add(o, "huge_pages_lost", lost_json(&w->slot));
 	json_object_object_add(o, "rule", ok ? NULL : json_error(&w->err));
 	if (ok)
 		json_text(o, "rule_reason", "no rule is broken", "");
@@ -104,7 +67,7 @@ static void answer_text(const struct why *w, const char *verdict)
 	if (!w->err.code) {
 		printf("ok: would be accepted%s%s%s\n", mode ? " in " : "",
 		       mode ? mode : "", mode ? " mode" : "");
-		lost_text(w);
+		lost_text(&w->slot);
 		return;
 	}
 	printf("%s", verdict);

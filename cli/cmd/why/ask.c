@@ -84,8 +84,9 @@ void why_check_create(struct why *w)
 void why_check_bind(struct why *w)
 {
 	const struct why_args *a = w->args;
-	struct gmem_slot slot = {
-		.sz = sizeof(slot),
+
+	w->slot = (struct gmem_slot){
+		.sz = sizeof(w->slot),
 		.slot = a->slot.value,
 		.address_space = a->address_space.value,
 		.gpa = a->gpa.value,
@@ -94,12 +95,9 @@ void why_check_bind(struct why *w)
 		.gmem = w->file,
 		.flags = a->bind_flags | GMEM_SLOT_CHECK_ONLY,
 	};
-
 	w->step = "bind";
-	if (gmem_bind(&slot, &w->err) == 0)
-		w->mode = slot_mode(&slot);
-	w->lost = slot.flags & (GMEM_SLOT_NO_HUGE | GMEM_SLOT_SMALL_START |
-				GMEM_SLOT_SMALL_END);
+	if (gmem_bind(&w->slot, &w->err) == 0)
+		w->mode = slot_mode(&w->slot);
 }
 
 void why_check_attributes(struct why *w)

@@ -31,8 +31,8 @@ struct why {
 	struct gmem *file;
 	const char *step; /* what .err is about: "create", "with" ... */
 	struct gmem_error err;
-	const char *mode; /* of a bind that would be accepted ... */
-	uint64_t lost;	  /* ... and where the guest gets no huge pages */
+	const char *mode;      /* of a bind that would be accepted ... */
+	struct gmem_slot slot; /* ... and the slot as it would be */
 };
 
 /* ask.c: these make the call with its flag CHECK_ONLY. */

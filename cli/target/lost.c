@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "target/lost.h"
+#include "report/words.h"
+
+static uint64_t lost_flags(const struct gmem_slot *slot)
+{
+	return slot->flags & (GMEM_SLOT_NO_HUGE | GMEM_SLOT_SMALL_START |
+			      GMEM_SLOT_SMALL_END);
+}
+
+void lost_text(const struct gmem_slot *slot)
+{
+	uint64_t lost = lost_flags(slot);
+	char page[SIZE_TEXT];
+
+	if (!lost)
+		return;
+	size_text(gmem_page_size(slot->gmem), page);
+	if (lost & GMEM_SLOT_NO_HUGE)
+		printf("huge pages: none for the guest: gpa 0x%" PRIx64
+		       " and offset 0x%" PRIx64 " lie differently in a page of "
+		       "%s, or none fits into the slot\n",
+		       slot->gpa, slot->offset, page);
+	if (lost & GMEM_SLOT_SMALL_START)
+		printf("huge pages: none where the slot begins: gpa 0x%" PRIx64
+		       " is not a multiple of %s\n",
+		       slot->gpa, page);
+	if (lost & GMEM_SLOT_SMALL_END)
+		printf("huge pages: none where the slot ends: gpa + len "
+		       "0x%" PRIx64 " is not a multiple of %s\n",
+		       slot->gpa + slot->len, page);
+}
+
+json_object *lost_json(const struct gmem_slot *slot)
+{
+	json_object *list = json_object_new_array();
+	uint64_t flag;
+
+	for (uint64_t rest = lost_flags(slot); rest; rest &= rest - 1) {
+		flag = rest & -rest;
+		json_object_array_add(
+			list, json_object_new_string(
+				      gmem_name(GMEM_NAME_SLOT_FLAG, flag)));
+	}
+	return list;
+}
