@@ -208,6 +208,35 @@ int host_learn(struct host *h, const char **why)
 	return 0;
 }
 
+int host_named(struct host *h, const char *profile, const char **why)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+
+	memset(h, 0, sizeof(*h));
+	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++) {
+		if (strcmp(p.name, profile) != 0)
+			continue;
+		h->profile = p.name;
+		h->encoding = p.hugetlb_encoding;
+		h->named = true;
+		h->opts.sz = sizeof(h->opts);
+		h->opts.nodes = 2;
+		h->types[0] = GMEM_VM_SW_PROTECTED;
+		h->n_types = 1;
+		h->limits.gpa_bits = MODEL_BITS;
+		return 0;
+	}
+	*why = "the model has no such profile";
+	return -1;
+}
+
+static void print_named(const struct host *h)
+{
+	printf("# two models %s: one for all sequences, a new one for each "
+	       "sequence\n",
+	       h->profile);
+}
+
 void host_print(const struct host *h)
 {
 	static const char *const machines[] = { "x86-64",
@@ -215,6 +244,10 @@ void host_print(const struct host *h)
 						"arm64" };
 	struct utsname u;
 
+	if (h->named) {
+		print_named(h);
+		return;
+	}
 	(void)uname(&u);
 	printf("# Linux %s and model %s: %s, pages of %ld bytes, VM types "
 	       "0x%x, %u nodes\n",

@@ -15,10 +15,14 @@ struct host {
 	unsigned int n_types;
 	struct limits limits;
 	unsigned int cpu_bits; /* of guest addresses; 0 = as in the model */
+	bool named;	       /* .profile is no kernel's that runs here */
+	uint32_t encoding;     /* of huge pages, to name at open */
 };
 
 /* 0, or -1 with *@why. */
 int host_learn(struct host *h, const char **why);
+/* That profile in place of a kernel; 0, or -1 with *@why. */
+int host_named(struct host *h, const char *profile, const char **why);
 /* As comments: which model, and what is not compared. */
 void host_print(const struct host *h);
 

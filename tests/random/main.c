@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * random [SEQUENCES [FIRST-SEED]]
+ * random [--profile PROFILE] [SEQUENCES [FIRST-SEED]]
  *
  * The same random calls on the real kernel and on the model of it, one after
  * the other; results, memory, contents and policies must agree.  A seed makes
  * a sequence: a failing one is reduced to the calls that are needed and
  * printed.  77 if there is no usable /dev/kvm, or no profile for this kernel.
+ *
+ * With PROFILE, of which there need be no kernel, a second model of it stands
+ * in for the kernel, new for each sequence: what a sequence leaves in the first
+ * is a difference, and so are huge pages that do not come back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,12 +65,15 @@ static unsigned int generate(uint64_t seed, struct op *ops)
 
 static int open_pair(struct pair *p)
 {
-	struct gmem_vm_opts vm = { .sz = sizeof(vm), .type = p->type };
+	struct gmem_vm_opts vm = { .sz = sizeof(vm),
+				   .type = p->type,
+				   .hugetlb_encoding = p->host->encoding };
 	struct gmem_model_opts o = p->host->opts;
 	const char *why = "";
 
 	o.vm = &vm;
-	if (side_open(&p->real, NULL, &o, &why) < 0) {
+	if (side_open(&p->real, p->host->named ? p->host->profile : NULL, &o,
+		      &why) < 0) {
 		printf("# the real kernel: %s\n", why);
 		return -1;
 	}
@@ -158,8 +165,11 @@ static unsigned int shrink(struct pair *p, struct op *ops, unsigned int n)
 static void explain(struct pair *p, uint64_t seed, struct op *ops,
 		    unsigned int n, int at)
 {
-	printf("# seed %llu differs at call %d; random 1 %llu repeats it\n",
-	       (unsigned long long)seed, at, (unsigned long long)seed);
+	printf("# seed %llu differs at call %d; random %s%s 1 %llu repeats "
+	       "it\n",
+	       (unsigned long long)seed, at, p->host->named ? "--profile " : "",
+	       p->host->named ? p->host->profile : "",
+	       (unsigned long long)seed);
 	if (compare_afresh(p, ops, n, false) < 0) {
 		printf("# not by itself: it takes what came before\n");
 		return;
@@ -197,6 +207,26 @@ static uint32_t type_of(const struct host *h, uint64_t seed)
 	return h->types[seed / SEEDS_OF_A_TYPE % h->n_types];
 }
 
+/* Another model in place of the kernel; false if there is none. */
+static bool renew(struct pair *p)
+{
+	struct gmem_vm_opts vm = { .sz = sizeof(vm),
+				   .type = p->type,
+				   .hugetlb_encoding = p->host->encoding };
+	struct gmem_model_opts o = p->host->opts;
+	const char *why = "";
+
+	side_close(&p->real);
+	o.vm = &vm;
+	if (side_open(&p->real, p->host->profile, &o, &why) < 0) {
+		printf("# another model: %s\n", why);
+		side_close(&p->model);
+		return false;
+	}
+	p->real.limits = p->host->limits;
+	return true;
+}
+
 /* @n sequences from @seed on; false at the first that differs. */
 static bool run(const struct host *h, uint64_t n, uint64_t seed,
 		struct tally *t)
@@ -222,8 +252,15 @@ static bool run(const struct host *h, uint64_t n, uint64_t seed,
 		/* What a sequence could not undo is freed with the VMs. */
 		open = side_reset(&p.model) && good;
 		open = side_reset(&p.real) && open;
+		if (open && !side_has_all_back(&p.model)) {
+			printf("# seed %llu keeps huge pages\n",
+			       (unsigned long long)seed);
+			good = false;
+		}
 		if (!open)
 			close_pair(&p);
+		else if (h->named && !renew(&p))
+			return false;
 		if (!good)
 			explain(&p, seed, ops, len, at);
 	}
@@ -234,21 +271,37 @@ static bool run(const struct host *h, uint64_t n, uint64_t seed,
 
 int main(int argc, char **argv)
 {
-	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	static struct tally t;
-	const char *why = "";
+	const char *why = "", *profile = NULL;
+	uint64_t n, seed;
 	struct host h;
 	bool good;
 
-	if (host_learn(&h, &why) < 0) {
+	if (argc > 2 && !strcmp(argv[1], "--profile")) {
+		profile = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
+	n = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000;
+	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	if (profile && host_named(&h, profile, &why) < 0) {
+		printf("1..1\nnot ok 1 - profile %s: %s\n", profile, why);
+		return 1;
+	}
+	if (!profile && host_learn(&h, &why) < 0) {
 		printf("1..0 # SKIP %s\n", why);
 		return 77;
 	}
+#ifdef GMEM_WITHOUT_PROPOSED_UAPI
+	if (h.encoding) {
+		printf("1..0 # SKIP built with GMEM_PROPOSED_UAPI=OFF\n");
+		return 77;
+	}
+#endif
 	host_print(&h);
 	good = run(&h, n, seed, &t) && t.sequences;
 	histogram(&t);
-	printf("1..1\n%sok 1 - model %s and the kernel agree\n",
-	       good ? "" : "not ", h.profile);
+	printf("1..1\n%sok 1 - model %s and %s agree\n", good ? "" : "not ",
+	       h.profile, h.named ? "a new one" : "the kernel");
 	return !good;
 }

@@ -21,18 +21,21 @@ unsigned int op_count(void)
 		n++;
 	for (unsigned int i = 0; lib_ops[i].name; i++)
 		n++;
+	for (unsigned int i = 0; huge_ops[i].name; i++)
+		n++;
 	return n;
 }
 
 const struct op_type *op_type(unsigned int kind)
 {
-	unsigned int i = 0;
+	static const struct op_type *const tables[] = { raw_ops, lib_ops };
 
 	kind %= op_count();
-	for (; raw_ops[i].name; i++)
-		if (i == kind)
-			return &raw_ops[i];
-	return &lib_ops[kind - i];
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (unsigned int i = 0; tables[t][i].name; i++)
+			if (kind-- == 0)
+				return &tables[t][i];
+	return &huge_ops[kind];
 }
 
 unsigned int op_kind(uint64_t random)
@@ -199,6 +202,9 @@ int side_open(struct side *s, const char *profile,
 	r = s->sys->ioctl(s->priv, s->vm, GMEM__KVM_CHECK_EXTENSION,
 			  (void *)GMEM__CAP_GUEST_MEMFD_FLAGS);
 	s->flags = r > 0 ? (uint64_t)r : 0;
+	s->encoding = o->vm ? o->vm->hugetlb_encoding : 0;
+	if (s->encoding)
+		side_pools(s, s->huge);
 	s->other_vm = raw_vm(s, o->vm ? o->vm->type : GMEM_VM_DEFAULT);
 	*why = "making the second VM";
 	return s->other_vm < 0 ? s->other_vm : 0;
@@ -234,7 +240,7 @@ static uint64_t digest_policy(struct side *s, uint64_t h,
 
 uint64_t side_digest(struct side *s)
 {
-	uint64_t h = 0, n;
+	uint64_t h = s->encoding ? side_digest_pools(s) : 0, n;
 
 	for (int i = 0; i < FILES; i++) {
 		n = 0;

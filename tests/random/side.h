@@ -69,6 +69,8 @@ struct side {
 	struct gmem_vm *lib_vm;
 	int device, vm, other_vm; /* .vm is the library's too */
 	uint64_t flags;		  /* the create flags that .vm knows */
+	uint32_t encoding;	  /* of huge pages; 0: no calls with them */
+	uint64_t huge[2];	  /* free in the pools after side_open() */
 	struct limits limits;
 	bool spread;	  /* pages may lie anywhere from now on */
 	int files[FILES]; /* -1: none */
@@ -87,14 +89,18 @@ struct op_type {
 	void (*run)(struct side *s, const uint8_t *a, struct result *r);
 };
 
-extern const struct op_type raw_ops[], lib_ops[];
+extern const struct op_type raw_ops[], lib_ops[], huge_ops[];
 unsigned int op_count(void);
 const struct op_type *op_type(unsigned int kind);
 unsigned int op_find(const char *name);
 /* The kind that the random number stands for, by weight. */
 unsigned int op_kind(uint64_t random);
 
-/* @profile NULL: the real kernel, of which @o->vm alone counts.  0 or -errno */
+/*
+ * @profile NULL: the real kernel, of which @o->vm alone counts.  Pools are
+ * looked at, and huge pages asked for, where @o->vm names an encoding, which
+ * only a model may.  0 or -errno
+ */
 int side_open(struct side *s, const char *profile,
 	      const struct gmem_model_opts *o, const char **why);
 void side_run(struct side *s, const struct op *op, struct result *r);
@@ -104,6 +110,8 @@ uint64_t side_digest(struct side *s);
 uint64_t side_contents(struct side *s);
 /* Resets it as after side_open(); false if it has to be opened again. */
 bool side_reset(struct side *s);
+/* Whether the pools of huge pages are as after side_open(). */
+bool side_has_all_back(struct side *s);
 void side_close(struct side *s);
 
 /*
@@ -119,6 +127,9 @@ struct side_map *pick_map(struct side *s, uint8_t b);
 /* What a touch of @at gives: a byte, or 256 + si_code. */
 int side_touch(volatile unsigned char *at, int store);
 uint64_t side_hash(uint64_t h, uint64_t v);
+/* huge.c: how many pages are free in the pools; and all that they tell. */
+void side_pools(struct side *s, uint64_t free[2]);
+uint64_t side_digest_pools(struct side *s);
 /* After a policy of @mode for @nodes was set. */
 void side_policy(struct side *s, int mode, unsigned long nodes);
 
