@@ -31,8 +31,7 @@ const char *gmem__nodes_text(const struct gmem__nodes *s,
 	for (; first < GMEM__NODES; first = gmem__nodes_next(s, last + 1)) {
 		for (last = first; gmem__nodes_have(s, last + 1);)
 			last++;
-		/* ",1022-1023" and ",..." still fit */
-		if (at + 16 > GMEM__NODES_TEXT) {
+		if (at + sizeof(",1022-1023,...") > GMEM__NODES_TEXT) {
 			(void)snprintf(text + at, GMEM__NODES_TEXT - at,
 				       ",...");
 			break;

@@ -36,7 +36,10 @@ struct store {
 	const struct gmem_store_opts *o;
 	struct gmem__fd fd;
 	uint64_t offset, len, done;
-	/* From .done on: a hole up to .data, and then data up to .stop. */
+	/*
+	 * From .done on: a hole up to .data, unless that is behind already,
+	 * and then data up to .stop.
+	 */
 	uint64_t data, stop;
 	uint64_t end;	     /* of a regular file, as far as it is known here */
 	bool dense;	     /* no holes can be punched into the output */
@@ -51,7 +54,6 @@ static void next_extent(struct store *s)
 	uint64_t first = pos - pos % page, end = s->offset + s->len;
 	int r;
 
-	s->data = s->done;
 	s->stop = s->len;
 	end += (page - end % page) % page;
 	r = gmem__next_resident(s->g, &first, end, &run);

@@ -148,7 +148,7 @@ struct gmem__node *gmem__tree_overlap_next(const struct gmem__node *n,
 		n = next = n->parent;
 		if (!n || !less(n->group, n->start, group, end))
 			return NULL;
-	} while (n->group != group || start >= n->end);
+	} while (start >= n->end); /* of the group, since it is not before it */
 	return next;
 }
 

@@ -465,6 +465,15 @@ static void a_set_is_told_in_ranges(void **state)
 	assert_string_equal(gmem__nodes_text(&s, text) + 43, "32,34,36,...");
 	memset(&s, 0xff, sizeof(s));
 	assert_string_equal(gmem__nodes_text(&s, text), "0-1023");
+	/* Another range where it and the end just fit, and not otherwise. */
+	memset(&s, 0, sizeof(s));
+	for (unsigned int n = 0; n < GMEM__NODES; n += n == 6 ? 4 : 2)
+		gmem__nodes_add(&s, n);
+	assert_string_equal(gmem__nodes_text(&s, text) + 47, "36,38,...");
+	memset(&s, 0, sizeof(s));
+	for (unsigned int n = 0; n < GMEM__NODES; n += n == 4 ? 6 : 2)
+		gmem__nodes_add(&s, n);
+	assert_string_equal(gmem__nodes_text(&s, text) + 48, "38,...");
 }
 
 int main(void)
