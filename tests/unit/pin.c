@@ -89,6 +89,10 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 		{ NODE "2/cpulist", "0-\n" },
 		{ NULL, NULL },
 	};
+	static const struct unit_told second_only[] = {
+		{ NODE "1/cpulist", "0-4095\n" },
+		{ NULL, NULL },
+	};
 	struct unit *u = *state;
 	unsigned long mask = 1;
 	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
@@ -100,6 +104,9 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 	}
 	mask = 3;
 	u->told = told + 1; /* of one of the two it is not known */
+	t_ok(populate(u, &p, 2), u->err);
+	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
+	u->told = second_only; /* which this thread may use */
 	t_ok(populate(u, &p, 2), u->err);
 	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
 	t_ok(populate(u, NULL, 2), u->err);

@@ -499,6 +499,48 @@ static void ranges_are_sorted_and_joined(void **state)
 	assert_int_equal(gmem__plan_sort(r, 0), 0);
 }
 
+/* Each order of up to seven ranges, and many of many at random. */
+static void each_order_is_sorted(void **state)
+{
+	struct gmem_region_range r[200];
+	uint64_t seed = first_seed;
+
+	(void)state;
+	for (unsigned int n = 1; n <= 7; n++) {
+		unsigned int orders = 1;
+
+		for (unsigned int i = 2; i <= n; i++)
+			orders *= i;
+		for (unsigned int o = 0; o < orders; o++) {
+			unsigned int rest = o;
+
+			/* Each next one goes where the order says. */
+			for (unsigned int i = 0; i < n; i++) {
+				unsigned int at = rest % (i + 1);
+
+				rest /= i + 1;
+				memmove(&r[at + 1], &r[at],
+					(i - at) * sizeof(*r));
+				r[at] = (struct gmem_region_range){ 2 * i, 1 };
+			}
+			assert_int_equal(gmem__plan_sort(r, n), n);
+			for (unsigned int i = 0; i < n; i++)
+				assert_int_equal(r[i].offset, 2 * i);
+		}
+	}
+	for (unsigned int i = 0; i < 1000; i++) {
+		size_t n = 1 + t_any(&seed, T_ARRAY_SIZE(r)), kept;
+
+		for (size_t j = 0; j < n; j++)
+			r[j] = (struct gmem_region_range){
+				t_any(&seed, 1000), 1 + t_any(&seed, 3)
+			};
+		kept = gmem__plan_sort(r, n);
+		for (size_t j = 1; j < kept; j++)
+			assert_true(gmem__range_end(&r[j - 1]) < r[j].offset);
+	}
+}
+
 /* What is as wanted costs no step but the listeners' room. */
 static void no_op_runs_cost_nothing(void **state)
 {
@@ -518,6 +560,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_are_sorted_and_joined),
+		cmocka_unit_test(each_order_is_sorted),
 		cmocka_unit_test(no_op_runs_cost_nothing),
 		cmocka_unit_test(every_file_without_listeners),
 		cmocka_unit_test(every_file_with_a_listener),

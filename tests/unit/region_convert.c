@@ -327,6 +327,64 @@ static void reclaim_tells_how_much_it_freed(void **state)
 	assert_int_equal(u->err.done, PAGES * 4096);
 }
 
+/* Also what lies directly behind it stays. */
+static void reclaim_frees_what_it_is_given(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u);
+	uint64_t freed;
+
+	t_ok(convert(u, r, 0, PAGES, SHARED, GMEM_CONVERT_DEFER, NULL), u->err);
+	for (unsigned int n = 1; n <= 3; n++) {
+		t_ok(gmem_region_reclaim(r, n * n * 4096, n * 4096, NULL,
+					 &freed, &u->err),
+		     u->err);
+		assert_int_equal(freed, n * 4096);
+	}
+	assert_int_equal(stat(r).queued_bytes, (PAGES - 6) * 4096);
+	assert_int_equal(unit_sum(u, "fallocate"), 6 * 4096);
+}
+
+static struct gmem_region *busy;
+static unsigned int refused;
+
+/* Another thread would convert each of these pages, while all are changing. */
+static void ask_for_each(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_convert_opts o = { .sz = sizeof(o),
+				       .flags = GMEM_CONVERT_NOWAIT };
+	struct gmem_region_range range = { 0, 4096 };
+
+	(void)c;
+	(void)arg;
+	u->hook = NULL;
+	for (; range.offset < PAGES * 4096; range.offset += 2 * 4096)
+		refused += gmem_region_convert(busy, &range, 1, PRIVATE, &o,
+					       NULL, NULL) == -EAGAIN;
+}
+
+/* Whatever the number of ranges is, each is kept from others. */
+static void all_of_many_ranges_are_busy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_range many[PAGES / 2 + 1];
+
+	busy = region(u);
+	for (unsigned int n = 1; n <= PAGES / 2; n++) {
+		for (unsigned int i = 0; i < n; i++)
+			many[i] = (struct gmem_region_range){ i * 8192u, 4096 };
+		many[n] = (struct gmem_region_range){ 0 };
+		refused = 0;
+		u->hook = ask_for_each;
+		t_ok(gmem_region_convert(busy, many, n + 1, SHARED, NULL, NULL,
+					 &u->err),
+		     u->err);
+		assert_null(u->hook);
+		assert_int_equal(refused, n);
+		t_ok(gmem_region_reset(busy, NULL, &u->err), u->err);
+	}
+}
+
 static void a_reset_is_a_new_machine(void **state)
 {
 	struct unit *u = *state;
@@ -442,6 +500,8 @@ int main(int argc, char **argv)
 		TEST(what_cannot_be_freed_is_queued, unit_sw),
 		TEST(both_sides_are_freed_at_once, unit_sw),
 		TEST(reclaim_tells_how_much_it_freed, unit_sw),
+		TEST(reclaim_frees_what_it_is_given, unit_sw),
+		BOTH(all_of_many_ranges_are_busy),
 		BOTH(a_reset_is_a_new_machine),
 		BOTH(what_the_kernel_has_is_only_recorded),
 		BOTH(the_record_is_the_kernels_whatever_fails),

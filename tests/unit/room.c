@@ -24,6 +24,7 @@ struct machine {
 	const char *cgroup; /* the text of /proc/self/cgroup */
 	const char *mount;
 	uint64_t max[2], current[2], file[2], node[2], all;
+	bool one_node;
 	uint64_t held;	  /* pages that zone Normal of each node keeps */
 	uint64_t lowered; /* with so much made, the limit is that; 0: never */
 	bool growing;	  /* each step is used up when it is made */
@@ -93,6 +94,11 @@ static void put_meminfo(struct machine *m, const char *name, const char *before,
 
 static void put_zones(struct machine *m)
 {
+	if (m->one_node) {
+		put(m, "/proc/zoneinfo",
+		    "Node 0, zone   Normal\n  per-node stats\n" ZONE, m->held);
+		return;
+	}
 	put(m, "/proc/zoneinfo",
 	    "Node 0, zone   Normal\n  per-node stats\n" ZONE
 	    "Node 1, zone   Normal\n  per-node stats\n" ZONE,
@@ -441,6 +447,28 @@ static void the_machine_is_a_limit_less_its_watermarks(void **state)
 		   "this machine");
 }
 
+/* Where there is no choice of nodes, all of them are the machine. */
+static void without_other_nodes_the_machine_is_the_limit(void **state)
+{
+	struct unit *u = *state;
+
+	for (int numa = 0; numa < 2; numa++) {
+		struct gmem *g = unit_create(u, 128 * MiB, SHARED_FLAGS);
+		struct machine *m = machine(u);
+		uint64_t unchecked = 99;
+
+		m->one_node = numa;
+		u->lacks = numa ? NULL : "get_mempolicy";
+		m->node[0] = 1;
+		m->all = 90 * MiB;
+		stopped_at(u, g, populate(u, g, NULL, 0, &unchecked), 90 * MiB,
+			   "this machine");
+		assert_int_equal(unchecked, 0);
+		assert_null(strstr(u->err.msg, "node"));
+	}
+	u->lacks = NULL;
+}
+
 /* Each of these cannot be known, and the rest is still looked at. */
 static void what_cannot_be_known_is_said_and_not_checked(void **state)
 {
@@ -598,6 +626,8 @@ int main(void)
 		TEST(the_policy_of_the_thread_counts, unit_sw),
 		TEST(what_nodes_have_is_not_known_of_relative_ones, unit_sw),
 		TEST(the_machine_is_a_limit_less_its_watermarks, unit_default),
+		TEST(without_other_nodes_the_machine_is_the_limit,
+		     unit_default),
 		TEST(what_cannot_be_known_is_said_and_not_checked,
 		     unit_default),
 		TEST(version_2_beside_the_other_is_found, unit_default),

@@ -183,6 +183,23 @@ static void what_no_kernel_says_stays_within_bounds(void **state)
 	free(z);
 }
 
+/* What stands in no list is no part of one. */
+static void only_a_list_is_a_protection(void **state)
+{
+	struct gmem__zones *z = calloc(1, sizeof(*z));
+
+	(void)state;
+	assert_non_null(z);
+	gmem__zone_line(z, "Node 0, zone Normal");
+	gmem__zone_line(z, "protection: 1234, 5)");
+	gmem__zone_line(z, "protection: 0(78, 9)");
+	assert_int_equal(z->zone[0].protection[0], 0);
+	gmem__zone_line(z, "protection: (12, 5)");
+	assert_int_equal(z->zone[0].protection[0], 12);
+	assert_int_equal(z->zone[0].protection[1], 5);
+	free(z);
+}
+
 static void a_list_of_processors_is_a_set(void **state)
 {
 	static const struct {
@@ -221,6 +238,7 @@ int main(void)
 		cmocka_unit_test(sums_have_the_named_lines_only),
 		cmocka_unit_test(zones_hold_back_what_is_not_for_guests),
 		cmocka_unit_test(what_no_kernel_says_stays_within_bounds),
+		cmocka_unit_test(only_a_list_is_a_protection),
 		cmocka_unit_test(a_list_of_processors_is_a_set),
 	};
 

@@ -363,6 +363,53 @@ static void a_probe_waits_for_nobody_with_NOWAIT(void **state)
 	gmem__ticket_return(u->vm, &other);
 }
 
+static struct gmem_region *second;
+
+/* Another thread takes the second region away while the first converts. */
+static void take_away(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+
+	(void)arg;
+	if (strcmp(c->name, "ioctl"))
+		return;
+	u->hook = NULL;
+	t_ok(gmem_region_unbind(second, 1, 0, 0, &err), err);
+}
+
+static void memory_that_goes_meanwhile_is_the_guests_fault(void **state)
+{
+	static const struct {
+		uint32_t kind, answer;
+	} t[] = {
+		{ GMEM_EXIT_MAP_GPA_RANGE, GMEM_ANSWER_REFUSE },
+		{ GMEM_EXIT_MEMORY_FAULT, GMEM_ANSWER_FATAL },
+	};
+	struct unit *u = *state;
+	struct gmem_region *first = region(u, 1 * MiB, 0, 2 * GiB);
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .slot = 1,
+			       .gpa = 2 * GiB + 1 * MiB,
+			       .len = 1 * MiB };
+
+	second = region(u, 1 * MiB, 1, s.gpa);
+	for (size_t i = 0; i < T_ARRAY_SIZE(t); i++) {
+		struct gmem_exit e = exit_of(t[i].kind, 2 * GiB + 512 * KiB,
+					     1 * MiB, SHARED);
+		struct gmem_answer a = serve(u, &e, NULL, 0);
+
+		assert_int_equal(a.kind, GMEM_ANSWER_RESUME);
+		e.attributes = PRIVATE;
+		u->hook = take_away;
+		a = serve(u, &e, NULL, 0);
+		assert_null(u->hook);
+		assert_int_equal(a.kind, t[i].answer);
+		assert_int_equal(a.reason, GMEM_REASON_NOT_BOUND);
+		is(first, 0, 1 * MiB, PRIVATE);
+		t_ok(gmem_region_bind(second, &s, &u->err), u->err);
+	}
+}
+
 struct within {
 	struct gmem_vm *vm;
 	unsigned int calls, refused;
@@ -460,6 +507,7 @@ int main(void)
 		BOTH(a_page_in_use_is_tried_a_bounded_time),
 		BOTH(a_probe_that_the_host_fails_is_not_fatal),
 		BOTH(a_probe_waits_for_nobody_with_NOWAIT),
+		BOTH(memory_that_goes_meanwhile_is_the_guests_fault),
 		BOTH(a_callback_cannot_serve),
 		BOTH(a_bad_call_touches_neither_guard_nor_answer),
 	};
