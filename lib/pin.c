@@ -38,8 +38,10 @@ void gmem__pin_begin(struct gmem__pin *p, const struct gmem__ctx *ctx,
 	for (unsigned int n = 0; known && n < GMEM__NODES; n++)
 		if (gmem__node_in(policy, n))
 			known = add_node(p, n);
-	if (!known || gmem__get_affinity(ctx, allowed, sizeof(allowed)) < 0)
+	if (!known)
 		return;
+	/* Where it fails, none is known to be allowed. */
+	(void)gmem__get_affinity(ctx, allowed, sizeof(allowed));
 	for (unsigned int i = 0; i < WORDS; i++) {
 		p->cpus[i] &= allowed[i];
 		p->wanted |= p->cpus[i] != 0;

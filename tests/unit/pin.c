@@ -89,6 +89,10 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 		{ NODE "2/cpulist", "0-\n" },
 		{ NULL, NULL },
 	};
+	static const struct unit_told first_only[] = {
+		{ NODE "0/cpulist", "0-4095\n" },
+		{ NULL, NULL },
+	};
 	static const struct unit_told second_only[] = {
 		{ NODE "1/cpulist", "0-4095\n" },
 		{ NULL, NULL },
@@ -106,9 +110,17 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 	u->told = told + 1; /* of one of the two it is not known */
 	t_ok(populate(u, &p, 2), u->err);
 	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
-	u->told = second_only; /* which this thread may use */
+	for (int i = 0; i < 2; i++) { /* one that this thread may use */
+		u->told = i ? second_only : first_only;
+		t_ok(populate(u, &p, 2), u->err);
+		assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
+	}
+	mask = 1;
+	u->told = first_only;
+	p.flags = GMEM_MPOL_F_RELATIVE_NODES;
 	t_ok(populate(u, &p, 2), u->err);
 	assert_int_equal(unit_count(u, "sched_setaffinity", 0), 0);
+	p.flags = 0;
 	t_ok(populate(u, NULL, 2), u->err);
 	assert_int_equal(unit_count(u, "openat", 0), 0);
 	p.mode = GMEM_MPOL_LOCAL;
