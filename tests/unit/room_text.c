@@ -200,6 +200,29 @@ static void only_a_list_is_a_protection(void **state)
 	free(z);
 }
 
+static void a_line_without_its_number_is_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"Node x, zone Normal",
+		"Node , zone DMA",
+		"Node 0, stats",
+		"Node 0",
+		"cpu: x",
+		"cpu: ",
+		"cpu: 4294967295",
+	};
+	struct gmem__zones *z = calloc(1, sizeof(*z));
+
+	(void)state;
+	assert_non_null(z);
+	for (size_t i = 0; i < T_ARRAY_SIZE(lines); i++) {
+		gmem__zone_line(z, lines[i]);
+		assert_int_equal(z->n, 0);
+		assert_int_equal(z->cpus, 0);
+	}
+	free(z);
+}
+
 static void a_list_of_processors_is_a_set(void **state)
 {
 	static const struct {
@@ -239,6 +262,7 @@ int main(void)
 		cmocka_unit_test(zones_hold_back_what_is_not_for_guests),
 		cmocka_unit_test(what_no_kernel_says_stays_within_bounds),
 		cmocka_unit_test(only_a_list_is_a_protection),
+		cmocka_unit_test(a_line_without_its_number_is_nothing),
 		cmocka_unit_test(a_list_of_processors_is_a_set),
 	};
 

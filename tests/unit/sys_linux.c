@@ -67,6 +67,23 @@ static void a_sleep_lasts_whatever_signals_come(void **state)
 	sys->sleep_until(NULL, until); /* it is over */
 }
 
+/* Whatever the caller's variable has in it is no wish. */
+static void memory_lies_where_the_kernel_likes_unless_fixed(void **state)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *area = NULL, *p, *middle;
+
+	(void)state;
+	t_code(sys->mmap(NULL, &area, 64 * page, PROT_NONE, flags, -1, 0), 0);
+	t_code(sys->munmap(NULL, area, 64 * page), 0);
+	/* It fills a hole from one of its ends. */
+	p = middle = (char *)area + 32 * page;
+	t_code(sys->mmap(NULL, &p, page, PROT_NONE, flags, -1, 0), 0);
+	assert_ptr_not_equal(p, middle);
+	t_code(sys->munmap(NULL, p, page), 0);
+}
+
 static void a_failure_is_minus_errno(void **state)
 {
 	struct gmem__stat st;
@@ -351,6 +368,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_tells_what_the_host_is),
 		cmocka_unit_test(a_sleep_lasts_whatever_signals_come),
+		cmocka_unit_test(
+			memory_lies_where_the_kernel_likes_unless_fixed),
 		cmocka_unit_test(a_failure_is_minus_errno),
 		cmocka_unit_test(a_policy_that_is_none_is_refused),
 		cmocka_unit_test(a_thread_can_be_pinned_where_it_may_run),
