@@ -60,6 +60,28 @@ static bool has_private_memory(void)
 	return answer(GMEM__CAP_VM_TYPES) & 1 << 1;
 }
 
+/* Attributes are the file's, as a call that changes nothing shows. */
+static bool has_in_place(void)
+{
+	struct gmem__attributes2 a = { .size = 0 };
+	int vm, fd, r;
+
+	if (!has_private_memory())
+		return false;
+	vm = raw_vm(1);
+	fd = raw_create(vm, sysconf(_SC_PAGESIZE), 0);
+	r = raw_ioctl(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
+	close(fd);
+	close(vm);
+	return r == -EINVAL;
+}
+
+/* Attributes are the VM's: shared memory is not the file's. */
+static bool has_two_backings(void)
+{
+	return has_private_memory() && !has_in_place();
+}
+
 static bool has_bindable(void)
 {
 	return has_init_shared() || has_private_memory();
@@ -133,6 +155,19 @@ static bool on_arm64(void)
 #endif
 }
 
+/* A VM converts one way, and then nothing makes it convert the other. */
+static bool never_in_place(void)
+{
+	return on_arm64() || has_two_backings() ||
+	       access("/sys/module/kvm/parameters/gmem_in_place_conversion",
+		      F_OK) < 0;
+}
+
+static bool never_two_backings(void)
+{
+	return on_arm64() || has_in_place();
+}
+
 static struct {
 	const char *name;
 	bool (*probe)(void);
@@ -149,6 +184,10 @@ static struct {
 	  "no GUEST_MEMFD_FLAG_INIT_SHARED; needs 6.18", before_6_18, 0 },
 	{ "private-memory", has_private_memory, "no sw-protected VM type",
 	  on_arm64, 0 },
+	{ "in-place", has_in_place, "VMs here do not convert in place",
+	  never_in_place, 0 },
+	{ "two-backings", has_two_backings,
+	  "VMs here do not convert by guest address", never_two_backings, 0 },
 	{ "bindable", has_bindable, "no VM type here binds a file", NULL, 0 },
 	{ "pre-fault", has_pre_fault, "KVM_CAP_PRE_FAULT_MEMORY is 0", on_arm64,
 	  0 },

@@ -99,6 +99,8 @@ int raw_plain(int vm, uint32_t slot, uint64_t gpa, uint64_t len,
 	      const void *addr);
 int raw_delete(int vm, uint32_t slot);
 int raw_attributes(int vm, uint64_t gpa, uint64_t len, uint64_t attributes);
+int raw_file_attributes(int gmem, uint64_t offset, uint64_t len,
+			uint64_t attributes);
 void *raw_map(struct live *l, int fd, uint64_t len, int prot);
 /* Pages of @fd that have memory, by cachestat(2); needs "residency". */
 int64_t raw_resident(int fd, uint64_t offset, uint64_t len);

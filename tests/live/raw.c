@@ -108,6 +108,18 @@ int raw_attributes(int vm, uint64_t gpa, uint64_t len, uint64_t attributes)
 	return raw_ioctl(vm, GMEM__KVM_SET_MEMORY_ATTRIBUTES, &a);
 }
 
+int raw_file_attributes(int gmem, uint64_t offset, uint64_t len,
+			uint64_t attributes)
+{
+	struct gmem__attributes2 a = {
+		.offset = offset,
+		.size = len,
+		.attributes = attributes,
+	};
+
+	return raw_ioctl(gmem, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
+}
+
 void *raw_map(struct live *l, int fd, uint64_t len, int prot)
 {
 	return live_keep_map(l, mmap(NULL, len, prot, MAP_SHARED, fd, 0), len);

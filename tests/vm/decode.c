@@ -120,12 +120,11 @@ static void a_private_fault_is_stale_after_eintr(void **state)
 	unsigned char *ram;
 	int vm;
 
-	live_need("private-memory");
+	live_need("two-backings");
 	ram = start(l, GMEM_VM_SW_PROTECTED);
 	vm = gmem_vm_fd(l->vm);
 	t_code(raw_plain(vm, 1, PAGE, PAGE, ram + PAGE), 0);
-	if (raw_attributes(vm, PAGE, l->page, GMEM__ATTRIBUTE_PRIVATE) < 0)
-		t_not_applicable("two-backings", "VMs here convert in place");
+	t_code(raw_attributes(vm, PAGE, l->page, GMEM__ATTRIBUTE_PRIVATE), 0);
 	decode(l, "private", vcpu_store(l, PAGE + 8, 1), GMEM_EXIT_MEMORY_FAULT,
 	       PAGE, l->page, GMEM_ATTRIBUTE_PRIVATE);
 	vcpu_interrupt(l, true);

@@ -71,7 +71,7 @@ static uint64_t target(unsigned int i)
  */
 static void touch_shared(struct guest *s, uint64_t gpa)
 {
-	int want = guest_in_place() ? 0 : -EFAULT;
+	int want = live_has("in-place") ? 0 : -EFAULT;
 	uint32_t value = 0;
 	int r;
 
@@ -426,8 +426,7 @@ static void a_slot_on_the_callers_memory_reaches_no_further(void **state)
 	struct guest s;
 
 	start(&s, l);
-	if (guest_in_place())
-		t_skip("two-backings", "VMs here convert in place");
+	live_need("two-backings");
 	memory = live_memory(l, 3 * len, 0);
 	canary_fill(memory, len);
 	canary_fill(memory + 2 * len, len);

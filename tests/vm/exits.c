@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Exits of a vCPU to its VMM, and conversions that a guest asks for. */
 #include <linux/kvm.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,17 +33,29 @@ static unsigned char *start(struct live *l, uint32_t type)
 	return ram;
 }
 
-/* Half of a file as the guest's RAM, all of it still shared. */
+/*
+ * Half of a file as the guest's RAM, all of it still shared: what the guest has
+ * there is the memory returned, which in place is the file.
+ */
 static unsigned char *start_private(struct live *l)
 {
 	struct gmem_slot opts = {
 		.sz = sizeof(opts),
-		.flags = GMEM_SLOT_FD | GMEM_SLOT_USERSPACE_ADDR |
-			 GMEM_SLOT_LEAVE_SHARED,
+		.flags = GMEM_SLOT_FD | GMEM_SLOT_LEAVE_SHARED,
 	};
 	unsigned char *ram;
 
 	live_need("private-memory");
+	if (live_has("in-place")) {
+		live_vm(l, GMEM_VM_SW_PROTECTED);
+		live_file(l, 2 * RAM / l->page, GMEM_CREATE_MMAP);
+		live_ok(l, t_bind(l->g, 0, 0, RAM, RAM, &opts, &l->err));
+		ram = raw_map(l, gmem_fd(l->g), 2 * RAM,
+			      PROT_READ | PROT_WRITE);
+		vcpu_copy(ram + RAM);
+		return ram + RAM;
+	}
+	opts.flags |= GMEM_SLOT_USERSPACE_ADDR;
 	ram = start(l, GMEM_VM_SW_PROTECTED);
 	live_ok(l, gmem_create(l->vm, 2 * RAM, NULL, &l->g, &l->err));
 	opts.userspace_addr = (uintptr_t)ram;
@@ -87,28 +100,52 @@ static void convert(struct live *l, bool private)
 	t_code(vcpu_continue(l), 0);
 }
 
-/* Only the page at @offset has memory in the file; -1 for none. */
+/*
+ * Only the page at @offset has memory in the file; -1 for none.  In place the
+ * shared ones have theirs there too.
+ */
 static void assert_resident(struct live *l, int64_t offset)
 {
 	int fd = gmem_fd(l->g);
 
 	if (!live_has("residency"))
 		return;
+	if (live_has("in-place")) {
+		assert_int_equal(raw_resident(fd, 0, 2 * RAM), 2);
+		return;
+	}
 	assert_int_equal(raw_resident(fd, 0, 2 * RAM), offset < 0 ? 0 : 1);
 	if (offset >= 0)
 		assert_int_equal(raw_resident(fd, offset, l->page), 1);
 }
 
-static void a_guest_converts_its_memory_both_ways(void **state)
+/* One page of memory: what the guest wrote stays, and the host sees it again.
+ */
+static void a_guest_converts_in_place(struct live *l, const unsigned char *ram)
 {
-	struct live *l = *state;
-	unsigned char *ram = start_private(l);
+	convert(l, true);
+	assert_int_equal(live_touch(ram + PAGE), BUS_ADRERR);
+	/* this VM type keeps the contents */
+	assert_int_equal(load(l, PAGE), 0x11);
+	t_code(vcpu_store(l, PAGE, 0x22), 0);
+	assert_int_equal(live_touch(ram + PAGE), BUS_ADRERR);
 
-	enable_map_gpa_range(l);
-	t_code(vcpu_store(l, PAGE, 0x11), 0);
-	assert_int_equal(word(ram + PAGE), 0x11);
+	convert(l, false);
+	assert_int_equal(word(ram + PAGE), 0x22);
+	assert_int_equal(load(l, PAGE), 0x22);
+	t_code(vcpu_store(l, PAGE, 0x33), 0);
+	assert_int_equal(word(ram + PAGE), 0x33);
+
+	convert(l, true);
+	assert_int_equal(live_touch(ram + PAGE), BUS_ADRERR);
+	assert_int_equal(load(l, PAGE), 0x33);
+	assert_resident(l, 0);
+}
+
+static void a_guest_converts_by_guest_address(struct live *l,
+					      const unsigned char *ram)
+{
 	assert_resident(l, -1);
-
 	convert(l, true);
 	t_code(vcpu_store(l, PAGE, 0x22), 0);
 	assert_int_equal(word(ram + PAGE), 0x11);
@@ -125,75 +162,154 @@ static void a_guest_converts_its_memory_both_ways(void **state)
 	assert_int_equal(load(l, PAGE), 0x22);
 }
 
+static void a_guest_converts_its_memory_both_ways(void **state)
+{
+	struct live *l = *state;
+	unsigned char *ram = start_private(l);
+
+	enable_map_gpa_range(l);
+	t_code(vcpu_store(l, PAGE, 0x11), 0);
+	assert_int_equal(word(ram + PAGE), 0x11);
+	if (live_has("in-place"))
+		a_guest_converts_in_place(l, ram);
+	else
+		a_guest_converts_by_guest_address(l, ram);
+}
+
+/* From now on userspace_addr of slot 0 has no memory at @offset. */
+static void take_away(struct live *l, uint64_t offset)
+{
+	struct gmem_slot s = { .sz = sizeof(s) };
+
+	live_ok(l, gmem_slot_get(l->vm, 0, 0, &s, &l->err));
+	assert_int_equal(
+		mprotect((void *)(uintptr_t)(s.userspace_addr + offset),
+			 l->page, PROT_NONE),
+		0);
+}
+
 /*
  * A shared access for which userspace_addr has no memory is EFAULT too, but
- * without an exit that says where.
+ * without an exit that says where.  In place the guest does not miss it.
  */
 static void a_shared_fault_has_no_exit_and_goes_on_when_private(void **state)
 {
 	struct live *l = *state;
-	unsigned char *ram = start_private(l);
 
-	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_NONE), 0);
-	t_code(vcpu_store(l, PAGE + 8, 0x44), -EFAULT);
-	assert_int_equal(vcpu_exit_reason(l), KVM_EXIT_UNKNOWN);
+	(void)start_private(l);
+	take_away(l, PAGE);
+	if (live_has("in-place")) {
+		t_code(vcpu_store(l, PAGE + 8, 0x44), 0);
+	} else {
+		t_code(vcpu_store(l, PAGE + 8, 0x44), -EFAULT);
+		assert_int_equal(vcpu_exit_reason(l), KVM_EXIT_UNKNOWN);
+	}
 
 	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
-	t_code(vcpu_continue(l), 0);
+	if (!live_has("in-place"))
+		t_code(vcpu_continue(l), 0);
 	assert_int_equal(load(l, PAGE + 8), 0x44);
 	assert_resident(l, (int64_t)(RAM + PAGE));
 }
 
-/* Attributes that outlived a slot apply to the next one there. */
+/*
+ * Attributes that outlived a slot apply to the next one there.  In place they
+ * stay with the file, and the next slot has none.
+ */
 static void a_private_fault_goes_on_when_made_shared(void **state)
 {
 	struct live *l = *state;
-	unsigned char *ram = start_private(l);
+	unsigned char *ram = start_private(l), *plain;
 	int vm = gmem_vm_fd(l->vm);
 	uint64_t flags, gpa, size;
 
+	plain = live_memory(l, RAM, 0);
+	vcpu_copy(plain);
 	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
 	live_ok(l,
 		gmem_unbind(l->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &l->err));
-	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
-	t_code(vcpu_store(l, PAGE + 8, 0x55), -EFAULT);
-	assert_true(guest_fault(l, &flags, &gpa, &size));
-	assert_int_equal(flags, GMEM__ATTRIBUTE_PRIVATE);
-	assert_int_equal(gpa, PAGE);
-	assert_int_equal(size, l->page);
-	assert_int_equal(word(ram + PAGE + 8), 0);
+	t_code(raw_plain(vm, 1, 0, RAM, plain), 0);
+	if (live_has("in-place")) {
+		t_code(vcpu_store(l, PAGE + 8, 0x55), 0);
+		assert_int_equal(live_touch(ram + PAGE), BUS_ADRERR);
+	} else {
+		t_code(vcpu_store(l, PAGE + 8, 0x55), -EFAULT);
+		assert_true(guest_fault(l, &flags, &gpa, &size));
+		assert_int_equal(flags, GMEM__ATTRIBUTE_PRIVATE);
+		assert_int_equal(gpa, PAGE);
+		assert_int_equal(size, l->page);
+		assert_int_equal(word(plain + PAGE + 8), 0);
 
-	t_code(raw_attributes(vm, gpa, size, 0), 0);
-	t_code(vcpu_continue(l), 0);
-	assert_int_equal(word(ram + PAGE + 8), 0x55);
+		t_code(raw_attributes(vm, gpa, size, 0), 0);
+		t_code(vcpu_continue(l), 0);
+	}
+	assert_int_equal(word(plain + PAGE + 8), 0x55);
 	t_code(raw_delete(vm, 1), 0);
 }
 
 static void unbind_leaves_no_attributes_to_the_next_slot(void **state)
 {
 	struct live *l = *state;
-	unsigned char *ram = start_private(l);
-	int vm = gmem_vm_fd(l->vm);
+	unsigned char *plain;
+	int vm;
 
+	(void)start_private(l);
+	vm = gmem_vm_fd(l->vm);
+	plain = live_memory(l, RAM, 0);
+	vcpu_copy(plain);
 	live_ok(l, gmem_set_private(l->g, RAM + PAGE, l->page, &l->err));
 	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
-	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
+	t_code(raw_plain(vm, 1, 0, RAM, plain), 0);
 	t_code(vcpu_store(l, PAGE, 0x66), 0);
-	assert_int_equal(word(ram + PAGE), 0x66);
+	assert_int_equal(word(plain + PAGE), 0x66);
 	t_code(raw_delete(vm, 1), 0);
+}
+
+/*
+ * Makes @plain the guest's RAM, with a page that ends KVM_RUN with a memory
+ * fault: a private one, or in place one of a file that is closed.
+ */
+static void fault_page(struct live *l, unsigned char *plain)
+{
+	int vm = gmem_vm_fd(l->vm), fd;
+
+	if (!live_has("in-place")) {
+		t_code(raw_plain(vm, 1, 0, RAM, plain), 0);
+		t_code(raw_attributes(vm, PAGE, l->page,
+				      GMEM__ATTRIBUTE_PRIVATE),
+		       0);
+		return;
+	}
+	t_code(raw_plain(vm, 1, 0, PAGE, plain), 0);
+	fd = raw_create(vm, l->page, 0);
+	assert_true(fd >= 0);
+	t_code(raw_bind(vm, 2, PAGE, l->page, plain + PAGE, fd, 0), 0);
+	close(fd);
+}
+
+/* The page is ordinary memory, that of @plain. */
+static void mend_page(struct live *l, unsigned char *plain)
+{
+	int vm = gmem_vm_fd(l->vm);
+
+	if (!live_has("in-place")) {
+		t_code(raw_attributes(vm, PAGE, l->page, 0), 0);
+		return;
+	}
+	t_code(raw_delete(vm, 2), 0);
+	t_code(raw_plain(vm, 2, PAGE, l->page, plain + PAGE), 0);
 }
 
 /* exit_reason is valid only after EFAULT and EHWPOISON. */
 static void exit_reason_is_stale_after_eintr(void **state)
 {
 	struct live *l = *state;
-	unsigned char *ram = start_private(l);
 	uint64_t flags, gpa, size;
-	int vm = gmem_vm_fd(l->vm);
+	unsigned char *plain;
 
-	live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
-	t_code(raw_plain(vm, 1, 0, RAM, ram), 0);
-	t_code(raw_attributes(vm, PAGE, l->page, GMEM__ATTRIBUTE_PRIVATE), 0);
+	live_need("private-memory");
+	plain = start(l, GMEM_VM_SW_PROTECTED);
+	fault_page(l, plain);
 	t_code(vcpu_store(l, PAGE, 1), -EFAULT);
 	assert_true(guest_fault(l, &flags, &gpa, &size));
 	vcpu_interrupt(l, true);
@@ -202,11 +318,10 @@ static void exit_reason_is_stale_after_eintr(void **state)
 
 	/* but not after an EFAULT that has no exit */
 	vcpu_interrupt(l, false);
-	t_code(raw_attributes(vm, PAGE, l->page, 0), 0);
-	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_NONE), 0);
+	mend_page(l, plain);
+	assert_int_equal(mprotect(plain + PAGE, l->page, PROT_NONE), 0);
 	t_code(vcpu_continue(l), -EFAULT);
 	assert_int_equal(vcpu_exit_reason(l), KVM_EXIT_UNKNOWN);
-	t_code(raw_delete(vm, 1), 0);
 }
 
 /* The numbers of the exit, and how the guest gets the answer. */
@@ -250,7 +365,7 @@ static void map_gpa_range_is_refused_by_kvm(void **state)
 	assert_int_equal(vcpu_answer(l), -EINVAL);
 }
 
-/* Private pages are in the file, shared ones elsewhere. */
+/* Private pages are in the file, shared ones elsewhere unless in place. */
 static void pre_fault_takes_each_page_from_its_side(void **state)
 {
 	struct live *l = *state;
@@ -262,9 +377,18 @@ static void pre_fault_takes_each_page_from_its_side(void **state)
 	t_code(vcpu_pre_fault(l, &gpa, &size), 0);
 	assert_int_equal(gpa, 12 * l->page);
 	assert_int_equal(size, 0);
-	assert_resident(l, (int64_t)(RAM + PAGE));
+	if (live_has("in-place") && live_has("residency"))
+		assert_int_equal(raw_resident(gmem_fd(l->g), RAM + 4 * l->page,
+					      8 * l->page),
+				 8);
+	else
+		assert_resident(l, (int64_t)(RAM + PAGE));
 	t_code(vcpu_store(l, PAGE, 0x77), 0);
-	assert_int_equal(word(ram + PAGE), 0);
+	assert_int_equal(load(l, PAGE), 0x77);
+	if (live_has("in-place"))
+		assert_int_equal(live_touch(ram + PAGE), BUS_ADRERR);
+	else
+		assert_int_equal(word(ram + PAGE), 0);
 }
 
 /* 0 means that there was progress, not that everything is done. */

@@ -252,7 +252,7 @@ static void private_memory_is_missing(void **state)
 	struct gap s = { .gaps = 0 };
 
 	guest_start(&s.guest, l);
-	if (guest_in_place())
+	if (live_has("in-place"))
 		t_not_applicable("by-gpa", "VMs here convert in place");
 	live_file(l, 16, 0);
 	replace(&s, 0, of_private);
@@ -270,8 +270,7 @@ static void private_memory_in_place_is_missing(void **state)
 	uint32_t value;
 
 	guest_start(&s.guest, l);
-	if (!guest_in_place())
-		t_not_applicable("in-place", "VMs here do not convert so");
+	live_need("in-place");
 	live_file(l, 16, 0);
 	replace(&s, 0, of_shared);
 	is_as_before(&s.guest, APART);

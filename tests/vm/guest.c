@@ -9,24 +9,6 @@
 #define LIMIT 60 /* seconds, for what takes a moment */
 #define EXITS 4096
 
-bool guest_in_place(void)
-{
-	static int known;
-	struct gmem__attributes2 a = { .size = 0 };
-	int vm, fd, r;
-
-	if (known)
-		return known > 1;
-	vm = raw_vm(1);
-	assert_true(vm >= 0);
-	fd = raw_create(vm, sysconf(_SC_PAGESIZE), 0);
-	r = raw_ioctl(fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
-	close(fd);
-	close(vm);
-	known = r == -ENOTTY ? 1 : 2;
-	return known > 1;
-}
-
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -172,18 +154,13 @@ int guest_read(struct guest *s, uint64_t gpa, uint32_t *value)
 void guest_convert(struct guest *s, uint64_t offset, uint64_t gpa, uint64_t len,
 		   bool private)
 {
-	struct gmem__attributes2 a = {
-		.offset = offset,
-		.size = len,
-		.attributes = private ? GMEM__ATTRIBUTE_PRIVATE : 0,
-	};
+	uint64_t value = private ? GMEM__ATTRIBUTE_PRIVATE : 0;
 
-	if (guest_in_place())
-		t_code(raw_ioctl(gmem_fd(s->l->g),
-				 GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a),
+	if (live_has("in-place"))
+		t_code(raw_file_attributes(gmem_fd(s->l->g), offset, len,
+					   value),
 		       0);
 	else
-		t_code(raw_attributes(gmem_vm_fd(s->l->vm), gpa, len,
-				      a.attributes),
+		t_code(raw_attributes(gmem_vm_fd(s->l->vm), gpa, len, value),
 		       0);
 }

@@ -34,8 +34,6 @@ struct guest {
 	unsigned int leaks; /* words that came out and are canary_is() */
 };
 
-/* Whether VMs here convert in place; does not need the library. */
-bool guest_in_place(void);
 /* A VM with one vCPU and some ordinary memory. */
 void guest_start(struct guest *s, struct live *l);
 /* The same of another type. */

@@ -5,24 +5,11 @@
  * would never see, private pages under a slot in HVA mode.
  */
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "guest.h"
 
 #define FILE_SIZE (64 * l->page)
 #define GPA (16UL << 20)
-
-static void need_in_place(void)
-{
-	if (guest_in_place())
-		return;
-	/* A kernel that can has a parameter for it. */
-	if (access("/sys/module/kvm/parameters/gmem_in_place_conversion",
-		   F_OK) < 0)
-		t_not_applicable("in-place",
-				 "this kernel does not convert in place");
-	t_skip("in-place", "VMs here do not convert in place");
-}
 
 static void file(struct live *l, uint64_t flags)
 {
@@ -84,7 +71,7 @@ static void in_place_a_second_backing_is_refused(void **state)
 	struct guest s;
 
 	guest_start(&s, l);
-	need_in_place();
+	live_need("in-place");
 	opts.userspace_addr = (uintptr_t)live_memory(l, FILE_SIZE, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
 		file(l, kinds[i]);
@@ -113,8 +100,7 @@ static void elsewhere_a_second_backing_is_what_shared_pages_are(void **state)
 	struct guest s;
 
 	guest_start(&s, l);
-	if (guest_in_place())
-		t_skip("two-backings", "VMs here convert in place");
+	live_need("two-backings");
 	file(l, 0);
 	memory = live_memory(l, FILE_SIZE, 0);
 	opts.userspace_addr = (uintptr_t)memory;
@@ -160,7 +146,7 @@ static void it_is_made_shared_if_that_is_asked_by_name(void **state)
 	int want;
 
 	guest_start(&s, l);
-	want = guest_in_place() ? 0 : -EFAULT;
+	want = live_has("in-place") ? 0 : -EFAULT;
 	file(l, 0);
 	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE, NULL, &l->err));
 	live_ok(l, set(l, l->page, GMEM_ATTRIBUTE_SHARED,
@@ -187,7 +173,7 @@ static void what_a_mapping_slot_shows_is_not_made_private(void **state)
 	struct guest s;
 
 	guest_start(&s, l);
-	need_in_place();
+	live_need("in-place");
 	file(l, LIVE_SHARED);
 	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
 	live_ok(l, gmem_write(l->g, l->page, &value, sizeof(value), &l->err));
@@ -219,7 +205,7 @@ static void in_place_leave_shared_makes_the_range_shared(void **state)
 	uint32_t value;
 
 	guest_start(&s, l);
-	need_in_place();
+	live_need("in-place");
 	file(l, GMEM_CREATE_MMAP);
 	live_ok(l, t_bind(l->g, 0, GPA, 0, FILE_SIZE / 2, &opts, &l->err));
 	live_ok(l, t_bind(l->g, 1, GPA + FILE_SIZE / 2, FILE_SIZE / 2,

@@ -45,7 +45,7 @@ static void start(struct live *l)
 	guest_start(&w.guest, l);
 	live_ok(l, gmem_region_create(l->vm, SIZE, NULL, &w.r, &l->err));
 	live_ok(l, gmem_region_get(w.r, &w.info, &l->err));
-	assert_int_equal(w.info.kind, guest_in_place()
+	assert_int_equal(w.info.kind, live_has("in-place")
 					      ? GMEM_REGION_KIND_INPLACE
 					      : GMEM_REGION_KIND_DUAL);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -72,7 +72,7 @@ static void convert(struct live *l, unsigned int page, unsigned int n,
 	assert_int_equal(out.done, n * l->page);
 	for (unsigned int i = page; i < page + n; i++) {
 		/* In place it is the same page; elsewhere another, new one. */
-		if (w.private[i] != private && !guest_in_place())
+		if (w.private[i] != private && !live_has("in-place"))
 			w.value[i] = 0;
 		w.private[i] = private;
 	}
@@ -172,7 +172,7 @@ static void a_slot_that_comes_back_has_its_memory(void **state)
 	};
 
 	start(l);
-	if (guest_in_place())
+	if (live_has("in-place"))
 		t_not_applicable("two-backings", "in place nothing is freed");
 	convert(l, 0, 8, false, GMEM_CONVERT_DEFER);
 	writes(l, 0, 1);
