@@ -16,39 +16,6 @@
 #define MODEL_BITS 48 /* x86-64 with two-dimensional paging */
 #define ARM64_BITS 40 /* of the usual VM */
 
-/* A release, with the one way to make files that it has. */
-static bool released(const struct gmem_model_profile *p)
-{
-	return p->hugetlb_encoding == GMEM_HUGETLB_MERGED &&
-	       !(p->flags & GMEM_MODEL_PROFILE_IN_PLACE);
-}
-
-/*
- * The newest one that is not newer than the kernel; none for a kernel that is
- * newer than all of them, of which the model knows nothing.
- */
-static const char *find_profile(const char *release)
-{
-	struct gmem_model_profile p = { .sz = sizeof(p) };
-	unsigned long version, best = 0, newest = 0;
-	const char *name = NULL;
-	char *dot;
-
-	version = 100 * strtoul(release, &dot, 10);
-	version += *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
-	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++) {
-		if (!released(&p))
-			continue;
-		if (p.version > newest)
-			newest = p.version;
-		if (p.version <= version && p.version > best) {
-			best = p.version;
-			name = p.name;
-		}
-	}
-	return version > newest ? NULL : name;
-}
-
 static int create_vm(int device, unsigned long type)
 {
 	int fd;
@@ -92,6 +59,70 @@ static bool accepts_overflow(int vm)
 	return yes;
 }
 
+/* One that makes files as merged, and converts as @in_place says. */
+static bool suits(const struct gmem_model_profile *p, bool in_place)
+{
+	return p->hugetlb_encoding == GMEM_HUGETLB_MERGED &&
+	       !(p->flags & GMEM_MODEL_PROFILE_IN_PLACE) == !in_place;
+}
+
+/*
+ * The newest one that is not newer than the kernel; none for a kernel that is
+ * newer than all of them, of which the model knows nothing.  What converts in
+ * place is not in a release yet, so there its version does not count.
+ */
+static const char *find_profile(const char *release, bool in_place)
+{
+	struct gmem_model_profile p = { .sz = sizeof(p) };
+	unsigned long version, best = 0, newest = 0;
+	const char *name = NULL;
+	char *dot;
+
+	version = 100 * strtoul(release, &dot, 10);
+	version += *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
+	for (uint32_t i = 0; gmem_model_profile_info(i, &p, NULL) == 0; i++) {
+		if (!suits(&p, in_place))
+			continue;
+		if (p.version > newest)
+			newest = p.version;
+		if ((in_place || p.version <= version) && p.version > best) {
+			best = p.version;
+			name = p.name;
+		}
+	}
+	return version > newest ? NULL : name;
+}
+
+/* As a call that changes nothing shows. */
+static bool converts_in_place(int device)
+{
+	struct gmem__attributes2 a = { .size = 0 };
+	struct gmem__create create = { .size = (uint64_t)sysconf(
+					       _SC_PAGESIZE) };
+	int vm = create_vm(device, TYPE_PRIVATE), fd, r;
+
+	if (vm < 0)
+		return false;
+	fd = gmem__sys_linux.ioctl(NULL, vm, GMEM__KVM_CREATE_GUEST_MEMFD,
+				   &create);
+	r = gmem__sys_linux.ioctl(NULL, fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2,
+				  &a);
+	(void)close(fd);
+	(void)close(vm);
+	return r == -EINVAL;
+}
+
+/* What the kernel answers decides, with its release. */
+static int choose_profile(struct host *h, int device, const char **why)
+{
+	struct utsname u;
+
+	(void)uname(&u);
+	h->profile = find_profile(u.release, converts_in_place(device));
+	*why = "no profile for this kernel";
+	return h->profile ? 0 : -1;
+}
+
 static void learn_type(struct host *h, int device, uint32_t type)
 {
 	int vm = create_vm(device, type);
@@ -119,6 +150,10 @@ static int learn_machine(struct host *h, const char **why)
 	*why = "no usable /dev/kvm";
 	if (device < 0)
 		return -1;
+	if (choose_profile(h, device, why) < 0) {
+		(void)close(device);
+		return -1;
+	}
 	types = cap(device, GMEM__CAP_VM_TYPES);
 	h->opts.vm_types = types > 0 ? (uint32_t)types : 1;
 	h->opts.machine = GMEM_MODEL_X86_SOFTWARE;
@@ -189,15 +224,11 @@ static void learn_limit(struct host *h)
 
 int host_learn(struct host *h, const char **why)
 {
-	struct utsname u;
 	uint64_t n;
 
 	memset(h, 0, sizeof(*h));
-	(void)uname(&u);
 	h->opts.sz = sizeof(h->opts);
-	h->profile = find_profile(u.release);
-	*why = "no profile for this kernel";
-	if (!h->profile || learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
+	if (learn_machine(h, why) < 0 || learn_nodes(h, why) < 0)
 		return -1;
 	learn_limit(h);
 	h->limits.walk = WALK_MAX;

@@ -179,8 +179,15 @@ static void op_attributes2(struct side *s, const uint8_t *a, struct result *r)
 {
 	struct gmem__attributes2 m = { .offset = pick_offset(s, a[0]),
 				       .size = pick_len(s, a[1]),
-				       .attributes = a[2] % 2 ? 8 : 0 };
+				       .attributes = a[2] % 2 ? 8 : 0,
+				       .error_offset = a[7] };
 
+	if (a[4] % 16 == 15)
+		m.flags = 1ULL << a[5] % 64;
+	if (a[4] % 16 == 14)
+		m.reserved[a[5] % ARRAY_SIZE(m.reserved)] = a[6];
+	if (a[4] % 16 == 13)
+		m.attributes |= 1ULL << a[5] % 64;
 	r->ret = s->sys->ioctl(s->priv, pick_fd(s, a[3]),
 			       GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &m);
 	r->x[0] = m.error_offset;
@@ -478,7 +485,7 @@ const struct op_type raw_ops[] = {
 	{ "set_region", 4, op_bind1 },
 	{ "delete", 6, op_delete },
 	{ "attributes", 1, op_attributes },
-	{ "attributes2", 1, op_attributes2 },
+	{ "attributes2", 3, op_attributes2 },
 	{ "unknown_ioctl", 1, op_garbage },
 	{ "mmap", 10, op_mmap },
 	{ "munmap", 4, op_munmap },
