@@ -210,8 +210,10 @@ int conform_learn(struct conform *c)
 	}
 	if (reads_order(c, vm))
 		c->have |= NEED_ORDER | NEED_HUGE;
-	if (!c->arm64 && converts_in_place(c))
+	if (!c->arm64 && converts_in_place(c)) {
 		c->have |= NEED_IN_PLACE;
+		c->never |= NEED_BY_GPA;
+	}
 	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
 	if (!c->arm64 && c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
