@@ -158,6 +158,46 @@ static void bind_private(struct live *l)
 	flags(l, SW_PROTECTED, true);
 }
 
+/* The calls that make a page of a sw-protected VM private. */
+static void converts(struct live *l)
+{
+	int vm, fd;
+
+	if (!live_has("private-memory")) {
+		is("-");
+		return;
+	}
+	vm = vm_of(l, SW_PROTECTED);
+	fd = file_of(l, vm, 0);
+	t_code(raw_bind(vm, 0, 0, l->page, NULL, fd, 0), 0);
+	if (raw_attributes(vm, 0, l->page, GMEM__ATTRIBUTE_PRIVATE) == 0)
+		is("by guest address");
+	if (raw_file_attributes(fd, 0, l->page, GMEM__ATTRIBUTE_PRIVATE) == 0)
+		is("%sin place", *value ? " and " : "");
+}
+
+/* Where the host sees the memory that a guest shares. */
+static void shared_side(struct live *l)
+{
+	int vm, fd;
+	void *map;
+
+	if (!live_has("private-memory")) {
+		is("-");
+		return;
+	}
+	vm = vm_of(l, SW_PROTECTED);
+	fd = live_keep_fd(l, raw_create(vm, 4 * l->page, GMEM__FLAG_MMAP));
+	if (fd < 0) {
+		is("elsewhere");
+		return;
+	}
+	map = raw_map(l, fd, l->page, PROT_READ | PROT_WRITE);
+	assert_true(live_touch(map));
+	(void)raw_file_attributes(fd, 0, l->page, 0);
+	is("%s", live_touch(map) ? "elsewhere" : "the file");
+}
+
 /* A VM and a file of the type that can bind one; the flags are any. */
 static bool bindable(struct live *l, int *vm, int *fd)
 {
@@ -305,6 +345,8 @@ static const struct fact facts[] = {
 	{ "create-private", create_private, 0 },
 	{ "bind", bind, 0 },
 	{ "bind-private", bind_private, 0 },
+	{ "converts", converts, 0 },
+	{ "shared-side", shared_side, 0 },
 	{ "bound-twice", bound_twice, 0 },
 	{ "offset-overflow", offset_overflow, 0 },
 	{ "link", link_text, 0 },
@@ -316,6 +358,9 @@ static const struct fact facts[] = {
 };
 
 #define ABSENT "6.12 6.17 arm64-6.12" /* no guest_memfd at all */
+/* The same kernel, told not to convert in place, is like one that cannot. */
+#define OFF "7.3-inplace-off"
+#define PRIVATE "*-private " OFF
 #define OLD "6.12-private *6.18* *6.19* 7.0 7.1"
 
 /* The first line with the fact and a matching pattern counts. */
@@ -327,40 +372,50 @@ static const struct {
 	{ "page", "*", "4096" },
 	{ "nodes", "*", "2" },
 	{ "vm-types", "arm64-*", "0" },
-	{ "vm-types", "*-private", "3" },
+	{ "vm-types", "*-private *-inplace*", "3" },
 	{ "vm-types", "*", "1" },
-	{ "user-memory2", "*-private", "1/1/1" },
+	{ "user-memory2", "*-private *-inplace*", "1/1/1" },
 	{ "user-memory2", "*", "1/1/-" },
 	{ "memory-fault-info", "arm64-*", "0/0/-" },
-	{ "memory-fault-info", "*-private", "1/1/1" },
+	{ "memory-fault-info", "*-private *-inplace*", "1/1/1" },
 	{ "memory-fault-info", "*", "1/1/-" },
-	{ "memory-attributes", "*-private", "8/0/8" },
+	{ "memory-attributes", "*-inplace", "0/0/0" },
+	{ "memory-attributes", PRIVATE, "8/0/8" },
 	{ "memory-attributes", "*", "0/0/-" },
 	{ "guest-memfd", ABSENT, "0/0/-" },
 	{ "guest-memfd", "6.12-private", "1/0/1" },
-	{ "guest-memfd", "*-private", "1/1/1" },
+	{ "guest-memfd", "*-private *-inplace*", "1/1/1" },
 	{ "guest-memfd", "*", "1/1/-" },
 	{ "pre-fault", "arm64-*", "0/0/-" },
-	{ "pre-fault", "*-private", "1/1/1" },
+	{ "pre-fault", "*-private *-inplace*", "1/1/1" },
 	{ "pre-fault", "*", "1/1/-" },
 	{ "guest-memfd-flags", ABSENT, "0/0/-" },
 	{ "guest-memfd-flags", "6.12-private", "0/0/0" },
-	{ "guest-memfd-flags", "*-private", "3/3/1" },
+	{ "guest-memfd-flags", "*-inplace", "3/3/3" },
+	{ "guest-memfd-flags", PRIVATE, "3/3/1" },
 	{ "guest-memfd-flags", "*", "3/3/-" },
 	{ "create", "arm64-6.12", "EINVAL" },
 	{ "create", ABSENT, "ENOTTY" },
 	{ "create", "6.12-private", "0" },
 	{ "create", "*", "0,1,2,3" },
 	{ "create-private", "6.12-private", "0" },
-	{ "create-private", "*-private", "0,1" },
+	{ "create-private", "*-inplace", "0,1,2,3" },
+	{ "create-private", PRIVATE, "0,1" },
 	{ "create-private", "*", "-" },
 	{ "bind", "arm64-6.12 6.12-private", "EINVAL" },
 	{ "bind", ABSENT, "ENOTTY" },
 	{ "bind", "arm64-*", "1,3" },
 	{ "bind", "*", "0,1,2,3" },
 	{ "bind-private", "6.12-private", "0" },
-	{ "bind-private", "*-private", "0,1" },
+	{ "bind-private", "*-inplace", "0,1,2,3" },
+	{ "bind-private", PRIVATE, "0,1" },
 	{ "bind-private", "*", "-" },
+	{ "converts", "*-inplace", "in place" },
+	{ "converts", PRIVATE, "by guest address" },
+	{ "converts", "*", "-" },
+	{ "shared-side", "*-inplace", "the file" },
+	{ "shared-side", PRIVATE, "elsewhere" },
+	{ "shared-side", "*", "-" },
 	{ "bound-twice", ABSENT, "-" },
 	{ "bound-twice", OLD, "EINVAL" },
 	{ "bound-twice", "*", "EEXIST" },

@@ -20,14 +20,16 @@ Made by `scripts/matrix`. Each cell was measured inside the kernel of its row,
 by software emulation on two NUMA nodes, never concluded from a version number:
 `tests/vm/facts.c` measures without the library, and fails where a kernel is
 not as expected. The kernels are Debian's, except that `-private` are built
-here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB.
+here with `CONFIG_KVM_SW_PROTECTED_VM`; `-16k` has pages of 16 KiB; `-inplace`
+has the conversion in place that is expected in 7.4.
 """
 
 GLANCE = """
 *guest_memfd in VMs*: which of the types default and sw-protected have it;
 before 6.18, VMs of the default type have none. *private memory*: VMs of type
 sw-protected, which need no special hardware and which distributions leave out;
-SEV-SNP and TDX were not tried. *guest RAM*: what a vCPU runs from when
+SEV-SNP and TDX were not tried. *converts*: by which call such a VM makes memory
+private or shared, by guest address or in place, which is in a file. *guest RAM*: what a vCPU runs from when
 something else is at `userspace_addr`. *NUMA policy*: whether a page is
 allocated on the node that `mbind` names. *residency*: whether `cachestat`
 counts exactly the pages that are allocated. *tests*: passed / failed / skipped.
@@ -47,7 +49,8 @@ FILES = """
 `INIT_SHARED`, 3 both), on a default VM / on a sw-protected VM, or the errno
 of the last try. *twice*: binding a range that is bound. *overflow*: binding
 at an offset at which offset + size overflows; it must not be accepted, so
-libgmem does not leave it to the kernel. *link*: where `/proc/PID/fd/N` points.
+libgmem does not leave it to the kernel. *shared side*: where the host sees
+memory that such a VM shares. *link*: where `/proc/PID/fd/N` points.
 *magic*: what `fstatfs` gives as the type.
 """
 
@@ -95,6 +98,7 @@ GLANCE_COLUMNS = [
     ("page", plain("page")),
     ("guest_memfd in VMs", bindable),
     ("private memory", private),
+    ("converts", plain("converts")),
     ("guest RAM", plain("guest-ram")),
     ("NUMA policy", plain("policy")),
     ("residency", plain("residency")),
@@ -118,6 +122,7 @@ FILE_COLUMNS = [
     ("bind", shared("bind", "bind-private")),
     ("twice", plain("bound-twice")),
     ("overflow", plain("offset-overflow")),
+    ("shared side", plain("shared-side")),
     ("link", code("link")),
     ("magic", plain("magic")),
 ]
@@ -145,7 +150,8 @@ def read(directory, kernel):
     log = (directory / f"{kernel}.log").read_text(errors="replace")
     status = (directory / f"{kernel}.status").read_text().strip()
     lines = log.splitlines()
-    facts = dict(line.split(" ", 2)[1:] for line in lines
+    # the first of each: the suite may have booted the kernel once more
+    facts = dict(line.split(" ", 2)[1:] for line in reversed(lines)
                  if re.match(r"fact \S+ \S", line))
     facts.update(count(lines))
     if not facts.get("release"):
