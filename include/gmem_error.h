@@ -170,6 +170,7 @@ enum gmem_reason {
 	GMEM_REASON_REGION_SIZE = 142,	 /* it is not that of the file */
 	GMEM_REASON_REGION_MEMORY = 143, /* the slot has other memory */
 	GMEM_REASON_NO_REGION = 144,	 /* its file is in none */
+	GMEM_REASON_SHARED_MEMORY = 145, /* what is handed in is not that */
 
 	/* exits of a vCPU: gmem_exit.h */
 	GMEM_REASON_RUN_SIZE = 150,    /* kvm_run is cut off */

@@ -29,27 +29,35 @@ enum gmem_region_kind {
 
 /* gmem_region_info.shared_side: what the shared pages of a DUAL region are. */
 enum gmem_shared_side {
-	GMEM_SHARED_SIDE_NONE = 0, /* the file has both */
-	GMEM_SHARED_SIDE_ANON = 1, /* private anonymous memory */
+	GMEM_SHARED_SIDE_NONE = 0,    /* the file has both */
+	GMEM_SHARED_SIDE_ANON = 1,    /* private anonymous memory */
+	GMEM_SHARED_SIDE_SHMEM = 2,   /* a memfd, tmpfs, shared anonymous */
+	GMEM_SHARED_SIDE_HUGETLB = 3, /* a memfd or hugetlbfs of huge pages */
 };
 
 /* gmem_region_opts.flags. */
 #define GMEM_REGION_NO_HYPERCALL GMEM_BIT(0) /* do not enable its exits */
+#define GMEM_REGION_SHARED_FD GMEM_BIT(2)    /* .shared_fd, .shared_offset */
 
 struct gmem_region_opts {
 	size_t sz;
-	uint64_t flags;	   /* GMEM_REGION_NO_HYPERCALL */
-	struct gmem *gmem; /* yours, unbound; NULL: the region makes one */
-	void *user;	   /* yours: gmem_region_get() returns it */
-	uint32_t kind;	   /* enum gmem_region_kind */
-	uint32_t reserved; /* 0 */
+	uint64_t flags;		/* GMEM_REGION_NO_HYPERCALL, _SHARED_FD */
+	struct gmem *gmem;	/* yours, unbound; NULL: the region makes one */
+	void *user;		/* yours: gmem_region_get() returns it */
+	void *shared;		/* yours: the memory of shared pages; or NULL */
+	uint64_t shared_offset; /* of that memory in .shared_fd */
+	uint32_t kind;		/* enum gmem_region_kind */
+	int32_t shared_fd;	/* its file; alone, the region maps it */
 };
 
 /*
  * Makes a region of @size bytes, all of it private; a SHARED one is shared.  A
  * file that is handed in has to have that size and no slots; of INPLACE it
- * keeps its state.  From then on only the region converts and closes it.  The
- * caller closes *@out with gmem_region_close() or gmem_vm_destroy().
+ * keeps its state.  From then on only the region converts and closes it.
+ * Shared memory for a DUAL region is verified to be that, and writable; it and
+ * its file are borrowed until the region is closed.  Only the region frees
+ * pages of it: from the start those that are private.  The caller closes *@out
+ * with gmem_region_close() or gmem_vm_destroy().
  */
 GMEM_API GMEM_CHECK int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 					   const struct gmem_region_opts *opts,
@@ -65,17 +73,23 @@ GMEM_API int gmem_region_close(struct gmem_region *r, struct gmem_error *err);
 
 /* gmem_region_info.flags: the guest's KVM_HC_MAP_GPA_RANGE comes as an exit. */
 #define GMEM_REGION_HYPERCALL GMEM_BIT(1)
+/* That .shared is what was said: /proc/self/maps could not be read. */
+#define GMEM_REGION_UNVERIFIED GMEM_BIT(3)
 
 struct gmem_region_info {
 	size_t sz;
-	uint64_t size;	      /* bytes */
-	uint64_t page_size;   /* the unit of a conversion, in bytes */
-	struct gmem *gmem;    /* borrowed: the region's file */
-	void *user;	      /* of gmem_region_opts */
-	void *shared;	      /* borrowed: the shared memory, or NULL */
-	uint32_t kind;	      /* enum gmem_region_kind: the one taken */
-	uint32_t shared_side; /* enum gmem_shared_side */
-	uint64_t flags;	      /* GMEM_REGION_HYPERCALL */
+	uint64_t size;		   /* bytes */
+	uint64_t page_size;	   /* the unit of a conversion, in bytes */
+	struct gmem *gmem;	   /* borrowed: the region's file */
+	void *user;		   /* of gmem_region_opts */
+	void *shared;		   /* borrowed: the shared memory, or NULL */
+	uint64_t shared_offset;	   /* of .shared in .shared_fd */
+	uint64_t shared_page_size; /* it is freed in these, in bytes; or 0 */
+	uint32_t kind;		   /* enum gmem_region_kind: the one taken */
+	uint32_t shared_side;	   /* enum gmem_shared_side */
+	int32_t shared_fd;	   /* borrowed: for devices; -1 = none */
+	uint32_t reserved;	   /* 0 */
+	uint64_t flags;		   /* GMEM_REGION_HYPERCALL, _UNVERIFIED */
 };
 
 /*

@@ -95,6 +95,13 @@ int gmem__madvise(const struct gmem__ctx *ctx, void *addr, uint64_t len,
 	       (uintptr_t)addr, len, advice);
 }
 
+int gmem__map_again(const struct gmem__ctx *ctx, void *addr, uint64_t len,
+		    void **out)
+{
+	TRACED(int, map_again(ctx->priv, addr, len, out), "mremap",
+	       (uintptr_t)addr, len);
+}
+
 int gmem__mbind(const struct gmem__ctx *ctx, void *addr, uint64_t len, int mode,
 		const unsigned long *nodes, unsigned long maxnode,
 		unsigned int flags)
@@ -209,6 +216,11 @@ int64_t gmem__lseek(const struct gmem__ctx *ctx, int fd, uint64_t offset,
 int gmem__status_flags(const struct gmem__ctx *ctx, int fd)
 {
 	TRACED(int, status_flags(ctx->priv, fd), "fcntl", fd);
+}
+
+int gmem__seals(const struct gmem__ctx *ctx, int fd)
+{
+	TRACED(int, seals(ctx->priv, fd), "fcntl", fd);
 }
 
 int gmem__cachestat(const struct gmem__ctx *ctx, int fd, uint64_t offset,

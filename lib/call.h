@@ -17,6 +17,9 @@ int gmem__mmap(const struct gmem__ctx *ctx, void **addr, uint64_t len, int prot,
 int gmem__munmap(const struct gmem__ctx *ctx, void *addr, uint64_t len);
 int gmem__madvise(const struct gmem__ctx *ctx, void *addr, uint64_t len,
 		  int advice);
+/* A second mapping of shared memory: mremap(2) with an old size of 0. */
+int gmem__map_again(const struct gmem__ctx *ctx, void *addr, uint64_t len,
+		    void **out);
 int gmem__mbind(const struct gmem__ctx *ctx, void *addr, uint64_t len, int mode,
 		const unsigned long *nodes, unsigned long maxnode,
 		unsigned int flags);
@@ -51,6 +54,7 @@ int64_t gmem__send(const struct gmem__ctx *ctx, int fd, const void *from,
 int64_t gmem__lseek(const struct gmem__ctx *ctx, int fd, uint64_t offset,
 		    int whence);
 int gmem__status_flags(const struct gmem__ctx *ctx, int fd);
+int gmem__seals(const struct gmem__ctx *ctx, int fd);
 int gmem__cachestat(const struct gmem__ctx *ctx, int fd, uint64_t offset,
 		    uint64_t len, uint64_t *resident);
 int64_t gmem__vm_read(const struct gmem__ctx *ctx, void *to, const void *from,

@@ -225,7 +225,7 @@ int gmem__maps_noted(const struct gmem *g, struct gmem_error *err)
 	const struct gmem__map *m = g->reservation;
 	int r = told(g, g->view, g->size, err);
 
-	if (r == 0 && region)
+	if (r == 0 && region && !region->side.addr)
 		r = told(g, region->shared, g->size, err);
 	if (r == 0 && m)
 		r = told(g, m->addr, m->len, err);
@@ -253,7 +253,8 @@ int gmem__shared_unused(const struct gmem *g, struct gmem_error *err)
 {
 	const struct gmem_region *r = gmem__region_of(g);
 
-	return r ? unused(g, r->shared, g->size, err) : 0;
+	/* What was handed in stays. */
+	return r && !r->side.addr ? unused(g, r->shared, g->size, err) : 0;
 }
 
 int gmem__maps_unused(const struct gmem *g, struct gmem_error *err)

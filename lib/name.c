@@ -167,10 +167,14 @@ static const struct name region_kinds[] = {
 static const struct name region_flags[] = {
 	{ GMEM_REGION_NO_HYPERCALL, "no-hypercall" },
 	{ GMEM_REGION_HYPERCALL, "hypercall" },
+	{ GMEM_REGION_SHARED_FD, "shared-fd" },
+	{ GMEM_REGION_UNVERIFIED, "unverified" },
 };
 static const struct name shared_sides[] = {
 	{ GMEM_SHARED_SIDE_NONE, "none" },
 	{ GMEM_SHARED_SIDE_ANON, "anon" },
+	{ GMEM_SHARED_SIDE_SHMEM, "shmem" },
+	{ GMEM_SHARED_SIDE_HUGETLB, "hugetlb" },
 };
 static const struct name convert_flags[] = {
 	{ GMEM_CONVERT_NOWAIT, "nowait" },

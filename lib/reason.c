@@ -419,15 +419,13 @@ static const struct {
 		"pass the real length, or GMEM_LOAD_UNTIL_EOF",
 	},
 	[GMEM_REASON_NO_POSITION] = {
-		"no-position", -ESPIPE,
-		"pass a file, or leave its offset out",
+		"no-position", -ESPIPE, "pass a file, or leave its offset out",
 	},
 	[GMEM_REASON_BEYOND_INPUT] = {
 		"beyond-input", -EINVAL, "pass an offset inside the input",
 	},
 	[GMEM_REASON_OUTPUT] = {
-		"output", 0,
-		"pass a file, pipe or socket that takes so much",
+		"output", 0, "pass a file, pipe or socket that takes so much",
 	},
 	[GMEM_REASON_NO_ROOM] = {
 		"no-room", -ENOMEM,
@@ -447,8 +445,7 @@ static const struct {
 		"converts, only kind shared works",
 	},
 	[GMEM_REASON_REGION_SIZE] = {
-		"region-size", -EINVAL,
-		"make the region as large as the file",
+		"region-size", -EINVAL, "make the region as large as the file",
 	},
 	[GMEM_REASON_REGION_MEMORY] = {
 		"region-memory", -EINVAL,
@@ -459,6 +456,11 @@ static const struct {
 		"no-region", -EINVAL,
 		"convert it with gmem_vm_set_attributes(), or make a region "
 		"of its file",
+	},
+	[GMEM_REASON_SHARED_MEMORY] = {
+		"shared-memory", -EINVAL,
+		"hand in a memfd or a file of tmpfs or hugetlbfs, or memory "
+		"that is mapped from it with MAP_SHARED, or none",
 	},
 
 	[GMEM_REASON_RUN_SIZE] = {

@@ -17,8 +17,8 @@
 #include "uapi.h"
 #include "vm.h"
 
-#define OPTS_V0 40
-#define INFO_V0 64
+#define OPTS_V0 56
+#define INFO_V0 88
 #define STAT_V0 72
 
 _Static_assert(sizeof(struct gmem_region_opts) == OPTS_V0, "ABI");
@@ -26,7 +26,8 @@ _Static_assert(sizeof(struct gmem_region_info) == INFO_V0, "ABI");
 _Static_assert(sizeof(struct gmem_region_stats) == STAT_V0, "ABI");
 
 static const struct gmem__opts_type opts_type =
-	GMEM__OPTS_TYPE(gmem_region_opts, OPTS_V0, GMEM_REGION_NO_HYPERCALL);
+	GMEM__OPTS_TYPE(gmem_region_opts, OPTS_V0,
+			GMEM_REGION_NO_HYPERCALL | GMEM_REGION_SHARED_FD);
 
 int gmem__region_enter(const struct gmem_region *r, struct gmem_error *err)
 {
@@ -114,6 +115,8 @@ static int attach(struct gmem *g, struct gmem_region *r, struct gmem_error *err)
 	else
 		ret = gmem__region_none(g, err);
 	if (ret == 0)
+		ret = gmem__region_given_once(g, &r->side, err);
+	if (ret == 0)
 		__atomic_store_n(&g->region, r, __ATOMIC_RELEASE);
 	gmem__unlock(&g->vm->lock);
 	gmem__ticket_return(g->vm, &t);
@@ -170,15 +173,21 @@ static int make_file(struct gmem_vm *vm, uint64_t size, uint32_t kind,
 	return gmem_create(vm, size, &o, out, err);
 }
 
+/* Into @r what they ask for. */
 static int check_opts(const struct gmem_vm *vm, uint64_t size,
-		      const struct gmem_region_opts *o, uint32_t *kind,
+		      const struct gmem_region_opts *o, struct gmem_region *r,
 		      struct gmem_error *err)
 {
-	int r = gmem__reserved(o->reserved, "gmem_region_opts", err);
+	bool given = o->shared || o->flags & GMEM_REGION_SHARED_FD;
+	int ret = 0;
 
-	if (r == 0 && o->gmem)
-		r = check_file(vm, size, o->gmem, err);
-	return r < 0 ? r : choose(vm, o, kind, err);
+	if (o->gmem)
+		ret = check_file(vm, size, o->gmem, err);
+	if (ret < 0 || (ret = choose(vm, o, &r->kind, err)) < 0)
+		return ret;
+	if (given && r->kind != GMEM_REGION_KIND_DUAL)
+		return no_kind(r->kind, err, "has no memory beside its file");
+	return gmem__region_given(vm, o, size, &r->side, err);
 }
 
 int gmem_region_create(struct gmem_vm *vm, uint64_t size,
@@ -197,7 +206,7 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
 				  "out is NULL");
 	ret = gmem__not_in_callback(err);
-	if (ret < 0 || (ret = check_opts(vm, size, &o, &region.kind, err)) < 0)
+	if (ret < 0 || (ret = check_opts(vm, size, &o, &region, err)) < 0)
 		return ret;
 	g = o.gmem;
 	region.owns_file = !g;
@@ -295,12 +304,18 @@ int gmem_region_get(const struct gmem_region *r, struct gmem_region_info *out,
 	i.gmem = r->g;
 	i.user = r->user;
 	i.shared = mem;
+	i.shared_fd = r->side.fd;
+	i.shared_offset = r->side.offset;
 	i.size = r->g->size;
 	i.page_size = r->g->page_size;
 	i.kind = r->kind;
 	i.flags = r->hypercall ? GMEM_REGION_HYPERCALL : 0;
-	if (r->kind == GMEM_REGION_KIND_DUAL)
-		i.shared_side = GMEM_SHARED_SIDE_ANON;
+	if (r->side.unverified)
+		i.flags |= GMEM_REGION_UNVERIFIED;
+	if (r->kind == GMEM_REGION_KIND_DUAL) {
+		i.shared_side = r->side.type;
+		i.shared_page_size = r->side.page_size;
+	}
 	gmem__out_copy(out, &i, sizeof(i));
 	return 0;
 }

@@ -10,8 +10,20 @@
 
 #include "file.h"
 #include "record.h"
+#include "ticket.h"
 
 #define GMEM__SEQUENCES 64
+
+/* What the shared pages of a DUAL region are. */
+struct gmem__side {
+	uint32_t type;	     /* enum gmem_shared_side */
+	int fd;		     /* its file, the caller's; or -1 */
+	uint64_t offset;     /* there */
+	uint64_t ino, dev;   /* of the file */
+	unsigned char *addr; /* the caller's, or NULL: the region maps it */
+	uint64_t page_size;  /* it is freed in these */
+	bool unverified;
+};
 
 struct gmem_region {
 	struct gmem *g;
@@ -19,9 +31,10 @@ struct gmem_region {
 	bool owns_file;
 	bool hypercall; /* its exits are enabled */
 	void *user;
+	struct gmem__side side;
 	/*
-	 * Of a DUAL region: as many bytes as the file, behind its slots, and
-	 * then the bits below.  NULL after a close that failed; under g->lock.
+	 * Of a DUAL region: as many bytes as the file, behind its slots.  This
+	 * and the bits are NULL after a close that failed; under g->lock.
 	 */
 	unsigned char *shared;
 	/* A bit a page: the side that it is not may have memory; atomic. */
@@ -70,16 +83,30 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 				 uint64_t len, enum gmem__state state,
 				 bool defer);
 
+/* region_given.c */
+/* Into @s what @o hands in for a region of @size bytes, after verifying it. */
+int gmem__region_given(const struct gmem_vm *vm,
+		       const struct gmem_region_opts *o, uint64_t size,
+		       struct gmem__side *s, struct gmem_error *err);
+/* Refuses memory that another region of the VM has; vm->lock is held. */
+int gmem__region_given_once(const struct gmem *g, const struct gmem__side *s,
+			    struct gmem_error *err);
+
 /* region_side.c: the memory of the shared pages of a DUAL region. */
-/* Maps it, and after it the bits of the queue: so many bytes in all. */
-int gmem__region_side_map(const struct gmem *g, void **out);
-uint64_t gmem__region_side_len(const struct gmem *g);
+/* Maps it, unless the caller did: 0 or -errno. */
+int gmem__region_side_map(const struct gmem *g, const struct gmem__side *s,
+			  void **out);
 /* Frees it: 0 or -errno. */
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len);
-/* How much of the range is allocated. */
+/* The call that does. */
+const char *gmem__region_side_call(const struct gmem_region *r);
+/* How much of the range is allocated; GMEM_RESIDENT_* into *@flags. */
 int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
-			       uint64_t len, uint64_t *bytes);
+			       uint64_t len, uint64_t *bytes, uint32_t *flags);
+/* To whole pages of the side, which are freed by one who has all of them. */
+struct gmem__range gmem__region_side_range(const struct gmem_region *r,
+					   uint64_t start, uint64_t end);
 
 /* region_queue.c: pages that may have memory on the side that they are not. */
 /* Makes the bits of the range all @value. */

@@ -68,7 +68,10 @@ static void join(struct convert *c)
 		c->range[i] = (struct gmem_region_range){ 0 };
 }
 
-/* Each range of its own, or where there are many, several in one. */
+/*
+ * Each range of its own, or where there are many, several in one; whole huge
+ * pages, since one is freed by who converts its last page.
+ */
 static unsigned int ticket_ranges(const struct convert *c,
 				  struct gmem__range *out)
 {
@@ -77,11 +80,9 @@ static unsigned int ticket_ranges(const struct convert *c,
 
 	for (size_t i = 0; i < c->n; i = last + 1) {
 		last = i + each - 1 < c->n ? i + each - 1 : c->n - 1;
-		out[n++] = (struct gmem__range){
-			c->r->g,
-			c->range[i].offset,
-			gmem__range_end(&c->range[last]),
-		};
+		out[n++] = gmem__region_side_range(
+			c->r, c->range[i].offset,
+			gmem__range_end(&c->range[last]));
 	}
 	return n;
 }

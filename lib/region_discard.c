@@ -15,12 +15,33 @@
 
 /* ---------------------------------------------------------------- free -- */
 
+static bool all_private(const struct gmem_region *r, uint64_t start,
+			uint64_t end)
+{
+	uint64_t run = 0;
+
+	return start < end &&
+	       gmem__record_run(&r->g->record, start, end - start, &run) ==
+		       GMEM__PRIVATE &&
+	       run == end - start;
+}
+
 /* The place of private pages, or of shared ones; 0 or -errno. */
 static int free_side(const struct gmem_region *r, enum gmem__state side,
 		     uint64_t offset, uint64_t len)
 {
+	struct gmem__range whole;
+
 	if (side == GMEM__PRIVATE)
 		return gmem__punch(r->g, offset, len);
+	/* The last page of a huge page to become private frees it. */
+	whole = gmem__region_side_range(r, offset, offset + len);
+	if (all_private(r, whole.start, offset)) {
+		len += offset - whole.start;
+		offset = whole.start;
+	}
+	if (all_private(r, offset + len, whole.end))
+		len = whole.end - offset;
 	return gmem__region_side_free(r, offset, len);
 }
 
@@ -49,10 +70,10 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 	return len;
 }
 
-static const char *call_of(enum gmem__state side)
+static const char *call_of(const struct gmem_region *r, enum gmem__state side)
 {
 	return side == GMEM__PRIVATE ? "fallocate(PUNCH_HOLE)"
-				     : "madvise(MADV_DONTNEED)";
+				     : gmem__region_side_call(r);
 }
 
 int gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
@@ -103,7 +124,7 @@ static int reclaim(struct gmem_region *r, uint64_t *pos, uint64_t end,
 			continue;
 		ret = free_side(r, other(s), *pos, run);
 		if (ret < 0)
-			return gmem__fail_call(err, ret, call_of(other(s)));
+			return gmem__fail_call(err, ret, call_of(r, other(s)));
 		gmem__region_queue_set(r, *pos, run, false);
 		*freed += run;
 	}
@@ -114,22 +135,21 @@ static int reclaim_all(struct gmem_region *r, uint64_t *pos, uint64_t end,
 		       const struct gmem_discard_opts *o, uint64_t *freed,
 		       struct gmem_error *err)
 {
-	uint64_t offset = *pos, len = end - offset;
+	uint64_t offset = *pos, len = end - offset, stop;
 	struct gmem__range range;
 	struct gmem__ticket t;
 	int ret = 0;
 
 	while (ret == 0 && *pos < end) {
-		range = (struct gmem__range){ r->g, *pos, end };
-		if (end - *pos > GMEM__STEP)
-			range.end = *pos + GMEM__STEP;
+		stop = end - *pos > GMEM__STEP ? *pos + GMEM__STEP : end;
+		range = gmem__region_side_range(r, *pos, stop);
 		ret = gmem__cancel_check(o->cancel, *pos - offset, err);
 		if (ret == 0)
 			ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false,
 						o->cancel, err);
 		if (ret < 0)
 			return ret;
-		ret = reclaim(r, pos, range.end, freed, err);
+		ret = reclaim(r, pos, stop, freed, err);
 		gmem__ticket_return(r->g->vm, &t);
 		if (ret == 0 &&
 		    !gmem__call_progress(o->progress, o->progress_arg,

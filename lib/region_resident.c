@@ -27,7 +27,7 @@ static int add(const struct gmem_region *r, enum gmem__state state,
 					: &o->private_bytes) += there.bytes;
 		return 0;
 	}
-	ret = gmem__region_side_resident(r, offset, len, &shared);
+	ret = gmem__region_side_resident(r, offset, len, &shared, &o->flags);
 	if (ret < 0)
 		return gmem__fail_call(err, ret, "mincore");
 	*(state == GMEM__PRIVATE ? &o->private_bytes : &o->unused_bytes) +=

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/mman.h>
 
 #include "call.h"
 #include "error.h"
@@ -26,56 +27,102 @@ int gmem__fail_no_region(uint64_t gpa, struct gmem_error *err)
 			  gpa);
 }
 
+/* Of the queue: a bit a page, in whole words. */
+static uint64_t bits_len(const struct gmem *g)
+{
+	uint64_t bits = g->size / g->ctx->page_size;
+
+	return (bits + 63) / 64 * sizeof(uint64_t);
+}
+
+static int map_bits(const struct gmem *g, void **out)
+{
+	return gmem__mmap(g->ctx, out, bits_len(g), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* What is still missing.  Two threads may do that at once: one is first. */
+static int map_missing(struct gmem *g, struct gmem_region *r,
+		       struct gmem_error *err)
+{
+	void *mem = NULL, *bits = NULL;
+	uint64_t len = g->size;
+	int ret = 0;
+
+	if (!__atomic_load_n(&r->shared, __ATOMIC_ACQUIRE))
+		ret = gmem__region_side_map(g, &r->side, &mem);
+	if (ret == 0 && !__atomic_load_n(&r->queued, __ATOMIC_ACQUIRE)) {
+		len = bits_len(g);
+		ret = map_bits(g, &bits);
+	}
+	gmem__lock(&g->lock);
+	if (ret == 0 && bits && !r->queued) {
+		r->queued = bits;
+		bits = NULL;
+		/* What the caller's memory has is not known. */
+		if (r->side.addr || r->side.fd >= 0)
+			gmem__region_queue_set(r, 0, g->size, true);
+	}
+	if (ret == 0 && mem && !r->shared) {
+		r->shared = mem;
+		mem = NULL;
+	}
+	gmem__unlock(&g->lock);
+	if (bits)
+		(void)gmem__munmap(g->ctx, bits, bits_len(g));
+	if (mem && !r->side.addr)
+		(void)gmem__munmap(g->ctx, mem, g->size);
+	return ret < 0 ? gmem__fail_map(err, ret, len,
+					"mapping the region's shared side")
+		       : 0;
+}
+
 int gmem__region_shared(struct gmem *g, unsigned char **out,
 			struct gmem_error *err)
 {
 	struct gmem_region *r = gmem__region_of(g);
-	void *mem = NULL;
-	int ret;
+	bool missing;
+	int ret = 0;
 
 	*out = NULL;
 	if (!r || r->kind != GMEM_REGION_KIND_DUAL)
 		return 0;
 	gmem__lock(&g->lock);
-	*out = r->shared;
+	missing = !r->shared || !r->queued;
 	gmem__unlock(&g->lock);
-	if (*out)
-		return 0;
-	ret = gmem__region_side_map(g, &mem);
-	if (ret < 0)
-		return gmem__fail_map(err, ret, gmem__region_side_len(g),
-				      "mapping the region's shared side");
-	gmem__lock(&g->lock);
-	if (!r->shared) {
-		r->shared = mem;
-		r->queued = (uint64_t *)(void *)(r->shared + g->size);
-		mem = NULL;
-	}
+	if (missing)
+		ret = map_missing(g, r, err);
 	*out = r->shared;
-	gmem__unlock(&g->lock);
-	if (mem) /* another thread was first */
-		(void)gmem__munmap(g->ctx, mem, gmem__region_side_len(g));
-	return 0;
+	return ret;
+}
+
+/* The kernel refused to delete a slot there, and may still write. */
+static bool reached(const struct gmem *g, const void *mem)
+{
+	const struct gmem__slot *s;
+
+	gmem__lock(&g->vm->lock);
+	s = gmem__slot_by_addr(g->vm, (uintptr_t)mem, g->size);
+	gmem__unlock(&g->vm->lock);
+	return s;
 }
 
 int gmem__region_unmap(struct gmem *g)
 {
 	struct gmem_region *r = gmem__region_of(g);
-	unsigned char *mem = r ? r->shared : NULL;
-	const struct gmem__slot *s;
-	int ret;
+	int ret = 0;
 
-	if (!mem)
+	if (!r || !r->queued)
 		return 0;
-	gmem__lock(&g->vm->lock);
-	s = gmem__slot_by_addr(g->vm, (uintptr_t)mem, g->size);
-	gmem__unlock(&g->vm->lock);
-	if (s) /* the kernel refused to delete it, and may still write there */
-		return 0;
-	ret = gmem__munmap(g->ctx, mem, gmem__region_side_len(g));
+	if (r->shared && !r->side.addr && !reached(g, r->shared)) {
+		ret = gmem__munmap(g->ctx, r->shared, g->size);
+		if (ret < 0)
+			return ret;
+		r->shared = NULL;
+	}
+	ret = gmem__munmap(g->ctx, r->queued, bits_len(g));
 	if (ret < 0)
 		return ret;
-	r->shared = NULL;
 	r->queued = NULL;
 	r->queued_bytes = 0;
 	return 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The shared side of a DUAL region: private anonymous memory, which forks and
- * core dumps leave out.
+ * The shared side of a DUAL region: the caller's memory, or private anonymous
+ * memory, which forks and core dumps leave out.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "call.h"
@@ -11,49 +12,72 @@
 
 #define MINCORE_PAGES 4096
 
-uint64_t gmem__region_side_len(const struct gmem *g)
+int gmem__region_side_map(const struct gmem *g, const struct gmem__side *s,
+			  void **out)
 {
-	uint64_t bits = g->size / g->ctx->page_size, words = (bits + 63) / 64;
-
-	return g->size + words * sizeof(uint64_t);
-}
-
-int gmem__region_side_map(const struct gmem *g, void **out)
-{
-	uint64_t len = gmem__region_side_len(g);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	const struct gmem__ctx *ctx = g->ctx;
-	int r = gmem__mmap(ctx, out, len, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *mem = NULL;
+	int r;
 
+	if (s->addr) {
+		*out = s->addr;
+		return 0;
+	}
+	if (s->fd >= 0)
+		flags = MAP_SHARED;
+	r = gmem__mmap(ctx, &mem, g->size, PROT_READ | PROT_WRITE, flags, s->fd,
+		       s->offset);
 	if (r < 0)
 		return r;
-	r = gmem__madvise(ctx, *out, len, MADV_DONTFORK);
+	r = gmem__madvise(ctx, mem, g->size, MADV_DONTFORK);
 	if (r == 0)
-		r = gmem__madvise(ctx, *out, len, MADV_DONTDUMP);
+		r = gmem__madvise(ctx, mem, g->size, MADV_DONTDUMP);
 	if (r < 0)
-		(void)gmem__munmap(ctx, *out, len);
+		(void)gmem__munmap(ctx, mem, g->size);
+	else
+		*out = mem;
 	return r;
 }
 
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len)
 {
-	int ret;
+	const struct gmem__side *s = &r->side;
+	int ret, advice = s->type == GMEM_SHARED_SIDE_ANON ? MADV_DONTNEED
+							   : MADV_REMOVE;
 
 	do {
-		ret = gmem__madvise(r->g->ctx, r->shared + offset, len,
-				    MADV_DONTNEED);
-	} while (ret == -EINTR || ret == -EAGAIN);
+		if (s->fd >= 0)
+			ret = gmem__fallocate(r->g->ctx, s->fd,
+					      FALLOC_FL_KEEP_SIZE |
+						      FALLOC_FL_PUNCH_HOLE,
+					      s->offset + offset, len);
+		else
+			ret = gmem__madvise(r->g->ctx, r->shared + offset, len,
+					    advice);
+	} while (ret == -EINTR || (ret == -EAGAIN && s->fd < 0));
 	return ret;
 }
 
+const char *gmem__region_side_call(const struct gmem_region *r)
+{
+	if (r->side.fd >= 0)
+		return "fallocate(PUNCH_HOLE) of the shared memory";
+	return r->side.type == GMEM_SHARED_SIDE_ANON ? "madvise(MADV_DONTNEED)"
+						     : "madvise(MADV_REMOVE)";
+}
+
 int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
-			       uint64_t len, uint64_t *bytes)
+			       uint64_t len, uint64_t *bytes, uint32_t *flags)
 {
 	uint64_t page = r->g->ctx->page_size, n;
 	unsigned char vec[MINCORE_PAGES];
 	int ret = 0;
 
+	/* Of these mincore sees what this process has touched. */
+	if (r->side.type == GMEM_SHARED_SIDE_HUGETLB)
+		*flags |= GMEM_RESIDENT_LOWER_BOUND;
 	for (*bytes = 0; len; offset += n, len -= n) {
 		n = len < sizeof(vec) * page ? len : sizeof(vec) * page;
 		do {
@@ -66,4 +90,16 @@ int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
 			*bytes += vec[i] & 1 ? page : 0;
 	}
 	return 0;
+}
+
+struct gmem__range gmem__region_side_range(const struct gmem_region *r,
+					   uint64_t start, uint64_t end)
+{
+	uint64_t size = r->side.page_size;
+
+	if (size > r->g->ctx->page_size) {
+		start -= start % size;
+		end += (size - end % size) % size;
+	}
+	return (struct gmem__range){ r->g, start, end };
 }

@@ -41,6 +41,9 @@ struct gmem_sys {
 	/* Whether [@addr, @addr + @len) are addresses of this process. */
 	int (*addressable)(void *priv, uint64_t addr, uint64_t len);
 	int (*madvise)(void *priv, void *addr, size_t len, int advice);
+	/* A second mapping of shared memory, into *@out; @addr keeps its own.
+	 */
+	int (*map_again)(void *priv, void *addr, size_t len, void **out);
 	int (*mbind)(void *priv, void *addr, size_t len, int mode,
 		     const unsigned long *nodes, unsigned long maxnode,
 		     unsigned int flags);
@@ -72,6 +75,7 @@ struct gmem_sys {
 	int64_t (*send)(void *priv, int fd, const void *from, size_t len);
 	int64_t (*lseek)(void *priv, int fd, uint64_t offset, int whence);
 	int (*status_flags)(void *priv, int fd); /* O_APPEND and others */
+	int (*seals)(void *priv, int fd);	 /* F_SEAL_* */
 	int (*cachestat)(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident);
 	int64_t (*vm_read)(void *priv, void *to, const void *from, size_t len);

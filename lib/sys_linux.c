@@ -189,6 +189,17 @@ static int linux_madvise(void *priv, void *addr, size_t len, int advice)
 	return result(madvise(addr, len, advice));
 }
 
+static int linux_map_again(void *priv, void *addr, size_t len, void **out)
+{
+	void *p = mremap(addr, 0, len, MREMAP_MAYMOVE);
+
+	(void)priv;
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = p;
+	return 0;
+}
+
 static int linux_mbind(void *priv, void *addr, size_t len, int mode,
 		       const unsigned long *nodes, unsigned long maxnode,
 		       unsigned int flags)
@@ -321,6 +332,12 @@ static int linux_status_flags(void *priv, int fd)
 	return result(fcntl(fd, F_GETFL));
 }
 
+static int linux_seals(void *priv, int fd)
+{
+	(void)priv;
+	return result(fcntl(fd, F_GET_SEALS));
+}
+
 static int linux_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			   uint64_t *resident)
 {
@@ -439,6 +456,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.munmap = linux_munmap,
 	.addressable = linux_addressable,
 	.madvise = linux_madvise,
+	.map_again = linux_map_again,
 	.mbind = linux_mbind,
 	.get_mempolicy = linux_get_mempolicy,
 	.set_mempolicy = linux_set_mempolicy,
@@ -456,6 +474,7 @@ const struct gmem_sys gmem__sys_linux = {
 	.send = linux_send,
 	.lseek = linux_lseek,
 	.status_flags = linux_status_flags,
+	.seals = linux_seals,
 	.cachestat = linux_cachestat,
 	.vm_read = linux_vm_read,
 	.vm_write = linux_vm_write,

@@ -19,7 +19,8 @@ static const struct {
 	uint64_t number;
 	const char *callers;
 } table[] = {
-	{ "openat", NULL, 0, OPEN " gmem_populate gmem_load" },
+	{ "openat", NULL, 0,
+	  OPEN " gmem_populate gmem_load gmem_region_create" },
 	{ "ioctl", "KVM_GET_API_VERSION", GMEM__KVM_GET_API_VERSION, OPEN },
 	{ "ioctl", "KVM_CREATE_VM", GMEM__KVM_CREATE_VM, OPEN },
 	{ "ioctl", "KVM_CHECK_EXTENSION", GMEM__KVM_CHECK_EXTENSION, BOTH },
@@ -59,15 +60,17 @@ static const struct {
 	{ "fstat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
 	  "gmem_slots_replace gmem_resident gmem_load gmem_store"
-	  " gmem_region_bind gmem_region_note gmem_region_resident" },
+	  " gmem_region_create gmem_region_bind gmem_region_note"
+	  " gmem_region_resident" },
 	{ "newfstatat", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_bind gmem_slot_note "
 	  "gmem_slots_replace gmem_resident gmem_load gmem_store"
-	  " gmem_region_bind gmem_region_note gmem_region_resident" },
+	  " gmem_region_create gmem_region_bind gmem_region_note"
+	  " gmem_region_resident" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
 	  "gmem_set_mempolicy"
-	  " gmem_region_note" },
+	  " gmem_region_create gmem_region_note" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_vm_destroy gmem_create gmem_adopt gmem_close "
 	       "gmem_bind gmem_slot_note gmem_slots_replace gmem_mmap "
@@ -101,6 +104,7 @@ static const struct {
 	       " gmem_region_convert gmem_region_discard"
 	       " gmem_region_reclaim gmem_region_reset"
 	       " gmem_region_resident gmem_vm_serve" },
+	{ "mremap", NULL, 0, "gmem_region_create" },
 	{ "mbind", NULL, 0, BOTH " gmem_set_mempolicy" },
 	{ "get_mempolicy", NULL, 0,
 	  BOTH " gmem_set_mempolicy gmem_get_mempolicy "
@@ -133,7 +137,8 @@ static const struct {
 	/* instead of these two, where the kernel lacks or forbids them */
 	{ "pipe2", NULL, 0, "gmem_read gmem_write" },
 	{ "write", NULL, 0, "gmem_read gmem_write gmem_store" },
-	{ "read", NULL, 0, "gmem_read gmem_write gmem_load gmem_populate" },
+	{ "read", NULL, 0,
+	  "gmem_read gmem_write gmem_load gmem_populate gmem_region_create" },
 	{ "pread64", NULL, 0, "gmem_load" },
 	{ "pwrite64", NULL, 0, "gmem_store" },
 	{ "sendto", NULL, 0, "gmem_store" },

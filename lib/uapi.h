@@ -92,6 +92,8 @@ _Static_assert(sizeof(struct gmem__enable_cap) == 104, "UAPI");
 
 /* fstatfs(2) f_type: own file system since 6.19, before that anon_inodefs. */
 #define GMEM__MAGIC_GUEST_MEMFD 0x474d454d
+#define GMEM__MAGIC_TMPFS 0x01021994
+#define GMEM__MAGIC_HUGETLBFS 0x958458f6
 #define GMEM__MAGIC_ANON_INODE 0x09041934
 
 /* A slot holds at most 2^31 - 1 pages. */

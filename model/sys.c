@@ -65,6 +65,9 @@ static int open_device(struct kernel *k, int flags)
 /* What the host's kernel says about itself is not true of the model. */
 static bool is_told(const char *path)
 {
+	/* This one is about the process. */
+	if (!strcmp(path, "/proc/self/maps"))
+		return false;
 	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
 }
 
@@ -195,6 +198,13 @@ static int sys_madvise(void *priv, void *addr, size_t len, int advice)
 	return model__sys_leave(priv, r);
 }
 
+static int sys_map_again(void *priv, void *addr, size_t len, void **out)
+{
+	int r = model__sys_leave(priv, model__sys_enter(priv, "mremap"));
+
+	return r < 0 ? r : gmem__sys_linux.map_again(NULL, addr, len, out);
+}
+
 static int sys_mbind(void *priv, void *addr, size_t len, int mode,
 		     const unsigned long *nodes, unsigned long maxnode,
 		     unsigned int flags)
@@ -299,6 +309,13 @@ static int sys_status_flags(void *priv, int fd)
 	return r < 0 ? r : gmem__sys_linux.status_flags(NULL, fd);
 }
 
+static int sys_seals(void *priv, int fd)
+{
+	int r = model__sys_leave(priv, model__sys_enter(priv, "fcntl"));
+
+	return r < 0 ? r : gmem__sys_linux.seals(NULL, fd);
+}
+
 static int sys_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident)
 {
@@ -384,6 +401,7 @@ const struct gmem_sys model__sys = {
 	.munmap = sys_munmap,
 	.addressable = sys_addressable,
 	.madvise = sys_madvise,
+	.map_again = sys_map_again,
 	.mbind = sys_mbind,
 	.get_mempolicy = sys_get_mempolicy,
 	.set_mempolicy = sys_set_mempolicy,
@@ -401,6 +419,7 @@ const struct gmem_sys model__sys = {
 	.send = model__sys_send,
 	.lseek = model__sys_lseek,
 	.status_flags = sys_status_flags,
+	.seals = sys_seals,
 	.cachestat = sys_cachestat,
 	.vm_read = model__sys_vm_read,
 	.vm_write = model__sys_vm_write,
@@ -413,7 +432,7 @@ const struct gmem_sys model__sys = {
 	.free = sys_free,
 };
 
-#define CALLS 41
+#define CALLS 43
 
 _Static_assert(sizeof(struct gmem_sys) == CALLS * sizeof(void (*)(void)),
 	       "each call of the seam needs one here");

@@ -146,6 +146,7 @@ ALSO_FOLLOWED = {
     "slot-stuck": "unit/stuck.c as_long_as_it_stays_it_is_in_the_way",
     "vm-type-contradicted":
         "live/vm.c adopt_refuses_a_type_that_the_vm_contradicts",
+    "shared-memory": "unit/region_shared.c a_file_has_to_suit",
     "still-mapped": "unit/file.c close_waits_for_slots_and_mappings",
 }
 # What cannot be done in the same test, and why.

@@ -198,8 +198,10 @@ static int rec_fstatfs(void *priv, int fd, uint64_t *magic)
 {
 	struct unit *u = priv;
 
-	RECORD(u, NULL, model__sys.fstatfs(u->k, fd, magic), .name = "fstatfs",
-	       .fd = fd);
+	if (u->magic)
+		*magic = u->magic;
+	RECORD(u, NULL, u->magic ? 0 : model__sys.fstatfs(u->k, fd, magic),
+	       .name = "fstatfs", .fd = fd);
 }
 
 static struct unit_map *map_at(struct unit *u, const void *addr)
@@ -318,6 +320,21 @@ static int rec_madvise(void *priv, void *addr, size_t len, int advice)
 	if (m && c->result == 0 && advice == MADV_DONTFORK)
 		m->dontfork = true;
 	unlock(u);
+	return (int)c->result;
+}
+
+static int rec_map_again(void *priv, void *addr, size_t len, void **out)
+{
+	const struct unit_call call = { .name = "mremap",
+					.fd = -1,
+					.arg = { (uintptr_t)addr, len } };
+	struct unit *u = priv;
+	struct unit_call *c;
+
+	if (!enter(u, &call, NULL, &c))
+		c->result = model__sys.map_again(u->k, addr, len, out);
+	if (c->result == 0)
+		keep(u, &(struct unit_map){ *out, len, -1, false });
 	return (int)c->result;
 }
 
@@ -488,6 +505,14 @@ static int rec_status_flags(void *priv, int fd)
 	       .fd = fd);
 }
 
+static int rec_seals(void *priv, int fd)
+{
+	struct unit *u = priv;
+
+	RECORD(u, NULL, model__sys.seals(u->k, fd), .name = "fcntl", .fd = fd,
+	       .arg[2] = F_GET_SEALS);
+}
+
 static int rec_cachestat(void *priv, int fd, uint64_t offset, uint64_t len,
 			 uint64_t *resident)
 {
@@ -618,6 +643,7 @@ const struct gmem_sys unit_sys = {
 	.munmap = rec_munmap,
 	.addressable = rec_addressable,
 	.madvise = rec_madvise,
+	.map_again = rec_map_again,
 	.mbind = rec_mbind,
 	.get_mempolicy = rec_get_mempolicy,
 	.set_mempolicy = rec_set_mempolicy,
@@ -635,6 +661,7 @@ const struct gmem_sys unit_sys = {
 	.send = rec_send,
 	.lseek = rec_lseek,
 	.status_flags = rec_status_flags,
+	.seals = rec_seals,
 	.cachestat = rec_cachestat,
 	.vm_read = rec_vm_read,
 	.vm_write = rec_vm_write,

@@ -230,7 +230,7 @@ static void destroyed(struct unit *u, const struct gmem_region_info *i,
 	assert_int_equal(u->err.value, slot);
 	assert_true(mapped(i->shared, i->size));
 	/* With the bits behind it, of what is queued. */
-	assert_int_equal(unit_sys.munmap(u, i->shared, i->size + 8), 0);
+	assert_int_equal(unit_sys.munmap(u, i->shared, i->size), 0);
 }
 
 static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)

@@ -110,6 +110,8 @@ static void a_failure_is_minus_errno(void **state)
 	t_code((int)sys->send(NULL, -1, &byte, 1), -EBADF);
 	t_code((int)sys->lseek(NULL, -1, 0, SEEK_CUR), -EBADF);
 	t_code(sys->status_flags(NULL, -1), -EBADF);
+	t_code(sys->seals(NULL, -1), -EBADF);
+	t_code(sys->map_again(NULL, &byte + 1, 4096, &p), -EINVAL);
 	t_code(sys->vm_read(NULL, &byte, NULL, 1), -EFAULT);
 	t_code(sys->vm_write(NULL, NULL, &byte, 1), -EFAULT);
 }

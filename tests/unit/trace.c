@@ -56,6 +56,7 @@ ANSWERS(sys_fstatfs, int, int fd, uint64_t *m)
 ANSWERS(sys_mmap, int, void **a, size_t l, int p, int f, int fd, uint64_t o)
 ANSWERS(sys_munmap, int, void *a, size_t l)
 ANSWERS(sys_madvise, int, void *a, size_t l, int v)
+ANSWERS(sys_map_again, int, void *a, size_t l, void **o)
 ANSWERS(sys_mbind, int, void *a, size_t l, int m, const unsigned long *n,
 	unsigned long x, unsigned int f)
 ANSWERS(sys_get_mempolicy, int, int *m, unsigned long *n, unsigned long x,
@@ -85,6 +86,7 @@ static const struct gmem_sys answering = {
 	.mmap = sys_mmap,
 	.munmap = sys_munmap,
 	.madvise = sys_madvise,
+	.map_again = sys_map_again,
 	.mbind = sys_mbind,
 	.get_mempolicy = sys_get_mempolicy,
 	.set_mempolicy = sys_set_mempolicy,
@@ -100,6 +102,7 @@ static const struct gmem_sys answering = {
 	.send = sys_write,
 	.lseek = sys_lseek,
 	.status_flags = sys_fd,
+	.seals = sys_fd,
 	.cachestat = sys_cachestat,
 	.vm_read = sys_vm,
 	.vm_write = sys_vm,
@@ -155,6 +158,7 @@ static void files(struct told *t, const struct gmem__ctx *ctx)
 	told(t, gmem__send(ctx, FD, ADDR, 5), "sendto", FD, (uintptr_t)ADDR, 5);
 	told(t, gmem__lseek(ctx, FD, 9, 4), "lseek", FD, 9, 4);
 	told(t, gmem__status_flags(ctx, FD), "fcntl", FD);
+	told(t, gmem__seals(ctx, FD), "fcntl", FD);
 }
 
 static void memory(struct told *t, const struct gmem__ctx *ctx)
@@ -170,6 +174,7 @@ static void memory(struct told *t, const struct gmem__ctx *ctx)
 	     8192, 3);
 	told(t, gmem__munmap(ctx, ADDR, 8192), "munmap", at, 8192);
 	told(t, gmem__madvise(ctx, ADDR, 8192, 9), "madvise", at, 8192, 9);
+	told(t, gmem__map_again(ctx, ADDR, 4096, &addr), "mremap", at, 4096);
 	told(t, gmem__mincore(ctx, ADDR, 4096, vec), "mincore", at, 4096);
 	told(t, gmem__mbind(ctx, ADDR, 8192, 2, &nodes, 64, 1), "mbind", at,
 	     8192, 2, 1);

@@ -85,6 +85,7 @@ struct unit {
 	uint32_t encoding; /* of huge pages; enum gmem_hugetlb_encoding */
 	uint32_t euid;	   /* added to the model's: another user */
 	const struct gmem__stat *stat; /* what fstat() tells, or NULL */
+	uint64_t magic;		       /* what fstatfs() tells, or 0 */
 	const struct unit_told *told;  /* files that open() finds, or NULL */
 	size_t piece; /* the most that a read() gives or a pwrite() takes; 0 =
 			 all */

@@ -55,8 +55,10 @@ class RegionOptions(Options):
         ("flags", c_uint64),
         ("gmem", c_void_p),
         ("user", c_void_p),
+        ("shared", c_void_p),
+        ("shared_offset", c_uint64),
         ("kind", c_uint32),
-        ("reserved", c_uint32),
+        ("shared_fd", c_int32),
     ]
 
 

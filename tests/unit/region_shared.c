@@ -1,0 +1,679 @@
+// SPDX-License-Identifier: MIT
+/* Shared memory that the program hands in for a region: each kind of it. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <gmem_model.h>
+#include <gmem_region.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PRIVATE GMEM_ATTRIBUTE_PRIVATE
+#define SHARED GMEM_ATTRIBUTE_SHARED
+#define PAGE 4096u
+#define PAGES 64u
+#define SIZE (PAGES * PAGE)
+#define BEFORE (16 * PAGE) /* in the file */
+#define HUGE (16 * PAGE)   /* that a memfd is said to have */
+#define GPA (2 * GiB)
+
+/* Ways to give it. */
+enum way {
+	OWN,
+	ANON,
+	SHARED_ANON,
+	MEMFD,
+	MEMFD_NO_FD,
+	FD_ALONE,
+	HUGETLB,
+	WAYS
+};
+
+struct given {
+	enum way way;
+	int fd;
+	unsigned char *mem;
+	struct gmem_region_opts o;
+	struct gmem_region_info i;
+	struct gmem_region *r;
+	struct gmem__stat st;
+};
+
+static struct given given;
+
+static int memfd(uint64_t size)
+{
+	int fd = memfd_create("shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+/* Where a huge page begins, too. */
+static void *map(int flags, int fd, uint64_t offset)
+{
+	unsigned char *room = mmap(NULL, SIZE + HUGE, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p = room + (HUGE - (uintptr_t)room % HUGE);
+
+	assert_true(room != MAP_FAILED);
+	assert_int_equal(munmap(room, (size_t)(p - room)), 0);
+	if (room + HUGE > p)
+		assert_int_equal(munmap(p + SIZE, (size_t)(room + HUGE - p)),
+				 0);
+	flags |= MAP_FIXED;
+	assert_ptr_equal(mmap(p, SIZE, PROT_READ | PROT_WRITE,
+			      fd < 0 ? flags | MAP_ANONYMOUS : flags, fd,
+			      (off_t)offset),
+			 p);
+	return p;
+}
+
+/* A memfd that is said to have huge pages of 64 KiB. */
+static void huge(struct unit *u, struct given *v)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(v->fd, &st), 0);
+	v->st = (struct gmem__stat){ .size = (uint64_t)st.st_size,
+				     .ino = st.st_ino,
+				     .dev = st.st_dev,
+				     .block = HUGE,
+				     .mode = st.st_mode };
+	u->stat = &v->st;
+	u->magic = GMEM__MAGIC_HUGETLBFS;
+}
+
+static struct given *hand_in(struct unit *u, enum way way)
+{
+	struct given *v = &given;
+
+	*v = (struct given){ .way = way, .fd = -1, .o.sz = sizeof(v->o) };
+	v->i.sz = sizeof(v->i);
+	u->err.sz = sizeof(u->err);
+	if (way >= MEMFD)
+		v->fd = memfd(BEFORE + SIZE);
+	if (way == ANON)
+		v->mem = map(MAP_PRIVATE, -1, 0);
+	else if (way == SHARED_ANON)
+		v->mem = map(MAP_SHARED, -1, 0);
+	else if (way >= MEMFD && way != FD_ALONE)
+		v->mem = map(MAP_SHARED, v->fd, BEFORE);
+	v->o.shared = v->mem;
+	if (way >= MEMFD && way != MEMFD_NO_FD) {
+		v->o.flags |= GMEM_REGION_SHARED_FD;
+		v->o.shared_fd = v->fd;
+		v->o.shared_offset = BEFORE;
+	}
+	if (way == HUGETLB)
+		huge(u, v);
+	return v;
+}
+
+static void bind(struct unit *u, struct given *v)
+{
+	struct gmem_slot s = { .sz = sizeof(s), .gpa = GPA, .len = SIZE };
+
+	t_ok(gmem_region_bind(v->r, &s, &u->err), u->err);
+	assert_int_equal(s.userspace_addr, (uintptr_t)v->i.shared);
+}
+
+static void make(struct unit *u, struct given *v)
+{
+	t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err), u->err);
+	t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
+	u->stat = NULL;
+	u->magic = 0;
+	bind(u, v);
+}
+
+static struct given *made(struct unit *u, enum way way)
+{
+	struct given *v = hand_in(u, way);
+
+	unit_reset(u);
+	make(u, v);
+	return v;
+}
+
+static void ends(struct unit *u, struct given *v)
+{
+	t_ok(gmem_region_unbind(v->r, 0, 0, 0, &u->err), u->err);
+	t_ok(gmem_region_close(v->r, &u->err), u->err);
+	if (v->mem)
+		assert_int_equal(munmap(v->mem, SIZE), 0);
+	if (v->fd >= 0)
+		assert_int_equal(close(v->fd), 0);
+}
+
+static int convert(struct unit *u, struct given *v, uint64_t page, uint64_t n,
+		   uint64_t to, uint64_t flags)
+{
+	struct gmem_convert_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem_region_range range = { page * PAGE, n * PAGE };
+
+	return gmem_region_convert(v->r, &range, 1, to, &o, NULL, &u->err);
+}
+
+/* Pages of the shared side that have memory, by the kernel itself. */
+static uint64_t there(const struct given *v)
+{
+	unsigned char vec[PAGES];
+	uint64_t n = 0;
+
+	assert_int_equal(mincore(v->i.shared, SIZE, vec), 0);
+	for (unsigned int i = 0; i < PAGES; i++)
+		n |= (uint64_t)(vec[i] & 1) << i;
+	return n;
+}
+
+static void guest_writes(struct unit *u, uint64_t page, unsigned char b)
+{
+	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1,
+			       GMEM_MODEL_WRITE, NULL, 0, &u->err),
+	     u->err);
+}
+
+static unsigned char guest_reads(struct unit *u, uint64_t page)
+{
+	unsigned char b = 0xff;
+
+	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1, 0, NULL, 0,
+			       &u->err),
+	     u->err);
+	return b;
+}
+
+static struct gmem_region_residency counted(struct unit *u, struct given *v)
+{
+	struct gmem_region_residency c = { .sz = sizeof(c) };
+
+	t_ok(gmem_region_resident(v->r, 0, SIZE, &c, &u->err), u->err);
+	return c;
+}
+
+/* ---------------------------------------------------------------- kinds -- */
+
+static void it_says_what_it_has(void **state)
+{
+	static const uint32_t sides[WAYS] = {
+		GMEM_SHARED_SIDE_ANON,	  GMEM_SHARED_SIDE_ANON,
+		GMEM_SHARED_SIDE_SHMEM,	  GMEM_SHARED_SIDE_SHMEM,
+		GMEM_SHARED_SIDE_SHMEM,	  GMEM_SHARED_SIDE_SHMEM,
+		GMEM_SHARED_SIDE_HUGETLB,
+	};
+	struct unit *u = *state;
+
+	for (enum way way = OWN; way < WAYS; way++) {
+		struct given *v = made(u, way);
+		bool fd = way >= MEMFD && way != MEMFD_NO_FD;
+
+		assert_int_equal(v->i.shared_side, sides[way]);
+		assert_int_equal(v->i.shared_fd, fd ? v->fd : -1);
+		assert_int_equal(v->i.shared_offset, fd ? BEFORE : 0);
+		assert_int_equal(v->i.shared_page_size,
+				 way == HUGETLB ? HUGE : PAGE);
+		assert_false(v->i.flags & GMEM_REGION_UNVERIFIED);
+		if (v->mem)
+			assert_ptr_equal(v->i.shared, v->mem);
+		ends(u, v);
+	}
+}
+
+/* Both ways: what the guest has no more is freed, and nothing else. */
+static void a_conversion_frees_the_right_memory(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = OWN; way < HUGETLB; way++) {
+		struct given *v = made(u, way);
+
+		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
+		memset(v->i.shared, 1, SIZE);
+		assert_int_equal(guest_reads(u, 5), 1);
+		assert_int_equal(there(v), UINT64_MAX);
+		t_ok(convert(u, v, 8, 16, PRIVATE, 0), u->err);
+		assert_int_equal(~there(v), 0xffff00);
+		assert_int_equal(guest_reads(u, 7), 1);
+		assert_int_equal(guest_reads(u, 8), 0);
+		assert_int_equal(counted(u, v).unused_bytes, 0);
+		t_ok(convert(u, v, 8, 16, SHARED, 0), u->err);
+		assert_int_equal(guest_reads(u, 8), 0);
+		assert_int_equal(counted(u, v).private_bytes, 0);
+		ends(u, v);
+	}
+}
+
+static void what_is_deferred_is_reclaimed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_stats s = GMEM_INIT(struct gmem_region_stats);
+	uint64_t freed;
+
+	for (enum way way = OWN; way < WAYS; way++) {
+		struct given *v = made(u, way);
+
+		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
+		memset(v->i.shared, 1, SIZE);
+		t_ok(convert(u, v, 16, 32, PRIVATE, GMEM_CONVERT_DEFER),
+		     u->err);
+		assert_int_equal(there(v), UINT64_MAX);
+		t_ok(gmem_region_reclaim(v->r, 0, SIZE, NULL, &freed, &u->err),
+		     u->err);
+		assert_int_equal(freed, 32 * PAGE);
+		assert_int_equal(~there(v), 0xffffffff0000);
+		t_ok(gmem_region_discard(v->r, 0, 16 * PAGE, NULL, &u->err),
+		     u->err);
+		assert_int_equal(there(v), 0xffff000000000000);
+		t_ok(gmem_region_reset(v->r, NULL, &u->err), u->err);
+		assert_int_equal(there(v), 0);
+		t_ok(gmem_region_stat(v->r, &s, &u->err), u->err);
+		assert_int_equal(s.queued_bytes, 0);
+		assert_int_equal(s.private_bytes, SIZE);
+		ends(u, v);
+	}
+}
+
+/* Memory that had something when it came is freed as any other. */
+static void what_it_had_is_on_the_side_not_in_use(void **state)
+{
+	struct unit *u = *state;
+	uint64_t freed;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+
+		if (way == FD_ALONE)
+			assert_int_equal(pwrite(v->fd, "x", 1, BEFORE), 1);
+		else
+			v->mem[0] = 'x';
+		make(u, v);
+		assert_int_equal(*(unsigned char *)v->i.shared, 'x');
+		assert_int_equal(counted(u, v).unused_bytes, PAGE);
+		t_ok(gmem_region_reclaim(v->r, 0, SIZE, NULL, &freed, &u->err),
+		     u->err);
+		assert_int_equal(there(v), 0);
+		ends(u, v);
+	}
+}
+
+/* It is the caller's before and after. */
+static void what_was_handed_in_stays(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = made(u, way);
+		unsigned char b = 0;
+
+		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
+		guest_writes(u, 3, 7);
+		t_ok(gmem_region_unbind(v->r, 0, 0, 0, &u->err), u->err);
+		t_ok(gmem_region_close(v->r, &u->err), u->err);
+		if (v->mem)
+			assert_int_equal(v->mem[3 * PAGE], 7);
+		if (v->fd >= 0) {
+			assert_int_equal(pread(v->fd, &b, 1, BEFORE + 3 * PAGE),
+					 1);
+			assert_int_equal(b, 7);
+			assert_int_equal(close(v->fd), 0);
+		}
+		if (v->mem)
+			assert_int_equal(munmap(v->mem, SIZE), 0);
+	}
+}
+
+/* ----------------------------------------------------------- huge pages -- */
+
+/* The last page of a huge page to become private frees all of it. */
+static void a_huge_page_is_freed_by_its_last(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = made(u, HUGETLB);
+	const struct unit_call *c;
+	unsigned int n = HUGE / PAGE;
+
+	t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
+	unit_reset(u);
+	/* Of the second one, all but its first page: that stays. */
+	t_ok(convert(u, v, n + 1, n - 1, PRIVATE, 0), u->err);
+	c = unit_nth(u, "fallocate", 0, 0);
+	assert_int_equal(c->fd, v->fd);
+	assert_int_equal(c->arg[3], BEFORE + HUGE + PAGE);
+	assert_int_equal(c->arg[1], HUGE - PAGE);
+	/* The first: and with it the whole page, but not the one before. */
+	t_ok(convert(u, v, n, 1, PRIVATE, 0), u->err);
+	c = unit_nth(u, "fallocate", 0, 1);
+	assert_int_equal(c->arg[3], BEFORE + HUGE);
+	assert_int_equal(c->arg[1], HUGE);
+	/* From both ends of it. */
+	t_ok(convert(u, v, 2 * n, 3, PRIVATE, 0), u->err);
+	t_ok(convert(u, v, 2 * n + 6, n - 6, PRIVATE, 0), u->err);
+	t_ok(convert(u, v, 2 * n + 3, 3, PRIVATE, 0), u->err);
+	c = unit_nth(u, "fallocate", 0, 4);
+	assert_int_equal(c->arg[3], BEFORE + 2 * HUGE);
+	assert_int_equal(c->arg[1], HUGE);
+	assert_true(counted(u, v).flags & GMEM_RESIDENT_LOWER_BOUND);
+	ends(u, v);
+}
+
+static int held_fd;
+static struct given *held;
+static int tried;
+
+/* While a page is freed, none of its huge page is converted. */
+static void try_neighbour(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_convert_opts o = { .sz = sizeof(o),
+				       .flags = GMEM_CONVERT_NOWAIT };
+	struct gmem_region_range range = { HUGE - PAGE, PAGE };
+
+	(void)arg;
+	if (tried || strcmp(c->name, "fallocate") || c->fd != held_fd)
+		return;
+	u->hook = NULL;
+	tried = gmem_region_convert(held->r, &range, 1, SHARED, &o, NULL, NULL);
+}
+
+static void nobody_converts_the_rest_of_it_meanwhile(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = made(u, HUGETLB);
+
+	held = v;
+	held_fd = v->fd;
+	for (int i = 0; i < 2; i++) {
+		t_ok(convert(u, v, 0, 1, SHARED, 0), u->err);
+		tried = 0;
+		u->hook = try_neighbour;
+		t_ok(convert(u, v, 0, 1, PRIVATE, i ? GMEM_CONVERT_DEFER : 0),
+		     u->err);
+		if (i)
+			t_ok(gmem_region_reclaim(v->r, 0, PAGE, NULL, NULL,
+						 &u->err),
+			     u->err);
+		assert_int_equal(tried, -EAGAIN);
+		u->hook = NULL;
+	}
+	ends(u, v);
+}
+
+/* ------------------------------------------------------------- refusals -- */
+
+static uint32_t refused(struct unit *u, struct given *v, uint64_t size)
+{
+	unsigned int maps = unit_mappings(u), fds = unit_fds();
+	struct gmem_region *r = (void *)1;
+	int ret = gmem_region_create(u->vm, size, &v->o, &r, &u->err);
+
+	if (ret == 0) {
+		t_ok(gmem_region_close(r, &u->err), u->err);
+		return 0;
+	}
+	assert_int_equal(ret, -EINVAL);
+	assert_ptr_equal(r, (void *)1);
+	assert_int_equal(unit_mappings(u), maps);
+	assert_int_equal(unit_fds(), fds);
+	return u->err.reason;
+}
+
+#define NOT_SHARED GMEM_REASON_SHARED_MEMORY
+
+static void a_file_has_to_suit(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = hand_in(u, FD_ALONE);
+	int other;
+
+	assert_int_equal(refused(u, v, SIZE), 0);
+	assert_int_equal(refused(u, v, SIZE + PAGE), NOT_SHARED);
+	v->o.shared_offset = BEFORE + PAGE;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o.shared_offset = UINT64_MAX - PAGE + 1;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o.shared_offset = BEFORE + 1;
+	assert_int_equal(refused(u, v, SIZE), GMEM_REASON_UNALIGNED);
+	v->o.shared_offset = BEFORE;
+	/* Not to write, no shared memory, no file, no descriptor. */
+	other = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	v->o.shared_fd = other;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(close(other), 0);
+	other = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	v->o.shared_fd = other;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(close(other), 0);
+	v->o.shared_fd = v->fd;
+	v->o.flags = 0;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o.flags = GMEM_REGION_SHARED_FD;
+	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	assert_int_equal(refused(u, v, SIZE), 0);
+	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, 0x10), 0);
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(close(v->fd), 0);
+	v->fd = v->o.shared_fd = memfd(BEFORE + SIZE);
+	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, 0x8), 0);
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(close(v->fd), 0);
+}
+
+static void memory_has_to_show_the_file(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = hand_in(u, MEMFD);
+	unsigned char *mem = v->mem, *other;
+	int fd = memfd(BEFORE + SIZE);
+
+	assert_int_equal(refused(u, v, SIZE), 0);
+	v->o.shared_offset = 0;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o.shared_offset = BEFORE;
+	v->o.shared_fd = fd;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o.shared_fd = v->fd;
+	v->o.shared = mem + 1;
+	assert_int_equal(refused(u, v, SIZE), GMEM_REASON_UNALIGNED);
+	v->o.shared = mem;
+	/* Its last page is of the other file. */
+	other = mmap(mem + SIZE - PAGE, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED, fd, 0);
+	assert_ptr_equal(other, mem + SIZE - PAGE);
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(munmap(other, PAGE), 0);
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	/* Private memory beside the file, and of the file. */
+	other = map(MAP_PRIVATE, -1, 0);
+	v->o.shared = other;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(munmap(other, SIZE), 0);
+	other = map(MAP_PRIVATE, v->fd, BEFORE);
+	v->o.shared = other;
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	v->o = (struct gmem_region_opts){ .sz = sizeof(v->o), .shared = other };
+	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+	assert_int_equal(munmap(other, SIZE), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(close(v->fd), 0);
+	assert_int_equal(munmap(mem, SIZE - PAGE), 0);
+}
+
+static void memory_has_to_be_writable_and_there(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+
+		if (v->mem) {
+			assert_int_equal(
+				mprotect(v->mem + SIZE / 2, PAGE, PROT_READ),
+				0);
+			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+			assert_int_equal(mprotect(v->mem + SIZE / 2, PAGE,
+						  PROT_READ | PROT_WRITE),
+					 0);
+			assert_int_equal(refused(u, v, SIZE), 0);
+			assert_int_equal(munmap(v->mem + SIZE / 2, PAGE), 0);
+			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+			assert_int_equal(munmap(v->mem, SIZE), 0);
+		}
+		u->stat = NULL;
+		u->magic = 0;
+		if (v->fd >= 0)
+			assert_int_equal(close(v->fd), 0);
+	}
+}
+
+/* What only /proc tells is not believed, but said not to be known. */
+static void what_cannot_be_compared_is_unverified(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+
+		unit_reset(u);
+		if (way == HUGETLB) {
+			unit_answer(u, "openat", 0, 1, 1, -EACCES);
+			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+			u->stat = NULL;
+			u->magic = 0;
+			assert_int_equal(munmap(v->mem, SIZE), 0);
+			assert_int_equal(close(v->fd), 0);
+			continue;
+		}
+		unit_answer(u, "openat", 0, 1, 1, -EACCES);
+		make(u, v);
+		assert_int_equal(!!(v->i.flags & GMEM_REGION_UNVERIFIED),
+				 way != FD_ALONE);
+		unit_reset(u);
+		ends(u, v);
+	}
+}
+
+static void two_regions_share_no_memory(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+
+		t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err),
+		     u->err);
+		assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+		u->stat = NULL;
+		u->magic = 0;
+		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
+		v->o = (struct gmem_region_opts){ .sz = sizeof(v->o),
+						  .shared = v->i.shared };
+		assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
+		bind(u, v);
+		ends(u, v);
+	}
+}
+
+static void its_system_calls_are_listed(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = OWN; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+
+		unit_reset(u);
+		t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err),
+		     u->err);
+		unit_listed(u, "gmem_region_create");
+		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
+		u->stat = NULL;
+		u->magic = 0;
+		bind(u, v);
+		unit_reset(u);
+		t_ok(convert(u, v, 0, 4, SHARED, 0), u->err);
+		t_ok(convert(u, v, 0, 4, PRIVATE, 0), u->err);
+		unit_listed(u, "gmem_region_convert");
+		unit_reset(u);
+		t_ok(gmem_region_discard(v->r, 0, SIZE, NULL, &u->err), u->err);
+		unit_listed(u, "gmem_region_discard");
+		ends(u, v);
+	}
+}
+
+static void no_other_kind_has_such_memory(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = hand_in(u, MEMFD);
+	struct gmem_region *r = NULL;
+
+	t_refused(gmem_region_create(u->vm, SIZE, &v->o, &r, &u->err),
+		  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
+	v->o.shared = NULL;
+	t_refused(gmem_region_create(u->vm, SIZE, &v->o, &r, &u->err),
+		  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(munmap(v->mem, SIZE), 0);
+	assert_int_equal(close(v->fd), 0);
+}
+
+/* Each call of it fails in turn, and leaves nothing behind. */
+static void a_create_that_fails_leaves_nothing(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum way way = ANON; way < WAYS; way++) {
+		struct given *v = hand_in(u, way);
+		unsigned int nth, failed = 0, maps = unit_mappings(u);
+		unsigned int fds = unit_fds();
+
+		for (nth = 1;; nth++) {
+			int ret;
+
+			assert_true(nth < 100);
+			unit_reset(u);
+			unit_answer(u, NULL, 0, nth, 1, -EPERM);
+			ret = gmem_region_create(u->vm, SIZE, &v->o, &v->r,
+						 &u->err);
+			if (ret == 0 && !u->answers[0].times)
+				break;
+			if (ret == 0 && u->answers[0].seen < nth)
+				break;
+			if (ret == 0)
+				t_ok(gmem_region_close(v->r, &u->err), u->err);
+			failed += ret < 0;
+			assert_int_equal(unit_mappings(u), maps);
+			assert_int_equal(unit_fds(), fds);
+		}
+		assert_true(failed >= 3);
+		unit_reset(u);
+		u->stat = NULL;
+		u->magic = 0;
+		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
+		bind(u, v);
+		ends(u, v);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(it_says_what_it_has, unit_sw),
+		TEST(a_conversion_frees_the_right_memory, unit_sw),
+		TEST(what_is_deferred_is_reclaimed, unit_sw),
+		TEST(what_it_had_is_on_the_side_not_in_use, unit_sw),
+		TEST(what_was_handed_in_stays, unit_sw612),
+		TEST(a_huge_page_is_freed_by_its_last, unit_sw),
+		TEST(nobody_converts_the_rest_of_it_meanwhile, unit_sw),
+		TEST(a_file_has_to_suit, unit_sw),
+		TEST(memory_has_to_show_the_file, unit_sw),
+		TEST(memory_has_to_be_writable_and_there, unit_sw),
+		TEST(what_cannot_be_compared_is_unverified, unit_sw),
+		TEST(two_regions_share_no_memory, unit_sw),
+		TEST(its_system_calls_are_listed, unit_sw),
+		TEST(no_other_kind_has_such_memory, unit_inplace),
+		TEST(a_create_that_fails_leaves_nothing, unit_sw),
+	};
+
+	return t_main(tests);
+}
