@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "call.h"
 #include "error.h"
 #include "file.h"
 #include "lines.h"
 #include "resident.h"
 #include "room.h"
+#include "uapi.h"
 
 #define ALL (GMEM_ROOM_CGROUP | GMEM_ROOM_NODES | GMEM_ROOM_MACHINE)
 
@@ -186,19 +188,32 @@ static void cut(char *path)
 	path[n] = '\0';
 }
 
+/* Anything can be mounted there, and have files of the same names. */
+static bool is_cgroup(const struct gmem__lines *l)
+{
+	uint64_t magic;
+
+	return gmem__fstatfs(l->ctx, l->fd, &magic) == 0 &&
+	       magic == GMEM__MAGIC_CGROUP2;
+}
+
 /* The directory of @path where the version 2 is mounted. */
 static bool find_mount(const struct gmem__room *r, const char *path,
 		       char dir[PATH], size_t *root)
 {
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		struct gmem__lines l;
+		bool found;
 
 		*root = strlen(mounts[i]);
 		if (snprintf(dir, PATH, "%s%s/cgroup.controllers", mounts[i],
 			     path) >= PATH ||
 		    gmem__lines_open(&l, r->g->ctx, dir) < 0)
 			continue;
+		found = is_cgroup(&l);
 		gmem__lines_close(&l);
+		if (!found)
+			continue;
 		cut(dir);
 		return true;
 	}

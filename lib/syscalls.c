@@ -69,7 +69,7 @@ static const struct {
 	  " gmem_region_resident" },
 	{ "fstatfs", NULL, 0,
 	  "gmem_vm_adopt gmem_adopt gmem_slot_note "
-	  "gmem_set_mempolicy"
+	  "gmem_set_mempolicy gmem_populate gmem_load"
 	  " gmem_region_create gmem_region_note" },
 	{ "mmap", NULL, 0,
 	  BOTH " gmem_vm_destroy gmem_create gmem_adopt gmem_close "

@@ -96,6 +96,9 @@ _Static_assert(sizeof(struct gmem__enable_cap) == 104, "UAPI");
 #define GMEM__MAGIC_HUGETLBFS 0x958458f6
 #define GMEM__MAGIC_ANON_INODE 0x09041934
 
+/* Of cgroups, version 2. */
+#define GMEM__MAGIC_CGROUP2 0x63677270
+
 /* A slot holds at most 2^31 - 1 pages. */
 #define GMEM__SLOT_MAX_PAGES 0x7fffffffULL
 

@@ -148,6 +148,7 @@ static struct machine *machine(struct unit *u)
 	m.max[0] = m.max[1] = UINT64_MAX;
 	m.node[0] = m.node[1] = m.all = PLENTY;
 	u->told = m.told;
+	u->magic = GMEM__MAGIC_CGROUP2;
 	u->hook = hook;
 	u->hook_arg = &m;
 	refresh(&m);
@@ -533,6 +534,7 @@ static void a_root_with_a_limit_is_that_of_a_namespace(void **state)
 	uint64_t unchecked = 0;
 
 	u->told = told;
+	u->magic = GMEM__MAGIC_CGROUP2;
 	t_refused(populate(u, g, NULL, 0, &unchecked), -ENOMEM,
 		  GMEM_REASON_NO_ROOM, u->err);
 	assert_non_null(strstr(u->err.msg, "cgroup / "));
@@ -563,10 +565,36 @@ static void a_file_that_makes_no_sense_is_not_believed(void **state)
 			uint64_t unchecked = 0;
 
 			u->told = told;
+			u->magic = GMEM__MAGIC_CGROUP2;
 			t_ok(populate(u, g, NULL, 0, &unchecked), u->err);
 			assert_true(unchecked & GMEM_ROOM_CGROUP);
 			u->told = NULL;
 		}
+}
+
+/* Anyone in a namespace of mounts of his own can have these files there. */
+static void a_limit_on_another_file_system_is_not_believed(void **state)
+{
+	/* cgroups; that of a memfd; one that cannot be asked for */
+	static const struct {
+		uint64_t fs;
+		int code;
+	} rows[] = { { GMEM__MAGIC_CGROUP2, 0 }, { 0, 0 }, { 0, -EPERM } };
+	struct unit *u = *state;
+	struct machine *m = machine(u);
+
+	m->max[0] = m->max[1] = 1;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+		uint64_t unchecked = 0;
+
+		unit_reset(u);
+		u->magic = rows[i].fs;
+		if (rows[i].code)
+			unit_answer(u, "fstatfs", 0, 1, 2, rows[i].code);
+		t_code(populate(u, g, NULL, 0, &unchecked), i ? 0 : -ENOMEM);
+		assert_int_equal(unchecked, i ? GMEM_ROOM_CGROUP : 0);
+	}
 }
 
 static void names_of_cgroups_are_shown_safely(void **state)
@@ -584,6 +612,7 @@ static void names_of_cgroups_are_shown_safely(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 
 	u->told = told;
+	u->magic = GMEM__MAGIC_CGROUP2;
 	t_refused(populate(u, g, NULL, 0, NULL), -ENOMEM, GMEM_REASON_NO_ROOM,
 		  u->err);
 	assert_non_null(strstr(u->err.msg, "cgroup /?[2J??x has"));
@@ -633,6 +662,8 @@ int main(void)
 		TEST(version_2_beside_the_other_is_found, unit_default),
 		TEST(a_root_with_a_limit_is_that_of_a_namespace, unit_default),
 		TEST(a_file_that_makes_no_sense_is_not_believed, unit_default),
+		TEST(a_limit_on_another_file_system_is_not_believed,
+		     unit_default),
 		TEST(names_of_cgroups_are_shown_safely, unit_default),
 		TEST(a_look_is_a_few_calls_that_are_listed, unit_default),
 	};
