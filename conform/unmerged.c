@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* What no released kernel has: conversion in place, huge pages. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "case.h"
 
@@ -120,26 +124,41 @@ static void no_op(struct conform *c)
 	IS(c_attributes2(c, fd, 0, c->page, PRIVATE, NULL), 0);
 }
 
-static int pin(struct conform *c, int fd, uint64_t offset)
+/* The model's own call, or a pipe that holds the page until it is closed. */
+static int pin(struct conform *c, int fd, uint64_t offset, void *page,
+	       int pipes[2])
 {
-	return gmem_model_pin(c->model, fd, offset, c->page, NULL);
+	struct iovec part = { page, c->page };
+
+	pipes[0] = pipes[1] = -1;
+	if (c->model)
+		return gmem_model_pin(c->model, fd, offset, c->page, NULL);
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return -errno;
+	return vmsplice(pipes[1], &part, 1, 0) == (ssize_t)c->page ? 0 : -errno;
+}
+
+static int unpin(struct conform *c, int fd, uint64_t offset, int pipes[2])
+{
+	if (c->model)
+		return gmem_model_unpin(c->model, fd, offset, c->page, NULL);
+	(void)close(pipes[0]);
+	return close(pipes[1]);
 }
 
 static void in_use(struct conform *c)
 {
-	uint64_t at = 0;
-	int fd = file(c);
+	uint64_t at = 0, third = 3 * c->page;
+	int fd = file(c), pipes[2];
 	unsigned char *p;
 
-	if (!c->model)
-		return;
 	IS(c_view(c, fd, &p), 0);
-	IS(pin(c, fd, 3 * c->page), 0);
+	IS(pin(c, fd, third, p + third, pipes), 0);
 	IS(c_attributes2(c, fd, 0, 8 * c->page, PRIVATE, &at), -EAGAIN);
-	IS(at, 3 * c->page);
+	IS(at, third);
 	IS(c_touch(p, true), 0);
 	IS(c_attributes2(c, fd, 0, 8 * c->page, 0, NULL), 0);
-	IS(gmem_model_unpin(c->model, fd, 3 * c->page, c->page, NULL), 0);
+	IS(unpin(c, fd, third, pipes), 0);
 	IS(c_attributes2(c, fd, 0, 8 * c->page, PRIVATE, NULL), 0);
 	IS(c_touch(p, true), 2);
 }
@@ -266,7 +285,7 @@ static void prefix_stays_converted(struct conform *c)
 	IS(c_touch(p, false), 2);
 	IS(c_attributes2(c, fd, 0, 4 * HUGE, 0, NULL), 0);
 	p[0] = 1;
-	IS(pin(c, fd, 2 * HUGE + c->page), 0);
+	IS(gmem_model_pin(c->model, fd, 2 * HUGE + c->page, c->page, NULL), 0);
 	IS(c_attributes2(c, fd, 0, 4 * HUGE, PRIVATE, &at), -EAGAIN);
 	IS(at, 2 * HUGE + c->page);
 	IS(c_touch(p + HUGE, false), 2);

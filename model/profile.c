@@ -27,7 +27,7 @@ static const struct profile profiles[] = {
 	{ "7.3", "7.3.4 on x86-64, also built with private memory, and arm64",
 	  "a limit of the machine wins over a range bound twice", 703,
 	  RULES_7_3, TYPES(5) },
-	{ "inplace", NULL,
+	{ "inplace", "7.3-inplace, 7.3.4 with the queued conversion",
 	  "7.3 with KVM_SET_MEMORY_ATTRIBUTES2 as queued in 2026", 704,
 	  RULES_7_3 | MODEL_IN_PLACE, TYPES(5) },
 	{ "hugetlb-rfc1", NULL, "6.12 with huge pages as posted 2024-09-11",

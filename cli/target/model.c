@@ -114,8 +114,9 @@ void model_nearest(struct model *out)
 		*host.release = *host.machine = '\0';
 	version = version_of(host.release);
 	for (uint32_t i = 0; profile_at(i, &p); i++)
-		if (p.verified && (!best.name || (p.version <= version &&
-						  p.version > best.version)))
+		if (p.verified && !(p.flags & GMEM_MODEL_PROFILE_IN_PLACE) &&
+		    (!best.name ||
+		     (p.version <= version && p.version > best.version)))
 			best = p;
 	for (size_t i = ARRAY_SIZE(machines); i-- > 0;)
 		if (!strcmp(machines[i].uname, host.machine))
