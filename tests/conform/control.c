@@ -465,6 +465,38 @@ static void a_system_call_fails_as_the_kernel_says(void **state)
 	       -EBADF);
 }
 
+/* Nothing but exits for conversions by hypercall can be enabled. */
+static void a_capability_that_is_not_there_cannot_be_enabled(void **state)
+{
+	struct world *w = *state;
+	struct gmem__enable_cap c = { .cap = GMEM__CAP_EXIT_HYPERCALL,
+				      .args = { 1 << 12 } };
+	uint64_t vm = (uint64_t)gmem_vm_fd(w->vm);
+
+	t_code(sys(w, SYS_ioctl, vm, GMEM__KVM_ENABLE_CAP, (uintptr_t)&c, 0),
+	       0);
+	c.args[0] |= 1;
+	t_code(sys(w, SYS_ioctl, vm, GMEM__KVM_ENABLE_CAP, (uintptr_t)&c, 0),
+	       -EINVAL);
+	c.cap++;
+	t_code(sys(w, SYS_ioctl, vm, GMEM__KVM_ENABLE_CAP, (uintptr_t)&c, 0),
+	       -EINVAL);
+	t_code(sys(w, SYS_ioctl, vm, GMEM__KVM_ENABLE_CAP, 0, 0), -EFAULT);
+}
+
+static void a_path_that_does_not_end_is_too_long(void **state)
+{
+	struct world *w = *state;
+	char *path = malloc(8192);
+
+	assert_non_null(path);
+	memset(path, 'x', 8192);
+	t_code(sys(w, SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t)path, O_RDONLY,
+		   0),
+	       -ENAMETOOLONG);
+	free(path);
+}
+
 /* A file from KVM_CREATE_GUEST_MEMFD to close(2), without the library. */
 static void system_calls_do_as_the_kernel(void **state)
 {
@@ -629,6 +661,8 @@ int main(void)
 		control_test(nodes_in_turn_leave_out_what_has_no_page),
 		control_test(a_system_call_needs_a_kernel_of_the_model),
 		control_test(a_system_call_fails_as_the_kernel_says),
+		control_test(a_capability_that_is_not_there_cannot_be_enabled),
+		control_test(a_path_that_does_not_end_is_too_long),
 		control_test(system_calls_do_as_the_kernel),
 		control_test(a_descriptor_that_nobody_told_of_keeps_no_file),
 		control_test(only_the_file_is_not_close_on_exec),

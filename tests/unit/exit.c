@@ -483,6 +483,9 @@ static void wrong_arguments_are_refused(void **state)
 	e.kind = GMEM_EXIT_NONE;
 	t_refused(gmem_exit_answer(m->run, RUN, &e, GMEM_ANSWER_PROBE, &m->err),
 		  -EINVAL, GMEM_REASON_VALUE_UNKNOWN, m->err);
+	/* what needs no answer takes any */
+	t_ok(gmem_exit_answer(m->run, RUN, &e, GMEM_ANSWER_RETRY, &m->err),
+	     m->err);
 	e.kind = 77;
 	/* nor is it left without an answer where nobody knows the exit */
 	t_refused(gmem_exit_answer(m->run, RUN, &e, 0, &m->err), -EINVAL,

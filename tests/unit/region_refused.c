@@ -142,6 +142,95 @@ static void nothing_is_taken_for_a_region(void **state)
 #undef NONE
 }
 
+static void a_file_of_another_vm_is_refused(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_vm *other = unit_vm(u, GMEM_VM_SW_PROTECTED, NULL, NULL);
+	struct gmem_create_opts c = { .sz = sizeof(c) };
+	struct gmem_region_opts o = { .sz = sizeof(o) };
+	struct gmem_region *r = NULL;
+
+	t_ok(gmem_create(other, MiB, &c, &o.gmem, &u->err), u->err);
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EOPNOTSUPP,
+		  GMEM_REASON_FOREIGN_VM, u->err);
+	assert_null(r);
+	t_ok(gmem_close(o.gmem, &u->err), u->err);
+	t_ok(gmem_vm_destroy(other, &u->err), u->err);
+}
+
+static void without_private_memory_nothing_is_dual(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o),
+				      .kind = GMEM_REGION_KIND_DUAL };
+	struct gmem_region *r = NULL;
+
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EOPNOTSUPP,
+		  GMEM_REASON_REGION_KIND, u->err);
+	assert_null(r);
+}
+
+/* Where the shared memory cannot be mapped, each call that needs it says so. */
+static void without_address_space_nothing_changes(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_info info = { .sz = sizeof(info) };
+	struct gmem_region_range range = { 0, MiB };
+	struct gmem_slot s = { .sz = sizeof(s), .len = MiB };
+	struct gmem_region *r = region(u, NULL);
+
+	/* It was unmapped when it was to be closed, and then the record not. */
+	t_ok(gmem_region_get(r, &info, &u->err), u->err);
+	unit_reset(u);
+	unit_answer(u, "munmap", 0, 3, 1, -ENOMEM);
+	t_refused(gmem_region_close(r, &u->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  u->err);
+	unit_reset(u);
+	unit_answer(u, "mmap", 0, 1, 3, -ENOMEM);
+	t_refused(gmem_region_get(r, &info, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_refused(gmem_region_bind(r, &s, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_refused(gmem_region_assume(r, &range, 1, 0, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	t_ok(gmem_region_get(r, &info, &u->err), u->err);
+	assert_non_null(info.shared);
+}
+
+static void a_region_that_cannot_be_unmapped_stays(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_info info = { .sz = sizeof(info) };
+	struct gmem *g = file(u);
+	struct gmem_region *r = region(u, g);
+
+	t_ok(gmem_region_get(r, &info, &u->err), u->err);
+	unit_reset(u);
+	unit_answer(u, "munmap", 0, 1, 1, -ENOMEM);
+	t_refused(gmem_region_close(r, &u->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  u->err);
+	t_refused(gmem_close(g, &u->err), -EBUSY, GMEM_REASON_IN_REGION,
+		  u->err);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	t_ok(gmem_close(g, &u->err), u->err);
+}
+
+/* An error structure of no known size ends each call before anything else. */
+static void an_error_of_another_size_ends_each_call(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_range range = { 0, 4096 };
+	struct gmem_region *r = region(u, NULL);
+	struct gmem_error bad = { .sz = 1 };
+
+	unit_reset(u);
+	assert_int_equal(gmem_region_discard(r, 0, 4096, NULL, &bad), -EINVAL);
+	assert_int_equal(gmem_region_assume(r, &range, 1, 0, &bad), -EINVAL);
+	assert_int_equal(gmem_region_reset(r, NULL, &bad), -EINVAL);
+	assert_int_equal(u->n_calls, 0);
+}
+
 #define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
 
 int main(void)
@@ -152,6 +241,11 @@ int main(void)
 		BOTH(nothing_is_taken_for_a_region),
 		BOTH(a_kind_has_to_suit_the_vm),
 		TEST(what_is_behind_a_slot_is_the_regions, unit_sw),
+		BOTH(a_file_of_another_vm_is_refused),
+		TEST(without_private_memory_nothing_is_dual, unit_default),
+		TEST(without_address_space_nothing_changes, unit_sw),
+		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
+		BOTH(an_error_of_another_size_ends_each_call),
 	};
 
 	return t_main(tests);

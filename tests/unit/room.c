@@ -597,6 +597,71 @@ static void a_limit_on_another_file_system_is_not_believed(void **state)
 	}
 }
 
+#define ZONES(low, managed)                                                \
+	"Node 0, zone   Normal\n  pages free     9999999\n        low    " \
+	" " low "\n        high     7\n        managed  " managed          \
+	"\n        protection: (0, 0, 0, 9999)\n  pagesets\n    cpu: 0\n"
+
+static void a_limit_that_cannot_be_read_is_not_checked(void **state)
+{
+	static char endless[8192];
+	const struct {
+		uint64_t unchecked;
+		struct unit_told told[6];
+	} rows[] = {
+		/* a line that does not end */
+		{ GMEM_ROOM_CGROUP, { { "/proc/self/cgroup", endless } } },
+		/* of a full cgroup it is not known what can be reclaimed */
+		{ GMEM_ROOM_CGROUP,
+		  { { "/proc/self/cgroup", "0::/a\n" },
+		    { CGROUP "/a/cgroup.controllers", "memory\n" },
+		    { CGROUP "/a/memory.max", "1\n" },
+		    { CGROUP "/a/memory.current", "1\n" } } },
+		{ GMEM_ROOM_NODES | GMEM_ROOM_MACHINE,
+		  { { "/proc/zoneinfo", "" } } },
+		{ GMEM_ROOM_MACHINE,
+		  { { "/proc/zoneinfo", ZONES("7", "9999999") } } },
+		{ GMEM_ROOM_MACHINE,
+		  { { "/proc/zoneinfo", ZONES("7", "9999999") },
+		    { "/proc/meminfo", "MemFree: 9 kB\n" } } },
+	};
+	struct unit *u = *state;
+
+	memset(endless, 'x', sizeof(endless) - 1);
+	u->magic = GMEM__MAGIC_CGROUP2;
+	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
+		struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+		uint64_t unchecked = 0;
+
+		u->told = rows[i].told;
+		t_ok(populate(u, g, NULL, 0, &unchecked), u->err);
+		assert_int_equal(unchecked & rows[i].unchecked,
+				 rows[i].unchecked);
+		assert_int_equal(there(u, g), MiB);
+	}
+}
+
+/* Whatever number of pages zones keep, less than nothing is not left. */
+static void what_zones_keep_has_no_end(void **state)
+{
+	static const struct unit_told told[] = {
+		{ "/proc/zoneinfo",
+		  ZONES("9223372036854775807", "9223372036854775807") },
+		{ "/proc/meminfo",
+		  "MemFree: 99999999 kB\nActive(file): 0 kB\n"
+		  "Inactive(file): 0 kB\nSReclaimable: 0 kB\n" },
+		{ NULL, NULL },
+	};
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+
+	u->told = told;
+	t_refused(populate(u, g, NULL, 0, NULL), -ENOMEM, GMEM_REASON_NO_ROOM,
+		  u->err);
+	assert_non_null(strstr(u->err.msg, "this machine"));
+	assert_int_equal(u->err.value, 0);
+}
+
 static void names_of_cgroups_are_shown_safely(void **state)
 {
 	static const struct unit_told told[] = {
@@ -664,6 +729,8 @@ int main(void)
 		TEST(a_file_that_makes_no_sense_is_not_believed, unit_default),
 		TEST(a_limit_on_another_file_system_is_not_believed,
 		     unit_default),
+		TEST(a_limit_that_cannot_be_read_is_not_checked, unit_default),
+		TEST(what_zones_keep_has_no_end, unit_default),
 		TEST(names_of_cgroups_are_shown_safely, unit_default),
 		TEST(a_look_is_a_few_calls_that_are_listed, unit_default),
 	};
