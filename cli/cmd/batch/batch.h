@@ -148,6 +148,8 @@ int drop_object(struct batch *b, const struct op *op);
 int keep_slot(struct batch *b, const struct op *op);
 int drop_slot(struct batch *b, const struct op *op);
 void free_objects(struct batch *b);
+json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
+		       uint64_t len, const char *mode);
 
 /* replace.c, as parse.c, call.c, dry.c and objects.c */
 int parse_replace(const struct batch *b, const struct field *f, int n,
@@ -212,7 +214,5 @@ int call_store(struct batch *b, struct op *op);
 int call_policy(struct batch *b, struct op *op);
 int call_placement(struct batch *b, struct op *op);
 int call_stat(struct batch *b, struct op *op);
-json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
-		       uint64_t len, const char *mode);
 
 #endif

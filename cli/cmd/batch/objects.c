@@ -124,3 +124,16 @@ void free_objects(struct batch *b)
 	tdestroy(b->objects, free);
 	b->slots = b->objects = NULL;
 }
+
+json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
+		       uint64_t len, const char *mode)
+{
+	json_object *o = json_object_new_object();
+
+	json_u64(o, "slot", slot);
+	json_u64(o, "gpa", gpa);
+	json_u64(o, "offset", offset);
+	json_u64(o, "len", len);
+	json_text(o, "mode", mode, "");
+	return o;
+}

@@ -155,19 +155,6 @@ static void slots_text(const struct object *o)
 		       size_text(s->len, text), bound_mode(s));
 }
 
-json_object *slot_json(uint32_t slot, uint64_t gpa, uint64_t offset,
-		       uint64_t len, const char *mode)
-{
-	json_object *o = json_object_new_object();
-
-	json_u64(o, "slot", slot);
-	json_u64(o, "gpa", gpa);
-	json_u64(o, "offset", offset);
-	json_u64(o, "len", len);
-	json_text(o, "mode", mode, "");
-	return o;
-}
-
 static void slots_json(const struct object *o, json_object *to)
 {
 	json_object *slots = json_object_new_array();
