@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Shared memory that the program hands in for a region: each kind of it. */
-#include "unit.h"
+#include "side.h"
 
 #include <fcntl.h>
 #include <gmem_model.h>
@@ -14,101 +14,24 @@
 #define PAGE 4096u
 #define PAGES 64u
 #define SIZE (PAGES * PAGE)
-#define BEFORE (16 * PAGE) /* in the file */
-#define HUGE (16 * PAGE)   /* that a memfd is said to have */
 #define GPA (2 * GiB)
 
-/* Ways to give it. */
-enum way {
-	OWN,
-	ANON,
-	SHARED_ANON,
-	MEMFD,
-	MEMFD_NO_FD,
-	FD_ALONE,
-	HUGETLB,
-	WAYS
-};
-
 struct given {
-	enum way way;
-	int fd;
-	unsigned char *mem;
-	struct gmem_region_opts o;
+	struct side s;
 	struct gmem_region_info i;
 	struct gmem_region *r;
-	struct gmem__stat st;
 };
 
 static struct given given;
 
-static int memfd(uint64_t size)
-{
-	int fd = memfd_create("shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	return fd;
-}
-
-/* Where a huge page begins, too. */
-static void *map(int flags, int fd, uint64_t offset)
-{
-	unsigned char *room = mmap(NULL, SIZE + HUGE, PROT_NONE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned char *p = room + (HUGE - (uintptr_t)room % HUGE);
-
-	assert_true(room != MAP_FAILED);
-	assert_int_equal(munmap(room, (size_t)(p - room)), 0);
-	if (room + HUGE > p)
-		assert_int_equal(munmap(p + SIZE, (size_t)(room + HUGE - p)),
-				 0);
-	flags |= MAP_FIXED;
-	assert_ptr_equal(mmap(p, SIZE, PROT_READ | PROT_WRITE,
-			      fd < 0 ? flags | MAP_ANONYMOUS : flags, fd,
-			      (off_t)offset),
-			 p);
-	return p;
-}
-
-/* A memfd that is said to have huge pages of 64 KiB. */
-static void huge(struct unit *u, struct given *v)
-{
-	struct stat st;
-
-	assert_int_equal(fstat(v->fd, &st), 0);
-	v->st = (struct gmem__stat){ .size = (uint64_t)st.st_size,
-				     .ino = st.st_ino,
-				     .dev = st.st_dev,
-				     .block = HUGE,
-				     .mode = st.st_mode };
-	u->stat = &v->st;
-	u->magic = GMEM__MAGIC_HUGETLBFS;
-}
-
-static struct given *hand_in(struct unit *u, enum way way)
+static struct given *hand_in(struct unit *u, enum side_way way)
 {
 	struct given *v = &given;
 
-	*v = (struct given){ .way = way, .fd = -1, .o.sz = sizeof(v->o) };
-	v->i.sz = sizeof(v->i);
+	*v = (struct given){ .i.sz = sizeof(v->i) };
+	side_make(&v->s, way, SIZE);
+	side_tell(u, &v->s);
 	u->err.sz = sizeof(u->err);
-	if (way >= MEMFD)
-		v->fd = memfd(BEFORE + SIZE);
-	if (way == ANON)
-		v->mem = map(MAP_PRIVATE, -1, 0);
-	else if (way == SHARED_ANON)
-		v->mem = map(MAP_SHARED, -1, 0);
-	else if (way >= MEMFD && way != FD_ALONE)
-		v->mem = map(MAP_SHARED, v->fd, BEFORE);
-	v->o.shared = v->mem;
-	if (way >= MEMFD && way != MEMFD_NO_FD) {
-		v->o.flags |= GMEM_REGION_SHARED_FD;
-		v->o.shared_fd = v->fd;
-		v->o.shared_offset = BEFORE;
-	}
-	if (way == HUGETLB)
-		huge(u, v);
 	return v;
 }
 
@@ -122,14 +45,13 @@ static void bind(struct unit *u, struct given *v)
 
 static void make(struct unit *u, struct given *v)
 {
-	t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err), u->err);
+	t_ok(gmem_region_create(u->vm, SIZE, &v->s.o, &v->r, &u->err), u->err);
 	t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
-	u->stat = NULL;
-	u->magic = 0;
+	side_told(u);
 	bind(u, v);
 }
 
-static struct given *made(struct unit *u, enum way way)
+static struct given *made(struct unit *u, enum side_way way)
 {
 	struct given *v = hand_in(u, way);
 
@@ -142,10 +64,7 @@ static void ends(struct unit *u, struct given *v)
 {
 	t_ok(gmem_region_unbind(v->r, 0, 0, 0, &u->err), u->err);
 	t_ok(gmem_region_close(v->r, &u->err), u->err);
-	if (v->mem)
-		assert_int_equal(munmap(v->mem, SIZE), 0);
-	if (v->fd >= 0)
-		assert_int_equal(close(v->fd), 0);
+	side_end(&v->s);
 }
 
 static int convert(struct unit *u, struct given *v, uint64_t page, uint64_t n,
@@ -198,7 +117,7 @@ static struct gmem_region_residency counted(struct unit *u, struct given *v)
 
 static void it_says_what_it_has(void **state)
 {
-	static const uint32_t sides[WAYS] = {
+	static const uint32_t sides[SIDE_WAYS] = {
 		GMEM_SHARED_SIDE_ANON,	  GMEM_SHARED_SIDE_ANON,
 		GMEM_SHARED_SIDE_SHMEM,	  GMEM_SHARED_SIDE_SHMEM,
 		GMEM_SHARED_SIDE_SHMEM,	  GMEM_SHARED_SIDE_SHMEM,
@@ -206,18 +125,18 @@ static void it_says_what_it_has(void **state)
 	};
 	struct unit *u = *state;
 
-	for (enum way way = OWN; way < WAYS; way++) {
+	for (enum side_way way = SIDE_OWN; way < SIDE_WAYS; way++) {
 		struct given *v = made(u, way);
-		bool fd = way >= MEMFD && way != MEMFD_NO_FD;
+		bool fd = way >= SIDE_MEMFD && way != SIDE_MEMFD_NO_FD;
 
 		assert_int_equal(v->i.shared_side, sides[way]);
-		assert_int_equal(v->i.shared_fd, fd ? v->fd : -1);
-		assert_int_equal(v->i.shared_offset, fd ? BEFORE : 0);
+		assert_int_equal(v->i.shared_fd, fd ? v->s.fd : -1);
+		assert_int_equal(v->i.shared_offset, fd ? SIDE_BEFORE : 0);
 		assert_int_equal(v->i.shared_page_size,
-				 way == HUGETLB ? HUGE : PAGE);
+				 way == SIDE_HUGETLB ? SIDE_HUGE : PAGE);
 		assert_false(v->i.flags & GMEM_REGION_UNVERIFIED);
-		if (v->mem)
-			assert_ptr_equal(v->i.shared, v->mem);
+		if (v->s.mem)
+			assert_ptr_equal(v->i.shared, v->s.mem);
 		ends(u, v);
 	}
 }
@@ -227,7 +146,7 @@ static void a_conversion_frees_the_right_memory(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = OWN; way < HUGETLB; way++) {
+	for (enum side_way way = SIDE_OWN; way < SIDE_HUGETLB; way++) {
 		struct given *v = made(u, way);
 
 		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
@@ -252,7 +171,7 @@ static void what_is_deferred_is_reclaimed(void **state)
 	struct gmem_region_stats s = GMEM_INIT(struct gmem_region_stats);
 	uint64_t freed;
 
-	for (enum way way = OWN; way < WAYS; way++) {
+	for (enum side_way way = SIDE_OWN; way < SIDE_WAYS; way++) {
 		struct given *v = made(u, way);
 
 		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
@@ -282,13 +201,14 @@ static void what_it_had_is_on_the_side_not_in_use(void **state)
 	struct unit *u = *state;
 	uint64_t freed;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 
-		if (way == FD_ALONE)
-			assert_int_equal(pwrite(v->fd, "x", 1, BEFORE), 1);
+		if (way == SIDE_FD_ALONE)
+			assert_int_equal(pwrite(v->s.fd, "x", 1, SIDE_BEFORE),
+					 1);
 		else
-			v->mem[0] = 'x';
+			v->s.mem[0] = 'x';
 		make(u, v);
 		assert_int_equal(*(unsigned char *)v->i.shared, 'x');
 		assert_int_equal(counted(u, v).unused_bytes, PAGE);
@@ -304,7 +224,7 @@ static void what_was_handed_in_stays(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = made(u, way);
 		unsigned char b = 0;
 
@@ -312,16 +232,17 @@ static void what_was_handed_in_stays(void **state)
 		guest_writes(u, 3, 7);
 		t_ok(gmem_region_unbind(v->r, 0, 0, 0, &u->err), u->err);
 		t_ok(gmem_region_close(v->r, &u->err), u->err);
-		if (v->mem)
-			assert_int_equal(v->mem[3 * PAGE], 7);
-		if (v->fd >= 0) {
-			assert_int_equal(pread(v->fd, &b, 1, BEFORE + 3 * PAGE),
-					 1);
+		if (v->s.mem)
+			assert_int_equal(v->s.mem[3 * PAGE], 7);
+		if (v->s.fd >= 0) {
+			assert_int_equal(
+				pread(v->s.fd, &b, 1, SIDE_BEFORE + 3 * PAGE),
+				1);
 			assert_int_equal(b, 7);
-			assert_int_equal(close(v->fd), 0);
+			assert_int_equal(close(v->s.fd), 0);
 		}
-		if (v->mem)
-			assert_int_equal(munmap(v->mem, SIZE), 0);
+		if (v->s.mem)
+			assert_int_equal(munmap(v->s.mem, SIZE), 0);
 	}
 }
 
@@ -331,30 +252,30 @@ static void what_was_handed_in_stays(void **state)
 static void a_huge_page_is_freed_by_its_last(void **state)
 {
 	struct unit *u = *state;
-	struct given *v = made(u, HUGETLB);
+	struct given *v = made(u, SIDE_HUGETLB);
 	const struct unit_call *c;
-	unsigned int n = HUGE / PAGE;
+	unsigned int n = SIDE_HUGE / PAGE;
 
 	t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
 	unit_reset(u);
 	/* Of the second one, all but its first page: that stays. */
 	t_ok(convert(u, v, n + 1, n - 1, PRIVATE, 0), u->err);
 	c = unit_nth(u, "fallocate", 0, 0);
-	assert_int_equal(c->fd, v->fd);
-	assert_int_equal(c->arg[3], BEFORE + HUGE + PAGE);
-	assert_int_equal(c->arg[1], HUGE - PAGE);
+	assert_int_equal(c->fd, v->s.fd);
+	assert_int_equal(c->arg[3], SIDE_BEFORE + SIDE_HUGE + PAGE);
+	assert_int_equal(c->arg[1], SIDE_HUGE - PAGE);
 	/* The first: and with it the whole page, but not the one before. */
 	t_ok(convert(u, v, n, 1, PRIVATE, 0), u->err);
 	c = unit_nth(u, "fallocate", 0, 1);
-	assert_int_equal(c->arg[3], BEFORE + HUGE);
-	assert_int_equal(c->arg[1], HUGE);
+	assert_int_equal(c->arg[3], SIDE_BEFORE + SIDE_HUGE);
+	assert_int_equal(c->arg[1], SIDE_HUGE);
 	/* From both ends of it. */
 	t_ok(convert(u, v, 2 * n, 3, PRIVATE, 0), u->err);
 	t_ok(convert(u, v, 2 * n + 6, n - 6, PRIVATE, 0), u->err);
 	t_ok(convert(u, v, 2 * n + 3, 3, PRIVATE, 0), u->err);
 	c = unit_nth(u, "fallocate", 0, 4);
-	assert_int_equal(c->arg[3], BEFORE + 2 * HUGE);
-	assert_int_equal(c->arg[1], HUGE);
+	assert_int_equal(c->arg[3], SIDE_BEFORE + 2 * SIDE_HUGE);
+	assert_int_equal(c->arg[1], SIDE_HUGE);
 	assert_true(counted(u, v).flags & GMEM_RESIDENT_LOWER_BOUND);
 	ends(u, v);
 }
@@ -368,7 +289,7 @@ static void try_neighbour(struct unit *u, const struct unit_call *c, void *arg)
 {
 	struct gmem_convert_opts o = { .sz = sizeof(o),
 				       .flags = GMEM_CONVERT_NOWAIT };
-	struct gmem_region_range range = { HUGE - PAGE, PAGE };
+	struct gmem_region_range range = { SIDE_HUGE - PAGE, PAGE };
 
 	(void)arg;
 	if (tried || strcmp(c->name, "fallocate") || c->fd != held_fd)
@@ -380,10 +301,10 @@ static void try_neighbour(struct unit *u, const struct unit_call *c, void *arg)
 static void nobody_converts_the_rest_of_it_meanwhile(void **state)
 {
 	struct unit *u = *state;
-	struct given *v = made(u, HUGETLB);
+	struct given *v = made(u, SIDE_HUGETLB);
 
 	held = v;
-	held_fd = v->fd;
+	held_fd = v->s.fd;
 	for (int i = 0; i < 2; i++) {
 		t_ok(convert(u, v, 0, 1, SHARED, 0), u->err);
 		tried = 0;
@@ -406,7 +327,7 @@ static uint32_t refused(struct unit *u, struct given *v, uint64_t size)
 {
 	unsigned int maps = unit_mappings(u), fds = unit_fds();
 	struct gmem_region *r = (void *)1;
-	int ret = gmem_region_create(u->vm, size, &v->o, &r, &u->err);
+	int ret = gmem_region_create(u->vm, size, &v->s.o, &r, &u->err);
 
 	if (ret == 0) {
 		t_ok(gmem_region_close(r, &u->err), u->err);
@@ -424,59 +345,59 @@ static uint32_t refused(struct unit *u, struct given *v, uint64_t size)
 static void a_file_has_to_suit(void **state)
 {
 	struct unit *u = *state;
-	struct given *v = hand_in(u, FD_ALONE);
+	struct given *v = hand_in(u, SIDE_FD_ALONE);
 	int other;
 
 	assert_int_equal(refused(u, v, SIZE), 0);
 	assert_int_equal(refused(u, v, SIZE + PAGE), NOT_SHARED);
-	v->o.shared_offset = BEFORE + PAGE;
+	v->s.o.shared_offset = SIDE_BEFORE + PAGE;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o.shared_offset = UINT64_MAX - PAGE + 1;
+	v->s.o.shared_offset = UINT64_MAX - PAGE + 1;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o.shared_offset = BEFORE + 1;
+	v->s.o.shared_offset = SIDE_BEFORE + 1;
 	assert_int_equal(refused(u, v, SIZE), GMEM_REASON_UNALIGNED);
-	v->o.shared_offset = BEFORE;
+	v->s.o.shared_offset = SIDE_BEFORE;
 	/* Not to write, no shared memory, no file, no descriptor. */
 	other = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	v->o.shared_fd = other;
+	v->s.o.shared_fd = other;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 	assert_int_equal(close(other), 0);
 	other = open("/dev/zero", O_RDWR | O_CLOEXEC);
-	v->o.shared_fd = other;
+	v->s.o.shared_fd = other;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 	assert_int_equal(close(other), 0);
-	v->o.shared_fd = v->fd;
-	v->o.flags = 0;
+	v->s.o.shared_fd = v->s.fd;
+	v->s.o.flags = 0;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o.flags = GMEM_REGION_SHARED_FD;
-	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	v->s.o.flags = GMEM_REGION_SHARED_FD;
+	assert_int_equal(fcntl(v->s.fd, F_ADD_SEALS, F_SEAL_GROW), 0);
 	assert_int_equal(refused(u, v, SIZE), 0);
-	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, 0x10), 0);
+	assert_int_equal(fcntl(v->s.fd, F_ADD_SEALS, 0x10), 0);
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	assert_int_equal(close(v->fd), 0);
-	v->fd = v->o.shared_fd = memfd(BEFORE + SIZE);
-	assert_int_equal(fcntl(v->fd, F_ADD_SEALS, 0x8), 0);
+	assert_int_equal(close(v->s.fd), 0);
+	v->s.fd = v->s.o.shared_fd = side_memfd(SIDE_BEFORE + SIZE);
+	assert_int_equal(fcntl(v->s.fd, F_ADD_SEALS, 0x8), 0);
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	assert_int_equal(close(v->fd), 0);
+	assert_int_equal(close(v->s.fd), 0);
 }
 
 static void memory_has_to_show_the_file(void **state)
 {
 	struct unit *u = *state;
-	struct given *v = hand_in(u, MEMFD);
-	unsigned char *mem = v->mem, *other;
-	int fd = memfd(BEFORE + SIZE);
+	struct given *v = hand_in(u, SIDE_MEMFD);
+	unsigned char *mem = v->s.mem, *other;
+	int fd = side_memfd(SIDE_BEFORE + SIZE);
 
 	assert_int_equal(refused(u, v, SIZE), 0);
-	v->o.shared_offset = 0;
+	v->s.o.shared_offset = 0;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o.shared_offset = BEFORE;
-	v->o.shared_fd = fd;
+	v->s.o.shared_offset = SIDE_BEFORE;
+	v->s.o.shared_fd = fd;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o.shared_fd = v->fd;
-	v->o.shared = mem + 1;
+	v->s.o.shared_fd = v->s.fd;
+	v->s.o.shared = mem + 1;
 	assert_int_equal(refused(u, v, SIZE), GMEM_REASON_UNALIGNED);
-	v->o.shared = mem;
+	v->s.o.shared = mem;
 	/* Its last page is of the other file. */
 	other = mmap(mem + SIZE - PAGE, PAGE, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_FIXED, fd, 0);
@@ -485,18 +406,19 @@ static void memory_has_to_show_the_file(void **state)
 	assert_int_equal(munmap(other, PAGE), 0);
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 	/* Private memory beside the file, and of the file. */
-	other = map(MAP_PRIVATE, -1, 0);
-	v->o.shared = other;
+	other = side_map(SIZE, MAP_PRIVATE, -1, 0);
+	v->s.o.shared = other;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 	assert_int_equal(munmap(other, SIZE), 0);
-	other = map(MAP_PRIVATE, v->fd, BEFORE);
-	v->o.shared = other;
+	other = side_map(SIZE, MAP_PRIVATE, v->s.fd, SIDE_BEFORE);
+	v->s.o.shared = other;
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-	v->o = (struct gmem_region_opts){ .sz = sizeof(v->o), .shared = other };
+	v->s.o = (struct gmem_region_opts){ .sz = sizeof(v->s.o),
+					    .shared = other };
 	assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 	assert_int_equal(munmap(other, SIZE), 0);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(close(v->fd), 0);
+	assert_int_equal(close(v->s.fd), 0);
 	assert_int_equal(munmap(mem, SIZE - PAGE), 0);
 }
 
@@ -504,26 +426,25 @@ static void memory_has_to_be_writable_and_there(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 
-		if (v->mem) {
+		if (v->s.mem) {
 			assert_int_equal(
-				mprotect(v->mem + SIZE / 2, PAGE, PROT_READ),
+				mprotect(v->s.mem + SIZE / 2, PAGE, PROT_READ),
 				0);
 			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-			assert_int_equal(mprotect(v->mem + SIZE / 2, PAGE,
+			assert_int_equal(mprotect(v->s.mem + SIZE / 2, PAGE,
 						  PROT_READ | PROT_WRITE),
 					 0);
 			assert_int_equal(refused(u, v, SIZE), 0);
-			assert_int_equal(munmap(v->mem + SIZE / 2, PAGE), 0);
+			assert_int_equal(munmap(v->s.mem + SIZE / 2, PAGE), 0);
 			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-			assert_int_equal(munmap(v->mem, SIZE), 0);
+			assert_int_equal(munmap(v->s.mem, SIZE), 0);
 		}
-		u->stat = NULL;
-		u->magic = 0;
-		if (v->fd >= 0)
-			assert_int_equal(close(v->fd), 0);
+		side_told(u);
+		if (v->s.fd >= 0)
+			assert_int_equal(close(v->s.fd), 0);
 	}
 }
 
@@ -532,23 +453,22 @@ static void what_cannot_be_compared_is_unverified(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 
 		unit_reset(u);
-		if (way == HUGETLB) {
+		if (way == SIDE_HUGETLB) {
 			unit_answer(u, "openat", 0, 1, 1, -EACCES);
 			assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-			u->stat = NULL;
-			u->magic = 0;
-			assert_int_equal(munmap(v->mem, SIZE), 0);
-			assert_int_equal(close(v->fd), 0);
+			side_told(u);
+			assert_int_equal(munmap(v->s.mem, SIZE), 0);
+			assert_int_equal(close(v->s.fd), 0);
 			continue;
 		}
 		unit_answer(u, "openat", 0, 1, 1, -EACCES);
 		make(u, v);
 		assert_int_equal(!!(v->i.flags & GMEM_REGION_UNVERIFIED),
-				 way != FD_ALONE);
+				 way != SIDE_FD_ALONE);
 		unit_reset(u);
 		ends(u, v);
 	}
@@ -558,17 +478,16 @@ static void two_regions_share_no_memory(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 
-		t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err),
+		t_ok(gmem_region_create(u->vm, SIZE, &v->s.o, &v->r, &u->err),
 		     u->err);
 		assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
-		u->stat = NULL;
-		u->magic = 0;
+		side_told(u);
 		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
-		v->o = (struct gmem_region_opts){ .sz = sizeof(v->o),
-						  .shared = v->i.shared };
+		v->s.o = (struct gmem_region_opts){ .sz = sizeof(v->s.o),
+						    .shared = v->i.shared };
 		assert_int_equal(refused(u, v, SIZE), NOT_SHARED);
 		bind(u, v);
 		ends(u, v);
@@ -579,16 +498,15 @@ static void its_system_calls_are_listed(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = OWN; way < WAYS; way++) {
+	for (enum side_way way = SIDE_OWN; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 
 		unit_reset(u);
-		t_ok(gmem_region_create(u->vm, SIZE, &v->o, &v->r, &u->err),
+		t_ok(gmem_region_create(u->vm, SIZE, &v->s.o, &v->r, &u->err),
 		     u->err);
 		unit_listed(u, "gmem_region_create");
 		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
-		u->stat = NULL;
-		u->magic = 0;
+		side_told(u);
 		bind(u, v);
 		unit_reset(u);
 		t_ok(convert(u, v, 0, 4, SHARED, 0), u->err);
@@ -604,17 +522,17 @@ static void its_system_calls_are_listed(void **state)
 static void no_other_kind_has_such_memory(void **state)
 {
 	struct unit *u = *state;
-	struct given *v = hand_in(u, MEMFD);
+	struct given *v = hand_in(u, SIDE_MEMFD);
 	struct gmem_region *r = NULL;
 
-	t_refused(gmem_region_create(u->vm, SIZE, &v->o, &r, &u->err),
+	t_refused(gmem_region_create(u->vm, SIZE, &v->s.o, &r, &u->err),
 		  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
-	v->o.shared = NULL;
-	t_refused(gmem_region_create(u->vm, SIZE, &v->o, &r, &u->err),
+	v->s.o.shared = NULL;
+	t_refused(gmem_region_create(u->vm, SIZE, &v->s.o, &r, &u->err),
 		  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
 	assert_int_equal(u->n_calls, 0);
-	assert_int_equal(munmap(v->mem, SIZE), 0);
-	assert_int_equal(close(v->fd), 0);
+	assert_int_equal(munmap(v->s.mem, SIZE), 0);
+	assert_int_equal(close(v->s.fd), 0);
 }
 
 /* Each call of it fails in turn, and leaves nothing behind. */
@@ -622,7 +540,7 @@ static void a_create_that_fails_leaves_nothing(void **state)
 {
 	struct unit *u = *state;
 
-	for (enum way way = ANON; way < WAYS; way++) {
+	for (enum side_way way = SIDE_ANON; way < SIDE_WAYS; way++) {
 		struct given *v = hand_in(u, way);
 		unsigned int nth, failed = 0, maps = unit_mappings(u);
 		unsigned int fds = unit_fds();
@@ -633,7 +551,7 @@ static void a_create_that_fails_leaves_nothing(void **state)
 			assert_true(nth < 100);
 			unit_reset(u);
 			unit_answer(u, NULL, 0, nth, 1, -EPERM);
-			ret = gmem_region_create(u->vm, SIZE, &v->o, &v->r,
+			ret = gmem_region_create(u->vm, SIZE, &v->s.o, &v->r,
 						 &u->err);
 			if (ret == 0 && !u->answers[0].times)
 				break;
@@ -647,8 +565,7 @@ static void a_create_that_fails_leaves_nothing(void **state)
 		}
 		assert_true(failed >= 3);
 		unit_reset(u);
-		u->stat = NULL;
-		u->magic = 0;
+		side_told(u);
 		t_ok(gmem_region_get(v->r, &v->i, &u->err), u->err);
 		bind(u, v);
 		ends(u, v);
