@@ -345,7 +345,7 @@ static void a_close_that_fails_changes_nothing(void **state)
 	}
 }
 
-static void no_exits_of_hypercalls_unless_enabled(void **state)
+static void peer_M18_the_exits_of_hypercalls_are_enabled(void **state)
 {
 	struct unit *u = *state;
 	struct gmem_region_opts o = opts(0, NULL);
@@ -381,7 +381,7 @@ int main(void)
 		BOTH(a_slot_of_another_file_is_not_its_own),
 		BOTH(a_failed_create_leaves_nothing),
 		BOTH(a_close_that_fails_changes_nothing),
-		BOTH(no_exits_of_hypercalls_unless_enabled),
+		BOTH(peer_M18_the_exits_of_hypercalls_are_enabled),
 	};
 
 	return t_main(tests);

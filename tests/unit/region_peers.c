@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exit.h"
+
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
 #define PAGE 4096u
@@ -19,6 +21,7 @@
 #define SIZE (PAGES * PAGE)
 #define GPA (2 * GiB)
 #define ATTRIBUTES GMEM__KVM_SET_MEMORY_ATTRIBUTES
+#define RUN 20 /* words of a kvm_run, as far as it is read */
 
 static struct gmem_slot slot(uint64_t offset, uint64_t len)
 {
@@ -323,12 +326,114 @@ static void peer_M4_a_part_that_failed_is_set_back_and_told(void **state)
 	assert_int_equal(out.runs, 2);
 }
 
+/* ------------------------------------------------------------- M5, M6 -- */
+
+/* What KVM_RUN left; on x86, whatever the tests run on. */
+static struct gmem_exit decoded(struct unit *u, const uint64_t *run, int rc,
+				int err_no)
+{
+	struct gmem_exit e = GMEM_INIT(struct gmem_exit);
+
+	t_code(gmem__exit_decode(&gmem__run_x86, rc, err_no, run,
+				 RUN * sizeof(*run), &e, &u->err),
+	       0);
+	return e;
+}
+
+static uint32_t served(struct unit *u, const struct gmem_exit *e)
+{
+	struct gmem_guard guard = GMEM_INIT(struct gmem_guard);
+	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
+
+	unit_reset(u);
+	t_ok(gmem_vm_serve(u->vm, e, &guard, NULL, &a, &u->err), u->err);
+	return a.kind;
+}
+
+/* The pages of [@page, @page + @n) are @to, for the kernel too. */
+static void only(struct unit *u, struct gmem_region *r, uint64_t page,
+		 uint64_t n, uint64_t to)
+{
+	uint64_t a;
+
+	for (uint64_t i = 0; i < PAGES; i++) {
+		bool private = (i >= page && i < page + n) == (to == PRIVATE);
+
+		t_ok(gmem_region_attributes(r, i * PAGE, PAGE, &a, NULL,
+					    &u->err),
+		     u->err);
+		assert_int_equal(a, private ? PRIVATE : SHARED);
+		assert_int_equal(unit_private(u, info(r).gmem, GPA, i * PAGE),
+				 private);
+	}
+}
+
+/* Of the word one bit is the state: neither the size nor KVM's own bit is. */
+static void peer_M5_one_bit_of_a_hypercall_is_the_state(void **state)
+{
+	struct unit *u = *state;
+	uint64_t run[RUN] = { 0, GMEM__EXIT_HYPERCALL, 0, 0, 12, GPA, 8 };
+	struct gmem_region *r = bound(u);
+	struct gmem_exit e;
+
+	for (uint64_t size = 0; size <= GMEM__MAP_GPA_PAGE_SIZE; size++) {
+		run[7] = size;
+		e = decoded(u, run, 0, 0);
+		assert_int_equal(served(u, &e), GMEM_ANSWER_RESUME);
+		only(u, r, 0, 8, SHARED);
+		run[7] = size | GMEM__MAP_GPA_PRIVATE;
+		e = decoded(u, run, 0, 0);
+		assert_int_equal(served(u, &e), GMEM_ANSWER_RESUME);
+		only(u, r, 0, 0, SHARED);
+	}
+	for (unsigned int bit = 5; bit < 64; bit++) {
+		run[7] = 1ULL << bit;
+		e = decoded(u, run, 0, 0);
+		assert_int_equal(served(u, &e), GMEM_ANSWER_REFUSE);
+		assert_int_equal(u->n_calls, 0);
+	}
+	only(u, r, 0, 0, SHARED);
+}
+
+/* A fault is one by its errno: else it is old, or a memory error. */
+static void peer_M6_an_errno_says_whether_it_is_a_fault(void **state)
+{
+	struct unit *u = *state;
+	uint64_t run[RUN] = { 0,   GMEM__EXIT_MEMORY_FAULT, 0, 0, 0, GPA + PAGE,
+			      PAGE };
+	struct gmem_region *r = bound(u);
+	struct gmem_exit e;
+
+	for (int code = 1; code < 256; code++) {
+		if (code == EFAULT)
+			continue;
+		e = decoded(u, run, -1, code);
+		assert_int_equal(served(u, &e), code == EHWPOISON
+							? GMEM_ANSWER_FATAL
+							: GMEM_ANSWER_RESUME);
+		assert_int_equal(u->n_calls, 0);
+	}
+	only(u, r, 0, 0, SHARED);
+	e = decoded(u, run, -1, EFAULT);
+	assert_int_equal(served(u, &e), GMEM_ANSWER_RESUME);
+	only(u, r, 1, 1, SHARED);
+	/* A realm's fault ends KVM_RUN without an error. */
+	run[4] = GMEM__MEMORY_FAULT_PRIVATE;
+	e = decoded(u, run, 0, 0);
+	assert_int_equal(served(u, &e), GMEM_ANSWER_RESUME);
+	only(u, r, 0, 0, SHARED);
+}
+
 /* ------------------------------------------------------------------ M7 -- */
 
 static void peer_M7_no_dirty_log_or_readonly_slot_of_a_region(void **state)
 {
-	static const uint64_t flags[] = { GMEM_SLOT_DIRTY_LOG,
-					  GMEM_SLOT_READONLY };
+	static const uint64_t flags[] = {
+		GMEM_SLOT_DIRTY_LOG,
+		GMEM_SLOT_READONLY,
+		GMEM_SLOT_FD | GMEM_SLOT_DIRTY_LOG,
+		GMEM_SLOT_FD | GMEM_SLOT_READONLY,
+	};
 	struct unit *u = *state;
 	struct gmem_region *r = made(u, SIZE);
 
@@ -439,6 +544,52 @@ static void peer_M10_a_run_is_one_call_however_long(void **state)
 	}
 }
 
+/* ----------------------------------------------------------------- M11 -- */
+
+/* A refusal of the library's, with its cause, before the kernel is asked. */
+#define caused(call, reason, value)                         \
+	do {                                                \
+		t_refused(call, -EINVAL, reason, u->err);   \
+		assert_non_null(strstr(u->err.msg, value)); \
+		assert_int_equal(u->n_calls, 0);            \
+	} while (0)
+
+static void peer_M11_each_einval_has_its_cause(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = bound(u), *none = NULL;
+	struct gmem_slot s = slot(SIZE / 2, SIZE / 2);
+
+	caused(gmem_region_create(u->vm, 0, NULL, &none, &u->err),
+	       GMEM_REASON_ZERO_SIZE, "size");
+	caused(gmem_region_create(u->vm, PAGE + 5, NULL, &none, &u->err),
+	       GMEM_REASON_UNALIGNED, "0x1005");
+	assert_null(none);
+	s.gpa++;
+	caused(gmem_region_bind(r, &s, &u->err), GMEM_REASON_UNALIGNED,
+	       "0x80020001");
+	caused(convert(u, r, PAGES, 1, SHARED, NULL), GMEM_REASON_OUTSIDE_FILE,
+	       "0x40000");
+	caused(convert(u, r, 0, 1, 4, NULL), GMEM_REASON_ATTRIBUTE_UNKNOWN,
+	       "0x4");
+	caused(gmem_region_discard(r, 1, PAGE, NULL, &u->err),
+	       GMEM_REASON_UNALIGNED, "0x1");
+	caused(gmem_region_reclaim(r, 0, 5, NULL, NULL, &u->err),
+	       GMEM_REASON_UNALIGNED, "0x5");
+	/* The kernel's own: what it refused, where, and what that may be. */
+	unit_answer(u, "ioctl",
+		    unit_in_place(u) ? GMEM__KVM_SET_MEMORY_ATTRIBUTES2
+				     : ATTRIBUTES,
+		    1, 1, -EINVAL);
+	t_refused(convert(u, r, 3, 1, SHARED, NULL), -EOPNOTSUPP,
+		  GMEM_REASON_NO_PRIVATE_MEMORY, u->err);
+	assert_int_equal(u->err.sys_errno, EINVAL);
+	assert_non_null(strstr(u->err.msg, "0x3000"));
+	assert_true(u->err.flags & GMEM_ERROR_DIAGNOSED);
+	unit_reset(u);
+	only(u, r, 0, 0, SHARED);
+}
+
 /* ----------------------------------------------------------------- M12 -- */
 
 /* A filter of these names lets each call through. */
@@ -498,6 +649,7 @@ static void peer_M15_a_conversion_crosses_slots(void **state)
 	     u->err);
 	assert_int_equal(is, SHARED);
 	assert_int_equal(run, 2 * PAGE);
+	only(u, r, PAGES / 2 - 1, 2, SHARED);
 	if (unit_in_place(u))
 		return;
 	t_ok(gmem_region_unbind(r, 1, 0, 0, &u->err), u->err);
@@ -505,6 +657,37 @@ static void peer_M15_a_conversion_crosses_slots(void **state)
 	t_refused(convert(u, r, 0, PAGES, PRIVATE, NULL), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, u->err);
 	assert_int_equal(u->n_calls, 0);
+}
+
+/* And two regions, as of two nodes; none of it where it reaches no slot. */
+static void peer_M15_a_request_crosses_regions(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_exit e = { .sz = sizeof(e),
+			       .kind = GMEM_EXIT_MAP_GPA_RANGE,
+			       .gpa = GPA + SIZE - 2 * PAGE,
+			       .len = 4 * PAGE };
+	struct gmem_region *r = bound(u), *next = made(u, SIZE);
+	struct gmem_slot s = {
+		.sz = sizeof(s), .slot = 2, .gpa = GPA + SIZE, .len = SIZE
+	};
+	uint64_t is, run;
+
+	t_ok(gmem_region_bind(next, &s, &u->err), u->err);
+	assert_int_equal(served(u, &e), GMEM_ANSWER_RESUME);
+	only(u, r, PAGES - 2, 2, SHARED);
+	t_ok(gmem_region_attributes(next, 0, SIZE, &is, &run, &u->err), u->err);
+	assert_int_equal(is, SHARED);
+	assert_int_equal(run, 2 * PAGE);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(
+			unit_private(u, info(next).gmem, GPA + SIZE, i * PAGE),
+			i >= 2);
+	e.attributes = PRIVATE;
+	e.len = SIZE + 3 * PAGE;
+	assert_int_equal(served(u, &e), GMEM_ANSWER_REFUSE);
+	assert_int_equal(u->n_calls, 0);
+	only(u, r, PAGES - 2, 2, SHARED);
 }
 
 #define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
@@ -521,13 +704,17 @@ int main(void)
 		DUAL(peer_M2_freed_shared_memory_is_zero),
 		DUAL(peer_M3_no_slot_inherits_attributes),
 		DUAL(peer_M4_a_part_that_failed_is_set_back_and_told),
+		BOTH(peer_M5_one_bit_of_a_hypercall_is_the_state),
+		BOTH(peer_M6_an_errno_says_whether_it_is_a_fault),
 		BOTH(peer_M7_no_dirty_log_or_readonly_slot_of_a_region),
 		TEST(peer_M8_the_vm_is_asked_what_it_can, unit_default73),
 		BOTH(peer_M9_no_descriptor_is_left_or_inherited),
 		BOTH(peer_M9_a_child_has_no_part_in_it),
 		BOTH(peer_M10_a_run_is_one_call_however_long),
+		BOTH(peer_M11_each_einval_has_its_cause),
 		BOTH(peer_M12_its_system_calls_are_listed),
 		BOTH(peer_M15_a_conversion_crosses_slots),
+		BOTH(peer_M15_a_request_crosses_regions),
 	};
 
 	return t_main(tests);

@@ -142,7 +142,7 @@ static void it_says_what_it_has(void **state)
 }
 
 /* Both ways: what the guest has no more is freed, and nothing else. */
-static void a_conversion_frees_the_right_memory(void **state)
+static void peer_M2_memory_of_each_kind_is_truly_freed(void **state)
 {
 	struct unit *u = *state;
 
@@ -576,7 +576,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_says_what_it_has, unit_sw),
-		TEST(a_conversion_frees_the_right_memory, unit_sw),
+		TEST(peer_M2_memory_of_each_kind_is_truly_freed, unit_sw),
 		TEST(what_is_deferred_is_reclaimed, unit_sw),
 		TEST(what_it_had_is_on_the_side_not_in_use, unit_sw),
 		TEST(what_was_handed_in_stays, unit_sw612),
