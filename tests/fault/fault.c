@@ -101,7 +101,8 @@ static void check_error(const struct shot *shot, const struct fault *t, int r,
 		      err->reason == GMEM_REASON_NO_MEMORY;
 
 	/* What could not be looked at has no errno of its own to tell. */
-	if (err->reason == GMEM_REASON_PLACEMENT_UNKNOWN)
+	if (err->reason == GMEM_REASON_PLACEMENT_UNKNOWN ||
+	    err->reason == GMEM_REASON_SHARED_MEMORY)
 		code = 0;
 	check(shot, err->code == r);
 	check(shot, err->reason != GMEM_REASON_NONE);

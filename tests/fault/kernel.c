@@ -25,6 +25,7 @@ void __real_free(void *p);
 void *__real_mmap(void *at, size_t len, int prot, int flags, int fd,
 		  off_t offset);
 int __real_munmap(void *p, size_t len);
+void *__real_mremap(void *p, size_t old, size_t len, int flags, ...);
 int __real_model__due(struct kernel *k, const char *call);
 void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t n, size_t len);
@@ -34,6 +35,7 @@ void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
 		  off_t offset);
 int __wrap_munmap(void *p, size_t len);
+void *__wrap_mremap(void *p, size_t old, size_t len, int flags, ...);
 int __wrap_model__due(struct kernel *k, const char *call);
 
 static atomic_uint blocks, mappings;
@@ -98,6 +100,15 @@ int __wrap_munmap(void *p, size_t len)
 
 	mappings -= r == 0;
 	return r;
+}
+
+/* Of shared memory, which stays. */
+void *__wrap_mremap(void *p, size_t old, size_t len, int flags, ...)
+{
+	void *again = __real_mremap(p, old, len, flags);
+
+	mappings += again != MAP_FAILED && old == 0;
+	return again;
 }
 
 /*

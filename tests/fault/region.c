@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* Regions, each call failing in turn. */
 #include "fault.h"
-
-#include <gmem_region.h>
+#include "side.h"
 
 static struct gmem_region *region;
+/* Its shared memory, which outlives it. */
+static struct side side;
 
 static int create(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_region *r = NULL;
-	int ret = gmem_region_create(t->u.vm, fault_size(t), NULL, &r, err);
+	int ret;
 
+	side_tell(&t->u, &side);
+	ret = gmem_region_create(t->u.vm, fault_size(t), &side.o, &r, err);
+	side_told(&t->u);
 	if (ret < 0)
 		t->touched = r != NULL;
 	else
@@ -166,11 +170,23 @@ static int serve(struct fault *t, struct gmem_error *err)
 	return r;
 }
 
-static void run(struct scenario s)
+/* With two backings, each way to have shared memory. */
+static void run_by_gpa(struct scenario s)
 {
 	s.type = GMEM_VM_SW_PROTECTED;
 	s.kernels = fault_by_gpa;
-	fault_run(&s);
+	for (enum side_way way = SIDE_OWN; way < SIDE_WAYS; way++) {
+		side_make(&side, way, FAULT_PAGES * 4 * KiB);
+		fault_run(&s);
+		side_end(&side);
+	}
+}
+
+static void run(struct scenario s)
+{
+	run_by_gpa(s);
+	side_make(&side, SIDE_OWN, 0);
+	s.type = GMEM_VM_SW_PROTECTED;
 	s.kernels = fault_in_place;
 	fault_run(&s);
 }
@@ -240,16 +256,12 @@ static void what_is_not_freed_can_be_later(void **state)
 /* In place nothing is ever queued. */
 static void what_is_queued_stays_so(void **state)
 {
-	static const struct scenario s = { .kernels = fault_by_gpa,
-					   .type = GMEM_VM_SW_PROTECTED,
-					   .prepare = mixed,
-					   .run = reclaim,
-					   .flags = FAULT_PROGRESS,
-					   .patient = true,
-					   .caller = "gmem_region_reclaim" };
-
 	(void)state;
-	fault_run(&s);
+	run_by_gpa((struct scenario){ .prepare = mixed,
+				      .run = reclaim,
+				      .flags = FAULT_PROGRESS,
+				      .patient = true,
+				      .caller = "gmem_region_reclaim" });
 }
 
 static void counting_changes_nothing(void **state)
