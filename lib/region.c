@@ -123,6 +123,15 @@ static int attach(struct gmem *g, struct gmem_region *r, struct gmem_error *err)
 	return ret;
 }
 
+/* Others look through the regions of the VM, for memory of theirs. */
+static void detach(struct gmem *g, struct gmem_region *r)
+{
+	gmem__lock(&g->vm->lock);
+	__atomic_store_n(&g->region, NULL, __ATOMIC_RELEASE);
+	gmem__unlock(&g->vm->lock);
+	gmem__free(g->ctx, r);
+}
+
 static int check_file(const struct gmem_vm *vm, uint64_t size,
 		      const struct gmem *g, struct gmem_error *err)
 {
@@ -235,7 +244,8 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 	return 0;
 err_unmap:
 	(void)gmem__region_unmap(g);
-	__atomic_store_n(&g->region, NULL, __ATOMIC_RELEASE);
+	detach(g, r);
+	r = NULL;
 err_free:
 	gmem__free(&vm->ctx, r);
 	if (region.owns_file)
@@ -281,8 +291,7 @@ int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 	ret = gmem__region_unmap(g);
 	if (ret < 0)
 		return gmem__fail_call(err, ret, "unmapping the region");
-	__atomic_store_n(&g->region, NULL, __ATOMIC_RELEASE);
-	gmem__free(g->ctx, r);
+	detach(g, r);
 	return 0;
 }
 

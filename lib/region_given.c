@@ -332,13 +332,18 @@ int gmem__region_given_once(const struct gmem *g, const struct gmem__side *s,
 
 	for (o = g->vm->files; o; o = o->next) {
 		const struct gmem_region *r = gmem__region_of(o);
+		const unsigned char *mem;
 		bool same = false;
 
 		if (!r || o == g)
 			continue;
-		if (s->addr && r->shared)
+		/* One that is being made has not mapped its own yet. */
+		mem = r->side.addr
+			      ? r->side.addr
+			      : __atomic_load_n(&r->shared, __ATOMIC_RELAXED);
+		if (s->addr && mem)
 			same = overlap((uintptr_t)s->addr, g->size,
-				       (uintptr_t)r->shared, o->size);
+				       (uintptr_t)mem, o->size);
 		if (s->fd >= 0 && r->side.fd >= 0 && s->ino == r->side.ino &&
 		    s->dev == r->side.dev)
 			same |= overlap(s->offset, g->size, r->side.offset,

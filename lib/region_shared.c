@@ -64,7 +64,7 @@ static int map_missing(struct gmem *g, struct gmem_region *r,
 			gmem__region_queue_set(r, 0, g->size, true);
 	}
 	if (ret == 0 && mem && !r->shared) {
-		r->shared = mem;
+		__atomic_store_n(&r->shared, mem, __ATOMIC_RELEASE);
 		mem = NULL;
 	}
 	gmem__unlock(&g->lock);
@@ -118,7 +118,7 @@ int gmem__region_unmap(struct gmem *g)
 		ret = gmem__munmap(g->ctx, r->shared, g->size);
 		if (ret < 0)
 			return ret;
-		r->shared = NULL;
+		__atomic_store_n(&r->shared, NULL, __ATOMIC_RELAXED);
 	}
 	ret = gmem__munmap(g->ctx, r->queued, bits_len(g));
 	if (ret < 0)

@@ -494,6 +494,34 @@ static void two_regions_share_no_memory(void **state)
 	}
 }
 
+/* As another thread would, when the first region maps what it needs. */
+static void make_again(struct unit *u, const struct unit_call *c, void *arg)
+{
+	struct gmem_error err = { .sz = sizeof(err) };
+	struct gmem_region *r = NULL;
+
+	(void)arg;
+	if (strcmp(c->name, "mmap") || c->arg[1] != PAGES / 8)
+		return;
+	u->hook = NULL;
+	tried = gmem_region_create(u->vm, SIZE, &held->s.o, &r, &err);
+	assert_int_equal(err.reason, NOT_SHARED);
+}
+
+static void two_that_are_made_at_once_share_none(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum side_way way = SIDE_ANON; way <= SIDE_MEMFD_NO_FD; way++) {
+		held = hand_in(u, way);
+		tried = 0;
+		u->hook = make_again;
+		make(u, held);
+		assert_int_equal(tried, -EINVAL);
+		ends(u, held);
+	}
+}
+
 static void its_system_calls_are_listed(void **state)
 {
 	struct unit *u = *state;
@@ -587,6 +615,7 @@ int main(void)
 		TEST(memory_has_to_be_writable_and_there, unit_sw),
 		TEST(what_cannot_be_compared_is_unverified, unit_sw),
 		TEST(two_regions_share_no_memory, unit_sw),
+		TEST(two_that_are_made_at_once_share_none, unit_sw),
 		TEST(its_system_calls_are_listed, unit_sw),
 		TEST(no_other_kind_has_such_memory, unit_inplace),
 		TEST(a_create_that_fails_leaves_nothing, unit_sw),
