@@ -45,6 +45,7 @@ int gmem__punch(const struct gmem *g, uint64_t offset, uint64_t len)
  */
 static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 {
+	const struct gmem_region *region = gmem__region_of(g);
 	uint64_t stop = pos, there = 0, run;
 
 	while (there < STEP) {
@@ -59,6 +60,8 @@ static uint64_t step_end(const struct gmem *g, uint64_t pos, uint64_t end)
 	}
 	/* Of a huge page a part is not freed. */
 	stop += (g->page_size - stop % g->page_size) % g->page_size;
+	if (region)
+		stop = gmem__region_side_range(region, pos, stop).end;
 	return stop < end ? stop : end;
 }
 

@@ -96,7 +96,7 @@ int gmem__region_given_once(const struct gmem *g, const struct gmem__side *s,
 /* Maps it, unless the caller did: 0 or -errno. */
 int gmem__region_side_map(const struct gmem *g, const struct gmem__side *s,
 			  void **out);
-/* Frees it: 0 or -errno. */
+/* Frees it, with the rest of its huge pages if private: 0 or -errno. */
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len);
 /* The call that does. */

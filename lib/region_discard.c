@@ -15,34 +15,12 @@
 
 /* ---------------------------------------------------------------- free -- */
 
-static bool all_private(const struct gmem_region *r, uint64_t start,
-			uint64_t end)
-{
-	uint64_t run = 0;
-
-	return start < end &&
-	       gmem__record_run(&r->g->record, start, end - start, &run) ==
-		       GMEM__PRIVATE &&
-	       run == end - start;
-}
-
 /* The place of private pages, or of shared ones; 0 or -errno. */
 static int free_side(const struct gmem_region *r, enum gmem__state side,
 		     uint64_t offset, uint64_t len)
 {
-	struct gmem__range whole;
-
-	if (side == GMEM__PRIVATE)
-		return gmem__punch(r->g, offset, len);
-	/* The last page of a huge page to become private frees it. */
-	whole = gmem__region_side_range(r, offset, offset + len);
-	if (all_private(r, whole.start, offset)) {
-		len += offset - whole.start;
-		offset = whole.start;
-	}
-	if (all_private(r, offset + len, whole.end))
-		len = whole.end - offset;
-	return gmem__region_side_free(r, offset, len);
+	return side == GMEM__PRIVATE ? gmem__punch(r->g, offset, len)
+				     : gmem__region_side_free(r, offset, len);
 }
 
 static enum gmem__state other(enum gmem__state s)
@@ -91,7 +69,7 @@ int gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
 	    (ret = gmem__file_range_check(r->g, offset, len, err)) < 0 ||
 	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
 		return ret;
-	range = (struct gmem__range){ r->g, offset, offset + len };
+	range = gmem__region_side_range(r, offset, offset + len);
 	ret = gmem__ticket_take(r->g->vm, &t, &range, 1, false, d.o.cancel,
 				err);
 	if (ret < 0)

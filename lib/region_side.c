@@ -40,6 +40,30 @@ int gmem__region_side_map(const struct gmem *g, const struct gmem__side *s,
 	return r;
 }
 
+static bool all_private(const struct gmem_region *r, uint64_t start,
+			uint64_t end)
+{
+	uint64_t run = 0;
+
+	return start < end &&
+	       gmem__record_run(&r->g->record, start, end - start, &run) ==
+		       GMEM__PRIVATE &&
+	       run == end - start;
+}
+
+/* Of a huge page a part is not freed: all of it is where no more is shared. */
+static void widen(const struct gmem_region *r, uint64_t *offset, uint64_t *len)
+{
+	uint64_t end = *offset + *len;
+	struct gmem__range whole = gmem__region_side_range(r, *offset, end);
+
+	if (all_private(r, whole.start, *offset))
+		*offset = whole.start;
+	if (all_private(r, end, whole.end))
+		end = whole.end;
+	*len = end - *offset;
+}
+
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len)
 {
@@ -47,6 +71,7 @@ int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 	int ret, advice = s->type == GMEM_SHARED_SIDE_ANON ? MADV_DONTNEED
 							   : MADV_REMOVE;
 
+	widen(r, &offset, &len);
 	do {
 		if (s->fd >= 0)
 			ret = gmem__fallocate(r->g->ctx, s->fd,

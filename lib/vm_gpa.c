@@ -28,8 +28,8 @@ _Static_assert(sizeof(struct gmem_location) == LOCATION_V0, "ABI");
 
 /* The pieces of files behind a range of guest addresses, in its order. */
 struct pieces {
-	struct gmem__range few[FEW];
-	struct gmem__range *at;
+	struct gmem__range few[2 * FEW];
+	struct gmem__range *at; /* from .room on, what each holds meanwhile */
 	unsigned int n, room;
 	bool kept; /* also what slots left for their files */
 };
@@ -58,6 +58,22 @@ static int check_range(const struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 			  gpa, len);
 }
 
+/* A region frees whole huge pages; vm->lock is held. */
+static void put(struct pieces *p, const struct gmem__slot *s, uint64_t gpa,
+		uint64_t stop)
+{
+	const struct gmem_region *region = gmem__region_of(s->s.gmem);
+	struct gmem__range at = {
+		s->s.gmem,
+		s->s.offset + (gpa - s->s.gpa),
+		s->s.offset + (stop - s->s.gpa),
+	};
+
+	p->at[p->n] = at;
+	p->at[p->room + p->n] =
+		region ? gmem__region_side_range(region, at.start, at.end) : at;
+}
+
 /*
  * Finds what is behind the range; vm->lock is held.  Where there are more
  * pieces than room, it counts them.
@@ -82,11 +98,7 @@ static int find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 					  gpa, s->s.slot);
 		stop = s->s.gpa + s->s.len < end ? s->s.gpa + s->s.len : end;
 		if (p->n < p->room)
-			p->at[p->n] = (struct gmem__range){
-				s->s.gmem,
-				s->s.offset + (gpa - s->s.gpa),
-				s->s.offset + (stop - s->s.gpa),
-			};
+			put(p, s, gpa, stop);
 		p->n++;
 	}
 	return 0;
@@ -121,7 +133,7 @@ static int pieces_find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	       p->n > p->room) {
 		pieces_free(vm, p);
 		p->room = p->n;
-		p->at = gmem__alloc(&vm->ctx, p->room * sizeof(*p->at));
+		p->at = gmem__alloc(&vm->ctx, 2 * p->room * sizeof(*p->at));
 		if (!p->at)
 			return gmem__fail_call(err, -ENOMEM,
 					       "allocating the list of slots");
@@ -169,7 +181,7 @@ static int hold(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		r = pieces_find(vm, address_space, gpa, len, p, err);
 		if (r < 0)
 			return r;
-		r = gmem__ticket_take(vm, t, p->at, p->n,
+		r = gmem__ticket_take(vm, t, p->at + p->room, p->n,
 				      o->flags & GMEM_ATTRIBUTES_NOWAIT,
 				      o->cancel, err);
 		if (r == 0 && same(vm, address_space, gpa, len, p))

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ticket.h"
+#include "vm.h"
+
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
 #define PAGE 4096u
@@ -280,6 +283,78 @@ static void a_huge_page_is_freed_by_its_last(void **state)
 	ends(u, v);
 }
 
+/* The @nth call that freed shared memory of @v, or NULL. */
+static const struct unit_call *freed(struct unit *u, const struct given *v,
+				     unsigned int nth)
+{
+	const struct unit_call *c;
+
+	for (unsigned int i = 0; (c = unit_nth(u, "fallocate", 0, i)); i++)
+		if (c->fd == v->s.fd && nth-- == 0)
+			return c;
+	return NULL;
+}
+
+/* With pages that nobody asked to free, where these are private too. */
+static void a_huge_page_is_discarded_unless_some_is_shared(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = made(u, SIDE_HUGETLB);
+	const struct unit_call *c;
+
+	unit_reset(u);
+	t_ok(gmem_region_discard(v->r, PAGE, PAGE, NULL, &u->err), u->err);
+	c = freed(u, v, 0);
+	assert_int_equal(c->arg[3], SIDE_BEFORE);
+	assert_int_equal(c->arg[1], SIDE_HUGE);
+	t_ok(convert(u, v, 2, 1, SHARED, 0), u->err);
+	unit_reset(u);
+	t_ok(gmem_region_discard(v->r, PAGE, PAGE, NULL, &u->err), u->err);
+	c = freed(u, v, 0);
+	assert_int_equal(c->arg[3], SIDE_BEFORE);
+	assert_int_equal(c->arg[1], 2 * PAGE);
+	ends(u, v);
+}
+
+static int go_on(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	(void)done;
+	(void)total;
+	return 0;
+}
+
+/* One that two steps have a part of would not be freed by either. */
+static void no_step_of_a_discard_ends_in_a_huge_page(void **state)
+{
+	struct gmem_discard_opts o = { .sz = sizeof(o), .progress = go_on };
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gpa = 4 * GiB,
+			       .len = 2 * GiB };
+	struct gmem_region_range all = { 0, 2 * GiB };
+	struct unit *u = *state;
+	struct given *v = &given;
+	const struct unit_call *c;
+
+	*v = (struct given){ .r = NULL };
+	side_make(&v->s, SIDE_HUGETLB, 2 * GiB);
+	side_tell(u, &v->s);
+	t_ok(gmem_region_create(u->vm, 2 * GiB, &v->s.o, &v->r, &u->err),
+	     u->err);
+	side_told(u);
+	t_ok(gmem_region_bind(v->r, &s, &u->err), u->err);
+	t_ok(gmem_region_convert(v->r, &all, 1, SHARED, NULL, NULL, &u->err),
+	     u->err);
+	u->lacks = "cachestat";
+	unit_reset(u);
+	t_ok(gmem_region_discard(v->r, PAGE, 2 * GiB - PAGE, &o, &u->err),
+	     u->err);
+	assert_non_null(freed(u, v, 1));
+	for (unsigned int i = 0; (c = freed(u, v, i)); i++)
+		assert_int_equal((c->arg[3] + c->arg[1]) % SIDE_HUGE, 0);
+	ends(u, v);
+}
+
 static int held_fd;
 static struct given *held;
 static int tried;
@@ -295,6 +370,9 @@ static void try_neighbour(struct unit *u, const struct unit_call *c, void *arg)
 	if (tried || strcmp(c->name, "fallocate") || c->fd != held_fd)
 		return;
 	u->hook = NULL;
+	/* Slots that come and go do not ask for whole ones. */
+	assert_int_equal(u->vm->first_ticket->r->start, 0);
+	assert_int_equal(u->vm->first_ticket->r->end, SIDE_HUGE);
 	tried = gmem_region_convert(held->r, &range, 1, SHARED, &o, NULL, NULL);
 }
 
@@ -305,13 +383,20 @@ static void nobody_converts_the_rest_of_it_meanwhile(void **state)
 
 	held = v;
 	held_fd = v->s.fd;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		t_ok(convert(u, v, 0, 1, SHARED, 0), u->err);
 		tried = 0;
 		u->hook = try_neighbour;
 		t_ok(convert(u, v, 0, 1, PRIVATE, i ? GMEM_CONVERT_DEFER : 0),
 		     u->err);
-		if (i)
+		if (i == 3)
+			t_ok(gmem_vm_discard(u->vm, 0, GPA, PAGE, NULL,
+					     &u->err),
+			     u->err);
+		else if (i == 2)
+			t_ok(gmem_region_discard(v->r, 0, PAGE, NULL, &u->err),
+			     u->err);
+		else if (i)
 			t_ok(gmem_region_reclaim(v->r, 0, PAGE, NULL, NULL,
 						 &u->err),
 			     u->err);
@@ -609,6 +694,8 @@ int main(void)
 		TEST(what_it_had_is_on_the_side_not_in_use, unit_sw),
 		TEST(what_was_handed_in_stays, unit_sw612),
 		TEST(a_huge_page_is_freed_by_its_last, unit_sw),
+		TEST(a_huge_page_is_discarded_unless_some_is_shared, unit_sw),
+		TEST(no_step_of_a_discard_ends_in_a_huge_page, unit_sw),
 		TEST(nobody_converts_the_rest_of_it_meanwhile, unit_sw),
 		TEST(a_file_has_to_suit, unit_sw),
 		TEST(memory_has_to_show_the_file, unit_sw),
