@@ -69,6 +69,7 @@ static const struct {
 	NUMBER(newfstatat),
 	NUMBER(fstatfs),
 	NUMBER(mmap),
+	NUMBER(mremap),
 	NUMBER(munmap),
 	NUMBER(madvise),
 	NUMBER(mbind),
