@@ -4,12 +4,16 @@
  * prints a line, stores how long the line was and stops.
  *
  *	minivm [--poison]
+ *	minivm --private[=PROFILE]
  *	minivm --receive <PIPE
+ *	minivm --receive-private[=PROFILE] <PIPE
  *
  * Between the runs of the guest its memory changes: a hole is put into the RAM,
  * a ROM is added, memory is plugged in, its dirty pages are logged, and the RAM
  * goes to a second process, which is minivm --receive.  After each step the
  * guest's lines, what it stored and the attributes are verified.
+ *
+ * --private does it in a VM with private memory, or in the model of one.
  *
  * A slot has two addresses of the same RAM: the guest_memfd, and the host
  * mapping at userspace_addr, which KVM uses for its own accesses, such as
@@ -170,9 +174,27 @@ static int step_dirty_log(struct machine *m)
 	return check_line(m, PLUGGED_GPA, line_plugged, 1);
 }
 
+/* Is @option @name or @name=PROFILE?  The model of KVM is then in *@profile. */
+static int is_private(const char *option, const char *name,
+		      const char **profile)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(option, name, len) || (option[len] && option[len] != '='))
+		return 0;
+	*profile = option[len] ? option + len + 1 : NULL;
+	return 1;
+}
+
 static int run(struct machine *m, const char *option)
 {
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	const char *profile;
+
+	if (option && is_private(option, "--private", &profile))
+		return private_run(m, profile, 0);
+	if (option && is_private(option, "--receive-private", &profile))
+		return private_run(m, profile, 1);
 
 	if (gmem_vm_open(NULL, &m->vm, &err) < 0)
 		return failed("make a VM", &err);
@@ -190,12 +212,18 @@ int main(int argc, char **argv)
 {
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
 	struct machine m = { .vcpu = -1 };
+	const char *profile;
 	int status;
 
 	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--poison") &&
-			 strcmp(argv[1], "--receive"))) {
-		fprintf(stderr, "usage: minivm [--poison]\n"
-				"       minivm --receive <PIPE\n");
+			 strcmp(argv[1], "--receive") &&
+			 !is_private(argv[1], "--private", &profile) &&
+			 !is_private(argv[1], "--receive-private", &profile))) {
+		fprintf(stderr,
+			"usage: minivm [--poison | --private[=PROFILE]]\n"
+			"       minivm --receive <PIPE\n"
+			"       minivm --receive-private[=PROFILE] "
+			"<PIPE\n");
 		return 2;
 	}
 	status = run(&m, argv[1]) < 0;

@@ -31,6 +31,8 @@ struct machine {
 	struct kvm_run *run;
 	int run_size;
 	int vcpu;	     /* -1: none yet */
+	int quiet;	     /* does not print what the guest prints */
+	int last;	     /* the character that it printed last */
 	uint64_t refused_at; /* where a store of the guest was refused; or 0 */
 };
 
@@ -65,5 +67,13 @@ int show_slots(struct machine *m, const char *step);
 /* minivm_migrate.c */
 int migrate(struct machine *m);
 int receive(struct machine *m);
+/* Starts the second process with @option, and runs @send with its input. */
+int send_to_second(const char *option, int (*send)(void *arg, int fd),
+		   void *arg);
+int write_all(int fd, const void *buf, size_t len);
+int read_all(int fd, void *buf, size_t len);
+
+/* minivm_private.c: @model is a profile, or NULL for KVM. */
+int private_run(struct machine *m, const char *model, int receiver);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define RECORD_MAX MIB /* more than any record of RAM_SIZE needs */
 
-static int write_all(int fd, const void *buf, size_t len)
+int write_all(int fd, const void *buf, size_t len)
 {
 	const char *from = buf;
 
@@ -32,7 +32,7 @@ static int write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
-static int read_all(int fd, void *buf, size_t len)
+int read_all(int fd, void *buf, size_t len)
 {
 	char *to = buf;
 
@@ -76,8 +76,9 @@ static void *export_record(struct machine *m, size_t *len)
 	return record;
 }
 
-static int send_ram(struct machine *m, int fd)
+static int send_ram(void *arg, int fd)
 {
+	struct machine *m = arg;
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
 	size_t len;
 	void *record = export_record(m, &len);
@@ -96,19 +97,20 @@ static int send_ram(struct machine *m, int fd)
 }
 
 /* In the child: becomes the second process, with the pipe as its input. */
-static void run_receiver(const int pipe_fd[2])
+static void run_receiver(const char *option, const int pipe_fd[2])
 {
 	if (dup2(pipe_fd[0], STDIN_FILENO) >= 0) {
 		if (pipe_fd[0] != STDIN_FILENO)
 			close(pipe_fd[0]);
 		close(pipe_fd[1]);
-		execl("/proc/self/exe", "minivm", "--receive", (char *)NULL);
+		execl("/proc/self/exe", "minivm", option, (char *)NULL);
 	}
 	sys_failed("start the second process");
 	_exit(1);
 }
 
-int migrate(struct machine *m)
+int send_to_second(const char *option, int (*send)(void *arg, int fd),
+		   void *arg)
 {
 	int pipe_fd[2], status, r;
 	pid_t child;
@@ -120,14 +122,14 @@ int migrate(struct machine *m)
 		return sys_failed("make a pipe");
 	child = fork();
 	if (child == 0)
-		run_receiver(pipe_fd);
+		run_receiver(option, pipe_fd);
 	close(pipe_fd[0]);
 	if (child < 0) {
 		close(pipe_fd[1]);
 		return sys_failed("fork");
 	}
 	signal(SIGPIPE, SIG_IGN); /* an error code is enough */
-	r = send_ram(m, pipe_fd[1]);
+	r = send(arg, pipe_fd[1]);
 	close(pipe_fd[1]);
 	while (waitpid(child, &status, 0) < 0) {
 		if (errno != EINTR)
@@ -138,6 +140,11 @@ int migrate(struct machine *m)
 		return -1;
 	}
 	return r;
+}
+
+int migrate(struct machine *m)
+{
+	return send_to_second("--receive", send_ram, m);
 }
 
 /* Sets the attributes that the sender exported, and compares. */

@@ -123,7 +123,9 @@ int guest_run(struct machine *m, uint64_t base)
 				m->run->exit_reason);
 			return -1;
 		}
-		putchar(c);
+		m->last = c;
+		if (!m->quiet)
+			putchar(c);
 		printed++;
 	}
 }
