@@ -52,7 +52,7 @@ extern const struct opt target_opts[];
 struct target {
 	struct gmem *g;
 	struct gmem_region *region; /* that has .g, in a batch; NULL: none */
-	uint64_t offset, len; /* --offset and --len, or the whole file */
+	uint64_t offset, len;	    /* --offset and --len, or the whole file */
 };
 
 /*

@@ -546,7 +546,7 @@ static void peer_M10_a_run_is_one_call_however_long(void **state)
 
 /* ----------------------------------------------------------------- M11 -- */
 
-/* A refusal of the library's, with its cause, before the kernel is asked. */
+/* The library refuses it, with its cause, before the kernel is asked. */
 #define caused(call, reason, value)                         \
 	do {                                                \
 		t_refused(call, -EINVAL, reason, u->err);   \
