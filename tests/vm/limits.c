@@ -8,16 +8,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "live.h"
 
-#define CGROUPS "/sys/fs/cgroup"
 #define OUTER CGROUPS "/outer"
 #define INNER OUTER "/inner"
 #define MiB (1ULL << 20)
@@ -39,22 +37,6 @@ struct job {
 	uint64_t done, resident, unchecked, before;
 	struct gmem_error err;
 };
-
-__attribute__((format(printf, 2, 3))) static int put(const char *path,
-						     const char *fmt, ...)
-{
-	char text[64];
-	va_list ap;
-	int fd = open(path, O_WRONLY | O_CLOEXEC), n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	n = fd >= 0 && write(fd, text, (size_t)n) == n ? 0 : -errno;
-	if (fd >= 0)
-		(void)close(fd);
-	return n;
-}
 
 /* Files of VMs of either type do. */
 static void need_files(void)
@@ -93,16 +75,13 @@ static uint64_t kills(const char *cgroup)
 
 static void cgroups(void)
 {
-	if (access(CGROUPS "/cgroup.controllers", F_OK) < 0 &&
-	    mount("none", CGROUPS, "cgroup2", 0, NULL) < 0)
-		t_skip("memory-cgroup", "no cgroup v2: %s", strerror(errno));
-	if (put(CGROUPS "/cgroup.subtree_control", "+memory") < 0)
-		t_skip("memory-cgroup", "this kernel has no memory cgroup");
+	cgroup_need();
 	assert_true(!mkdir(OUTER, 0755) || errno == EEXIST);
-	assert_int_equal(put(OUTER "/cgroup.subtree_control", "+memory"), 0);
+	assert_int_equal(cgroup_put(OUTER "/cgroup.subtree_control", "+memory"),
+			 0);
 	assert_true(!mkdir(INNER, 0755) || errno == EEXIST);
-	assert_int_equal(put(OUTER "/memory.max", "max"), 0);
-	assert_int_equal(put(INNER "/memory.max", "max"), 0);
+	assert_int_equal(cgroup_put(OUTER "/memory.max", "max"), 0);
+	assert_int_equal(cgroup_put(INNER "/memory.max", "max"), 0);
 }
 
 /*
@@ -179,11 +158,11 @@ static int child(struct job *j)
 	struct gmem *g = NULL;
 	char path[128];
 
-	(void)put("/proc/self/oom_score_adj", "1000");
+	(void)cgroup_put("/proc/self/oom_score_adj", "1000");
 	if (j->cgroup) {
 		(void)snprintf(path, sizeof(path), "%s/cgroup.procs",
 			       j->cgroup);
-		if (put(path, "0") < 0)
+		if (cgroup_put(path, "0") < 0)
 			return 1;
 	}
 	if (gmem_vm_open(&v, &vm, &j->err) < 0 ||
@@ -269,9 +248,9 @@ static void a_full_cgroup_is_an_error_and_no_death(void **state)
 					 .node = -1 };
 
 			cgroups();
-			assert_int_equal(put(outer ? OUTER "/memory.max"
-						   : INNER "/memory.max",
-					     "%d", 80 << 20),
+			assert_int_equal(cgroup_put(outer ? OUTER "/memory.max"
+							  : INNER "/memory.max",
+						    "%d", 80 << 20),
 					 0);
 			stopped(l, &j, 80 * MiB, cgroup + sizeof(CGROUPS) - 1);
 			assert_int_equal(kills(OUTER), before);
@@ -289,7 +268,7 @@ static void a_load_ends_the_same_way(void **state)
 
 	live_need("init-shared");
 	cgroups();
-	assert_int_equal(put(INNER "/memory.max", "%d", 80 << 20), 0);
+	assert_int_equal(cgroup_put(INNER "/memory.max", "%d", 80 << 20), 0);
 	stopped(l, &j, 80 * MiB, "/outer/inner");
 }
 
@@ -308,7 +287,7 @@ static void what_the_kernel_can_reclaim_is_room(void **state)
 		t_not_applicable("reclaimable", "slabs are not counted so");
 	cgroups();
 	before = kills(OUTER);
-	assert_int_equal(put(INNER "/memory.max", "%d", 112 << 20), 0);
+	assert_int_equal(cgroup_put(INNER "/memory.max", "%d", 112 << 20), 0);
 	assert_true(WIFEXITED(run(l, &j)));
 	print_message("# %llu MiB were in use\n",
 		      (unsigned long long)(j.before / MiB));
@@ -332,7 +311,7 @@ static void who_goes_past_a_limit_by_name_is_killed(void **state)
 
 	need_files();
 	cgroups();
-	assert_int_equal(put(INNER "/memory.max", "%d", 80 << 20), 0);
+	assert_int_equal(cgroup_put(INNER "/memory.max", "%d", 80 << 20), 0);
 	status = run(l, &j);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGKILL);
@@ -390,11 +369,11 @@ static void beside_a_rival_it_is_told_what_came_of_it(void **state)
 
 	need_files();
 	cgroups();
-	assert_int_equal(put(INNER "/memory.max", "%d", 96 << 20), 0);
+	assert_int_equal(cgroup_put(INNER "/memory.max", "%d", 96 << 20), 0);
 	rival = fork();
 	assert_true(rival >= 0);
 	if (rival == 0) {
-		if (put(INNER "/cgroup.procs", "0") == 0)
+		if (cgroup_put(INNER "/cgroup.procs", "0") == 0)
 			for (int i = 0; i < 64; i++) {
 				void *p =
 					mmap(NULL, MiB, PROT_READ | PROT_WRITE,
