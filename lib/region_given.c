@@ -169,8 +169,15 @@ static int check_line(const struct given *g, const struct line *l, uint64_t pos,
 			      "the memory at 0x%" PRIx64 " is mapped %s, not "
 			      "rw-%c",
 			      pos, l->how, shared ? 's' : 'p');
-	if (s->fd < 0 && (shared || l->ino == 0))
+	/* The kernel's own file systems, shmem is one, are on no device. */
+	if (s->fd < 0 && (shared ? l->major == 0 : l->ino == 0))
 		return 0;
+	if (s->fd < 0 && shared)
+		return REFUSE(err, pos, l->major,
+			      "the memory at 0x%" PRIx64
+			      " is of a file on device %" PRIu64 ":%" PRIu64
+			      ", not of a memfd or of tmpfs",
+			      pos, l->major, l->minor);
 	if (s->fd >= 0 && l->ino == s->ino &&
 	    makedev((unsigned int)l->major, (unsigned int)l->minor) == s->dev &&
 	    l->offset + (pos - l->start) == offset)

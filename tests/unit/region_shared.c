@@ -3,6 +3,7 @@
 #include "side.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <gmem_model.h>
 #include <gmem_region.h>
 #include <sys/mman.h>
@@ -533,6 +534,29 @@ static void memory_has_to_be_writable_and_there(void **state)
 	}
 }
 
+/* Its pages would be freed, and so lost: the file is not for memory alone. */
+static void a_file_on_a_device_is_no_shared_memory(void **state)
+{
+	struct unit *u = *state;
+	struct given *v = hand_in(u, SIDE_SHARED_ANON);
+	char line[128];
+	const struct unit_told told[] = { { "/proc/self/maps", line },
+					  { NULL, NULL } };
+
+	for (int major = 0; major < 2; major++) {
+		(void)snprintf(line, sizeof(line),
+			       "%" PRIxPTR "-%" PRIxPTR
+			       " rw-s 00000000 %02x:01 77    /disk/x\n",
+			       (uintptr_t)v->s.mem, (uintptr_t)v->s.mem + SIZE,
+			       major);
+		u->told = told;
+		assert_int_equal(refused(u, v, SIZE), major ? NOT_SHARED : 0);
+		u->told = NULL;
+	}
+	side_told(u);
+	assert_int_equal(munmap(v->s.mem, SIZE), 0);
+}
+
 /* What only /proc tells is not believed, but said not to be known. */
 static void what_cannot_be_compared_is_unverified(void **state)
 {
@@ -701,6 +725,7 @@ int main(void)
 		TEST(memory_has_to_show_the_file, unit_sw),
 		TEST(memory_has_to_be_writable_and_there, unit_sw),
 		TEST(what_cannot_be_compared_is_unverified, unit_sw),
+		TEST(a_file_on_a_device_is_no_shared_memory, unit_sw),
 		TEST(two_regions_share_no_memory, unit_sw),
 		TEST(two_that_are_made_at_once_share_none, unit_sw),
 		TEST(its_system_calls_are_listed, unit_sw),
