@@ -53,11 +53,11 @@ static void adopt_works_without_a_vm(void **state)
 	t_ok(gmem_read(g, 5, out, 4, &err), err);
 	assert_string_equal(out, "abc");
 	unit_reset(u);
-	t_refused(t_bind(g, 0, 0, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(t_bind(g, 0, 0, 0, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_NOT_A_VM, err);
-	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_set_private(g, 0, PAGE, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
-	t_refused(gmem_set_shared(g, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_set_shared(g, 0, PAGE, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_close(g, &err), err);
@@ -93,14 +93,14 @@ static void what_is_no_guest_memfd_stays_the_callers(void **state)
 /* Up to 6.18 the magic is that of every anonymous inode. */
 static void an_anonymous_inode_is_no_guest_memfd_by_its_magic(void **state)
 {
-	static const struct gmem__stat stats[] = {
+	const struct gmem__stat stats[] = {
 		{ .size = 0, .mode = S_IFREG | 0600 },
 		{ .size = 1, .mode = S_IFREG | 0600 },
 		{ .size = 5000, .mode = S_IFREG | 0600 },
-		{ .size = 4096, .mode = 0600 },
+		{ .size = PAGE, .mode = 0600 },
 	};
 	struct unit *u = *state;
-	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), PAGE, 3);
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
@@ -249,7 +249,7 @@ static void an_adopted_file_of_another_vm_is_diagnosed(void **state)
 
 	assert_int_equal(unit_sys.close(u, other), 0);
 	t_ok(adopt(u, u->vm, fd, GMEM_ADOPT_INIT_SHARED, &g, &err), err);
-	t_refused(t_bind(g, 0, 0, 0, 4096, NULL, &err), -EOPNOTSUPP,
+	t_refused(t_bind(g, 0, 0, 0, PAGE, NULL, &err), -EOPNOTSUPP,
 		  GMEM_REASON_FOREIGN_VM, err);
 	assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
 	t_ok(gmem_close(g, &err), err);

@@ -53,19 +53,20 @@ static void a_conversion_is_one_ioctl_through_the_slot(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 3 * GiB);
-	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 64 * KiB, 2 * PAGE, &err), err);
 	assert_int_equal(u->n_calls, 1);
 	assert_int_equal(u->n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES);
 	assert_int_equal(c->fd, gmem_vm_fd(u->vm));
 	assert_int_equal(c->in.attr.address, 3 * GiB + 64 * KiB);
-	assert_int_equal(c->in.attr.size, 8 * KiB);
+	assert_int_equal(c->in.attr.size, 2 * PAGE);
 	assert_int_equal(c->in.attr.attributes, 0);
 	assert_int_equal(c->in.attr.flags, 0);
-	assert_int_equal(err.done, 8 * KiB);
+	assert_int_equal(err.done, 2 * PAGE);
 	run_is(g, 0, 1 * MiB, PRIVATE, 64 * KiB);
-	run_is(g, 64 * KiB, 960 * KiB, SHARED, 8 * KiB);
-	run_is(g, 72 * KiB, 952 * KiB, PRIVATE, 952 * KiB);
+	run_is(g, 64 * KiB, 960 * KiB, SHARED, 2 * PAGE);
+	run_is(g, 64 * KiB + 2 * PAGE, 960 * KiB - 2 * PAGE, PRIVATE,
+	       960 * KiB - 2 * PAGE);
 	unit_same(u, g, 3 * GiB);
 	t_ok(set(g, 0, 1 * MiB, PRIVATE, NULL, &err), err);
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
@@ -81,12 +82,13 @@ static void a_range_over_two_slots_is_two_ioctls(void **state)
 	t_ok(t_bind(g, 0, 8 * GiB, 0, 512 * KiB, NULL, &err), err);
 	t_ok(t_bind(g, 1, GiB, 512 * KiB, 512 * KiB, NULL, &err), err);
 	unit_reset(u);
-	t_ok(t_share(g, 508 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 512 * KiB - PAGE, 2 * PAGE, &err), err);
 	assert_int_equal(u->n_calls, 2);
-	assert_int_equal(u->calls[0].in.attr.address, 8 * GiB + 508 * KiB);
-	assert_int_equal(u->calls[0].in.attr.size, 4 * KiB);
+	assert_int_equal(u->calls[0].in.attr.address,
+			 8 * GiB + 512 * KiB - PAGE);
+	assert_int_equal(u->calls[0].in.attr.size, PAGE);
 	assert_int_equal(u->calls[1].in.attr.address, GiB);
-	assert_int_equal(u->calls[1].in.attr.size, 4 * KiB);
+	assert_int_equal(u->calls[1].in.attr.size, PAGE);
 }
 
 static void vm_ioctls_go_in_steps_of_a_gib(void **state)
@@ -114,13 +116,13 @@ static void a_failure_says_how_far_it_came(void **state)
 
 	unit_bind(u, g, 0, 0);
 	unit_answer(u, "ioctl", ATTRIBUTES, 3, 1, -ENOMEM);
-	t_refused(t_share(g, 4096, 3 * GiB - 4096, &err), -ENOMEM,
+	t_refused(t_share(g, PAGE, 3 * GiB - PAGE, &err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.sys_errno, ENOMEM);
 	assert_int_equal(err.done, 2 * GiB);
-	run_is(g, 0, 3 * GiB, PRIVATE, 4096);
-	run_is(g, 4096, 3 * GiB - 4096, SHARED, 2 * GiB);
-	run_is(g, 2 * GiB + 4096, GiB - 4096, PRIVATE, GiB - 4096);
+	run_is(g, 0, 3 * GiB, PRIVATE, PAGE);
+	run_is(g, PAGE, 3 * GiB - PAGE, SHARED, 2 * GiB);
+	run_is(g, 2 * GiB + PAGE, GiB - PAGE, PRIVATE, GiB - PAGE);
 }
 
 static void an_interrupted_step_is_taken_again(void **state)
@@ -181,7 +183,7 @@ static void ask(struct unit *u, const struct unit_call *c, void *arg)
 	(void)arg;
 	if (c->request != GMEM__KVM_SET_USER_MEMORY_REGION2)
 		return;
-	*(int *)u->hook_arg = check(u->g, 0, 4096, SHARED, &err);
+	*(int *)u->hook_arg = check(u->g, 0, PAGE, SHARED, &err);
 	t_reason(&err, GMEM_REASON_NOT_BOUND);
 }
 
@@ -197,7 +199,7 @@ static void a_slot_that_is_being_made_has_no_attributes(void **state)
 	t_ok(t_bind(g, 0, 0, 0, 1 * MiB, NULL, &err), err);
 	t_code(asked, -EINVAL);
 	u->hook = NULL;
-	t_ok(check(g, 0, 4096, SHARED, &err), err);
+	t_ok(check(g, 0, PAGE, SHARED, &err), err);
 }
 
 /* --------------------------------------------------- by file offset -- */
@@ -211,13 +213,13 @@ static void in_place_needs_no_slot(void **state)
 	struct gmem_error err;
 
 	run_is(g, 0, 1 * MiB, PRIVATE, 1 * MiB);
-	t_ok(t_share(g, 64 * KiB, 8 * KiB, &err), err);
+	t_ok(t_share(g, 64 * KiB, 2 * PAGE, &err), err);
 	assert_int_equal(u->n_calls, 1);
 	assert_int_equal(u->n_allocs, 0);
 	assert_int_equal(c->request, ATTRIBUTES2);
 	assert_int_equal(c->fd, gmem_fd(g));
 	assert_int_equal(c->in.attr2.offset, 64 * KiB);
-	assert_int_equal(c->in.attr2.size, 8 * KiB);
+	assert_int_equal(c->in.attr2.size, 2 * PAGE);
 	assert_int_equal(c->in.attr2.attributes, 0);
 	assert_int_equal(c->in.attr2.flags, 0);
 	assert_memory_equal(c->in.attr2.reserved, zero, sizeof(zero));
@@ -402,10 +404,10 @@ static void a_huge_page_is_converted_whole(void **state)
 	struct gmem *g = huge_file(u, 4 * MiB);
 	struct gmem_error err;
 
-	t_refused(gmem_set_private(g, 4096, 2 * MiB, &err), -EINVAL,
+	t_refused(gmem_set_private(g, PAGE, 2 * MiB, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.limit, 2 * MiB);
-	t_refused(gmem_set_private(g, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_set_private(g, 0, PAGE, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(u->n_calls, 0);
 }
@@ -668,11 +670,11 @@ static void reenter(void *arg, const struct gmem_trace *ev)
 		return;
 	r->g = NULL;
 	r->tries++;
-	r->own = gmem_set_private(g, 0, 4096, NULL);
-	r->elsewhere = t_share(g, 512 * KiB, 4096, NULL);
-	r->bind = t_bind(g, 1, GiB, 512 * KiB, 4096, NULL, NULL);
+	r->own = gmem_set_private(g, 0, PAGE, NULL);
+	r->elsewhere = t_share(g, 512 * KiB, PAGE, NULL);
+	r->bind = t_bind(g, 1, GiB, 512 * KiB, PAGE, NULL, NULL);
 	r->unbind = gmem_unbind(g->vm, 0, 0, 0, NULL);
-	r->read = gmem_get_attributes(g, 0, 4096, &r->a, NULL, NULL);
+	r->read = gmem_get_attributes(g, 0, PAGE, &r->a, NULL, NULL);
 }
 
 /* A refusal also where the ranges are apart: two could wait crosswise. */

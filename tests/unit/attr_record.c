@@ -11,7 +11,7 @@ static struct gmem *striped(struct unit *u, uint64_t gpa)
 	struct gmem_error err;
 
 	unit_bind(u, g, (uint32_t)(gpa / GiB), gpa);
-	t_ok(t_share(g, 4096, 8192, &err), err);
+	t_ok(t_share(g, PAGE, 2 * PAGE, &err), err);
 	t_ok(t_share(g, 2 * MiB, 1 * MiB, &err), err);
 	unit_reset(u);
 	return g;
@@ -19,13 +19,13 @@ static struct gmem *striped(struct unit *u, uint64_t gpa)
 
 static void same(struct gmem *a, struct gmem *b)
 {
-	for (uint64_t at = 0; at < gmem_size(a); at += 4096) {
+	for (uint64_t at = 0; at < gmem_size(a); at += PAGE) {
 		uint64_t x = 1, y = 2;
 
 		assert_int_equal(
-			gmem_get_attributes(a, at, 4096, &x, NULL, NULL), 0);
+			gmem_get_attributes(a, at, PAGE, &x, NULL, NULL), 0);
 		assert_int_equal(
-			gmem_get_attributes(b, at, 4096, &y, NULL, NULL), 0);
+			gmem_get_attributes(b, at, PAGE, &y, NULL, NULL), 0);
 		assert_int_equal(x, y);
 	}
 }
@@ -56,7 +56,7 @@ static void import_makes_kernel_and_record_what_was_exported(void **state)
 	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
 	     err);
 	same(from, to);
-	for (uint64_t at = 0; at < 4 * MiB; at += 4096)
+	for (uint64_t at = 0; at < 4 * MiB; at += PAGE)
 		assert_int_equal(unit_private(u, to, 2 * GiB, at),
 				 unit_private(u, from, 0, at));
 }
@@ -87,7 +87,7 @@ static void all_of_a_record_is_done(void **state)
 	size_t len;
 
 	t_ok(t_bind(g, 0, 0, 0, 3 * MiB, NULL, &err), err);
-	t_ok(t_share(g, 4096, 8192, &err), err);
+	t_ok(t_share(g, PAGE, 2 * PAGE, &err), err);
 	len = export(g);
 	t_ok(gmem_attributes_import(g, buf, len, GMEM_IMPORT_RECORD_ONLY, &err),
 	     err);
@@ -108,7 +108,7 @@ static void meanwhile(struct unit *u, const struct unit_call *c, void *arg)
 	if (c->request != GMEM__KVM_SET_MEMORY_ATTRIBUTES)
 		return;
 	++*(unsigned int *)u->hook_arg;
-	t_refused(gmem_set_attributes(u->g, 4 * MiB - 4096, 4096,
+	t_refused(gmem_set_attributes(u->g, 4 * MiB - PAGE, PAGE,
 				      GMEM_ATTRIBUTE_PRIVATE, &o, &err),
 		  -EAGAIN, GMEM_REASON_RANGE_BUSY, err);
 }
@@ -186,9 +186,9 @@ static void a_record_of_another_file_is_refused(void **state)
 	/* as large, of half as many pages */
 	unit_bind(u, other, 10, 4 * GiB);
 	len = export(other);
-	assert_int_equal(buf[40 + 1], 1024 << 2 >> 8);
-	buf[16 + 1] = 8192 >> 8;
-	buf[40 + 1] = 512 << 2 >> 8;
+	assert_int_equal(buf[40 + 1], 4 * MiB / PAGE << 2 >> 8);
+	buf[16 + 1] = 2 * PAGE >> 8;
+	buf[40 + 1] = 2 * MiB / PAGE << 2 >> 8;
 	t_refused(gmem_attributes_import(other, buf, len, GMEM_IMPORT_UNBACKED,
 					 &err),
 		  -EINVAL, GMEM_REASON_RECORD_MISMATCH, err);
@@ -231,9 +231,9 @@ static void an_import_that_fails_says_how_far_it_came(void **state)
 					 &err),
 		  -ENOMEM, GMEM_REASON_NO_MEMORY, err);
 	assert_int_equal(err.done, 2 * MiB);
-	t_ok(gmem_get_attributes(to, 4096, 4096, &a, NULL, &err), err);
+	t_ok(gmem_get_attributes(to, PAGE, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
-	t_ok(gmem_get_attributes(to, 2 * MiB, 4096, &a, NULL, &err), err);
+	t_ok(gmem_get_attributes(to, 2 * MiB, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
 	     err);
@@ -306,7 +306,7 @@ static void a_part_of_a_huge_page_is_refused(void **state)
 	t_refused(
 		gmem_attributes_import(g, buf, len, GMEM_IMPORT_UNBACKED, &err),
 		-EINVAL, GMEM_REASON_UNALIGNED, err);
-	assert_int_equal(err.value, 4096);
+	assert_int_equal(err.value, PAGE);
 	assert_int_equal(err.limit, 2 * MiB);
 	t_refused(gmem_attributes_import(g, buf, len, GMEM_IMPORT_RECORD_ONLY,
 					 &err),

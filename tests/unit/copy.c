@@ -69,18 +69,18 @@ static void what_the_record_calls_private_is_not_touched(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
-	static char b[16384];
+	static char b[49152];
 
-	t_ok(gmem_set_private(g, 8192, 4096, &err), err);
+	t_ok(gmem_set_private(g, 2 * PAGE, PAGE, &err), err);
 	unit_reset(u);
-	t_refused(gmem_read(g, 8192, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
-		  err);
+	t_refused(gmem_read(g, 2 * PAGE, b, 4, &err), -EACCES,
+		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 0);
 	assert_int_equal(unit_count(u, "process_vm_readv", 0), 0);
 	t_refused(gmem_write(g, 100, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(err.done, 8192 - 100);
-	assert_int_equal(err.value, 8192);
+	assert_int_equal(err.done, 2 * PAGE - 100);
+	assert_int_equal(err.value, 2 * PAGE);
 }
 
 /* Another holder of the fd converts behind the library's back. */
@@ -88,17 +88,17 @@ static void what_the_kernel_calls_private_ends_the_copy(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	struct gmem__attributes2 a = { .offset = 8192,
-				       .size = 4096,
+	struct gmem__attributes2 a = { .offset = 2 * PAGE,
+				       .size = PAGE,
 				       .attributes = 8 };
 	struct gmem_error err;
-	static char b[16384];
+	static char b[49152];
 
 	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_read(g, 4000, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(err.done, 8192 - 4000);
-	assert_int_equal(err.value, 8192);
+	assert_int_equal(err.done, 2 * PAGE - 4000);
+	assert_int_equal(err.value, 2 * PAGE);
 	assert_int_equal(err.sys_errno, EFAULT);
 }
 
@@ -167,7 +167,7 @@ static void a_fault_counts_the_second_time(void **state)
 /* Another holder of the fd makes the page private before the second try. */
 static void make_private(struct unit *u, const struct unit_call *c, void *arg)
 {
-	struct gmem__attributes2 a = { .size = 4096, .attributes = 8 };
+	struct gmem__attributes2 a = { .size = PAGE, .attributes = 8 };
 
 	(void)arg;
 	if (strcmp(c->name, "process_vm_writev") != 0 ||
@@ -222,11 +222,11 @@ static void by_pipe_too_private_memory_ends_the_copy(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	struct gmem__attributes2 a = { .offset = 8192,
-				       .size = 4096,
+	struct gmem__attributes2 a = { .offset = 2 * PAGE,
+				       .size = PAGE,
 				       .attributes = 8 };
 	struct gmem_error err;
-	static char b[16384], was[16384];
+	static char b[49152], was[49152];
 
 	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	memset(b, 0x5a, sizeof(b));
@@ -235,14 +235,14 @@ static void by_pipe_too_private_memory_ends_the_copy(void **state)
 	unit_answer(u, "process_vm_writev", 0, 1, UINT32_MAX, -EPERM);
 	t_refused(gmem_write(g, 4000, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(err.done, 8192 - 4000);
-	assert_int_equal(err.value, 8192);
+	assert_int_equal(err.done, 2 * PAGE - 4000);
+	assert_int_equal(err.value, 2 * PAGE);
 	memset(b, 0, sizeof(b));
 	t_refused(gmem_read(g, 4000, b, sizeof(b), &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(err.done, 8192 - 4000);
-	assert_memory_equal(b, was, 8192 - 4000);
-	assert_int_equal(b[8192 - 4000], 0);
+	assert_int_equal(err.done, 2 * PAGE - 4000);
+	assert_memory_equal(b, was, 2 * PAGE - 4000);
+	assert_int_equal(b[2 * PAGE - 4000], 0);
 }
 
 static void without_a_pipe_the_reason_is_the_pipes(void **state)

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#define LEN (200 * KiB)
+#define LEN (208 * KiB)
 
 static unsigned char bytes[LEN], back[LEN];
 

@@ -92,33 +92,33 @@ static void a_file_that_converts_adds_one_mapping(void **state)
 
 static void a_default_vm_makes_mappable_shared_files(void **state)
 {
-	made(*state, 4096, SHARED_FLAGS, 3);
-	made(*state, (1ULL << 63) - 4096, SHARED_FLAGS, 3);
+	made(*state, PAGE, SHARED_FLAGS, 3);
+	made(*state, (1ULL << 63) - PAGE, SHARED_FLAGS, 3);
 }
 
 static void what_surprises_must_be_asked_for_by_name(void **state)
 {
 	struct unit *u = *state;
 
-	refused(u, 4096, 0, -EINVAL, GMEM_REASON_NEVER_USED, 0);
-	made(u, 4096, GMEM_CREATE_UNBOUND, 0);
-	refused(u, 4096, GMEM_CREATE_MMAP, -EINVAL, GMEM_REASON_GUEST_ONLY, 1);
-	made(u, 4096, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY, 1);
+	refused(u, PAGE, 0, -EINVAL, GMEM_REASON_NEVER_USED, 0);
+	made(u, PAGE, GMEM_CREATE_UNBOUND, 0);
+	refused(u, PAGE, GMEM_CREATE_MMAP, -EINVAL, GMEM_REASON_GUEST_ONLY, 1);
+	made(u, PAGE, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY, 1);
 }
 
 static void what_can_never_work_is_refused(void **state)
 {
 	struct unit *u = *state;
 
-	refused(u, 4096, GMEM_CREATE_INIT_SHARED, -EINVAL,
+	refused(u, PAGE, GMEM_CREATE_INIT_SHARED, -EINVAL,
 		GMEM_REASON_INIT_SHARED_UNMAPPABLE, 2);
-	refused(u, 4096, GMEM_CREATE_INIT_SHARED | GMEM_CREATE_UNBOUND, -EINVAL,
+	refused(u, PAGE, GMEM_CREATE_INIT_SHARED | GMEM_CREATE_UNBOUND, -EINVAL,
 		GMEM_REASON_INIT_SHARED_UNMAPPABLE, 2 | 1 << 9);
-	refused(u, 4096, SHARED_FLAGS | GMEM_CREATE_GUEST_ONLY, -EINVAL,
+	refused(u, PAGE, SHARED_FLAGS | GMEM_CREATE_GUEST_ONLY, -EINVAL,
 		GMEM_REASON_GUEST_ONLY, 3 | 1 << 8);
-	refused(u, 4096, SHARED_FLAGS | 1ULL << 2, -EINVAL,
+	refused(u, PAGE, SHARED_FLAGS | 1ULL << 2, -EINVAL,
 		GMEM_REASON_FLAG_UNKNOWN, 4);
-	refused(u, 4096, SHARED_FLAGS | 1ULL << 63, -EINVAL,
+	refused(u, PAGE, SHARED_FLAGS | 1ULL << 63, -EINVAL,
 		GMEM_REASON_FLAG_UNKNOWN, 1ULL << 63);
 }
 
@@ -142,12 +142,12 @@ static void a_private_vm_makes_private_files_by_default(void **state)
 {
 	struct unit *u = *state;
 
-	made(u, 4096, 0, 0);
-	refused(u, 4096, GMEM_CREATE_MMAP, -EINVAL, GMEM_REASON_GUEST_ONLY, 1);
-	refused(u, 4096, GMEM_CREATE_GUEST_ONLY, -EINVAL,
+	made(u, PAGE, 0, 0);
+	refused(u, PAGE, GMEM_CREATE_MMAP, -EINVAL, GMEM_REASON_GUEST_ONLY, 1);
+	refused(u, PAGE, GMEM_CREATE_GUEST_ONLY, -EINVAL,
 		GMEM_REASON_GUEST_ONLY, GMEM_CREATE_GUEST_ONLY);
-	made(u, 4096, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY, 1);
-	refused(u, 4096, SHARED_FLAGS, -EOPNOTSUPP,
+	made(u, PAGE, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY, 1);
+	refused(u, PAGE, SHARED_FLAGS, -EOPNOTSUPP,
 		GMEM_REASON_FLAG_UNSUPPORTED, 2);
 }
 
@@ -174,7 +174,7 @@ static void who_asks_for_a_missing_flag_is_told_which_there_are(void **state)
 		assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
 		unit_cap(u, OBJECT_VM, 244, rows[i].cap);
 		u->vm = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
-		t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EOPNOTSUPP,
+		t_refused(make(u, PAGE, SHARED_FLAGS, &g, &err), -EOPNOTSUPP,
 			  GMEM_REASON_FLAG_UNSUPPORTED, err);
 		assert_int_equal(err.value, rows[i].missing);
 		assert_int_equal(err.limit, rows[i].limit);
@@ -186,8 +186,8 @@ static void before_618_there_is_no_mmap(void **state)
 {
 	struct unit *u = *state;
 
-	made(u, 4096, 0, 0);
-	refused(u, 4096, SHARED_FLAGS, -EOPNOTSUPP,
+	made(u, PAGE, 0, 0);
+	refused(u, PAGE, SHARED_FLAGS, -EOPNOTSUPP,
 		GMEM_REASON_FLAG_UNSUPPORTED, 3);
 }
 
@@ -195,15 +195,15 @@ static void in_place_mappable_private_is_useful(void **state)
 {
 	struct unit *u = *state;
 
-	made(u, 4096, GMEM_CREATE_MMAP, 1);
-	made(u, 4096, SHARED_FLAGS, 3);
-	made(u, 4096, 0, 0);
+	made(u, PAGE, GMEM_CREATE_MMAP, 1);
+	made(u, PAGE, SHARED_FLAGS, 3);
+	made(u, PAGE, 0, 0);
 }
 
 static void a_vm_that_cannot_bind_makes_no_files(void **state)
 {
-	refused(*state, 4096, 0, -EOPNOTSUPP, GMEM_REASON_NO_GUEST_MEMFD, 0);
-	refused(*state, 4096, SHARED_FLAGS, -EOPNOTSUPP,
+	refused(*state, PAGE, 0, -EOPNOTSUPP, GMEM_REASON_NO_GUEST_MEMFD, 0);
+	refused(*state, PAGE, SHARED_FLAGS, -EOPNOTSUPP,
 		GMEM_REASON_NO_GUEST_MEMFD, 0);
 }
 
@@ -236,7 +236,7 @@ static void a_flag_that_only_the_kernel_refuses_is_diagnosed(void **state)
 	for (size_t i = 0; i < n; i++) {
 		unit_reset(u);
 		unit_answer(u, "ioctl", CREATE, 1, 1, -EINVAL);
-		t_refused(make(u, 4096, flags[i], &g, &err), -EOPNOTSUPP,
+		t_refused(make(u, PAGE, flags[i], &g, &err), -EOPNOTSUPP,
 			  GMEM_REASON_FLAG_UNSUPPORTED, err);
 		assert_int_equal(err.sys_errno, EINVAL);
 		assert_true(err.flags & GMEM_ERROR_DIAGNOSED);
@@ -272,7 +272,7 @@ static void each_errno_of_create_has_its_reason(void **state)
 
 		unit_reset(u);
 		unit_answer(u, "ioctl", CREATE, 1, 1, code);
-		t_refused(make(u, 4096, flags[i % 2], &g, &err), code,
+		t_refused(make(u, PAGE, flags[i % 2], &g, &err), code,
 			  rows[i / 2].why, err);
 		assert_int_equal(err.sys_errno, -code);
 		assert_null(g);
@@ -287,7 +287,7 @@ static void a_file_that_stays_inheritable_is_not_handed_out(void **state)
 	struct gmem *g = NULL;
 
 	unit_answer(u, "fcntl", 0, 1, 1, -EPERM);
-	t_refused(make(u, 4096, SHARED_FLAGS, &g, &err), -EPERM,
+	t_refused(make(u, PAGE, SHARED_FLAGS, &g, &err), -EPERM,
 		  GMEM_REASON_ACCESS_DENIED, err);
 	assert_null(g);
 	assert_int_equal(unit_count(u, "close", 0), 1);
@@ -299,9 +299,9 @@ static void create_needs_its_pointers(void **state)
 	struct gmem_error err;
 	struct gmem *g = NULL;
 
-	t_refused(make(u, 4096, SHARED_FLAGS, NULL, &err), -EINVAL,
+	t_refused(make(u, PAGE, SHARED_FLAGS, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_create(NULL, 4096, NULL, &g, &err), -EINVAL,
+	t_refused(gmem_create(NULL, PAGE, NULL, &g, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	assert_int_equal(u->n_calls, 0);
 }

@@ -6,9 +6,9 @@
 
 static void a_discard_is_one_call_whatever_is_there(void **state)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, len;
-	} there[] = { { 0, 0 }, { 0, 4 * GiB }, { 3 * GiB, 4 * KiB } };
+	} there[] = { { 0, 0 }, { 0, 4 * GiB }, { 3 * GiB, PAGE } };
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
 	const struct unit_call *c = &u->calls[0];
@@ -104,7 +104,7 @@ static struct gmem *sparse(struct unit *u)
 
 	unit_allocate(u, gmem_fd(g), TiB, GiB, 0);
 	for (uint64_t i = 0; i < 512; i++)
-		unit_allocate(u, gmem_fd(g), 2 * TiB + i * 16 * KiB, 4096, 0);
+		unit_allocate(u, gmem_fd(g), 2 * TiB + i * 16 * KiB, PAGE, 0);
 	return g;
 }
 
@@ -214,18 +214,18 @@ static void bad_ranges_are_refused_before_any_call(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_refused(gmem_discard(NULL, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(gmem_discard(NULL, 0, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_discard(g, 0, 0, NULL, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_discard(g, 1, 4096, NULL, &err), -EINVAL,
+	t_refused(gmem_discard(g, 1, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_discard(g, 0, 4097, NULL, &err), -EINVAL,
+	t_refused(gmem_discard(g, 0, PAGE + 1, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_discard(g, MiB, 4096, NULL, &err), -EINVAL,
+	t_refused(gmem_discard(g, MiB, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
-	t_refused(gmem_discard(g, 4096, UINT64_MAX - 4095, NULL, &err), -EINVAL,
-		  GMEM_REASON_OFFSET_OVERFLOW, err);
+	t_refused(gmem_discard(g, PAGE, UINT64_MAX - (PAGE - 1), NULL, &err),
+		  -EINVAL, GMEM_REASON_OFFSET_OVERFLOW, err);
 	assert_int_equal(u->n_calls, 0);
 }
 
@@ -241,7 +241,7 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	unit_open_encoding(u, GMEM_HUGETLB_PAGE_ORDER);
 	t_ok(gmem_create(u->vm, 8 * MiB, &o, &g, &err), err);
 	unit_reset(u);
-	t_refused(gmem_discard(g, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(gmem_discard(g, 0, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.limit, 2 * MiB);
 	assert_int_equal(u->n_calls, 0);
@@ -261,7 +261,7 @@ static void each_step_is_of_whole_huge_pages(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(gmem_adopt(u->vm, fd, &a, &g, &err), err);
-	unit_allocate(u, fd, 4096, GiB - 4096, 0);
+	unit_allocate(u, fd, PAGE, GiB - PAGE, 0);
 	unit_reset(u);
 	t_ok(gmem_discard(g, 0, GiB, &o, &err), err);
 	assert_int_equal(unit_count(u, "fallocate", 0), 4);

@@ -86,21 +86,21 @@ static void unsized(struct unit *u, struct gmem *g, size_t sz)
 	t_code(gmem_vm_close(u->vm, &err.e), -EINVAL);
 	t_code(gmem_vm_feature(u->vm, 0, NULL, &err.e), -EINVAL);
 	t_code(gmem_syscall_info(0, &sc, &err.e), -EINVAL);
-	t_code(gmem_create(u->vm, 4096, NULL, &out, &err.e), -EINVAL);
+	t_code(gmem_create(u->vm, PAGE, NULL, &out, &err.e), -EINVAL);
 	t_code(gmem_adopt(u->vm, gmem_fd(g), NULL, &out, &err.e), -EINVAL);
 	t_code(gmem_close(g, &err.e), -EINVAL);
-	t_code(t_bind(g, 0, 0, 0, 4096, NULL, &err.e), -EINVAL);
+	t_code(t_bind(g, 0, 0, 0, PAGE, NULL, &err.e), -EINVAL);
 	t_code(gmem_unbind(u->vm, 0, 0, 0, &err.e), -EINVAL);
 	t_code(gmem_slot_note(u->vm, &slot, &err.e), -EINVAL);
 	t_code(gmem_slot_forget(u->vm, 0, 0, &err.e), -EINVAL);
 	t_code(gmem_slot_get(u->vm, 0, 0, &slot, &err.e), -EINVAL);
-	t_code(gmem_set_attributes(g, 0, 4096, 0, NULL, &err.e), -EINVAL);
-	t_code(gmem_set_private(g, 0, 4096, &err.e), -EINVAL);
-	t_code(gmem_set_shared(g, 0, 4096, &err.e), -EINVAL);
-	t_code(gmem_get_attributes(g, 0, 4096, &a, NULL, &err.e), -EINVAL);
+	t_code(gmem_set_attributes(g, 0, PAGE, 0, NULL, &err.e), -EINVAL);
+	t_code(gmem_set_private(g, 0, PAGE, &err.e), -EINVAL);
+	t_code(gmem_set_shared(g, 0, PAGE, &err.e), -EINVAL);
+	t_code(gmem_get_attributes(g, 0, PAGE, &a, NULL, &err.e), -EINVAL);
 	t_code(gmem_attributes_export(g, NULL, &len, &err.e), -EINVAL);
 	t_code(gmem_attributes_import(g, &b, 1, 0, &err.e), -EINVAL);
-	t_code(gmem_mmap(g, 0, 4096, NULL, &p, &err.e), -EINVAL);
+	t_code(gmem_mmap(g, 0, PAGE, NULL, &p, &err.e), -EINVAL);
 	t_code(gmem_munmap(g, &b, &err.e), -EINVAL);
 	t_code(gmem_read(g, 0, &b, 1, &err.e), -EINVAL);
 	t_code(gmem_write(g, 0, &b, 1, &err.e), -EINVAL);
@@ -115,7 +115,7 @@ static void an_error_without_its_size_is_refused_and_unwritten(void **state)
 {
 	struct unit *u = *state;
 	struct gmem_error err;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 
 	unsized(u, g, 0);
 	unsized(u, g, V0 - 1);
@@ -195,7 +195,7 @@ static void strerror_is_message_reason_and_remedy(void **state)
 	int n;
 
 	(void)state;
-	(void)gmem__fail(&err, GMEM_REASON_UNALIGNED, 5, 4096, "size %d", 5);
+	(void)gmem__fail(&err, GMEM_REASON_UNALIGNED, 5, PAGE, "size %d", 5);
 	n = gmem_strerror(&err, buf, sizeof(buf));
 	assert_int_equal(n, strlen(buf));
 	assert_memory_equal(buf, "size 5 [unaligned]; ", 20);

@@ -16,7 +16,7 @@ static void close_waits_for_slots_and_mappings(void **state)
 	assert_int_equal(err.value, 1);
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
-	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, PAGE, NULL, &p, &err), err);
 	unit_reset(u);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
 	assert_int_equal(u->n_calls, 0);
@@ -33,7 +33,7 @@ static void a_close_that_fails_changes_nothing(void **state)
 	uint64_t a = 0;
 
 	unit_bind(u, g, 0, 0);
-	t_ok(t_share(g, 0, 4096, &err), err);
+	t_ok(t_share(g, 0, PAGE, &err), err);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
@@ -42,10 +42,10 @@ static void a_close_that_fails_changes_nothing(void **state)
 	t_refused(gmem_close(g, &err), -ENOMEM, GMEM_REASON_NO_MEMORY, err);
 	assert_true(unit_is_open(gmem_fd(g)));
 	unit_bind(u, g, 0, 0);
-	t_ok(t_share(g, 0, 4096, &err), err);
-	t_ok(gmem_get_attributes(g, 0, 4096, &a, NULL, &err), err);
+	t_ok(t_share(g, 0, PAGE, &err), err);
+	t_ok(gmem_get_attributes(g, 0, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_SHARED);
-	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	t_ok(gmem_get_attributes(g, PAGE, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
 	t_ok(gmem_close(g, &err), err);
@@ -89,7 +89,7 @@ static void look(void *arg, const struct gmem_trace *e)
 
 	if (!*g || strcmp(e->call, "munmap") != 0)
 		return;
-	t_code(gmem_get_attributes(*g, 0, 4096, &a, NULL, NULL), 0);
+	t_code(gmem_get_attributes(*g, 0, PAGE, &a, NULL, NULL), 0);
 	*g = NULL;
 }
 
@@ -170,19 +170,19 @@ static void the_file_calls_need_a_file(void **state)
 	void *p;
 	char b;
 
-	t_refused(t_bind(NULL, 0, 0, 0, 4096, NULL, &err), -EINVAL,
+	t_refused(t_bind(NULL, 0, 0, 0, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_unbind(NULL, 0, 0, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_set_private(NULL, 0, 4096, &err), -EINVAL,
+	t_refused(gmem_set_private(NULL, 0, PAGE, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_get_attributes(NULL, 0, 4096, &a, NULL, &err), -EINVAL,
+	t_refused(gmem_get_attributes(NULL, 0, PAGE, &a, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_attributes_export(NULL, NULL, &len, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_attributes_import(NULL, &b, 1, 0, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
-	t_refused(gmem_mmap(NULL, 0, 4096, NULL, &p, &err), -EINVAL,
+	t_refused(gmem_mmap(NULL, 0, PAGE, NULL, &p, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_munmap(NULL, &b, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);

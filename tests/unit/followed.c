@@ -21,7 +21,7 @@ static int pointer(struct unit *u, struct gmem *g, bool followed,
 		   struct gmem_error *err)
 {
 	void *p = NULL;
-	int r = gmem_mmap(g, 0, 4096, NULL, followed ? &p : NULL, err);
+	int r = gmem_mmap(g, 0, PAGE, NULL, followed ? &p : NULL, err);
 
 	(void)u;
 	if (!r)
@@ -35,7 +35,7 @@ static int size_of_opts(struct unit *u, struct gmem *g, bool followed,
 	struct gmem_discard_opts o = { .sz = followed ? sizeof(o) : 0 };
 
 	(void)u;
-	return gmem_discard(g, 0, 4096, &o, err);
+	return gmem_discard(g, 0, PAGE, &o, err);
 }
 
 static int newer_opts(struct unit *u, struct gmem *g, bool followed,
@@ -47,7 +47,7 @@ static int newer_opts(struct unit *u, struct gmem *g, bool followed,
 	} o = { .known = { .sz = sizeof(o) }, .more = followed ? 0 : 1 };
 
 	(void)u;
-	return gmem_discard(g, 0, 4096, &o.known, err);
+	return gmem_discard(g, 0, PAGE, &o.known, err);
 }
 
 static int known_flags(struct unit *u, struct gmem *g, bool followed,
@@ -59,14 +59,14 @@ static int known_flags(struct unit *u, struct gmem *g, bool followed,
 	};
 
 	(void)u;
-	return gmem_populate(g, 0, 4096, &o, err);
+	return gmem_populate(g, 0, PAGE, &o, err);
 }
 
 static int open_fd(struct unit *u, struct gmem *g, bool followed,
 		   struct gmem_error *err)
 {
 	struct gmem *got = NULL;
-	int fd = followed ? unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3) : -1;
+	int fd = followed ? unit_file_fd(u, gmem_vm_fd(u->vm), PAGE, 3) : -1;
 	int r = gmem_adopt(u->vm, fd, NULL, &got, err);
 
 	(void)g;
@@ -80,7 +80,7 @@ static int attribute(struct unit *u, struct gmem *g, bool followed,
 {
 	(void)u;
 	return gmem_set_attributes(
-		g, 0, 4096, followed ? GMEM_ATTRIBUTE_SHARED : 77, NULL, err);
+		g, 0, PAGE, followed ? GMEM_ATTRIBUTE_SHARED : 77, NULL, err);
 }
 
 static int buffer(struct unit *u, struct gmem *g, bool followed,
@@ -152,7 +152,7 @@ static int create_after(struct unit *u, int code, struct gmem_error *err)
 
 	if (code)
 		unit_answer(u, "ioctl", CREATE, 1, 1, code);
-	r = gmem_create(u->vm, 4096, &o, &g, err);
+	r = gmem_create(u->vm, PAGE, &o, &g, err);
 	if (!r)
 		t_ok(gmem_close(g, err), *err);
 	return r;
@@ -216,7 +216,7 @@ static int no_policy(struct unit *u, struct gmem *g, bool followed,
 
 	(void)g;
 	u->lacks = "mbind get_mempolicy set_mempolicy move_pages";
-	r = gmem_populate(unit_create(u, 4096, GMEM_CREATE_UNBOUND), 0, 4096,
+	r = gmem_populate(unit_create(u, PAGE, GMEM_CREATE_UNBOUND), 0, PAGE,
 			  &o, err);
 	u->lacks = NULL;
 	return r;
@@ -232,7 +232,7 @@ static int the_nodes_themselves(struct unit *u, struct gmem *g, bool followed,
 	(void)g;
 	p.flags = followed ? 0 : GMEM_MPOL_F_RELATIVE_NODES;
 	g = unit_create(u, MiB, SHARED_FLAGS);
-	unit_allocate(u, gmem_fd(g), 0, 4096, 0);
+	unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
 	unit_reset(u);
 	unit_answer(u, "get_mempolicy", 0, 2, 1, -EPERM);
 	r = gmem_set_mempolicy(g, 0, MiB, &p, GMEM_MEMPOLICY_STRICT, err);
@@ -247,7 +247,7 @@ static void raw_slot(struct unit *u, uint32_t slot, uint64_t gpa, int fd)
 		.region = { .slot = slot,
 			    .flags = 4,
 			    .guest_phys_addr = gpa,
-			    .memory_size = fd < 0 ? 0 : 4096 },
+			    .memory_size = fd < 0 ? 0 : PAGE },
 		.guest_memfd = fd < 0 ? 0 : (uint32_t)fd,
 	};
 
@@ -259,7 +259,7 @@ static struct gmem_slot note_of(uint32_t slot, uint64_t gpa, int fd)
 	return (struct gmem_slot){ .sz = sizeof(struct gmem_slot),
 				   .slot = slot,
 				   .gpa = gpa,
-				   .len = 4096,
+				   .len = PAGE,
 				   .flags = GMEM_SLOT_FD,
 				   .userspace_addr = 64 * MiB,
 				   .fd = fd };
@@ -269,23 +269,23 @@ static struct gmem_slot note_of(uint32_t slot, uint64_t gpa, int fd)
 static int noted(struct unit *u, struct gmem *g, bool followed,
 		 struct gmem_error *err)
 {
-	struct gmem *own = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *own = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_slot s;
 
 	if (!followed) {
 		raw_slot(u, 20, 20 * GiB, gmem_fd(own));
-		return t_bind(own, 21, 20 * GiB, 0, 4096, NULL, err);
+		return t_bind(own, 21, 20 * GiB, 0, PAGE, NULL, err);
 	}
 	s = note_of(20, 20 * GiB, -1);
 	t_ok(gmem_slot_note(u->vm, &s, err), *err);
 	(void)g;
-	return t_bind(own, 21, 21 * GiB, 0, 4096, NULL, err);
+	return t_bind(own, 21, 21 * GiB, 0, PAGE, NULL, err);
 }
 
 static int forgotten(struct unit *u, struct gmem *g, bool followed,
 		     struct gmem_error *err)
 {
-	struct gmem *own = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *own = unit_create(u, PAGE, SHARED_FLAGS);
 	int fd;
 
 	(void)g;
@@ -295,13 +295,13 @@ static int forgotten(struct unit *u, struct gmem *g, bool followed,
 	} else {
 		struct gmem_slot s;
 
-		fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
+		fd = unit_file_fd(u, gmem_vm_fd(u->vm), PAGE, 3);
 		raw_slot(u, 30, 30 * GiB, fd);
 		s = note_of(30, 30 * GiB, fd);
 		t_ok(gmem_slot_note(u->vm, &s, err), *err);
 		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
-	return t_bind(own, 30, 30 * GiB, 0, 4096, NULL, err);
+	return t_bind(own, 30, 30 * GiB, 0, PAGE, NULL, err);
 }
 
 static int another_vm(struct unit *u, struct gmem *g, bool followed,
@@ -326,11 +326,11 @@ static int unlocked(struct unit *u, struct gmem *g, bool followed,
 	void *p = NULL;
 	int r;
 
-	g = unit_create(u, 4096, SHARED_FLAGS);
+	g = unit_create(u, PAGE, SHARED_FLAGS);
 	unit_reset(u);
 	if (!followed)
 		unit_answer(u, "mmap", 0, 1, 1, -EAGAIN);
-	r = gmem_mmap(g, 0, 4096, NULL, &p, err);
+	r = gmem_mmap(g, 0, PAGE, NULL, &p, err);
 	if (!r)
 		t_ok(gmem_munmap(g, p, err), *err);
 	return r;
@@ -411,7 +411,7 @@ static int by_the_vm(struct unit *u, struct gmem *g, bool followed,
 
 	(void)g;
 	if (followed)
-		return gmem_vm_set_attributes(u->vm, 0, 8 * GiB, 4096,
+		return gmem_vm_set_attributes(u->vm, 0, 8 * GiB, PAGE,
 					      GMEM_ATTRIBUTE_SHARED, NULL, err);
 	return gmem_region_at(u->vm, 0, 8 * GiB, &r, &at, err);
 }
@@ -433,7 +433,7 @@ static void convert_too(struct unit *u, const struct unit_call *c, void *arg)
 	if (strcmp(c->name, "ioctl") != 0)
 		return;
 	u->hook = NULL;
-	b->r = gmem_set_attributes(b->g, 0, 4096, GMEM_ATTRIBUTE_SHARED, &now,
+	b->r = gmem_set_attributes(b->g, 0, PAGE, GMEM_ATTRIBUTE_SHARED, &now,
 				   b->err);
 }
 
@@ -447,11 +447,11 @@ static int no_longer_busy(struct unit *u, struct gmem *g, bool followed,
 	b.g = unit_create(u, MiB, GMEM_CREATE_MMAP);
 	unit_bind(u, b.g, 9, 16 * GiB);
 	if (followed) {
-		b.r = gmem_set_shared(b.g, 0, 4096, err);
+		b.r = gmem_set_shared(b.g, 0, PAGE, err);
 	} else {
 		u->hook = convert_too;
 		u->hook_arg = &b;
-		t_ok(gmem_set_shared(b.g, 0, 4096, &other), other);
+		t_ok(gmem_set_shared(b.g, 0, PAGE, &other), other);
 	}
 	assert_int_equal(gmem_unbind(u->vm, 9, 0, 0, NULL), 0);
 	return b.r;

@@ -21,10 +21,10 @@ static void a_mapping_shows_the_files_bytes(void **state)
 	void *p = NULL;
 	char b[4];
 
-	t_ok(gmem_mmap(g, 64 * KiB, 8 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 64 * KiB, 2 * PAGE, NULL, &p, &err), err);
 	c = unit_nth(u, "mmap", 0, 0);
 	assert_int_equal(c->fd, gmem_fd(g));
-	assert_int_equal(c->arg[1], 8 * KiB);
+	assert_int_equal(c->arg[1], 2 * PAGE);
 	assert_int_equal(c->arg[2], MAP_SHARED);
 	assert_int_equal(c->arg[3], 64 * KiB);
 	assert_int_equal(u->n_allocs, 1);
@@ -41,7 +41,7 @@ static void each_mapping_stays_out_of_children_and_core_dumps(void **state)
 	struct gmem_error err;
 	void *p = NULL;
 
-	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), err);
 	assert_int_equal(unit_count(u, "madvise", 0), 2);
 	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[2], MADV_DONTFORK);
 	assert_int_equal(unit_nth(u, "madvise", 0, 1)->arg[2], MADV_DONTDUMP);
@@ -68,7 +68,7 @@ static void children_and_core_dumps_have_it_on_request(void **state)
 		void *p = NULL;
 
 		unit_reset(u);
-		t_ok(gmem_mmap(g, 0, 8 * KiB, &o, &p, &err), err);
+		t_ok(gmem_mmap(g, 0, 2 * PAGE, &o, &p, &err), err);
 		assert_int_equal(unit_count(u, "madvise", 0), 3);
 		assert_int_equal(unit_nth(u, "madvise", 0, 2)->arg[2],
 				 rows[i].advice);
@@ -76,7 +76,7 @@ static void children_and_core_dumps_have_it_on_request(void **state)
 		p = NULL;
 		unit_reset(u);
 		unit_answer(u, "madvise", 0, 3, 1, -EINVAL);
-		t_refused(gmem_mmap(g, 0, 8 * KiB, &o, &p, &err), -EINVAL,
+		t_refused(gmem_mmap(g, 0, 2 * PAGE, &o, &p, &err), -EINVAL,
 			  GMEM_REASON_KERNEL, err);
 		assert_null(p);
 		assert_int_equal(unit_mappings(u), 1); /* the VM's page */
@@ -91,9 +91,9 @@ static void munmap_takes_only_what_mmap_gave(void **state)
 	struct gmem_error err;
 	void *p = NULL;
 
-	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), err);
 	unit_reset(u);
-	t_refused(gmem_munmap(g, (char *)p + 4096, &err), -EINVAL,
+	t_refused(gmem_munmap(g, (char *)p + PAGE, &err), -EINVAL,
 		  GMEM_REASON_NOT_MAPPED, err);
 	t_refused(gmem_munmap(other, p, &err), -EINVAL, GMEM_REASON_NOT_MAPPED,
 		  err);
@@ -113,7 +113,7 @@ static void a_failed_munmap_keeps_the_mapping(void **state)
 	struct gmem_error err;
 	void *p = NULL;
 
-	t_ok(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), err);
 	unit_answer(u, "munmap", 0, 1, 1, -ENOMEM);
 	t_refused(gmem_munmap(g, p, &err), -ENOMEM, GMEM_REASON_NO_MEMORY, err);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
@@ -129,9 +129,9 @@ static void a_file_without_mmap_is_not_mapped(void **state)
 	void *p = NULL;
 	char b[4] = "abc";
 
-	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EOPNOTSUPP,
+	t_refused(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NOT_MAPPABLE, err);
-	t_refused(map_as(g, 0, 8 * KiB, GMEM_MMAP_ALLOW_PRIVATE, &p, &err),
+	t_refused(map_as(g, 0, 2 * PAGE, GMEM_MMAP_ALLOW_PRIVATE, &p, &err),
 		  -EOPNOTSUPP, GMEM_REASON_NOT_MAPPABLE, err);
 	t_refused(gmem_read(g, 0, b, 4, &err), -EOPNOTSUPP,
 		  GMEM_REASON_NOT_MAPPABLE, err);
@@ -149,21 +149,21 @@ static void private_memory_is_mapped_only_by_name(void **state)
 	struct gmem_error err;
 	void *p = NULL;
 
-	t_ok(gmem_set_private(g, 64 * KiB, 4 * KiB, &err), err);
+	t_ok(gmem_set_private(g, 64 * KiB, PAGE, &err), err);
 	unit_reset(u);
 	t_refused(gmem_mmap(g, 0, 1 * MiB, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.value, 64 * KiB);
-	t_refused(gmem_mmap(g, 64 * KiB, 4 * KiB, NULL, &p, &err), -EACCES,
+	t_refused(gmem_mmap(g, 64 * KiB, PAGE, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	t_refused(gmem_mmap(g, 60 * KiB, 8 * KiB, NULL, &p, &err), -EACCES,
-		  GMEM_REASON_PRIVATE, err);
+	t_refused(gmem_mmap(g, 64 * KiB - PAGE, 2 * PAGE, NULL, &p, &err),
+		  -EACCES, GMEM_REASON_PRIVATE, err);
 	assert_null(p);
 	assert_int_equal(u->n_calls, 0);
 	assert_int_equal(u->n_allocs, 0);
 	t_ok(map_as(g, 0, 1 * MiB, GMEM_MMAP_ALLOW_PRIVATE, &p, &err), err);
 	t_ok(gmem_munmap(g, p, &err), err);
-	t_ok(gmem_mmap(g, 68 * KiB, 64 * KiB, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 64 * KiB + PAGE, 64 * KiB, NULL, &p, &err), err);
 	t_ok(gmem_munmap(g, p, &err), err);
 }
 
@@ -176,7 +176,7 @@ static void a_guest_only_file_is_private_to_the_host(void **state)
 	void *p = NULL;
 	char b[4];
 
-	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EACCES,
+	t_refused(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	t_refused(gmem_read(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
 		  err);
@@ -198,7 +198,7 @@ static void a_vm_attribute_does_not_open_a_private_file(void **state)
 
 	unit_bind(u, g, 0, 0);
 	t_ok(gmem_set_shared(g, 0, 1 * MiB, &err), err);
-	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, &p, &err), -EACCES,
+	t_refused(gmem_mmap(g, 0, 2 * PAGE, NULL, &p, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	t_refused(gmem_read(g, 0, b, 4, &err), -EACCES, GMEM_REASON_PRIVATE,
 		  err);
@@ -214,7 +214,7 @@ static void a_read_only_mapping_is_asked_for_as_such(void **state)
 	FILE *maps;
 	bool found = false;
 
-	t_ok(map_as(g, 0, 8 * KiB, GMEM_MMAP_READONLY, &p, &err), err);
+	t_ok(map_as(g, 0, 2 * PAGE, GMEM_MMAP_READONLY, &p, &err), err);
 	maps = fopen("/proc/self/maps", "r");
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps))
@@ -223,9 +223,9 @@ static void a_read_only_mapping_is_asked_for_as_such(void **state)
 	(void)fclose(maps);
 	assert_true(found);
 	t_ok(gmem_munmap(g, p, &err), err);
-	t_refused(map_as(g, 0, 8 * KiB, 32, &p, &err), -EINVAL,
+	t_refused(map_as(g, 0, 2 * PAGE, 32, &p, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
-	t_refused(gmem_mmap(g, 0, 8 * KiB, NULL, NULL, &err), -EINVAL,
+	t_refused(gmem_mmap(g, 0, 2 * PAGE, NULL, NULL, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 }
 
@@ -251,7 +251,7 @@ static void each_errno_of_mmap_has_its_reason(void **state)
 
 		unit_reset(u);
 		unit_answer(u, "mmap", 0, 1, 1, rows[i].code);
-		t_refused(gmem_mmap(g, 0, 4096, NULL, &p, &err), rows[i].want,
+		t_refused(gmem_mmap(g, 0, PAGE, NULL, &p, &err), rows[i].want,
 			  rows[i].why, err);
 		assert_int_equal(err.sys_errno, -rows[i].code);
 		assert_null(p);

@@ -26,7 +26,7 @@ static void a_policy_is_set_on_the_file_and_shown(void **state)
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[1], 64 * KiB);
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[2], 0x8002);
 	assert_int_equal(unit_nth(u, "mbind", 0, 0)->arg[3], 0);
-	t_ok(t_get_mempolicy(g, 124 * KiB, &out, &err), err);
+	t_ok(t_get_mempolicy(g, 128 * KiB - PAGE, &out, &err), err);
 	assert_int_equal(out.mode, GMEM_MPOL_BIND);
 	assert_int_equal(out.flags, GMEM_MPOL_F_STATIC_NODES);
 	assert_int_equal(got, 2);
@@ -316,9 +316,9 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	t_refused(gmem_set_mempolicy(g, 0, 0, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_set_mempolicy(g, 1, 4096, &p, 0, &err), -EINVAL,
+	t_refused(gmem_set_mempolicy(g, 1, PAGE, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_set_mempolicy(g, 4096, MiB, &p, 0, &err), -EINVAL,
+	t_refused(gmem_set_mempolicy(g, PAGE, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(t_get_mempolicy(g, MiB, &p, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
@@ -362,16 +362,16 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
-	unit_allocate(u, gmem_fd(g), 128 * KiB, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 128 * KiB, 2 * PAGE, 0);
 	t_refused(set_strict(g, GMEM_MPOL_BIND, 2, &err), -EIO,
 		  GMEM_REASON_MISPLACED, err);
-	assert_int_equal(err.value, 8 * KiB);
-	assert_int_equal(err.limit, 72 * KiB);
+	assert_int_equal(err.value, 2 * PAGE);
+	assert_int_equal(err.limit, 64 * KiB + 2 * PAGE);
 	assert_int_equal(unit_count(u, "mbind", 0), 0);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 3, &err), 0);
 	t_code(set_strict(g, GMEM_MPOL_DEFAULT, 0, &err), 0);
 	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err), 0);
-	t_ok(gmem_discard(g, 128 * KiB, 8 * KiB, NULL, &err), err);
+	t_ok(gmem_discard(g, 128 * KiB, 2 * PAGE, NULL, &err), err);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), 0);
 }
 

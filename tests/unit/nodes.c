@@ -217,28 +217,27 @@ static void a_file_with_another_policy_is_not_populated_under_one(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	/* one page of it is enough */
-	set(g, MiB - 4 * KiB, 4 * KiB, GMEM_MPOL_BIND, 1, 0);
+	set(g, MiB - PAGE, PAGE, GMEM_MPOL_BIND, 1, 0);
 	unit_reset(u);
 	t_refused(populate(g, &p, &err), -EINVAL, GMEM_REASON_POLICY_OF_FILE,
 		  err);
-	assert_int_equal(err.value, MiB - 4 * KiB);
+	assert_int_equal(err.value, MiB - PAGE);
 	assert_non_null(strstr(err.msg, "policy bind, nodes 0, "));
 	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	assert_int_equal(unit_mappings(u), maps);
 	unit_listed(u, "gmem_populate");
 	/* the rest of the file has none */
-	t_ok(gmem_populate(g, 0, MiB - 4 * KiB,
+	t_ok(gmem_populate(g, 0, MiB - PAGE,
 			   &(struct gmem_populate_opts){
 				   .sz = sizeof(struct gmem_populate_opts),
 				   .policy = &p },
 			   &err),
 	     err);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, 1),
-			 MiB - 4 * KiB);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, 1), MiB - PAGE);
 	/* no policy of the call's own: the file decides, as it says */
 	p = (struct gmem_mempolicy){ .sz = sizeof(p) };
 	t_ok(populate(g, &p, &err), err);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, 0), 4 * KiB);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, 0), PAGE);
 }
 
 static const struct {
@@ -342,17 +341,17 @@ static void each_range_is_verified_against_its_own_policy(void **state)
 
 	set(g, 0, MiB, GMEM_MPOL_BIND, 1, 0);
 	set(g, MiB, MiB, GMEM_MPOL_BIND, 2, 0);
-	set(g, 3 * MiB, 4 * KiB, GMEM_MPOL_BIND, 2, 0);
+	set(g, 3 * MiB, PAGE, GMEM_MPOL_BIND, 2, 0);
 	t_ok(gmem_populate(g, 0, 4 * MiB, NULL, &err), err);
 	t_code(t_placed(g, 0, 4 * MiB, NULL, &out, &err), GMEM_PLACED_WELL);
 	assert_int_equal(out.resident, 4 * MiB);
 	/* pages that were there before, in both, and one in the third */
 	set(g, 0, MiB, GMEM_MPOL_BIND, 2, 0);
 	set(g, MiB, 2 * MiB, GMEM_MPOL_PREFERRED, 3, 0);
-	set(g, 3 * MiB, 4 * KiB, GMEM_MPOL_INTERLEAVE, 1, 0);
+	set(g, 3 * MiB, PAGE, GMEM_MPOL_INTERLEAVE, 1, 0);
 	t_code(t_placed(g, 0, 4 * MiB, NULL, &out, &err),
 	       GMEM_PLACED_ELSEWHERE);
-	assert_int_equal(out.misplaced, 2 * MiB + 4 * KiB);
+	assert_int_equal(out.misplaced, 2 * MiB + PAGE);
 	assert_int_equal(out.unknown, 0);
 	t_code(t_placed(g, 2 * MiB, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
 }
@@ -367,7 +366,7 @@ static void preferred_is_the_first_node_alone(void **state)
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
-	unit_allocate(u, gmem_fd(g), 64 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, PAGE, 0);
 	t_code(t_placed(g, 0, MiB, &p, &out, &err), GMEM_PLACED_ELSEWHERE);
 	assert_int_equal(out.misplaced, 64 * KiB);
 	p.mode = GMEM_MPOL_PREFERRED_MANY;

@@ -38,13 +38,13 @@ static int run_create(struct unit *u, struct gmem *g, void *o,
 
 	(void)g;
 	c->flags = SHARED_FLAGS | GMEM_CREATE_CHECK_ONLY;
-	return gmem_create(u->vm, 4096, o, NULL, err);
+	return gmem_create(u->vm, PAGE, o, NULL, err);
 }
 
 static int run_adopt(struct unit *u, struct gmem *g, void *o,
 		     struct gmem_error *err)
 {
-	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), 4096, 3);
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), PAGE, 3);
 	struct gmem *out = NULL;
 	int r = gmem_adopt(u->vm, fd, o, &out, err);
 
@@ -63,7 +63,7 @@ static int run_bind(struct unit *u, struct gmem *g, void *o,
 
 	(void)u;
 	b->gmem = g;
-	b->len = 4096;
+	b->len = PAGE;
 	b->flags = GMEM_SLOT_CHECK_ONLY;
 	return gmem_bind(b, err);
 }
@@ -72,14 +72,14 @@ static int run_set(struct unit *u, struct gmem *g, void *o,
 		   struct gmem_error *err)
 {
 	(void)u;
-	return gmem_set_attributes(g, 0, 4096, GMEM_ATTRIBUTE_SHARED, o, err);
+	return gmem_set_attributes(g, 0, PAGE, GMEM_ATTRIBUTE_SHARED, o, err);
 }
 
 static int run_mmap(struct unit *u, struct gmem *g, void *o,
 		    struct gmem_error *err)
 {
 	void *p = NULL;
-	int r = gmem_mmap(g, 0, 4096, o, &p, err);
+	int r = gmem_mmap(g, 0, PAGE, o, &p, err);
 
 	(void)u;
 	assert_true(r == 0 || !p);
@@ -94,7 +94,7 @@ static int run_note(struct unit *u, struct gmem *g, void *o,
 
 	(void)g;
 	s->slot = 8;
-	s->len = 4096;
+	s->len = PAGE;
 	r = gmem_slot_note(u->vm, o, err);
 	return r ? r : gmem_slot_forget(u->vm, 8, 0, err);
 }
@@ -123,7 +123,7 @@ static int with(struct unit *u, struct gmem *g, const struct call *c, size_t sz,
 static void opts_of_the_first_release_are_enough(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(calls); i++)
@@ -134,7 +134,7 @@ static void opts_without_their_size_are_refused(void **state)
 {
 	static const size_t beside[] = { 0, 1, 8, SIZE_MAX };
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(calls); i++) {
@@ -156,7 +156,7 @@ static void opts_without_their_size_are_refused(void **state)
 static void newer_opts_that_ask_for_nothing_new_are_taken(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(calls); i++)
@@ -166,7 +166,7 @@ static void newer_opts_that_ask_for_nothing_new_are_taken(void **state)
 static void newer_opts_that_ask_for_more_are_e2big(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(calls); i++) {
@@ -187,12 +187,12 @@ static void newer_opts_that_ask_for_more_are_e2big(void **state)
 static void unknown_flags_are_refused_by_every_call(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_attributes_opts a = { .sz = sizeof(a), .flags = 4 };
 	struct gmem_error err;
 	char b[8];
 
-	t_refused(gmem_set_attributes(g, 0, 4096, 0, &a, &err), -EINVAL,
+	t_refused(gmem_set_attributes(g, 0, PAGE, 0, &a, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	assert_int_equal(err.value, 4);
 	t_refused(gmem_unbind(u->vm, 0, 0, 2, &err), -EINVAL,

@@ -86,23 +86,23 @@ static void misplaced_runs_are_told_in_order(void **state)
 	u->k->nodes = 4;
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
 	unit_allocate(u, gmem_fd(g), 64 * KiB, 3 * MiB, 2);
-	unit_allocate(u, gmem_fd(g), 64 * KiB + 3 * MiB, 8 * KiB, 3);
-	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 3);
-	unit_allocate(u, gmem_fd(g), 8 * MiB + 4 * KiB, 4 * KiB, 1);
-	unit_allocate(u, gmem_fd(g), 16 * MiB - 4 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB + 3 * MiB, 2 * PAGE, 3);
+	unit_allocate(u, gmem_fd(g), 8 * MiB, PAGE, 3);
+	unit_allocate(u, gmem_fd(g), 8 * MiB + PAGE, PAGE, 1);
+	unit_allocate(u, gmem_fd(g), 16 * MiB - PAGE, PAGE, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 2, &out), GMEM_PLACED_ELSEWHERE);
-	assert_int_equal(out.misplaced, 3 * MiB + 16 * KiB);
-	assert_int_equal(out.resident, 3 * MiB + 84 * KiB);
+	assert_int_equal(out.misplaced, 3 * MiB + 4 * PAGE);
+	assert_int_equal(out.resident, 3 * MiB + 64 * KiB + 5 * PAGE);
 	assert_int_equal(runs.n, 4);
 	assert_int_equal(runs.run[0].offset, 64 * KiB);
 	assert_int_equal(runs.run[0].len, 3 * MiB);
 	assert_int_equal(runs.run[0].node, 2);
 	assert_int_equal(runs.run[1].offset, 64 * KiB + 3 * MiB);
-	assert_int_equal(runs.run[1].len, 8 * KiB);
+	assert_int_equal(runs.run[1].len, 2 * PAGE);
 	assert_int_equal(runs.run[1].node, 3);
 	assert_int_equal(runs.run[2].offset, 8 * MiB);
-	assert_int_equal(runs.run[2].len, 4 * KiB);
-	assert_int_equal(runs.run[3].offset, 16 * MiB - 4 * KiB);
+	assert_int_equal(runs.run[2].len, PAGE);
+	assert_int_equal(runs.run[3].offset, 16 * MiB - PAGE);
 	assert_int_equal(runs.run[3].node, 0);
 }
 
@@ -115,14 +115,14 @@ static void looking_allocates_nothing_and_leaves_no_mapping(void **state)
 	const struct unit_call *c;
 
 	unit_allocate(u, gmem_fd(g), 64 * KiB, 64 * KiB, 0);
-	unit_allocate(u, gmem_fd(g), 8 * MiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 8 * MiB, PAGE, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_WELL);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 16 * MiB, -1),
-			 68 * KiB);
+			 64 * KiB + PAGE);
 	assert_int_equal(unit_mappings(u), maps);
 	for (; (c = unit_nth(u, "mmap", 0, n)); n++) {
 		assert_int_equal(c->arg[3], n ? 8 * MiB : 64 * KiB);
-		assert_int_equal(c->arg[1], n ? 4 * KiB : 64 * KiB);
+		assert_int_equal(c->arg[1], n ? PAGE : 64 * KiB);
 	}
 	assert_int_equal(n, 2);
 	assert_int_equal(unit_count(u, "munmap", 0), 2);
@@ -142,8 +142,10 @@ static void pages_are_asked_for_in_batches(void **state)
 	unit_allocate(u, gmem_fd(g), 0, 16 * MiB, 0);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_WELL);
 	assert_int_equal(unit_count(u, "mmap", 0), 1);
-	assert_int_equal(unit_count(u, "move_pages", 0), 8);
-	assert_int_equal(unit_nth(u, "move_pages", 0, 7)->arg[1], 512);
+	assert_int_equal(unit_count(u, "move_pages", 0), 16 * MiB / PAGE / 512);
+	assert_int_equal(
+		unit_nth(u, "move_pages", 0, 16 * MiB / PAGE / 512 - 1)->arg[1],
+		512);
 }
 
 static const struct {
@@ -183,13 +185,13 @@ static void each_policy_has_its_verdict(void **state)
 			      &out),
 		       rows[i].nothing);
 		assert_int_equal(out.resident, 0);
-		unit_allocate(u, gmem_fd(g), 0, 4096, 1);
+		unit_allocate(u, gmem_fd(g), 0, PAGE, 1);
 		t_code(verify(g, rows[i].mode, rows[i].flags, rows[i].mask,
 			      &out),
 		       rows[i].here);
-		assert_int_equal(out.resident, 4096);
+		assert_int_equal(out.resident, PAGE);
 		assert_int_equal(out.misplaced,
-				 rows[i].here == GMEM_PLACED_ELSEWHERE ? 4096
+				 rows[i].here == GMEM_PLACED_ELSEWHERE ? PAGE
 								       : 0);
 	}
 }
@@ -203,11 +205,11 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 	struct gmem_placement out = { .sz = sizeof(out) };
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	unit_allocate(u, gmem_fd(g), 0, 4096, 0);
+	unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
 	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
 	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
 	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_ELSEWHERE);
-	assert_int_equal(out.misplaced, 4096);
+	assert_int_equal(out.misplaced, PAGE);
 	t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
 	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
 	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
@@ -255,35 +257,36 @@ static void private_pages_are_unknown_and_not_looked_at(void **state)
 
 static void what_the_kernel_does_not_tell_is_unknown(void **state)
 {
-	static const struct {
+	const struct {
 		const char *call;
 		int code;
 		unsigned int nth;
 		uint64_t unknown;
 		uint32_t why;
 	} faults[] = {
-		{ "move_pages", -EPERM, 2, 2 * MiB, GMEM_REASON_ACCESS_DENIED },
-		{ "move_pages", -EACCES, 2, 2 * MiB,
+		{ "move_pages", -EPERM, 2, 512 * PAGE,
 		  GMEM_REASON_ACCESS_DENIED },
-		{ "move_pages", -ENOSYS, 2, 2 * MiB,
+		{ "move_pages", -EACCES, 2, 512 * PAGE,
+		  GMEM_REASON_ACCESS_DENIED },
+		{ "move_pages", -ENOSYS, 2, 512 * PAGE,
 		  GMEM_REASON_PLACEMENT_UNKNOWN },
 		/* after the two of the mapping; private meanwhile */
-		{ "madvise", -EFAULT, 4, 2 * MiB,
+		{ "madvise", -EFAULT, 4, 512 * PAGE,
 		  GMEM_REASON_PLACEMENT_UNKNOWN },
 	};
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, 1024 * PAGE, SHARED_FLAGS);
 	unsigned int maps = unit_mappings(u);
 	struct gmem_placement out = { .sz = sizeof(out) };
 
-	unit_allocate(u, gmem_fd(g), 0, 4 * MiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 1024 * PAGE, 0);
 	for (size_t i = 0; i < T_ARRAY_SIZE(faults); i++) {
 		unit_reset(u);
 		unit_answer(u, faults[i].call, 0, faults[i].nth, 1,
 			    faults[i].code);
 		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out),
 		       GMEM_PLACED_UNKNOWN);
-		assert_int_equal(out.resident, 4 * MiB);
+		assert_int_equal(out.resident, 1024 * PAGE);
 		assert_int_equal(out.unknown, faults[i].unknown);
 		assert_int_equal(out.why, faults[i].why);
 		assert_int_equal(unit_mappings(u), maps);
@@ -319,9 +322,9 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(t_placed(g, 0, 0, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(t_placed(g, 8, 4096, NULL, &out, &err), -EINVAL,
+	t_refused(t_placed(g, 8, PAGE, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(t_placed(g, 4096, MiB, NULL, &out, &err), -EINVAL,
+	t_refused(t_placed(g, PAGE, MiB, NULL, &out, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	t_refused(t_placed(g, 0, MiB, &p, &out, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
@@ -340,12 +343,12 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	union unit_newer n = unit_newer(&out, sizeof(out), 1);
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 2 * PAGE, 0);
 	t_code(t_placed(g, 0, MiB, NULL, (void *)&n, &err), GMEM_PLACED_WELL);
 	assert_int_equal(n.b[sizeof(out)], 0);
 	memcpy(&out, &n, sizeof(out));
 	assert_int_equal(out.sz, sizeof(out) + 8);
-	assert_int_equal(out.resident, 8 * KiB);
+	assert_int_equal(out.resident, 2 * PAGE);
 }
 
 static void a_number_of_nodes_without_room_for_them_is_nothing(void **state)

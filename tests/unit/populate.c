@@ -111,7 +111,7 @@ static void what_turned_private_meanwhile_is_named(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 512 * MiB, SHARED_FLAGS);
 	struct gmem__attributes2 a = { .offset = 256 * MiB,
-				       .size = 4096,
+				       .size = PAGE,
 				       .attributes = 8 };
 	struct gmem_error err;
 
@@ -395,7 +395,7 @@ static void the_first_failure_of_a_worker_stops_all(void **state)
 	/* Of the steps that were made, those with none missing before. */
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, err.done, -1),
 			 err.done);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), err.done, 4096, -1), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), err.done, PAGE, -1), 0);
 	assert_true(unit_count(u, "fallocate", 0) <= 4);
 	assert_int_equal(u->live_threads, 0);
 }
@@ -515,9 +515,9 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_populate(g, 0, 0, NULL, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_populate(g, 1, 4096, NULL, &err), -EINVAL,
+	t_refused(gmem_populate(g, 1, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_populate(g, 4096, MiB, NULL, &err), -EINVAL,
+	t_refused(gmem_populate(g, PAGE, MiB, NULL, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	o.flags = 2;
 	t_refused(gmem_populate(g, 0, MiB, &o, &err), -EINVAL,

@@ -141,7 +141,7 @@ static void a_file_that_is_handed_in_is_checked(void **state)
 	t_ok(gmem_region_close(r, &u->err), u->err);
 	/* It is the caller's again. */
 	t_ok(gmem_bind(&s, &u->err), u->err);
-	t_ok(gmem_set_private(g, 0, 4096, &u->err), u->err);
+	t_ok(gmem_set_private(g, 0, PAGE, &u->err), u->err);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &u->err), u->err);
 	t_ok(gmem_close(g, &u->err), u->err);
 }
@@ -158,16 +158,16 @@ static void only_the_region_changes_its_file(void **state)
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
 	t_ok(gmem_attributes_export(g, record, &len, &u->err), u->err);
 	unit_reset(u);
-	t_refused(gmem_set_shared(g, 0, 4096, &u->err), -EBUSY,
+	t_refused(gmem_set_shared(g, 0, PAGE, &u->err), -EBUSY,
 		  GMEM_REASON_IN_REGION, u->err);
-	t_refused(gmem_vm_set_attributes(u->vm, 0, 2 * GiB, 4096, SHARED, NULL,
+	t_refused(gmem_vm_set_attributes(u->vm, 0, 2 * GiB, PAGE, SHARED, NULL,
 					 &u->err),
 		  -EBUSY, GMEM_REASON_IN_REGION, u->err);
 	t_refused(gmem_attributes_import(g, record, len, 0, &u->err), -EBUSY,
 		  GMEM_REASON_IN_REGION, u->err);
 	t_refused(gmem_close(g, &u->err), -EBUSY, GMEM_REASON_IN_REGION,
 		  u->err);
-	t_refused(gmem_discard(g, 0, 4096, NULL, &u->err), -EBUSY,
+	t_refused(gmem_discard(g, 0, PAGE, NULL, &u->err), -EBUSY,
 		  GMEM_REASON_IN_REGION, u->err);
 	assert_int_equal(u->n_calls, 0);
 	t_refused(gmem_region_close(r, &u->err), -EBUSY,
@@ -206,11 +206,11 @@ static void its_region_is_found_by_guest_address(void **state)
 	unit_bind(u, g, 3, 4 * GiB);
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
 	unit_reset(u);
-	t_ok(gmem_region_at(u->vm, 0, gpa + 4097, &found, &at, &u->err),
+	t_ok(gmem_region_at(u->vm, 0, gpa + PAGE + 1, &found, &at, &u->err),
 	     u->err);
 	assert_ptr_equal(found, r);
-	assert_int_equal(at.offset, 64 * KiB + 4097);
-	assert_int_equal(at.run, 60 * KiB - 1);
+	assert_int_equal(at.offset, 64 * KiB + PAGE + 1);
+	assert_int_equal(at.run, 64 * KiB - (PAGE + 1));
 	assert_int_equal(at.attributes, PRIVATE);
 	found = NULL;
 	t_ok(gmem_region_at(u->vm, 0, gpa, &found, NULL, &u->err), u->err);
@@ -322,7 +322,7 @@ static void a_close_that_fails_changes_nothing(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u);
 	struct gmem_slot s = slot(0, 64 * KiB);
-	struct gmem_region_range range = { 0, 4096 };
+	struct gmem_region_range range = { 0, PAGE };
 
 	u->err.sz = sizeof(u->err);
 	for (unsigned int nth = 1;; nth++) {

@@ -10,7 +10,7 @@
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
 #define PAGES 64
-#define HALF (PAGES / 2 * 4096)
+#define HALF (PAGES / 2 * PAGE)
 #define GPA (2 * GiB)
 
 static uint64_t first_seed = 1; /* or the program's argument */
@@ -22,7 +22,7 @@ static struct gmem_region *region(struct unit *u)
 	struct gmem_region *r = NULL;
 
 	u->err.sz = sizeof(u->err);
-	t_ok(gmem_region_create(u->vm, PAGES * 4096, NULL, &r, &u->err),
+	t_ok(gmem_region_create(u->vm, PAGES * PAGE, NULL, &r, &u->err),
 	     u->err);
 	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
 	s = (struct gmem_slot){ .sz = sizeof(s),
@@ -63,16 +63,16 @@ static uint64_t privates(struct unit *u, struct gmem_region *r)
 	uint64_t bits = 0, a, count;
 
 	for (unsigned int i = 0; i < PAGES; i++) {
-		assert_int_equal(gmem_region_attributes(r, i * 4096u, 4096, &a,
+		assert_int_equal(gmem_region_attributes(r, i * PAGE, PAGE, &a,
 							NULL, NULL),
 				 0);
 		assert_int_equal(a == PRIVATE,
-				 unit_private(u, file(r), GPA, i * 4096u));
+				 unit_private(u, file(r), GPA, i * PAGE));
 		bits |= (uint64_t)(a == PRIVATE) << i;
 	}
-	count = (unsigned int)__builtin_popcountll(bits) * 4096u;
+	count = (unsigned int)__builtin_popcountll(bits) * PAGE;
 	assert_int_equal(stat(r).private_bytes, count);
-	assert_int_equal(stat(r).shared_bytes, PAGES * 4096u - count);
+	assert_int_equal(stat(r).shared_bytes, PAGES * PAGE - count);
 	return bits;
 }
 
@@ -81,7 +81,7 @@ static int convert(struct unit *u, struct gmem_region *r, uint64_t page,
 		   struct gmem_converted *out)
 {
 	struct gmem_convert_opts o = { .sz = sizeof(o), .flags = flags };
-	struct gmem_region_range range = { page * 4096, n * 4096 };
+	struct gmem_region_range range = { page * PAGE, n * PAGE };
 
 	return gmem_region_convert(r, &range, 1, to, &o, out, &u->err);
 }
@@ -94,22 +94,22 @@ static void each_run_costs_one_ioctl_and_one_free(void **state)
 	struct gmem_region *r = region(u);
 	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
 	struct gmem_region_range many[] = {
-		{ 8 * 4096, 4096 }, { 0, 0 },		{ 4096, 4096 },
-		{ 0, 8192 },	    { 9 * 4096, 4096 }, { 8 * 4096, 4096 },
+		{ 8 * PAGE, PAGE }, { 0, 0 },		{ PAGE, PAGE },
+		{ 0, 2 * PAGE },    { 9 * PAGE, PAGE }, { 8 * PAGE, PAGE },
 	};
 	bool dual = !unit_in_place(u);
 
 	t_ok(gmem_region_convert(r, many, 6, SHARED, NULL, &out, &u->err),
 	     u->err);
-	assert_int_equal(out.done, 4 * 4096);
+	assert_int_equal(out.done, 4 * PAGE);
 	assert_int_equal(out.runs, 2);
 	assert_int_equal(ioctls(u), 2);
 	assert_int_equal(unit_count(u, "fallocate", 0), dual ? 2 : 0);
 	assert_int_equal(u->n_calls, dual ? 4 : 2);
 	assert_int_equal(u->n_allocs, 0);
 	assert_int_equal(many[0].offset, 0);
-	assert_int_equal(many[0].len, 8192);
-	assert_int_equal(many[1].offset, 8 * 4096);
+	assert_int_equal(many[0].len, 2 * PAGE);
+	assert_int_equal(many[1].offset, 8 * PAGE);
 	assert_int_equal(many[2].len + many[3].len + many[5].len, 0);
 	assert_int_equal(~privates(u, r), 0x303);
 	/* What has the state already costs nothing. */
@@ -117,22 +117,22 @@ static void each_run_costs_one_ioctl_and_one_free(void **state)
 	t_ok(gmem_region_convert(r, many, 6, SHARED, NULL, &out, &u->err),
 	     u->err);
 	assert_int_equal(u->n_calls, 0);
-	assert_int_equal(out.done, 4 * 4096);
+	assert_int_equal(out.done, 4 * PAGE);
 	assert_int_equal(out.runs, 0);
 	t_ok(convert(u, r, 0, PAGES / 2, PRIVATE, 0, &out), u->err);
 	assert_int_equal(ioctls(u), 2);
 	assert_int_equal(unit_count(u, "madvise", 0), dual ? 2 : 0);
 	assert_int_equal(privates(u, r), UINT64_MAX);
 	assert_int_equal(stat(r).conversions, 4);
-	assert_int_equal(stat(r).to_shared, 4 * 4096);
-	assert_int_equal(stat(r).to_private, 4 * 4096);
+	assert_int_equal(stat(r).to_shared, 4 * PAGE);
+	assert_int_equal(stat(r).to_private, 4 * PAGE);
 	/* More ranges than a ticket has. */
 	for (uint64_t i = 0; i < PAGES; i += 2) {
 		struct gmem_region_range few[PAGES / 2];
 
 		for (uint64_t k = 0; k < PAGES / 2; k++)
 			few[k] = (struct gmem_region_range){
-				(PAGES - 2 - 2 * k) * 4096, 4096
+				(PAGES - 2 - 2 * k) * PAGE, PAGE
 			};
 		t_ok(gmem_region_convert(r, few, PAGES / 2, SHARED, NULL, NULL,
 					 &u->err),
@@ -143,22 +143,23 @@ static void each_run_costs_one_ioctl_and_one_free(void **state)
 
 static void a_bad_range_is_refused_before_any_changes(void **state)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, len;
 		uint32_t reason;
 	} rows[] = {
-		{ 1, 4096, GMEM_REASON_UNALIGNED },
-		{ 0, 4097, GMEM_REASON_UNALIGNED },
-		{ PAGES * 4096, 4096, GMEM_REASON_OUTSIDE_FILE },
-		{ 4096, PAGES * 4096, GMEM_REASON_OUTSIDE_FILE },
-		{ UINT64_MAX - 4095, 8192, GMEM_REASON_OFFSET_OVERFLOW },
+		{ 1, PAGE, GMEM_REASON_UNALIGNED },
+		{ 0, PAGE + 1, GMEM_REASON_UNALIGNED },
+		{ PAGES * PAGE, PAGE, GMEM_REASON_OUTSIDE_FILE },
+		{ PAGE, PAGES * PAGE, GMEM_REASON_OUTSIDE_FILE },
+		{ UINT64_MAX - (PAGE - 1), 2 * PAGE,
+		  GMEM_REASON_OFFSET_OVERFLOW },
 	};
 	struct unit *u = *state;
 	struct gmem_region *r = region(u);
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct gmem_region_range two[] = {
-			{ 0, 4096 }, { rows[i].offset, rows[i].len }
+			{ 0, PAGE }, { rows[i].offset, rows[i].len }
 		};
 
 		t_refused(gmem_region_convert(r, two, 2, SHARED, NULL, NULL,
@@ -192,15 +193,16 @@ static void a_run_is_converted_whole_or_not_at_all(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u);
 	struct gmem_converted out = GMEM_INIT(struct gmem_converted);
-	struct gmem_region_range two[] = { { 0, 8192 }, { HALF - 4096, 8192 } };
+	struct gmem_region_range two[] = { { 0, 2 * PAGE },
+					   { HALF - PAGE, 2 * PAGE } };
 
 	/* The second ioctl of the second run, which is in two slots. */
 	unit_answer(u, "ioctl", 0x4020aed2, 3, 1, -ENOMEM);
 	t_refused(gmem_region_convert(r, two, 2, SHARED, NULL, &out, &u->err),
 		  -ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
-	assert_int_equal(out.done, 8192);
+	assert_int_equal(out.done, 2 * PAGE);
 	assert_int_equal(out.changed, 0);
-	assert_int_equal(u->err.done, 8192);
+	assert_int_equal(u->err.done, 2 * PAGE);
 	assert_int_equal(~privates(u, r), 0x3);
 	assert_int_equal(unit_count(u, "fallocate", 0), 1);
 	/* Setting back fails too: the record has what the kernel has. */
@@ -210,7 +212,7 @@ static void a_run_is_converted_whole_or_not_at_all(void **state)
 		  GMEM_REASON_NO_MEMORY, u->err);
 	unit_reset(u);
 	assert_int_equal(out.done, 0);
-	assert_int_equal(out.changed, 4096);
+	assert_int_equal(out.changed, PAGE);
 	assert_int_equal(~privates(u, r), 0x3 | 1ULL << (PAGES / 2 - 1));
 	assert_int_equal(stat(r).failed, 2);
 }
@@ -224,32 +226,32 @@ static void what_cannot_be_freed_is_queued(void **state)
 
 	unit_answer(u, "fallocate", 0, 1, 1, -ENOMEM);
 	t_ok(convert(u, r, 4, 4, SHARED, 0, &out), u->err);
-	assert_int_equal(out.queued, 4 * 4096);
-	assert_int_equal(stat(r).queued_bytes, 4 * 4096);
+	assert_int_equal(out.queued, 4 * PAGE);
+	assert_int_equal(stat(r).queued_bytes, 4 * PAGE);
 	assert_int_equal(stat(r).discard_failed, 1);
 	/* Nothing of it: the caller asks for that. */
 	t_ok(convert(u, r, 16, 48, SHARED, GMEM_CONVERT_DEFER, &out), u->err);
-	assert_int_equal(out.queued, 48 * 4096);
+	assert_int_equal(out.queued, 48 * PAGE);
 	assert_int_equal(unit_count(u, "fallocate", 0), 1);
 	/* Back again: then it is the other side that has to be freed. */
 	t_ok(convert(u, r, 6, 4, PRIVATE, GMEM_CONVERT_DEFER, &out), u->err);
-	assert_int_equal(out.queued, 2 * 4096);
-	assert_int_equal(stat(r).queued_bytes, 52 * 4096);
+	assert_int_equal(out.queued, 2 * PAGE);
+	assert_int_equal(stat(r).queued_bytes, 52 * PAGE);
 	unit_reset(u);
 	unit_answer(u, "fallocate", 0, 2, 1, -ENOMEM);
 	t_refused(
-		gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+		gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, &freed, &u->err),
 		-ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
-	assert_int_equal(freed, 4 * 4096);
-	assert_int_equal(stat(r).queued_bytes, 48 * 4096);
-	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	assert_int_equal(freed, 4 * PAGE);
+	assert_int_equal(stat(r).queued_bytes, 48 * PAGE);
+	t_ok(gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, &freed, &u->err),
 	     u->err);
-	assert_int_equal(freed, 48 * 4096);
+	assert_int_equal(freed, 48 * PAGE);
 	assert_int_equal(stat(r).queued_bytes, 0);
 	assert_int_equal(unit_count(u, "madvise", 0), 1);
-	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[1], 2 * 4096);
+	assert_int_equal(unit_nth(u, "madvise", 0, 0)->arg[1], 2 * PAGE);
 	unit_reset(u);
-	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	t_ok(gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, &freed, &u->err),
 	     u->err);
 	assert_int_equal(u->n_calls, 0);
 }
@@ -271,32 +273,32 @@ static void both_sides_are_freed_at_once(void **state)
 	t_ok(gmem_region_get(r, &i, &u->err), u->err);
 	t_ok(convert(u, r, 8, 8, SHARED, 0, &out), u->err);
 	for (int by = 0; by < 4; by++) {
-		unit_allocate(u, fd, 0, PAGES * 4096, 0);
-		memset(i.shared, 1, PAGES * 4096);
+		unit_allocate(u, fd, 0, PAGES * PAGE, 0);
+		memset(i.shared, 1, PAGES * PAGE);
 		o.cancel = by & 1 ? &never : NULL;
 		unit_reset(u);
 		if (by & 2)
-			t_ok(gmem_vm_discard(u->vm, 0, GPA + 4 * 4096, 8 * 4096,
+			t_ok(gmem_vm_discard(u->vm, 0, GPA + 4 * PAGE, 8 * PAGE,
 					     &o, &u->err),
 			     u->err);
 		else
-			t_ok(gmem_region_discard(r, 4 * 4096, 8 * 4096, &o,
+			t_ok(gmem_region_discard(r, 4 * PAGE, 8 * PAGE, &o,
 						 &u->err),
 			     u->err);
-		assert_int_equal(u->err.done, 8 * 4096);
+		assert_int_equal(u->err.done, 8 * PAGE);
 		assert_int_equal(unit_count(u, "madvise", 0), 1);
 		assert_int_equal(unit_count(u, "fallocate", 0), 1);
-		t_ok(gmem_region_resident(r, 4 * 4096, 8 * 4096, &there,
+		t_ok(gmem_region_resident(r, 4 * PAGE, 8 * PAGE, &there,
 					  &u->err),
 		     u->err);
 		assert_int_equal(there.private_bytes + there.shared_bytes +
 					 there.unused_bytes,
 				 0);
-		t_ok(gmem_region_resident(r, 0, PAGES * 4096, &there, &u->err),
+		t_ok(gmem_region_resident(r, 0, PAGES * PAGE, &there, &u->err),
 		     u->err);
 		assert_int_equal(there.private_bytes + there.shared_bytes,
-				 (PAGES - 8) * 4096);
-		assert_int_equal(there.unused_bytes, (PAGES - 8) * 4096);
+				 (PAGES - 8) * PAGE);
+		assert_int_equal(there.unused_bytes, (PAGES - 8) * PAGE);
 	}
 	assert_int_equal(~privates(u, r), 0xff00);
 }
@@ -316,15 +318,15 @@ static void reclaim_tells_how_much_it_freed(void **state)
 	t_ok(convert(u, r, 16, 4, SHARED, GMEM_CONVERT_DEFER, &out), u->err);
 	unit_answer(u, "fallocate", 0, 2, 1, -ENOMEM);
 	t_refused(
-		gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+		gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, &freed, &u->err),
 		-ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
-	assert_int_equal(freed, 4 * 4096);
-	assert_int_equal(u->err.done, 16 * 4096);
+	assert_int_equal(freed, 4 * PAGE);
+	assert_int_equal(u->err.done, 16 * PAGE);
 	unit_reset(u);
-	t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, &freed, &u->err),
+	t_ok(gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, &freed, &u->err),
 	     u->err);
-	assert_int_equal(freed, 4 * 4096);
-	assert_int_equal(u->err.done, PAGES * 4096);
+	assert_int_equal(freed, 4 * PAGE);
+	assert_int_equal(u->err.done, PAGES * PAGE);
 }
 
 /* Also what lies directly behind it stays. */
@@ -336,13 +338,13 @@ static void reclaim_frees_what_it_is_given(void **state)
 
 	t_ok(convert(u, r, 0, PAGES, SHARED, GMEM_CONVERT_DEFER, NULL), u->err);
 	for (unsigned int n = 1; n <= 3; n++) {
-		t_ok(gmem_region_reclaim(r, n * n * 4096, n * 4096, NULL,
+		t_ok(gmem_region_reclaim(r, n * n * PAGE, n * PAGE, NULL,
 					 &freed, &u->err),
 		     u->err);
-		assert_int_equal(freed, n * 4096);
+		assert_int_equal(freed, n * PAGE);
 	}
-	assert_int_equal(stat(r).queued_bytes, (PAGES - 6) * 4096);
-	assert_int_equal(unit_sum(u, "fallocate"), 6 * 4096);
+	assert_int_equal(stat(r).queued_bytes, (PAGES - 6) * PAGE);
+	assert_int_equal(unit_sum(u, "fallocate"), 6 * PAGE);
 }
 
 static struct gmem_region *busy;
@@ -353,12 +355,12 @@ static void ask_for_each(struct unit *u, const struct unit_call *c, void *arg)
 {
 	struct gmem_convert_opts o = { .sz = sizeof(o),
 				       .flags = GMEM_CONVERT_NOWAIT };
-	struct gmem_region_range range = { 0, 4096 };
+	struct gmem_region_range range = { 0, PAGE };
 
 	(void)c;
 	(void)arg;
 	u->hook = NULL;
-	for (; range.offset < PAGES * 4096; range.offset += 2 * 4096)
+	for (; range.offset < PAGES * PAGE; range.offset += 2 * PAGE)
 		refused += gmem_region_convert(busy, &range, 1, PRIVATE, &o,
 					       NULL, NULL) == -EAGAIN;
 }
@@ -372,7 +374,8 @@ static void all_of_many_ranges_are_busy(void **state)
 	busy = region(u);
 	for (unsigned int n = 1; n <= PAGES / 2; n++) {
 		for (unsigned int i = 0; i < n; i++)
-			many[i] = (struct gmem_region_range){ i * 8192u, 4096 };
+			many[i] = (struct gmem_region_range){ i * 2 * PAGE,
+							      PAGE };
 		many[n] = (struct gmem_region_range){ 0 };
 		refused = 0;
 		u->hook = ask_for_each;
@@ -396,12 +399,12 @@ static void a_reset_is_a_new_machine(void **state)
 	t_ok(gmem_region_reset(r, NULL, &u->err), u->err);
 	assert_int_equal(privates(u, r), UINT64_MAX);
 	assert_int_equal(stat(r).queued_bytes, 0);
-	t_ok(gmem_region_resident(r, 0, PAGES * 4096, &there, &u->err), u->err);
+	t_ok(gmem_region_resident(r, 0, PAGES * PAGE, &there, &u->err), u->err);
 	assert_int_equal(there.private_bytes + there.shared_bytes +
 				 there.unused_bytes,
 			 0);
 	unit_answer(u, "fallocate", 0, 1, 1, -ENOMEM);
-	t_refused(gmem_region_discard(r, 0, 4096, NULL, &u->err), -ENOMEM,
+	t_refused(gmem_region_discard(r, 0, PAGE, NULL, &u->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, u->err);
 }
 
@@ -409,20 +412,20 @@ static void what_the_kernel_has_is_only_recorded(void **state)
 {
 	struct unit *u = *state;
 	struct gmem_region *r = region(u);
-	struct gmem_region_range a[] = { { 8192, 4096 }, { 4096, 4096 } };
+	struct gmem_region_range a[] = { { 2 * PAGE, PAGE }, { PAGE, PAGE } };
 	uint64_t is, run;
 
 	t_ok(gmem_region_assume(r, a, 2, SHARED, &u->err), u->err);
-	assert_int_equal(u->err.done, 8192);
+	assert_int_equal(u->err.done, 2 * PAGE);
 	assert_int_equal(u->n_calls, 0);
-	assert_int_equal(a[0].offset, 4096);
-	assert_int_equal(a[0].len, 8192);
+	assert_int_equal(a[0].offset, PAGE);
+	assert_int_equal(a[0].len, 2 * PAGE);
 	/* Whatever the other side has is there still. */
-	assert_int_equal(stat(r).queued_bytes, unit_in_place(u) ? 0 : 8192);
-	t_ok(gmem_region_attributes(r, 4096, 16384, &is, &run, &u->err),
+	assert_int_equal(stat(r).queued_bytes, unit_in_place(u) ? 0 : 2 * PAGE);
+	t_ok(gmem_region_attributes(r, PAGE, 4 * PAGE, &is, &run, &u->err),
 	     u->err);
 	assert_int_equal(is, SHARED);
-	assert_int_equal(run, 8192);
+	assert_int_equal(run, 2 * PAGE);
 }
 
 /* -------------------------------------------------------------- random -- */
@@ -450,8 +453,8 @@ static void the_record_is_the_kernels_whatever_fails(void **state)
 			uint64_t at = t_any(&seed, PAGES);
 
 			n = 1 + t_any(&seed, PAGES - at);
-			a[k] = (struct gmem_region_range){ at * 4096,
-							   n * 4096 };
+			a[k] = (struct gmem_region_range){ at * PAGE,
+							   n * PAGE };
 			all |= (n == 64 ? UINT64_MAX : (1ULL << n) - 1) << at;
 		}
 		want = to == PRIVATE ? was | all : was & ~all;
@@ -471,16 +474,16 @@ static void the_record_is_the_kernels_whatever_fails(void **state)
 		if (ret == 0) {
 			assert_int_equal(n, 0);
 			assert_int_equal(out.done,
-					 __builtin_popcountll(all) * 4096u);
+					 __builtin_popcountll(all) * PAGE);
 		} else {
 			failed++;
 			assert_true(n > 0);
 			assert_true(out.done <
 				    (unsigned int)__builtin_popcountll(all) *
-					    4096u);
+					    PAGE);
 		}
 		was = is;
-		t_ok(gmem_region_reclaim(r, 0, PAGES * 4096, NULL, NULL,
+		t_ok(gmem_region_reclaim(r, 0, PAGES * PAGE, NULL, NULL,
 					 &u->err),
 		     u->err);
 		assert_int_equal(stat(r).queued_bytes, 0);

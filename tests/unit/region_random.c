@@ -12,7 +12,6 @@
 
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
-#define PAGE 4096u
 #define PAGES 64u
 #define HALF (PAGES / 2)
 #define GPA (2 * GiB)

@@ -24,13 +24,14 @@ static void what_is_allocated_is_counted_exactly(void **state)
 	struct gmem *g = unit_create(u, GiB, GMEM_CREATE_UNBOUND);
 	uint32_t flags;
 
-	unit_allocate(u, gmem_fd(g), 4 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), PAGE, PAGE, 0);
 	unit_allocate(u, gmem_fd(g), 64 * KiB, 128 * KiB, 0);
 	unit_allocate(u, gmem_fd(g), 300 * MiB, 300 * MiB, 0);
-	assert_int_equal(resident(g, 0, GiB, &flags), 300 * MiB + 132 * KiB);
+	assert_int_equal(resident(g, 0, GiB, &flags),
+			 300 * MiB + 128 * KiB + PAGE);
 	assert_int_equal(flags, 0);
-	assert_int_equal(resident(g, 4 * KiB, 64 * KiB, &flags), 8 * KiB);
-	assert_int_equal(resident(g, GiB - 4096, 4096, &flags), 0);
+	assert_int_equal(resident(g, PAGE, 64 * KiB, &flags), 2 * PAGE);
+	assert_int_equal(resident(g, GiB - PAGE, PAGE, &flags), 0);
 	assert_int_equal(unit_count(u, "mmap", 0), 0);
 	assert_int_equal(unit_count(u, "fstat", 0), 0);
 	assert_int_equal(u->n_allocs, 0);
@@ -57,12 +58,12 @@ static void full_memory_is_counted_256_mib_at_a_time(void **state)
 static void a_huge_hole_takes_few_calls(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, (uint64_t)INT64_MAX / 4096 * 4096,
+	struct gmem *g = unit_create(u, (uint64_t)INT64_MAX / PAGE * PAGE,
 				     GMEM_CREATE_UNBOUND);
 	uint32_t flags;
 
-	unit_allocate(u, gmem_fd(g), gmem_size(g) - 4096, 4096, 0);
-	assert_int_equal(resident(g, 0, gmem_size(g), &flags), 4096);
+	unit_allocate(u, gmem_fd(g), gmem_size(g) - PAGE, PAGE, 0);
+	assert_int_equal(resident(g, 0, gmem_size(g), &flags), PAGE);
 	assert_true(unit_count(u, "cachestat", 0) <= 40);
 }
 
@@ -72,9 +73,9 @@ static void an_interrupted_count_is_made_again(void **state)
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	uint32_t flags;
 
-	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 2 * PAGE, 0);
 	unit_answer(u, "cachestat", 0, 1, 3, -EINTR);
-	assert_int_equal(resident(g, 0, MiB, &flags), 8 * KiB);
+	assert_int_equal(resident(g, 0, MiB, &flags), 2 * PAGE);
 	assert_int_equal(flags, 0);
 	assert_int_equal(unit_count(u, "cachestat", 0), 4);
 }
@@ -94,7 +95,7 @@ static void without_cachestat_mincore_gives_a_lower_bound(void **state)
 	u->lacks = "cachestat";
 	assert_int_equal(resident(g, 0, 32 * MiB, &flags), 64 * KiB);
 	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
-	assert_int_equal(resident(g, 20 * MiB + 4096, 4096, &flags), 4096);
+	assert_int_equal(resident(g, 20 * MiB + PAGE, PAGE, &flags), PAGE);
 	assert_int_equal(flags, GMEM_RESIDENT_LOWER_BOUND);
 	assert_int_equal(unit_mappings(u), maps);
 	/* 8192 pages, 4096 at a time, and one page */
@@ -175,9 +176,9 @@ static void bad_arguments_are_refused_before_any_call(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_resident(g, 0, 0, &r, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_resident(g, 2, 4096, &r, &err), -EINVAL,
+	t_refused(gmem_resident(g, 2, PAGE, &r, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_resident(g, 4096, MiB, &r, &err), -EINVAL,
+	t_refused(gmem_resident(g, PAGE, MiB, &r, &err), -EINVAL,
 		  GMEM_REASON_OUTSIDE_FILE, err);
 	r.sz = 23;
 	t_refused(gmem_resident(g, 0, MiB, &r, &err), -EINVAL,
@@ -194,12 +195,12 @@ static void what_a_newer_caller_has_beyond_is_zero(void **state)
 	union unit_newer n = unit_newer(&r, sizeof(r), 1);
 	struct gmem_error err;
 
-	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 2 * PAGE, 0);
 	t_ok(gmem_resident(g, 0, MiB, (void *)&n, &err), err);
 	assert_int_equal(n.b[sizeof(r)], 0);
 	memcpy(&r, &n, sizeof(r));
 	assert_int_equal(r.sz, sizeof(r) + 8);
-	assert_int_equal(r.bytes, 8 * KiB);
+	assert_int_equal(r.bytes, 2 * PAGE);
 }
 
 struct runs {
@@ -236,30 +237,30 @@ static void each_run_is_told_once_whole_and_in_order(void **state)
 	struct gmem_error err;
 	uint64_t there;
 
-	unit_allocate(u, gmem_fd(g), 0, 8 * KiB, 0);
-	unit_allocate(u, gmem_fd(g), 64 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, 2 * PAGE, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB, PAGE, 0);
 	unit_allocate(u, gmem_fd(g), 300 * MiB, 600 * MiB, 0);
 	unit_allocate(u, gmem_fd(g), GiB, 256 * MiB, 0);
-	unit_allocate(u, gmem_fd(g), 2 * GiB - 4096, 4096, 0);
+	unit_allocate(u, gmem_fd(g), 2 * GiB - PAGE, PAGE, 0);
 	there = unit_allocated(u, gmem_fd(g), 0, 2 * GiB, -1);
 	t_ok(gmem_walk_resident(g, 0, 2 * GiB, take_run, &runs, &err), err);
 	assert_int_equal(err.done, 2 * GiB);
 	assert_int_equal(runs.n, 5);
-	run_is(&runs, 0, 0, 8 * KiB);
-	run_is(&runs, 1, 64 * KiB, 4 * KiB);
+	run_is(&runs, 0, 0, 2 * PAGE);
+	run_is(&runs, 1, 64 * KiB, PAGE);
 	run_is(&runs, 2, 300 * MiB, 600 * MiB);
 	run_is(&runs, 3, GiB, 256 * MiB);
-	run_is(&runs, 4, 2 * GiB - 4096, 4096);
+	run_is(&runs, 4, 2 * GiB - PAGE, PAGE);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 2 * GiB, -1), there);
 	assert_int_equal(unit_count(u, "mmap", 0), 0);
 	assert_int_equal(u->n_allocs, 0);
 	/* only what lies in the range */
 	runs.n = 0;
-	t_ok(gmem_walk_resident(g, 4 * KiB, 301 * MiB - 4 * KiB, take_run,
-				&runs, &err),
+	t_ok(gmem_walk_resident(g, PAGE, 301 * MiB - PAGE, take_run, &runs,
+				&err),
 	     err);
 	assert_int_equal(runs.n, 3);
-	run_is(&runs, 0, 4 * KiB, 4 * KiB);
+	run_is(&runs, 0, PAGE, PAGE);
 	run_is(&runs, 2, 300 * MiB, MiB);
 }
 
@@ -271,7 +272,7 @@ static void the_callback_stops_the_walk(void **state)
 	struct gmem_error err;
 
 	for (uint64_t at = 0; at < MiB; at += 128 * KiB)
-		unit_allocate(u, gmem_fd(g), at + 4 * KiB, 8 * KiB, 0);
+		unit_allocate(u, gmem_fd(g), at + PAGE, 2 * PAGE, 0);
 	t_refused(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err),
 		  -ECANCELED, GMEM_REASON_CANCELLED, err);
 	assert_int_equal(runs.n, 2);
@@ -303,8 +304,8 @@ static void a_look_that_fails_ends_the_walk_where_it_was(void **state)
 	struct gmem_error err;
 	unsigned int n = 0;
 
-	unit_allocate(u, gmem_fd(g), 0, 4 * KiB, 0);
-	unit_allocate(u, gmem_fd(g), 512 * KiB, 4 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
+	unit_allocate(u, gmem_fd(g), 512 * KiB, PAGE, 0);
 	t_ok(gmem_walk_resident(g, 0, MiB, take_run, &runs, &err), err);
 	n = unit_count(u, "cachestat", 0);
 	for (unsigned int i = 1; i <= n; i++) {
@@ -319,7 +320,7 @@ static void a_look_that_fails_ends_the_walk_where_it_was(void **state)
 						      : 0));
 		if (runs.n)
 			assert_true(err.done >=
-				    runs.run[runs.n - 1].offset + 4 * KiB);
+				    runs.run[runs.n - 1].offset + PAGE);
 	}
 }
 
@@ -336,9 +337,9 @@ static void a_walk_with_bad_arguments_makes_no_call(void **state)
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_walk_resident(g, 0, 0, take_run, &runs, &err), -EINVAL,
 		  GMEM_REASON_ZERO_SIZE, err);
-	t_refused(gmem_walk_resident(g, 2, 4096, take_run, &runs, &err),
+	t_refused(gmem_walk_resident(g, 2, PAGE, take_run, &runs, &err),
 		  -EINVAL, GMEM_REASON_UNALIGNED, err);
-	t_refused(gmem_walk_resident(g, 4096, MiB, take_run, &runs, &err),
+	t_refused(gmem_walk_resident(g, PAGE, MiB, take_run, &runs, &err),
 		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, err);
 	assert_int_equal(u->n_calls, 0);
 	assert_int_equal(runs.n, 0);
@@ -408,7 +409,7 @@ static int mincore_of_noise(void *priv, void *addr, size_t len,
 {
 	int r = unit_sys.mincore(priv, addr, len, vec);
 
-	for (size_t i = 0; r == 0 && i < len / 4096; i++)
+	for (size_t i = 0; r == 0 && i < len / PAGE; i++)
 		vec[i] |= 0xfe;
 	return r;
 }
@@ -416,17 +417,17 @@ static int mincore_of_noise(void *priv, void *addr, size_t len,
 static void mincore_s_other_bits_mean_nothing(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 16 * MiB + 4 * KiB, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, 16 * MiB + PAGE, SHARED_FLAGS);
 	struct gmem_sys sys = unit_sys;
 	struct gmem_error err;
 	uint32_t flags;
 
 	/* page 1, and page 0 of the second look is not */
-	t_ok(gmem_populate(g, 4 * KiB, 4 * KiB, NULL, &err), err);
+	t_ok(gmem_populate(g, PAGE, PAGE, NULL, &err), err);
 	u->lacks = "cachestat";
 	sys.mincore = mincore_of_noise;
 	u->vm->ctx.sys = &sys;
-	assert_int_equal(resident(g, 0, gmem_size(g), &flags), 4 * KiB);
+	assert_int_equal(resident(g, 0, gmem_size(g), &flags), PAGE);
 	u->vm->ctx.sys = &unit_sys;
 }
 

@@ -353,7 +353,7 @@ static void a_policy_that_binds_limits_to_its_nodes(void **state)
 		struct machine *m = machine(u);
 
 		m->node[n] = 90 * MiB;
-		m->held = 10 * MiB / 4096;
+		m->held = 10 * MiB / PAGE;
 		stopped_at(u, g, populate(u, g, &p, 3, NULL), 80 * MiB,
 			   names[n]);
 		/* any other one falls back, and so does one with both */
@@ -443,7 +443,7 @@ static void the_machine_is_a_limit_less_its_watermarks(void **state)
 	struct machine *m = machine(u);
 
 	m->all = 100 * MiB;
-	m->held = 5 * MiB / 4096; /* on each of two */
+	m->held = 5 * MiB / PAGE; /* on each of two */
 	stopped_at(u, g, populate(u, g, NULL, 0, NULL), 90 * MiB,
 		   "this machine");
 }

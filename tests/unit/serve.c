@@ -63,17 +63,17 @@ static void a_fault_converts_its_page(void **state)
 {
 	struct unit *u = *state;
 	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
-	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB + 8192, 4096, SHARED);
+	struct gmem_exit e = exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB + 2 * PAGE,
+				     PAGE, SHARED);
 	struct gmem_answer a = serve(u, &e, NULL, 0);
 
 	assert_int_equal(a.kind, GMEM_ANSWER_RESUME);
-	is(r, 0, 8192, PRIVATE);
-	is(r, 8192, 4096, SHARED);
-	is(r, 12288, 1 * MiB - 12288, PRIVATE);
-	assert_int_equal(u->err.done, 4096);
+	is(r, 0, 2 * PAGE, PRIVATE);
+	is(r, 2 * PAGE, PAGE, SHARED);
+	is(r, 3 * PAGE, 1 * MiB - 3 * PAGE, PRIVATE);
+	assert_int_equal(u->err.done, PAGE);
 	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RESUME);
-	assert_int_equal(u->err.done, 4096);
+	assert_int_equal(u->err.done, PAGE);
 	e.attributes = PRIVATE;
 	assert_int_equal(serve(u, &e, NULL, 0).kind, GMEM_ANSWER_RESUME);
 	is(r, 0, 1 * MiB, PRIVATE);
@@ -122,9 +122,9 @@ a_fault_that_nothing_ends_is_fatal_and_counted_by_no_limit(void **state)
 	struct unit *u = *state;
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, PRIVATE);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, PRIVATE);
 	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
-	struct gmem_region_range other = { 512 * KiB, 4096 };
+	struct gmem_region_range other = { 512 * KiB, PAGE };
 	struct gmem_answer a;
 
 	/* Something touches its 2 MiB each time: never fatal. */
@@ -150,13 +150,13 @@ static void what_is_busy_is_to_be_tried_again(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, SHARED);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, SHARED);
 	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
 	struct gmem__range range;
 	struct gmem__ticket t;
 
 	t_ok(gmem_region_get(r, &i, &u->err), u->err);
-	range = (struct gmem__range){ i.gmem, 0, 8192 };
+	range = (struct gmem__range){ i.gmem, 0, 2 * PAGE };
 	assert_int_equal(
 		gmem__ticket_take(u->vm, &t, &range, 1, false, NULL, NULL), 0);
 	assert_int_equal(serve(u, &e, NULL, GMEM_SERVE_NOWAIT).kind,
@@ -168,7 +168,7 @@ static void what_is_busy_is_to_be_tried_again(void **state)
 	is(r, 0, 1 * MiB, PRIVATE);
 	assert_int_equal(serve(u, &e, NULL, GMEM_SERVE_NOWAIT).kind,
 			 GMEM_ANSWER_RESUME);
-	is(r, 0, 4096, SHARED);
+	is(r, 0, PAGE, SHARED);
 }
 
 static void memory_without_a_region_is_not_converted(void **state)
@@ -177,7 +177,7 @@ static void memory_without_a_region_is_not_converted(void **state)
 	uint64_t flags = unit_in_place(u) ? GMEM_CREATE_MMAP : 0;
 	struct gmem *g = unit_create(u, 1 * MiB, flags);
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, SHARED);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, SHARED);
 	struct gmem_answer a;
 
 	unit_bind(u, g, 0, 2 * GiB);
@@ -208,7 +208,7 @@ static void other_exits_change_nothing(void **state)
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		struct gmem_exit e =
-			exit_of(rows[i].kind, 2 * GiB, 4096, SHARED);
+			exit_of(rows[i].kind, 2 * GiB, PAGE, SHARED);
 		struct gmem_answer a;
 
 		e.reason = rows[i].reason;
@@ -225,7 +225,7 @@ static void a_failure_of_the_host_is_no_answer(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MAP_GPA_RANGE, 2 * GiB, 4096, SHARED);
+		exit_of(GMEM_EXIT_MAP_GPA_RANGE, 2 * GiB, PAGE, SHARED);
 	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 
@@ -235,7 +235,7 @@ static void a_failure_of_the_host_is_no_answer(void **state)
 	assert_int_equal(a.kind, 77);
 	is(r, 0, 1 * MiB, PRIVATE);
 	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
-	is(r, 0, 4096, SHARED);
+	is(r, 0, PAGE, SHARED);
 }
 
 /* The end of a range that no unit of conversion has, after a whole region. */
@@ -274,7 +274,7 @@ static void what_is_no_unit_is_refused_before_any_part(void **state)
 /* How long a page in use is waited for, by the recorder's clock. */
 static uint64_t waited(struct unit *u, uint32_t kind)
 {
-	struct gmem_exit e = exit_of(kind, 2 * GiB, 4096, SHARED);
+	struct gmem_exit e = exit_of(kind, 2 * GiB, PAGE, SHARED);
 	uint64_t start = u->clock;
 
 	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, UINT32_MAX, -EAGAIN);
@@ -310,7 +310,7 @@ static void a_probe_that_the_host_fails_is_not_fatal(void **state)
 	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard), was;
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, PRIVATE);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, PRIVATE);
 
 	arm(u, &e, &g);
 	unit_answer(u, "ioctl", ATTRIBUTES(u), 1, UINT32_MAX, -EAGAIN);
@@ -419,7 +419,7 @@ struct within {
 static void serve_within(void *arg, const struct gmem_trace *event)
 {
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, PRIVATE);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, PRIVATE);
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
 	struct within *w = arg;
@@ -439,7 +439,7 @@ static void a_callback_cannot_serve(void **state)
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .gpa = 2 * GiB,
 			       .len = 1 * MiB };
-	struct gmem_region_range range = { 512 * KiB, 4096 };
+	struct gmem_region_range range = { 512 * KiB, PAGE };
 	struct gmem_region *r = NULL;
 
 	t_ok(gmem_region_create(vm, 1 * MiB, NULL, &r, &u->err), u->err);
@@ -458,7 +458,7 @@ static void a_bad_call_touches_neither_guard_nor_answer(void **state)
 	struct unit *u = *state;
 	struct gmem_region *r = region(u, 1 * MiB, 0, 2 * GiB);
 	struct gmem_exit e =
-		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, 4096, SHARED);
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, SHARED);
 	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
 	struct gmem_guard g = { .sz = sizeof(g), .repeats = 78 };
 	struct gmem_serve_opts o = { .sz = sizeof(o), .reserved = 1 };
@@ -477,7 +477,7 @@ static void a_bad_call_touches_neither_guard_nor_answer(void **state)
 	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -EINVAL,
 		  GMEM_REASON_GPA_OVERFLOW, u->err);
 	e.gpa = UINT64_MAX - 4095;
-	e.len = 8192;
+	e.len = 2 * PAGE;
 	t_refused(gmem_vm_serve(u->vm, &e, &g, NULL, &a, &u->err), -EINVAL,
 		  GMEM_REASON_GPA_OVERFLOW, u->err);
 	e.attributes = 4;

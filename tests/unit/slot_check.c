@@ -88,7 +88,7 @@ static void a_caller_s_address_is_taken_only_by_name(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	struct gmem_slot o = { .sz = sizeof(o), .userspace_addr = 8192 };
+	struct gmem_slot o = { .sz = sizeof(o), .userspace_addr = 2 * PAGE };
 	struct gmem_error err;
 
 	/* without its flag an address has no meaning, so it is no wish */
@@ -160,9 +160,10 @@ static void in_place_hva_mode_wants_the_range_shared(void **state)
 	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_ok(gmem_set_private(g, 60 * KiB, 8 * KiB, &err), err);
+	t_ok(gmem_set_private(g, 64 * KiB - PAGE, 2 * PAGE, &err), err);
 	refused(u, g, GMEM_SLOT_HVA, -EACCES, GMEM_REASON_PRIVATE);
-	t_code(bound_as(g, 0, 0, 68 * KiB, 60 * KiB, GMEM_SLOT_HVA),
+	t_code(bound_as(g, 0, 0, 64 * KiB + PAGE, 64 * KiB - PAGE,
+			GMEM_SLOT_HVA),
 	       GMEM_SLOT_HVA);
 }
 
@@ -234,9 +235,9 @@ static void gpa_overlap_is_found_from_both_sides(void **state)
 
 	t_ok(t_bind(o, 0, 1 * MiB, 0, 64 * KiB, NULL, &err), err);
 	refused_at(u, g, 1, 1 * MiB, 0, -EEXIST, GMEM_REASON_GPA_OVERLAP);
-	refused_at(u, g, 1, 1 * MiB - 4096, 0, -EEXIST,
+	refused_at(u, g, 1, 1 * MiB - PAGE, 0, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
-	refused_at(u, g, 1, 1 * MiB + 60 * KiB, 0, -EEXIST,
+	refused_at(u, g, 1, 1 * MiB + 64 * KiB - PAGE, 0, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
 	refused_at(u, g, 1, 1 * MiB, GMEM_SLOT_HVA, -EEXIST,
 		   GMEM_REASON_GPA_OVERLAP);
@@ -251,10 +252,12 @@ static void a_range_of_a_file_is_bound_once(void **state)
 	struct gmem *g = unit_create(u, 128 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	t_ok(t_bind(g, 0, 0, 60 * KiB, 8 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 0, 0, 64 * KiB - PAGE, 2 * PAGE, NULL, &err), err);
 	refused_at(u, g, 1, GiB, 0, -EEXIST, GMEM_REASON_RANGE_BOUND);
-	t_ok(t_bind(g, 1, GiB, 0, 60 * KiB, NULL, &err), err);
-	t_ok(t_bind(g, 2, 2 * GiB, 68 * KiB, 60 * KiB, NULL, &err), err);
+	t_ok(t_bind(g, 1, GiB, 0, 64 * KiB - PAGE, NULL, &err), err);
+	t_ok(t_bind(g, 2, 2 * GiB, 64 * KiB + PAGE, 64 * KiB - PAGE, NULL,
+		    &err),
+	     err);
 	/* an alias is an ordinary slot */
 	t_code(bound_as(g, 3, 3 * GiB, 0, 128 * KiB, GMEM_SLOT_ALIAS),
 	       GMEM_SLOT_HVA);
@@ -331,7 +334,7 @@ static void beyond_52_bits_x86_is_refused_at_once(void **state)
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
 
 	refused_at(u, g, 0, 1ULL << 52, 0, -EINVAL, GMEM_REASON_GPA_LIMIT);
-	refused_at(u, g, 0, (1ULL << 52) - 4096, 0, -EINVAL,
+	refused_at(u, g, 0, (1ULL << 52) - PAGE, 0, -EINVAL,
 		   GMEM_REASON_GPA_LIMIT);
 }
 

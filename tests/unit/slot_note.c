@@ -89,7 +89,7 @@ static void kvms_own_slots_can_be_noted(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
-	struct gmem_slot s = at(32764, 0xfee00000, 4096);
+	struct gmem_slot s = at(32764, 0xfee00000, PAGE);
 	struct gmem_error err;
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
@@ -151,14 +151,14 @@ static void attributes_are_set_through_a_noted_slot(void **state)
 
 	t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	assert_int_equal(u->n_calls, 0);
-	t_ok(gmem_set_private(g, 4096, 4096, &err), err);
-	assert_true(unit_gpa_private(u, GiB + 4096));
-	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	t_ok(gmem_set_private(g, PAGE, PAGE, &err), err);
+	assert_true(unit_gpa_private(u, GiB + PAGE));
+	t_ok(gmem_get_attributes(g, PAGE, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_PRIVATE);
 	t_ok(gmem_slot_forget(u->vm, 3, 0, &err), err);
-	t_ok(gmem_get_attributes(g, 4096, 4096, &a, NULL, &err), err);
+	t_ok(gmem_get_attributes(g, PAGE, PAGE, &a, NULL, &err), err);
 	assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
-	t_refused(gmem_set_private(g, 4096, 4096, &err), -EINVAL,
+	t_refused(gmem_set_private(g, PAGE, PAGE, &err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, err);
 }
 
@@ -216,8 +216,8 @@ static void a_note_follows_the_rules_of_a_bind(void **state)
 	note_refused(u, s, -EINVAL, GMEM_REASON_ADDRESS_SPACE);
 	note_refused(u, at(3, GiB, 0), -EINVAL, GMEM_REASON_ZERO_SIZE);
 	note_refused(u, at(3, GiB, 5000), -EINVAL, GMEM_REASON_UNALIGNED);
-	note_refused(u, at(3, 5000, 4096), -EINVAL, GMEM_REASON_UNALIGNED);
-	note_refused(u, at(3, -4096ULL, 8192), -EINVAL,
+	note_refused(u, at(3, 5000, PAGE), -EINVAL, GMEM_REASON_UNALIGNED);
+	note_refused(u, at(3, -PAGE, 2 * PAGE), -EINVAL,
 		     GMEM_REASON_GPA_OVERFLOW);
 	s = at(3, GiB, 1 * MiB);
 	s.flags = GMEM_SLOT_CHECK_ONLY;
@@ -253,7 +253,7 @@ static void a_noted_file_is_of_this_vm_and_holds_the_range(void **state)
 
 	s.flags = GMEM_SLOT_FD;
 	s.gmem = g;
-	s.offset = 4096;
+	s.offset = PAGE;
 	note_refused(u, s, -EINVAL, GMEM_REASON_OUTSIDE_FILE);
 	other = unit_vm(u, GMEM_VM_DEFAULT, NULL, NULL);
 	s.offset = 0;
@@ -338,7 +338,7 @@ static void a_slot_without_a_guest_memfd_may_have_a_low_address(void **state)
 		struct gmem_error err;
 
 		s.flags = flags[i];
-		s.userspace_addr = 4096;
+		s.userspace_addr = PAGE;
 		t_ok(gmem_slot_note(u->vm, &s, &err), err);
 	}
 }

@@ -32,9 +32,11 @@ static void beside_a_slot_it_is_the_range_that_is_taken(void **state)
 			  -EEXIST, GMEM_REASON_RANGE_BOUND, m->err);
 		assert_int_equal(m->err.value, 0);
 	}
-	t_refused(bind_at(m->g, 1, GiB + 60 * KiB, 64 * KiB, NULL, &m->err),
+	t_refused(bind_at(m->g, 1, GiB + 64 * KiB - PAGE, 64 * KiB, NULL,
+			  &m->err),
 		  -EEXIST, GMEM_REASON_GPA_OVERLAP, m->err);
-	t_refused(bind_at(m->g, 1, GiB - 60 * KiB, 64 * KiB, NULL, &m->err),
+	t_refused(bind_at(m->g, 1, GiB - (64 * KiB - PAGE), 64 * KiB, NULL,
+			  &m->err),
 		  -EEXIST, GMEM_REASON_GPA_OVERLAP, m->err);
 }
 
@@ -68,10 +70,10 @@ static void beyond_52_bits_no_kernel_is_asked(void **state)
 	assert_int_equal(m->err.sys_errno, EINVAL);
 	assert_true(m->err.flags & GMEM_ERROR_DIAGNOSED);
 	assert_int_equal(m->err.value, limit);
-	t_refused(bind_at(m->g, 0, limit - 60 * KiB, 0, NULL, &m->err), -EINVAL,
-		  GMEM_REASON_GPA_LIMIT, m->err);
+	t_refused(bind_at(m->g, 0, limit - (64 * KiB - PAGE), 0, NULL, &m->err),
+		  -EINVAL, GMEM_REASON_GPA_LIMIT, m->err);
 	assert_int_equal(m->err.sys_errno, 0);
-	assert_int_equal(m->err.value, limit + 4 * KiB);
+	assert_int_equal(m->err.value, limit + PAGE);
 	assert_int_equal(m->err.limit, limit);
 }
 
@@ -140,8 +142,8 @@ static void einval_is_the_address_where_it_is_too_high(void **state)
 	t_refused(bind_at(m->g, 0, end - 64 * KiB, 0, NULL, &m->err), -EINVAL,
 		  GMEM_REASON_KERNEL, m->err);
 	refuse(m, EINVAL);
-	t_refused(bind_at(m->g, 0, end - 60 * KiB, 0, NULL, &m->err), -EINVAL,
-		  GMEM_REASON_GPA_LIMIT, m->err);
+	t_refused(bind_at(m->g, 0, end - (64 * KiB - PAGE), 0, NULL, &m->err),
+		  -EINVAL, GMEM_REASON_GPA_LIMIT, m->err);
 	assert_int_equal(m->err.limit, end);
 	/* another errno says another thing there */
 	refuse(m, ENOMEM);

@@ -404,7 +404,7 @@ static void without_memory_nothing_changes(void **state_)
 
 	bound(m);
 	for (uint32_t i = 0; i < T_ARRAY_SIZE(to); i++)
-		to[i] = slot(i, m->g, 2 * GiB + i * 4096, i * 4096, 4096);
+		to[i] = slot(i, m->g, 2 * GiB + i * PAGE, i * PAGE, PAGE);
 	for (n = 1; r < 0; n++) {
 		m->fail_alloc = n;
 		r = replace(m, &old, 1, to, T_ARRAY_SIZE(to));

@@ -83,10 +83,10 @@ static void shows(int fd, uint64_t to, uint64_t from, uint64_t len,
 static void the_output_is_the_memory_and_nothing_is_allocated(void **state)
 {
 	static const uint64_t to[] = { 0, 4096, 123, 40000 };
-	static const struct {
+	const struct {
 		uint64_t from, len;
 	} what[] = {
-		{ 0, SIZE },	     { 0, 20000 },	{ 8192, 100 },
+		{ 0, SIZE },	     { 0, 20000 },	{ 2 * PAGE, 100 },
 		{ 5000, 500000 },    { 590000, 20000 }, { 600000, 5000 },
 		{ 600050, MiB + 1 }, { SIZE - 1, 1 },
 	};
@@ -111,7 +111,7 @@ static void the_output_is_the_memory_and_nothing_is_allocated(void **state)
 				assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
 				assert_int_equal(unit_sys.close(u, fd), 0);
 			}
-	assert_int_equal(allocated(u, g), 3 * 4096);
+	assert_int_equal(allocated(u, g), 3 * PAGE);
 }
 
 static void is_hole(int fd, uint64_t at, uint64_t end)
@@ -131,8 +131,8 @@ static void holes_stay_holes(void **state)
 		int fd = old ? used_file(u) : empty_file(u);
 
 		t_ok(gmem_store(g, 0, fd, SIZE, NULL, &err), err);
-		is_hole(fd, 8192, 598016);
-		is_hole(fd, 602112, old ? SIZE : SIZE - 4096);
+		is_hole(fd, 2 * PAGE, 598016);
+		is_hole(fd, 602112, old ? SIZE : SIZE - PAGE);
 		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
 }
@@ -152,7 +152,7 @@ static void a_hole_is_not_read(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_END), 64 * TiB);
 	assert_int_equal(unit_count(u, "pwrite64", 0), 2);
 	assert_int_equal(unit_count(u, "fallocate", 0), 0);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1), 4096);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1), PAGE);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
@@ -168,7 +168,7 @@ static void what_was_stored_can_be_loaded(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	t_ok(gmem_load(h, 0, fd, SIZE, NULL, &err), err);
 	/* the last one is the file's end */
-	assert_int_equal(allocated(u, h), 4 * 4096);
+	assert_int_equal(allocated(u, h), 4 * PAGE);
 	t_ok(gmem_read(h, 0, got, SIZE, &err), err);
 	for (uint64_t at = 0; at < SIZE; at++)
 		if (got[at] != byte_at(at))
@@ -207,7 +207,7 @@ static void a_pipe_gets_the_holes_as_zeroes(void **state)
 	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	assert_int_equal(unit_count(u, "lseek", 0), 0);
 	arrives(fd[0], 3, 700000);
-	assert_int_equal(allocated(u, g), 3 * 4096);
+	assert_int_equal(allocated(u, g), 3 * PAGE);
 	assert_int_equal(unit_sys.close(u, fd[0]), 0);
 	assert_int_equal(unit_sys.close(u, fd[1]), 0);
 }
@@ -395,12 +395,12 @@ static void a_hole_that_can_not_be_written_ends_it_there(void **state)
 	t_refused(gmem_store(g, 0, fd, SIZE, NULL, &err), -ENOSPC,
 		  GMEM_REASON_OUTPUT, err);
 	/* 5000 and 3192 of data, and once 4096 of the hole */
-	assert_int_equal(err.done, 12288);
-	assert_int_equal(lseek(fd, 0, SEEK_CUR), 12288);
-	shows(fd, 0, 0, 12288, 0xaa);
+	assert_int_equal(err.done, 3 * PAGE);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 3 * PAGE);
+	shows(fd, 0, 0, 3 * PAGE, 0xaa);
 	/* and continues from there */
 	u->piece = 0;
-	t_ok(gmem_store(g, 12288, fd, SIZE - 12288, NULL, &err), err);
+	t_ok(gmem_store(g, 3 * PAGE, fd, SIZE - 3 * PAGE, NULL, &err), err);
 	shows(fd, 0, 0, SIZE, 0xaa);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
@@ -418,7 +418,7 @@ static void where_no_hole_can_be_punched_zeroes_are_written(void **state)
 	shows(fd, 0, 0, SIZE, 0xaa);
 	/* it is not asked again */
 	assert_int_equal(unit_count(u, "fallocate", 0), 3);
-	assert_int_equal(allocated(u, g), 3 * 4096);
+	assert_int_equal(allocated(u, g), 3 * PAGE);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
@@ -462,7 +462,7 @@ static void an_end_that_can_not_be_written_is_told(void **state)
 		assert_int_equal(lseek(fd, i ? 3 : 100, SEEK_SET), i ? 3 : 100);
 		unit_reset(u);
 		unit_answer(u, "pwrite64", 0, 1, 1, -ENOSPC);
-		t_refused(gmem_store(g, MiB, fd, 4096, NULL, &err), -ENOSPC,
+		t_refused(gmem_store(g, MiB, fd, PAGE, NULL, &err), -ENOSPC,
 			  GMEM_REASON_OUTPUT, err);
 		assert_int_equal(err.done, 0);
 		assert_int_equal(lseek(fd, 0, SEEK_CUR), i ? 3 : 100);
@@ -553,7 +553,7 @@ static void private_memory_is_refused_before_any_write(void **state)
 	struct gmem_error err;
 	int fd = empty_file(u);
 
-	t_ok(gmem_set_private(g, 64 * KiB, 4096, &err), err);
+	t_ok(gmem_set_private(g, 64 * KiB, PAGE, &err), err);
 	unit_reset(u);
 	t_refused(gmem_store(g, 100, fd, 100000, NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
@@ -570,8 +570,8 @@ static void what_turned_private_meanwhile_ends_it(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = memory(u);
-	struct gmem__attributes2 a = { .offset = 4096,
-				       .size = 4096,
+	struct gmem__attributes2 a = { .offset = PAGE,
+				       .size = PAGE,
 				       .attributes = 8 };
 	struct gmem_error err;
 	int fd = empty_file(u);
@@ -580,9 +580,9 @@ static void what_turned_private_meanwhile_ends_it(void **state)
 	assert_int_equal(unit_sys.ioctl(u, gmem_fd(g), 0xc080aed2, &a), 0);
 	t_refused(gmem_store(g, 100, fd, 20000, NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
-	assert_int_equal(err.value, 4096);
-	assert_int_equal(err.done, 4096 - 100);
-	shows(fd, 0, 100, 4096 - 100, 0);
+	assert_int_equal(err.value, PAGE);
+	assert_int_equal(err.done, PAGE - 100);
+	shows(fd, 0, 100, PAGE - 100, 0);
 	u->lacks = NULL;
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
@@ -596,7 +596,7 @@ static void turn_private(struct unit *u, const struct unit_call *c, void *arg)
 	if (strcmp(c->name, "pwrite64") != 0)
 		return;
 	u->hook = NULL;
-	t_ok(gmem_set_private(u->g, 64 * KiB, 4096, &err), err);
+	t_ok(gmem_set_private(u->g, 64 * KiB, PAGE, &err), err);
 }
 
 static void a_hole_that_turned_private_ends_it_too(void **state)

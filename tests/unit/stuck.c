@@ -547,7 +547,7 @@ static void a_conversion_ends_where_a_note_took_its_slot(void **state)
 	m->hook = NULL;
 	assert_int_equal(err.done, 2 * GiB);
 	for (uint64_t at = 0; at < 4; at++) {
-		t_ok(gmem_get_attributes(m->g, at * GiB, 4096, &a, NULL, &err),
+		t_ok(gmem_get_attributes(m->g, at * GiB, PAGE, &a, NULL, &err),
 		     err);
 		assert_int_equal(a, GMEM_ATTRIBUTE_UNSET);
 	}

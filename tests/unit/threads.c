@@ -177,13 +177,13 @@ static void *convert_at_random(void *arg)
 	unsigned int s = j->seed;
 
 	for (unsigned int i = 0; i < ROUNDS && !j->result; i++) {
-		uint64_t pages = gmem_size(j->g) / 4096, at, n;
+		uint64_t pages = gmem_size(j->g) / PAGE, at, n;
 
 		s = s * 1103515245 + 12345;
 		at = (s >> 8) % pages;
 		s = s * 1103515245 + 12345;
 		n = 1 + (s >> 8) % (pages - at);
-		j->result = t_attributes(j->g, at * 4096, n * 4096,
+		j->result = t_attributes(j->g, at * PAGE, n * PAGE,
 					 s >> 30 & 1 ? GMEM_ATTRIBUTE_PRIVATE
 						     : GMEM_ATTRIBUTE_SHARED,
 					 NULL);
@@ -198,10 +198,10 @@ static void *look_and_copy(void *arg)
 	char b[64];
 
 	for (unsigned int i = 0; i < ROUNDS && !j->result; i++) {
-		uint64_t at = i * 4096ULL % gmem_size(j->g), a = 1, n = 0;
-		int r = gmem_get_attributes(j->g, at, 4096, &a, &n, NULL);
+		uint64_t at = i * PAGE % gmem_size(j->g), a = 1, n = 0;
+		int r = gmem_get_attributes(j->g, at, PAGE, &a, &n, NULL);
 
-		if (r || n != 4096 ||
+		if (r || n != PAGE ||
 		    (a != GMEM_ATTRIBUTE_PRIVATE && a != GMEM_ATTRIBUTE_SHARED))
 			j->result = 1;
 		if (!(gmem_flags(j->g) & GMEM_CREATE_MMAP))
@@ -429,7 +429,7 @@ static void of_two_unbinds_of_one_slot_one_wins(void **state)
 	rivals[0] = rivals[1] = (struct job){ .g = g };
 	u->hook = two_unbinds_meanwhile;
 	u->hook_arg = t;
-	t_ok(t_share(g, 0, 4096, &err), err);
+	t_ok(t_share(g, 0, PAGE, &err), err);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	u->hook = NULL;
@@ -577,7 +577,7 @@ static void *make_map_close(void *arg)
 			r = t_bind(g, j->slot, j->slot * MiB, 0, 64 * KiB, NULL,
 				   NULL);
 		if (!r)
-			r = gmem_mmap(g, 0, 4096, NULL, &p, NULL);
+			r = gmem_mmap(g, 0, PAGE, NULL, &p, NULL);
 		if (!r)
 			r = gmem_munmap(g, p, NULL);
 		if (!r)

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "t.h"
 
@@ -23,6 +24,8 @@
 #define MiB (1ULL << 20)
 #define GiB (1ULL << 30)
 #define TiB (1ULL << 40)
+/* The page of this machine and so of the model: 4 KiB, or more on arm64. */
+#define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
 
 #define SHARED_FLAGS (GMEM_CREATE_MMAP | GMEM_CREATE_INIT_SHARED)
 

@@ -299,7 +299,7 @@ static void adopt_in_another_process_is_not_called_unsupported(void **state)
 static void close_waits_for_the_files(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	t_refused(gmem_vm_close(u->vm, &err), -EBUSY, GMEM_REASON_HAS_FILES,
@@ -330,7 +330,7 @@ static void destroy_takes_the_slots_before_the_mappings(void **state)
 	unsigned int last_slot = 0, first_unmap = UINT32_MAX;
 
 	unit_bind(u, g, 0, 0);
-	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, PAGE, NULL, &p, &err), err);
 	unit_reset(u);
 	t_ok(gmem_vm_destroy(u->vm, &err), err);
 	u->vm = NULL;
@@ -347,7 +347,7 @@ static void destroy_takes_the_slots_before_the_mappings(void **state)
 static void closing_works_after_the_vm_died(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4096, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
 	struct gmem_error err;
 
 	t_ok(gmem_model_kill(u->vm, &err), err);
@@ -363,9 +363,9 @@ static void calls_on_a_dead_vm_say_so(void **state)
 	struct gmem *g = NULL;
 
 	t_ok(gmem_model_kill(u->vm, &err), err);
-	t_refused(gmem_create(u->vm, 4096, NULL, &g, &err), -EINVAL,
+	t_refused(gmem_create(u->vm, PAGE, NULL, &g, &err), -EINVAL,
 		  GMEM_REASON_NEVER_USED, err);
-	t_refused(gmem_create(u->vm, 4096,
+	t_refused(gmem_create(u->vm, PAGE,
 			      &(struct gmem_create_opts){
 				      .sz = sizeof(struct gmem_create_opts),
 				      .flags = SHARED_FLAGS },
@@ -384,7 +384,7 @@ static void calls_on_a_dead_vm_say_so(void **state)
 static int in_child(struct unit *u, struct gmem *g, void *mapped,
 		    const int fds[2])
 {
-	struct gmem_slot s = { .sz = sizeof(s), .fd = -1, .len = 4096 };
+	struct gmem_slot s = { .sz = sizeof(s), .fd = -1, .len = PAGE };
 	struct gmem_error err = { .sz = sizeof(err) };
 	struct gmem *out = NULL;
 	char b[8];
@@ -395,20 +395,20 @@ static int in_child(struct unit *u, struct gmem *g, void *mapped,
 		REFUSED(gmem_vm_feature(u->vm, 0, NULL, &err)) &&
 		REFUSED(gmem_vm_fd(u->vm)) && REFUSED(gmem_fd(g)) &&
 		!gmem_size(g) && !gmem_page_size(g) && !gmem_flags(g) &&
-		REFUSED(gmem_create(u->vm, 4096, NULL, &out, &err)) &&
+		REFUSED(gmem_create(u->vm, PAGE, NULL, &out, &err)) &&
 		REFUSED(gmem_adopt(u->vm, 0, NULL, &out, &err)) &&
-		REFUSED(t_bind(g, 1, GiB, 0, 4096, NULL, &err)) &&
+		REFUSED(t_bind(g, 1, GiB, 0, PAGE, NULL, &err)) &&
 		REFUSED(gmem_unbind(u->vm, 0, 0, 0, &err)) &&
 		REFUSED(gmem_slot_note(u->vm, &s, &err)) &&
 		REFUSED(gmem_slot_forget(u->vm, 0, 0, &err)) &&
 		REFUSED(gmem_slot_get(u->vm, 0, 0, &s, &err)) &&
-		REFUSED(gmem_set_attributes(g, 0, 4096, 0, NULL, &err)) &&
-		REFUSED(gmem_set_private(g, 0, 4096, &err)) &&
-		REFUSED(t_share(g, 0, 4096, &err)) &&
-		REFUSED(gmem_get_attributes(g, 0, 4096, &a, NULL, &err)) &&
+		REFUSED(gmem_set_attributes(g, 0, PAGE, 0, NULL, &err)) &&
+		REFUSED(gmem_set_private(g, 0, PAGE, &err)) &&
+		REFUSED(t_share(g, 0, PAGE, &err)) &&
+		REFUSED(gmem_get_attributes(g, 0, PAGE, &a, NULL, &err)) &&
 		REFUSED(gmem_attributes_export(g, NULL, &len, &err)) &&
 		REFUSED(gmem_attributes_import(g, b, sizeof(b), 0, &err)) &&
-		REFUSED(gmem_mmap(g, 0, 4096, NULL, &p, &err)) &&
+		REFUSED(gmem_mmap(g, 0, PAGE, NULL, &p, &err)) &&
 		REFUSED(gmem_munmap(g, mapped, &err)) &&
 		REFUSED(gmem_read(g, 0, b, sizeof(b), &err)) &&
 		REFUSED(gmem_write(g, 0, b, sizeof(b), &err)) &&
@@ -440,7 +440,7 @@ static void a_forked_child_is_refused_without_a_system_call(void **state)
 	pid_t pid;
 
 	unit_bind(u, g, 0, 0);
-	t_ok(gmem_mmap(g, 0, 4096, NULL, &p, &err), err);
+	t_ok(gmem_mmap(g, 0, PAGE, NULL, &p, &err), err);
 	unit_reset(u);
 	pid = fork();
 	if (!pid)
@@ -479,12 +479,12 @@ static void the_trace_tells_of_each_call(void **state)
 	assert_int_equal(seen->n, u->n_calls);
 	memset(seen, 0, sizeof(*seen));
 	unit_reset(u);
-	t_ok(gmem_create(u->vm, 8192, &c, &g, &err), err);
+	t_ok(gmem_create(u->vm, 2 * PAGE, &c, &g, &err), err);
 	assert_int_equal(seen->n, 2);
 	assert_int_equal(seen->ev[0].sz, sizeof(seen->ev[0]));
 	assert_string_equal(seen->ev[0].call, "KVM_CREATE_GUEST_MEMFD");
 	assert_int_equal(seen->ev[0].arg[0], gmem_vm_fd(u->vm));
-	assert_int_equal(seen->ev[0].arg[1], 8192);
+	assert_int_equal(seen->ev[0].arg[1], 2 * PAGE);
 	assert_int_equal(seen->ev[0].arg[2], 3);
 	assert_int_equal(seen->ev[0].result, gmem_fd(g));
 	assert_int_equal(seen->ev[0].ns, 1);
@@ -557,15 +557,16 @@ static void traced_life(struct unit *u, struct seen *seen)
 
 	t_ok(gmem_create(u->vm, 64 * KiB, NULL, &g, &err), err);
 	memset(seen, 0, sizeof(*seen));
-	t_ok(t_bind(g, 3, GiB, 4096, 8192, NULL, &err), err);
-	t_ok(t_share(g, 4096, 4096, &err), err);
-	t_ok(gmem_set_private(g, 4096, 8192, &err), err);
-	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 8192);
+	t_ok(t_bind(g, 3, GiB, PAGE, 2 * PAGE, NULL, &err), err);
+	t_ok(t_share(g, PAGE, PAGE, &err), err);
+	t_ok(gmem_set_private(g, PAGE, 2 * PAGE, &err), err);
+	has_args(seen, "KVM_SET_USER_MEMORY_REGION2", vm, 3, GiB, 2 * PAGE);
 	if (unit_in_place(u))
 		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES2",
-			 (uint64_t)gmem_fd(g), 4096, 4096, 0);
+			 (uint64_t)gmem_fd(g), PAGE, PAGE, 0);
 	else
-		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES", vm, GiB, 8192, 8);
+		has_args(seen, "KVM_SET_MEMORY_ATTRIBUTES", vm, GiB, 2 * PAGE,
+			 8);
 	t_ok(gmem_unbind(u->vm, 3, 0, 0, &err), err);
 	has_args(seen, "KVM_SET_USER_MEMORY_REGION", vm, 3, 0, 0);
 }

@@ -54,22 +54,22 @@ static void a_location_says_what_is_there(void **state)
 	struct gmem_location at = { .sz = sizeof(at) };
 	struct gmem_slot s = { .sz = sizeof(s) };
 
-	t_ok(t_share(t.a, PIECE + 8 * KiB, 8 * KiB, &m->err), m->err);
+	t_ok(t_share(t.a, PIECE + 2 * PAGE, 2 * PAGE, &m->err), m->err);
 	unit_reset(m);
 	t_ok(gmem_vm_at(m->vm, 0, GiB + 5000, &at, &m->err), m->err);
 	assert_ptr_equal(at.gmem, t.a);
 	assert_int_equal(at.offset, PIECE + 5000);
 	assert_int_equal(at.slot, 2);
 	assert_int_equal(at.attributes, GMEM_ATTRIBUTE_PRIVATE);
-	assert_int_equal(at.run, 8 * KiB - 5000);
+	assert_int_equal(at.run, 2 * PAGE - 5000);
 	t_ok(gmem_slot_get(m->vm, 2, 0, &s, &m->err), m->err);
 	assert_int_equal(at.userspace_addr, s.userspace_addr + 5000);
-	t_ok(gmem_vm_at(m->vm, 0, GiB + 8 * KiB, &at, &m->err), m->err);
+	t_ok(gmem_vm_at(m->vm, 0, GiB + 2 * PAGE, &at, &m->err), m->err);
 	assert_int_equal(at.attributes, GMEM_ATTRIBUTE_SHARED);
-	assert_int_equal(at.run, 8 * KiB);
+	assert_int_equal(at.run, 2 * PAGE);
 	/* the run ends with its slot */
-	t_ok(gmem_vm_at(m->vm, 0, GiB + 16 * KiB, &at, &m->err), m->err);
-	assert_int_equal(at.run, PIECE - 16 * KiB);
+	t_ok(gmem_vm_at(m->vm, 0, GiB + 4 * PAGE, &at, &m->err), m->err);
+	assert_int_equal(at.run, PIECE - 4 * PAGE);
 	at.slot = 77;
 	t_refused(gmem_vm_at(m->vm, 0, GiB + 3 * PIECE, &at, &m->err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, m->err);
@@ -94,11 +94,11 @@ static void a_noted_slot_has_a_location(void **state)
 			       .userspace_addr = 8 * GiB };
 
 	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
-	t_ok(gmem_vm_at(m->vm, 0, GiB + 4096, &at, &m->err), m->err);
+	t_ok(gmem_vm_at(m->vm, 0, GiB + PAGE, &at, &m->err), m->err);
 	assert_null(at.gmem);
-	assert_int_equal(at.userspace_addr, 8 * GiB + 4096);
+	assert_int_equal(at.userspace_addr, 8 * GiB + PAGE);
 	assert_int_equal(at.attributes, GMEM_ATTRIBUTE_SHARED);
-	assert_int_equal(at.run, MiB - 4096);
+	assert_int_equal(at.run, MiB - PAGE);
 	t_refused(share(m, GiB, MiB, 0), -EINVAL, GMEM_REASON_NOT_BOUND,
 		  m->err);
 	t_refused(gmem_vm_discard(m->vm, 0, GiB, MiB, NULL, &m->err), -EINVAL,
@@ -116,17 +116,17 @@ static void a_conversion_crosses_slots_and_files(void **state)
 	struct unit *m = *state;
 	struct two t = layout(m, 0);
 
-	t_ok(share(m, GiB + PIECE - 4096, PIECE + 8192, 0), m->err);
-	assert_int_equal(m->err.done, PIECE + 8192);
-	assert_int_equal(attributes(m, t.a, 2 * PIECE - 8192),
+	t_ok(share(m, GiB + PIECE - PAGE, PIECE + 2 * PAGE, 0), m->err);
+	assert_int_equal(m->err.done, PIECE + 2 * PAGE);
+	assert_int_equal(attributes(m, t.a, 2 * PIECE - (2 * PAGE)),
 			 GMEM_ATTRIBUTE_PRIVATE);
-	assert_int_equal(attributes(m, t.a, 2 * PIECE - 4096),
+	assert_int_equal(attributes(m, t.a, 2 * PIECE - PAGE),
 			 GMEM_ATTRIBUTE_SHARED);
 	assert_int_equal(attributes(m, t.a, 0), GMEM_ATTRIBUTE_SHARED);
-	assert_int_equal(attributes(m, t.a, PIECE - 4096),
+	assert_int_equal(attributes(m, t.a, PIECE - PAGE),
 			 GMEM_ATTRIBUTE_SHARED);
 	assert_int_equal(attributes(m, t.b, 0), GMEM_ATTRIBUTE_SHARED);
-	assert_int_equal(attributes(m, t.b, 4096), GMEM_ATTRIBUTE_PRIVATE);
+	assert_int_equal(attributes(m, t.b, PAGE), GMEM_ATTRIBUTE_PRIVATE);
 	assert_int_equal(unit_count(m, "ioctl", 0), 3);
 }
 
@@ -135,7 +135,7 @@ static void nothing_changes_unless_all_can(void **state)
 	struct unit *m = *state;
 	struct two t = layout(m, 0);
 
-	t_refused(share(m, GiB, 3 * PIECE + 4096, 0), -EINVAL,
+	t_refused(share(m, GiB, 3 * PIECE + PAGE, 0), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, m->err);
 	assert_int_equal(m->err.value, GiB + 3 * PIECE);
 	/* backed by nothing that can be shared, the last as well */
@@ -289,14 +289,14 @@ static void a_discard_crosses_slots_and_files(void **state)
 	t_ok(gmem_populate(t.a, 0, 2 * PIECE, NULL, &m->err), m->err);
 	t_ok(gmem_populate(t.b, 0, 2 * PIECE, NULL, &m->err), m->err);
 	unit_reset(m);
-	t_ok(gmem_vm_discard(m->vm, 0, GiB + 4096, 2 * PIECE, NULL, &m->err),
+	t_ok(gmem_vm_discard(m->vm, 0, GiB + PAGE, 2 * PIECE, NULL, &m->err),
 	     m->err);
 	assert_int_equal(unit_count(m, "fallocate", 0), 3);
 	assert_int_equal(unit_sum(m, "fallocate"), 2 * PIECE);
 	t_ok(gmem_resident(t.a, 0, 2 * PIECE, &is, &m->err), m->err);
-	assert_int_equal(is.bytes, 4096);
+	assert_int_equal(is.bytes, PAGE);
 	t_ok(gmem_resident(t.b, 0, 2 * PIECE, &is, &m->err), m->err);
-	assert_int_equal(is.bytes, 2 * PIECE - 4096);
+	assert_int_equal(is.bytes, 2 * PIECE - PAGE);
 	t_refused(gmem_vm_discard(m->vm, 0, GiB, 4 * PIECE, NULL, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
 	t_refused(gmem_vm_discard(NULL, 0, GiB, PIECE, NULL, &m->err), -EINVAL,
