@@ -59,6 +59,13 @@ static int choose(const struct gmem_vm *vm, const struct gmem_region_opts *o,
 	bool mappable = !o->gmem || o->gmem->flags & GMEM_CREATE_MMAP;
 
 	*kind = o->kind;
+	if (*kind == GMEM_REGION_KIND_AUTO && !in_place && !by_gpa)
+		return gmem__fail(err, GMEM_REASON_REGION_KIND, *kind, 0,
+				  "this VM neither converts in place nor has "
+				  "private memory: only a region of kind %s "
+				  "works",
+				  gmem_name(GMEM_NAME_REGION_KIND,
+					    GMEM_REGION_KIND_SHARED));
 	if (*kind == GMEM_REGION_KIND_AUTO)
 		*kind = in_place ? GMEM_REGION_KIND_INPLACE
 				 : GMEM_REGION_KIND_DUAL;

@@ -158,16 +158,25 @@ static void a_file_of_another_vm_is_refused(void **state)
 	t_ok(gmem_vm_destroy(other, &u->err), u->err);
 }
 
-static void without_private_memory_nothing_is_dual(void **state)
+static void without_private_memory_no_kind_is_chosen(void **state)
 {
+	static const uint32_t kinds[] = { GMEM_REGION_KIND_AUTO,
+					  GMEM_REGION_KIND_INPLACE,
+					  GMEM_REGION_KIND_DUAL };
 	struct unit *u = *state;
-	struct gmem_region_opts o = { .sz = sizeof(o),
-				      .kind = GMEM_REGION_KIND_DUAL };
-	struct gmem_region *r = NULL;
 
-	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EOPNOTSUPP,
-		  GMEM_REASON_REGION_KIND, u->err);
-	assert_null(r);
+	for (size_t i = 0; i < T_ARRAY_SIZE(kinds); i++) {
+		struct gmem_region_opts o = { .sz = sizeof(o),
+					      .kind = kinds[i] };
+		struct gmem_region *r = NULL;
+
+		unit_reset(u);
+		t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err),
+			  -EOPNOTSUPP, GMEM_REASON_REGION_KIND, u->err);
+		assert_int_equal(u->err.value, kinds[i]);
+		assert_null(r);
+		assert_int_equal(u->n_calls, 0);
+	}
 }
 
 /* Where the shared memory cannot be mapped, each call that needs it says so. */
@@ -242,7 +251,7 @@ int main(void)
 		BOTH(a_kind_has_to_suit_the_vm),
 		TEST(what_is_behind_a_slot_is_the_regions, unit_sw),
 		BOTH(a_file_of_another_vm_is_refused),
-		TEST(without_private_memory_nothing_is_dual, unit_default),
+		TEST(without_private_memory_no_kind_is_chosen, unit_default),
 		TEST(without_address_space_nothing_changes, unit_sw),
 		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
 		BOTH(an_error_of_another_size_ends_each_call),
