@@ -355,7 +355,7 @@ static unsigned int with_pages(unsigned int old, uint64_t pages, uint64_t start,
 		{ pages, then },
 	};
 	uint64_t from = 0, to = 0;
-	unsigned int is[2], n = 0;
+	unsigned int is[2] = { 0 }, n = 0;
 
 	for (unsigned int i = 0; i < 5; i++) {
 		if (parts[i].end <= to)

@@ -281,6 +281,7 @@ int picture_print(const struct picture *p, struct gmem_error *err)
 {
 	char *rows = NULL;
 	size_t len;
+	bool cut;
 	struct drawing d = {
 		.p = p,
 		.err = err,
@@ -290,7 +291,9 @@ int picture_print(const struct picture *p, struct gmem_error *err)
 
 	if (d.out) {
 		r = draw(&d);
-		if (fclose(d.out))
+		/* Closing it may fail for want of memory, and not say so. */
+		cut = ferror(d.out);
+		if (fclose(d.out) || cut || !rows)
 			r = -ENOMEM;
 	}
 	if (!d.out || r == -ENOMEM)

@@ -2,8 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "target/lost.h"
+#include "report/json.h"
 #include "report/words.h"
+#include "target/lost.h"
 
 static uint64_t lost_flags(const struct gmem_slot *slot)
 {
