@@ -60,6 +60,15 @@ def every_header_is_found_by_its_path():
                 yield f"{path} includes {header}, which is no path from cli/"
 
 
+def json_comes_through_the_header_that_checks_it():
+    for path in meta.files("cli/**/*.[ch]"):
+        if str(path) == "cli/report/json.h":
+            continue
+        for header in re.findall(r"^#include <(json\w*\.h)>",
+                                 meta.text(path), re.M):
+            yield f"{path} includes {header}, past report/json.h"
+
+
 def no_header_is_for_most_files():
     code = [path for path, _ in sources() if path.suffix == ".c"]
     count = collections.Counter(header for path in code
@@ -79,4 +88,5 @@ def no_folder_is_too_full():
 
 meta.run(every_file_is_in_a_room, no_file_includes_upwards,
          a_command_knows_no_other, every_header_is_found_by_its_path,
+         json_comes_through_the_header_that_checks_it,
          no_header_is_for_most_files, no_folder_is_too_full)

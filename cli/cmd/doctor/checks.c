@@ -181,7 +181,7 @@ static void check_files(const struct patient *p, struct finding *f)
 /* The smallest limit of the cgroup at @path below @root and those above it. */
 static uint64_t cgroup_limit(const char *root, char *path, const char *file)
 {
-	char name[1024];
+	char name[CGROUP_PATH + 64];
 	uint64_t least = UINT64_MAX, n;
 	char *slash;
 
