@@ -133,7 +133,7 @@ static int pieces_find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	       p->n > p->room) {
 		pieces_free(vm, p);
 		p->room = p->n;
-		p->at = gmem__alloc(&vm->ctx, 2 * p->room * sizeof(*p->at));
+		p->at = gmem__alloc(&vm->ctx, sizeof(*p->at) * 2 * p->room);
 		if (!p->at)
 			return gmem__fail_call(err, -ENOMEM,
 					       "allocating the list of slots");

@@ -184,12 +184,15 @@ int gmem_model_set_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t pages,
 	if (r < 0)
 		return r;
 	r = to_set(k, page_size, &p, err);
-	if (r == 0 && pages < p->used)
+	if (!p)
+		goto out;
+	if (pages < p->used) {
 		r = in_use(pages, p->used, err);
-	if (r == 0) {
+	} else {
 		p->page_size = page_size;
 		spread(k, p, pages);
 	}
+out:
 	model__unlock(k);
 	return r;
 }
@@ -207,8 +210,9 @@ int gmem_model_set_node_pool(struct gmem_vm *vm, uint64_t page_size,
 	if (r < 0)
 		return r;
 	r = to_set(k, page_size, &p, err);
-	if (r == 0)
-		r = check_node(k, node, err);
+	if (!p)
+		goto out;
+	r = check_node(k, node, err);
 	if (r < 0)
 		goto out;
 	others = total(p) - p->pages[node];

@@ -30,9 +30,11 @@ static int both_sides(const struct picture *p, uint64_t offset, uint64_t len,
 
 	if (!r)
 		r = picture_other(p, offset, len, out, err);
-	if (r || out->least || out->bytes >= len || !half) {
-		out->bytes = file.bytes && out->bytes ? file.bytes : 0;
+	if (r)
 		return r;
+	if (out->least || out->bytes >= len || !half) {
+		out->bytes = file.bytes && out->bytes ? file.bytes : 0;
+		return 0;
 	}
 	if (!file.bytes || !out->bytes || file.bytes >= len) {
 		out->bytes = file.bytes ? out->bytes : 0;
@@ -41,9 +43,11 @@ static int both_sides(const struct picture *p, uint64_t offset, uint64_t len,
 	r = both_sides(p, offset, half, out, err);
 	if (!r)
 		r = both_sides(p, offset + half, len - half, &rest, err);
+	if (r)
+		return r;
 	out->bytes += rest.bytes;
 	out->least |= rest.least;
-	return r;
+	return 0;
 }
 
 static uint32_t columns(const struct picture *p)
@@ -127,7 +131,9 @@ static int put_state(struct drawing *d, uint64_t at, uint64_t len)
 
 	if (r < 0)
 		return r;
-	mark = run < len ? 'm' : *state;
+	mark = *state;
+	if (run < len)
+		mark = 'm';
 	colour = mark == 's' ? "32" : mark == 'p' ? "31" : "33";
 	if (out_colour())
 		fprintf(d->out, "\033[%sm%c\033[0m", colour, mark);
