@@ -20,16 +20,14 @@
 #define WIDTH_MIN (LABEL + 1)
 #define WIDTH_MAX 4096
 
-/* What the range has on both sides, page by page where that is needed. */
-static int both_sides(const struct picture *p, uint64_t offset, uint64_t len,
-		      struct residency *out, struct gmem_error *err)
+/* What the range has twice, page by page where that is needed. */
+static int twice(const struct picture *p, uint64_t offset, uint64_t len,
+		 struct residency *out, struct gmem_error *err)
 {
 	uint64_t half = len / gmem_page_size(p->g) / 2 * gmem_page_size(p->g);
 	struct residency file, rest;
-	int r = residency(p->g, NULL, offset, len, &file, err);
+	int r = picture_sides(p, offset, len, &file, out, err);
 
-	if (!r)
-		r = picture_other(p, offset, len, out, err);
 	if (r)
 		return r;
 	if (out->least || out->bytes >= len || !half) {
@@ -40,9 +38,9 @@ static int both_sides(const struct picture *p, uint64_t offset, uint64_t len,
 		out->bytes = file.bytes ? out->bytes : 0;
 		return 0;
 	}
-	r = both_sides(p, offset, half, out, err);
+	r = twice(p, offset, half, out, err);
 	if (!r)
-		r = both_sides(p, offset + half, len - half, &rest, err);
+		r = twice(p, offset + half, len - half, &rest, err);
 	if (r)
 		return r;
 	out->bytes += rest.bytes;
@@ -103,8 +101,8 @@ static int put_file(struct drawing *d, uint64_t at, uint64_t len)
 
 static int put_other(struct drawing *d, uint64_t at, uint64_t len)
 {
-	struct residency in;
-	int r = picture_other(d->p, at, len, &in, d->err);
+	struct residency file, in;
+	int r = picture_sides(d->p, at, len, &file, &in, d->err);
 
 	if (!r)
 		put_presence_mark(d, &in, len);
@@ -114,7 +112,7 @@ static int put_other(struct drawing *d, uint64_t at, uint64_t len)
 static int put_twice(struct drawing *d, uint64_t at, uint64_t len)
 {
 	struct residency in;
-	int r = both_sides(d->p, at, len, &in, d->err);
+	int r = twice(d->p, at, len, &in, d->err);
 
 	if (!r)
 		put_presence_mark(d, &in, len);

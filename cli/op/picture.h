@@ -29,8 +29,9 @@ int picture_runs(const struct picture *p, struct json_object *list,
 /* Of the range from its beginning on; *@run: up to where it goes. */
 int picture_state(const struct picture *p, uint64_t offset, uint64_t len,
 		  const char **state, uint64_t *run, struct gmem_error *err);
-/* What the range has on the side of .dual that is not the file. */
-int picture_other(const struct picture *p, uint64_t offset, uint64_t len,
-		  struct residency *out, struct gmem_error *err);
+/* What the range has in the file, and on the other side of .dual. */
+int picture_sides(const struct picture *p, uint64_t offset, uint64_t len,
+		  struct residency *file, struct residency *other,
+		  struct gmem_error *err);
 
 #endif

@@ -23,18 +23,21 @@ int picture_state(const struct picture *p, uint64_t offset, uint64_t len,
 	return r;
 }
 
-int picture_other(const struct picture *p, uint64_t offset, uint64_t len,
-		  struct residency *out, struct gmem_error *err)
+int picture_sides(const struct picture *p, uint64_t offset, uint64_t len,
+		  struct residency *file, struct residency *other,
+		  struct gmem_error *err)
 {
-	struct residency file;
-	int r = residency(p->g, NULL, offset, len, &file, err);
+	int r = residency(p->g, NULL, offset, len, file, err);
 
-	if (!r)
-		r = residency(p->g, p->dual, offset, len, out, err);
+	*other = (struct residency){ .bytes = 0 };
+	if (!r && p->dual)
+		r = residency(p->g, p->dual, offset, len, other, err);
+	if (r || !p->dual)
+		return r;
 	/* It may have changed between the two. */
-	out->bytes -= out->bytes < file.bytes ? out->bytes : file.bytes;
-	out->least |= file.least;
-	return r;
+	other->bytes -= other->bytes < file->bytes ? other->bytes : file->bytes;
+	other->least |= file->least;
+	return 0;
 }
 
 #define NO_NODE (-1)
@@ -111,12 +114,10 @@ static void add_run(struct runs *m, uint64_t offset, uint64_t len,
 /* Halves the range until it is all there or all hole, on each side. */
 static int find_runs(struct runs *m, uint64_t offset, uint64_t len)
 {
-	struct residency in, other = { .bytes = 0 };
+	struct residency in, other;
 	uint64_t page = gmem_page_size(m->p->g), half;
-	int r = residency(m->p->g, NULL, offset, len, &in, m->err);
+	int r = picture_sides(m->p, offset, len, &in, &other, m->err);
 
-	if (r >= 0 && m->p->dual)
-		r = picture_other(m->p, offset, len, &other, m->err);
 	if (r < 0)
 		return r;
 	half = len / page / 2 * page;
