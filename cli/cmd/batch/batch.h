@@ -139,6 +139,10 @@ const struct verb *find_verb(const char *name);
 #define BATCH_NO_REGION "'%s' is no region: make one with region"
 int batch_parse(const struct batch *b, const struct field *fields, int n,
 		struct op *op, char problem[BATCH_PROBLEM]);
+/* Says what is wrong.  Return: -1. */
+__attribute__((format(printf, 2, 3))) int batch_bad(char problem[BATCH_PROBLEM],
+						    const char *fmt, ...);
+int batch_too_few(const struct op *op, char problem[BATCH_PROBLEM]);
 
 /* objects.c */
 struct object *find_object(const struct batch *b, const char *name);

@@ -14,22 +14,28 @@ struct parser {
 	char *problem;
 };
 
-__attribute__((format(printf, 2, 3))) static int bad(struct parser *p,
-						     const char *fmt, ...)
+int batch_bad(char problem[BATCH_PROBLEM], const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(p->problem, BATCH_PROBLEM, fmt, ap);
+	(void)vsnprintf(problem, BATCH_PROBLEM, fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+int batch_too_few(const struct op *op, char problem[BATCH_PROBLEM])
+{
+	const struct cmd_word *w = &op->verb->word;
+
+	return batch_bad(problem, "too few words: %s %s", w->name, w->args);
 }
 
 static int size(struct parser *p, const char *text, uint64_t *out)
 {
 	const char *problem = parse_size(text, out);
 
-	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+	return problem ? batch_bad(p->problem, "'%s' %s", text, problem) : 0;
 }
 
 static int new_name(struct parser *p, const char *text)
@@ -37,9 +43,10 @@ static int new_name(struct parser *p, const char *text)
 	const char *problem = parse_name(text);
 
 	if (problem)
-		return bad(p, "'%s' %s", text, problem);
+		return batch_bad(p->problem, "'%s' %s", text, problem);
 	if (find_object(p->b, text))
-		return bad(p, "'%s' exists already: close it first", text);
+		return batch_bad(p->problem,
+				 "'%s' exists already: close it first", text);
 	memcpy(p->op->name, text, strlen(text) + 1);
 	return 0;
 }
@@ -48,7 +55,8 @@ static int object(struct parser *p, const char *text)
 {
 	p->op->object = find_object(p->b, text);
 	if (!p->op->object)
-		return bad(p, "there is no '%s': create it first", text);
+		return batch_bad(p->problem,
+				 "there is no '%s': create it first", text);
 	/* Of a region, it is the file that is handed in. */
 	if (!*p->op->name)
 		memcpy(p->op->name, p->op->object->name, sizeof(p->op->name));
@@ -59,7 +67,8 @@ static int slot(struct parser *p, const char *text)
 {
 	const char *problem = parse_u32(text, &p->op->slot);
 
-	return problem ? bad(p, "slot '%s' %s", text, problem) : 0;
+	return problem ? batch_bad(p->problem, "slot '%s' %s", text, problem)
+		       : 0;
 }
 
 static int read_len(struct parser *p, const char *text)
@@ -67,7 +76,8 @@ static int read_len(struct parser *p, const char *text)
 	int r = size(p, text, &p->op->len);
 
 	if (!r && p->op->len > BATCH_READ)
-		r = bad(p, "'%s' is more than one read shows (1M)", text);
+		r = batch_bad(p->problem,
+			      "'%s' is more than one read shows (1M)", text);
 	return r;
 }
 
@@ -82,15 +92,18 @@ static int data(struct parser *p, const char *text)
 	if (f->quoted)
 		return 0;
 	if (strncmp(text, "hex:", 4))
-		return bad(p, "'%s' is neither \"TEXT\" nor hex:DIGITS", text);
+		return batch_bad(p->problem,
+				 "'%s' is neither \"TEXT\" nor hex:DIGITS",
+				 text);
 	problem = parse_hex(text + 4, (unsigned char *)f->text, &p->op->len);
-	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+	return problem ? batch_bad(p->problem, "'%s' %s", text, problem) : 0;
 }
 
 static int file_name(struct parser *p, const char *text)
 {
 	p->op->path = text;
-	return *text ? 0 : bad(p, "the name of the file is empty");
+	return *text ? 0
+		     : batch_bad(p->problem, "the name of the file is empty");
 }
 
 /* Up to the end of the object, and one byte too many beyond it. */
@@ -117,7 +130,7 @@ static int region(struct parser *p, const char *text)
 	int r = whole_object(p, text);
 
 	if (!r && !p->op->object->is_region)
-		r = bad(p, BATCH_NO_REGION, text);
+		r = batch_bad(p->problem, BATCH_NO_REGION, text);
 	return r;
 }
 
@@ -161,13 +174,13 @@ static const struct {
 
 static int take(struct parser *p, enum param what)
 {
-	const struct cmd_word *w = &p->op->verb->word;
 	const struct field *f = p->field++;
 
 	if (f == p->end)
-		return bad(p, "too few words: %s %s", w->name, w->args);
+		return batch_too_few(p->op, p->problem);
 	if (f->quoted && !params[what].quoted)
-		return bad(p, "\"%s\" may not be quoted", f->text);
+		return batch_bad(p->problem, "\"%s\" may not be quoted",
+				 f->text);
 	return params[what].take(p, f->text);
 }
 
@@ -187,7 +200,7 @@ static int kind(struct parser *p, const char *text)
 	uint64_t value;
 
 	if (gmem_value(GMEM_NAME_REGION_KIND, text, &value, &err) < 0)
-		return bad(p, "%s", err.msg);
+		return batch_bad(p->problem, "%s", err.msg);
 	p->op->kind = (uint32_t)value;
 	return 0;
 }
@@ -199,7 +212,7 @@ static int policy_mode(struct parser *p, const char *text)
 
 	p->op->policy.mode = text;
 	if (gmem_value(GMEM_NAME_MPOL, text, &mode, &err) < 0)
-		return bad(p, "%s", err.msg);
+		return batch_bad(p->problem, "%s", err.msg);
 	return 0;
 }
 
@@ -208,7 +221,7 @@ static int nodes(struct parser *p, const char *text)
 	const char *problem = parse_nodes(text);
 
 	p->op->policy.nodes = text;
-	return problem ? bad(p, "'%s' %s", text, problem) : 0;
+	return problem ? batch_bad(p->problem, "'%s' %s", text, problem) : 0;
 }
 
 static int threads(struct parser *p, const char *text)
@@ -216,10 +229,10 @@ static int threads(struct parser *p, const char *text)
 	const char *problem = parse_u32(text, &p->op->threads);
 
 	if (problem)
-		return bad(p, "'%s' %s", text, problem);
+		return batch_bad(p->problem, "'%s' %s", text, problem);
 	if (!p->op->threads || p->op->threads > POPULATE_THREADS)
-		return bad(p, "threads='%s' is not from 1 to %d", text,
-			   POPULATE_THREADS);
+		return batch_bad(p->problem, "threads='%s' is not from 1 to %d",
+				 text, POPULATE_THREADS);
 	return 0;
 }
 
@@ -257,8 +270,8 @@ static int word(struct parser *p)
 			break;
 	}
 	if (!w || !w->word || f->quoted)
-		return bad(p, "unknown word '%s': %s %s", f->text,
-			   verb->word.name, verb->word.args);
+		return batch_bad(p->problem, "unknown word '%s': %s %s",
+				 f->text, verb->word.name, verb->word.args);
 	p->op->flags |= w->flags;
 	value += strcspn(value, "=") + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
@@ -274,8 +287,10 @@ static int no_verb(struct parser *p, const struct field *f)
 
 	for (size_t i = 0; batch_word(i); i++)
 		guess_try(&guess, batch_word(i)->name);
-	return bad(p, "unknown command '%s': gmemctl batch --help lists them%s",
-		   f->text, guess_text(&guess, text));
+	return batch_bad(
+		p->problem,
+		"unknown command '%s': gmemctl batch --help lists them%s",
+		f->text, guess_text(&guess, text));
 }
 
 /* Whether the optional arguments are there: they start with a number. */
@@ -307,7 +322,7 @@ int batch_parse(const struct batch *b, const struct field *fields, int n,
 	while (!r && p.field < p.end)
 		r = word(&p);
 	if (!r && op->policy.nodes && !op->policy.mode)
-		r = bad(&p, "nodes= needs a policy: %s %s", op->verb->word.name,
-			op->verb->word.args);
+		r = batch_bad(p.problem, "nodes= needs a policy: %s %s",
+			      op->verb->word.name, op->verb->word.args);
 	return r;
 }

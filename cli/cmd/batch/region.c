@@ -2,7 +2,6 @@
 /* The lines about regions, and what the others say more of one. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,19 +54,6 @@ int call_region(struct batch *b, struct op *op)
 
 /* -------------------------------------------------------------- convert -- */
 
-#define FORM "convert NAME private|shared OFFSET:LEN... [defer]"
-
-__attribute__((format(printf, 2, 3))) static int
-bad(char problem[BATCH_PROBLEM], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(problem, BATCH_PROBLEM, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 static bool range_of(const char *text, struct gmem_region_range *out)
 {
 	char offset[32];
@@ -104,32 +90,33 @@ int parse_convert(const struct batch *b, const struct field *f, int n,
 {
 	for (int i = 0; i < n; i++)
 		if (f[i].quoted)
-			return bad(problem, "\"%s\" may not be quoted",
-				   f[i].text);
+			return batch_bad(problem, "\"%s\" may not be quoted",
+					 f[i].text);
 	if (n < 3)
-		return bad(problem, "too few words: %s", FORM);
+		return batch_too_few(op, problem);
 	op->object = find_object(b, f[0].text);
 	if (!op->object)
-		return bad(problem, "there is no '%s': make it with region",
-			   f[0].text);
+		return batch_bad(problem,
+				 "there is no '%s': make it with region",
+				 f[0].text);
 	if (!op->object->is_region)
-		return bad(problem, BATCH_NO_REGION, f[0].text);
+		return batch_bad(problem, BATCH_NO_REGION, f[0].text);
 	memcpy(op->name, op->object->name, sizeof(op->name));
 	if (gmem_value(GMEM_NAME_ATTRIBUTE, f[1].text, &op->attributes, NULL) <
 		    0 ||
 	    (op->attributes != GMEM_ATTRIBUTE_PRIVATE &&
 	     op->attributes != GMEM_ATTRIBUTE_SHARED))
-		return bad(problem, "'%s' is neither private nor shared",
-			   f[1].text);
+		return batch_bad(problem, "'%s' is neither private nor shared",
+				 f[1].text);
 	for (int i = 2; i < n; i++) {
 		if (!strcmp(f[i].text, "defer"))
 			op->flags |= GMEM_CONVERT_DEFER;
 		else if (!range_of(f[i].text, &op->ranges[op->n_ranges++]))
-			return bad(problem, "'%s' is not OFFSET:LEN",
-				   f[i].text);
+			return batch_bad(problem, "'%s' is not OFFSET:LEN",
+					 f[i].text);
 	}
 	if (!op->n_ranges)
-		return bad(problem, "too few words: %s", FORM);
+		return batch_too_few(op, problem);
 	span(op);
 	return 0;
 }

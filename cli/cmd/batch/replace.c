@@ -60,12 +60,6 @@ static const char *new_slot(const struct batch *b, char *text,
 	return problem;
 }
 
-static int bad(char problem[BATCH_PROBLEM], const char *text, const char *why)
-{
-	(void)snprintf(problem, BATCH_PROBLEM, "'%s' %s", text, why);
-	return -1;
-}
-
 int parse_replace(const struct batch *b, const struct field *f, int n,
 		  struct op *op, char problem[BATCH_PROBLEM])
 {
@@ -76,28 +70,29 @@ int parse_replace(const struct batch *b, const struct field *f, int n,
 
 	for (int i = 0; i < n; i++) {
 		if (f[i].quoted)
-			return bad(problem, f[i].text, "may not be quoted");
+			return batch_bad(problem, "'%s' may not be quoted",
+					 f[i].text);
 		if (!with && !strcmp(f[i].text, "with")) {
 			with = true;
 		} else if (!with) {
 			why = parse_u32(f[i].text, &w->from[w->n_from].slot);
 			if (why)
-				return bad(problem, f[i].text, why);
+				return batch_bad(problem, "'%s' %s", f[i].text,
+						 why);
 			w->from[w->n_from++].sz = sizeof(w->from[0]);
 		} else {
 			(void)snprintf(text, sizeof(text), "%s", f[i].text);
 			why = new_slot(b, text, &w->to[w->n_to],
 				       &w->of[w->n_to]);
 			if (why)
-				return bad(problem, f[i].text, why);
+				return batch_bad(problem, "'%s' %s", f[i].text,
+						 why);
 			w->n_to++;
 		}
 	}
 	if (with)
 		return 0;
-	(void)snprintf(problem, BATCH_PROBLEM, "too few words: %s %s",
-		       op->verb->word.name, op->verb->word.args);
-	return -1;
+	return batch_too_few(op, problem);
 }
 
 static void show(const struct replacement *w, json_object *to)
