@@ -95,12 +95,11 @@ static void put_freed(const struct row *r)
 {
 	struct sum f = freed_of(r->s, r->m, r->h ? r->h->pid : r->s->pid);
 
-	if (f.lower && f.upper) {
-		fputc('-', r->to);
-		return;
-	}
-	fputs(f.lower ? ">=" : f.upper ? "<=" : "", r->to);
-	put_size(r, f.bytes);
+	const char *sign = sum_sign(&f);
+
+	fputs(sign ? sign : "-", r->to);
+	if (sign)
+		put_size(r, f.bytes);
 }
 
 /* Of the holders, what @put says, with commas between. */
@@ -289,7 +288,7 @@ static bool key_freed(const struct row *r, uint64_t *key)
 	struct sum f = freed_of(r->s, r->m, r->h ? r->h->pid : r->s->pid);
 
 	*key = f.bytes;
-	return !(f.lower && f.upper);
+	return sum_sign(&f);
 }
 
 static bool key_pid(const struct row *r, uint64_t *key)

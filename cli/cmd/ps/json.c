@@ -112,10 +112,9 @@ static json_object *file_json(const struct scan *s, const struct mem *m)
 		why = &known;
 	add_from(o, "nodes_from", why, m->nodes_by_mapping);
 	add_freed(o, &freed,
-		  freed.lower && freed.upper
-			  ? "who else holds it is not known, nor is "
-			    "all of its memory"
-			  : NULL);
+		  sum_sign(&freed) ? NULL
+				   : "who else holds it is not known, nor is "
+				     "all of its memory");
 	for (const struct holder *h = m->holders; h; h = h->next)
 		json_object_array_add(holders, holder_json(s, h));
 	json_object_object_add(o, "holders", holders);
@@ -139,10 +138,10 @@ static json_object *total_json(const struct scan *s)
 	add_sum(o, "resident", "lower_bound", &t.resident);
 	add_freed(o, &t.freed,
 		  !s->pid ? "--pid was not given"
-		  : t.freed.lower && t.freed.upper
-			  ? "who else holds the files is not known, nor "
-			    "is all of their memory"
-			  : NULL);
+		  : sum_sign(&t.freed)
+			  ? NULL
+			  : "who else holds the files is not known, nor "
+			    "is all of their memory");
 	return o;
 }
 

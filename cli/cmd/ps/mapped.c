@@ -96,20 +96,8 @@ static uint64_t counts(const char *line, uint64_t *nodes)
 {
 	const char *at = strstr(line, " kernelpagesize_kB=");
 	uint64_t page = at ? strtoull(strchr(at, '=') + 1, NULL, 10) << 10 : 0;
-	uint64_t bytes, all = 0;
-	unsigned long node;
-	char *end;
 
-	for (at = line; (at = strstr(at, " N")) != NULL; at++) {
-		node = strtoul(at + 2, &end, 10);
-		if (end == at + 2 || *end != '=' || node >= NODES)
-			continue;
-		bytes = strtoull(end + 1, NULL, 10) * page;
-		if (nodes)
-			nodes[node] += bytes;
-		all += bytes;
-	}
-	return all;
+	return add_nodes(line, page, nodes);
 }
 
 /* The parts from @first on are those of the process. */

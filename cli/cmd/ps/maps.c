@@ -66,6 +66,24 @@ const char *next_field(const char *p)
 	return p + strcspn(p, " ");
 }
 
+uint64_t add_nodes(const char *line, uint64_t unit, uint64_t *nodes)
+{
+	uint64_t bytes, all = 0;
+	unsigned long node;
+	char *end;
+
+	for (const char *at = line; (at = strstr(at, " N")) != NULL; at++) {
+		node = strtoul(at + 2, &end, 10);
+		if (end == at + 2 || *end != '=' || node >= NODES)
+			continue;
+		bytes = strtoull(end + 1, NULL, 10) * unit;
+		if (nodes)
+			nodes[node] += bytes;
+		all += bytes;
+	}
+	return all;
+}
+
 /* Nearly all lines are of something else, and need no numbers. */
 static bool may_be_ours(const char *line)
 {

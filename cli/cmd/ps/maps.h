@@ -29,6 +29,12 @@ bool lines_open(struct lines *l, int dir, const char *name);
 bool lines_next(struct lines *l);
 void lines_close(struct lines *l);
 
+/*
+ * "N0=12 N1=3" of a line: adds to @nodes, if it is not NULL, so many times
+ * @unit bytes.  Return: of all nodes.
+ */
+uint64_t add_nodes(const char *line, uint64_t unit, uint64_t *nodes);
+
 /* Field by field: the blank before the next one, or the end. */
 const char *next_field(const char *p);
 

@@ -18,18 +18,10 @@ static bool read_line(bool v1, const char *line, uint64_t *nodes)
 {
 	const char *name = v1 ? "hierarchical_unevictable=" : "unevictable ";
 	uint64_t unit = v1 ? (uint64_t)sysconf(_SC_PAGESIZE) : 1;
-	const char *at = line;
-	unsigned long node;
-	char *end;
 
 	if (strncmp(line, name, strlen(name)) != 0)
 		return false;
-	while ((at = strstr(at, " N")) != NULL) {
-		at += 2;
-		node = strtoul(at, &end, 10);
-		if (end != at && *end == '=' && node < NODES)
-			nodes[node] = strtoull(end + 1, NULL, 10) * unit;
-	}
+	(void)add_nodes(line, unit, nodes);
 	return true;
 }
 

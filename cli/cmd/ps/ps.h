@@ -160,6 +160,8 @@ struct sum {
 	bool lower; /* it is at least that */
 	bool upper; /* it is at most that; both: nobody knows */
 };
+/* ">=", "<=" or "", which stands before it; NULL: nobody knows. */
+const char *sum_sign(const struct sum *s);
 struct total {
 	size_t files;
 	struct sum size, resident, freed;

@@ -56,16 +56,21 @@ struct total total_of(const struct scan *s)
 	return t;
 }
 
+const char *sum_sign(const struct sum *s)
+{
+	if (s->lower && s->upper)
+		return NULL;
+	return s->lower ? ">=" : s->upper ? "<=" : "";
+}
+
 static void print_sum(const char *name, const struct sum *sum, bool bytes)
 {
+	const char *sign = sum_sign(sum);
 	char text[SIZE_TEXT];
 
-	printf(", %s ", name);
-	if (sum->lower && sum->upper) {
-		putchar('-');
+	printf(", %s %s", name, sign ? sign : "-");
+	if (!sign)
 		return;
-	}
-	fputs(sum->lower ? ">=" : sum->upper ? "<=" : "", stdout);
 	if (bytes)
 		printf("%" PRIu64, sum->bytes);
 	else
