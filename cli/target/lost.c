@@ -37,14 +37,5 @@ void lost_text(const struct gmem_slot *slot)
 
 json_object *lost_json(const struct gmem_slot *slot)
 {
-	json_object *list = json_object_new_array();
-	uint64_t flag;
-
-	for (uint64_t rest = lost_flags(slot); rest; rest &= rest - 1) {
-		flag = rest & -rest;
-		json_object_array_add(
-			list, json_object_new_string(
-				      gmem_name(GMEM_NAME_SLOT_FLAG, flag)));
-	}
-	return list;
+	return json_names(GMEM_NAME_SLOT_FLAG, lost_flags(slot));
 }
