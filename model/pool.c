@@ -136,13 +136,6 @@ void model__pool_unplace(struct inode *i, uint64_t start, uint64_t end)
 	}
 }
 
-static int no_pool(uint64_t page_size, struct gmem_error *err)
-{
-	return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
-			  "there is no pool of pages of 0x%" PRIx64 " bytes",
-			  page_size);
-}
-
 /* The pool to set, or -errno. */
 static int to_set(struct kernel *k, uint64_t page_size, struct pool **out,
 		  struct gmem_error *err)
@@ -154,6 +147,22 @@ static int to_set(struct kernel *k, uint64_t page_size, struct pool **out,
 	return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
 			  "0x%" PRIx64 " is not a huge page size, or one too "
 			  "many",
+			  page_size);
+}
+
+/* The pool to ask, whose answer goes to @pages, or -errno. */
+static int to_get(struct kernel *k, uint64_t page_size, const uint64_t *pages,
+		  struct pool **out, struct gmem_error *err)
+{
+	model__reap_all(k);
+	*out = pages && page_size ? find(k, page_size, false) : NULL;
+	if (*out)
+		return 0;
+	if (!pages)
+		return gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
+				  "pages is NULL");
+	return gmem__fail(err, GMEM_REASON_HUGETLB_SIZE, page_size, 0,
+			  "there is no pool of pages of 0x%" PRIx64 " bytes",
 			  page_size);
 }
 
@@ -237,22 +246,16 @@ out:
 int gmem_model_get_pool(struct gmem_vm *vm, uint64_t page_size, uint64_t *pages,
 			struct gmem_error *err)
 {
-	const struct pool *p;
 	struct kernel *k;
+	struct pool *p;
 	struct vm *v;
 	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;
-	model__reap_all(k);
-	p = page_size ? find(k, page_size, false) : NULL;
-	if (!pages)
-		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-			       "pages is NULL");
-	else if (p)
+	r = to_get(k, page_size, pages, &p, err);
+	if (p)
 		*pages = total(p) - p->used;
-	else
-		r = no_pool(page_size, err);
 	model__unlock(k);
 	return r;
 }
@@ -278,22 +281,17 @@ int gmem_model_get_node_pool(struct gmem_vm *vm, uint64_t page_size,
 			     uint32_t node, uint64_t *pages,
 			     struct gmem_error *err)
 {
-	const struct pool *p;
 	struct kernel *k;
+	struct pool *p;
 	struct vm *v;
 	int r = model__enter(vm, &k, &v, err);
 
 	if (r < 0)
 		return r;
-	model__reap_all(k);
-	p = page_size ? find(k, page_size, false) : NULL;
-	if (!pages)
-		r = gmem__fail(err, GMEM_REASON_NULL_ARGUMENT, 0, 0,
-			       "pages is NULL");
-	else if (!p)
-		r = no_pool(page_size, err);
-	else
-		r = check_node(k, node, err);
+	r = to_get(k, page_size, pages, &p, err);
+	if (!p)
+		goto out;
+	r = check_node(k, node, err);
 	if (r < 0)
 		goto out;
 	r = place_all(k);
