@@ -104,7 +104,7 @@ static int check_file(const struct given *g, struct gmem_error *err)
 
 /* -------------------------------------------------------------- memory -- */
 
-/* Whether it is private, anonymous memory; then it is left as it was found. */
+/* Whether it is private, anonymous memory, which no fork wipes after that. */
 static int is_anonymous(const struct given *g, bool *yes,
 			struct gmem_error *err)
 {
@@ -117,11 +117,8 @@ static int is_anonymous(const struct given *g, bool *yes,
 			      "0x%" PRIx64 " bytes from 0x%" PRIxPTR
 			      " on are not all mapped",
 			      g->size, (uintptr_t)p);
-	if (keep == 0 && wipe == -EINVAL)
-		wipe = 0, *yes = false;
-	else
-		*yes = true;
-	if (keep < 0 || wipe < 0)
+	*yes = wipe != -EINVAL;
+	if (keep < 0 || (wipe < 0 && *yes))
 		return gmem__fail_call(err, keep < 0 ? keep : wipe,
 				       "madvise(MADV_WIPEONFORK)");
 	return 0;
@@ -248,7 +245,7 @@ static int check_maps(const struct given *g, struct gmem_error *err)
 static int check_memory(const struct given *g, struct gmem_error *err)
 {
 	struct gmem__side *s = g->s;
-	bool anonymous;
+	bool anonymous = false;
 	int r = is_anonymous(g, &anonymous, err);
 
 	if (r < 0)
