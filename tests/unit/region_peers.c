@@ -6,7 +6,6 @@
 #include "unit.h"
 
 #include <fcntl.h>
-#include <gmem_model.h>
 #include <gmem_region.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -70,19 +69,12 @@ static int convert(struct unit *u, struct gmem_region *r, uint64_t page,
 static void writes(struct unit *u, uint64_t page, uint64_t n, unsigned char b)
 {
 	for (uint64_t i = page; i < page + n; i++)
-		t_ok(gmem_model_access(u->vm, GPA + i * PAGE, &b, 1,
-				       GMEM_MODEL_WRITE, NULL, 0, &u->err),
-		     u->err);
+		unit_guest_write(u, GPA + i * PAGE, b);
 }
 
 static unsigned char reads(struct unit *u, uint64_t page)
 {
-	unsigned char b = 0xff;
-
-	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1, 0, NULL, 0,
-			       &u->err),
-	     u->err);
-	return b;
+	return unit_guest_read(u, GPA + page * PAGE);
 }
 
 static struct gmem_region_residency there(struct unit *u, struct gmem_region *r)

@@ -7,7 +7,6 @@
  */
 #include "side.h"
 
-#include <gmem_model.h>
 #include <sys/mman.h>
 
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
@@ -81,11 +80,8 @@ static void end(struct world *w)
 
 static unsigned char seen(struct world *w, unsigned int i)
 {
-	unsigned char b = 0xff;
+	unsigned char b = unit_guest_read(w->u, GPA + i * PAGE);
 
-	t_ok(gmem_model_access(w->u->vm, GPA + i * PAGE, &b, 1, 0, NULL, 0,
-			       &w->u->err),
-	     w->u->err);
 	if (!w->page[i].private && w->info.shared)
 		assert_int_equal(((unsigned char *)w->info.shared)[i * PAGE],
 				 b);
@@ -102,9 +98,7 @@ static void guest_writes(struct world *w)
 	unsigned int i = any(w, PAGES);
 	unsigned char b = (unsigned char)(1 + w->written++ % 250);
 
-	t_ok(gmem_model_access(w->u->vm, GPA + i * PAGE, &b, 1,
-			       GMEM_MODEL_WRITE, NULL, 0, &w->u->err),
-	     w->u->err);
+	unit_guest_write(w->u, GPA + i * PAGE, b);
 	w->page[i].value = b;
 }
 

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <gmem_model.h>
 #include <gmem_region.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -93,19 +92,12 @@ static uint64_t there(const struct given *v)
 
 static void guest_writes(struct unit *u, uint64_t page, unsigned char b)
 {
-	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1,
-			       GMEM_MODEL_WRITE, NULL, 0, &u->err),
-	     u->err);
+	unit_guest_write(u, GPA + page * PAGE, b);
 }
 
 static unsigned char guest_reads(struct unit *u, uint64_t page)
 {
-	unsigned char b = 0xff;
-
-	t_ok(gmem_model_access(u->vm, GPA + page * PAGE, &b, 1, 0, NULL, 0,
-			       &u->err),
-	     u->err);
-	return b;
+	return unit_guest_read(u, GPA + page * PAGE);
 }
 
 static struct gmem_region_residency counted(struct unit *u, struct given *v)

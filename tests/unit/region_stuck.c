@@ -92,9 +92,7 @@ static int convert(struct unit *u, struct gmem_region *r, uint64_t to)
 static void writes(struct unit *u, unsigned char b)
 {
 	for (uint64_t i = 0; i < PAGES; i++)
-		t_ok(gmem_model_access(u->vm, GPA + i * PAGE, &b, 1,
-				       GMEM_MODEL_WRITE, NULL, 0, &u->err),
-		     u->err);
+		unit_guest_write(u, GPA + i * PAGE, b);
 }
 
 static bool is(struct unit *u, struct gmem_region *r, uint64_t state)

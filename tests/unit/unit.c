@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <gmem_model.h>
+
 #include "unit.h"
 
 unsigned int unit_fds(void)
@@ -325,6 +327,22 @@ const struct slot *unit_slot(struct unit *u, uint32_t id)
 bool unit_gpa_private(struct unit *u, uint64_t gpa)
 {
 	return model__ranges_get(&vm(u)->attributes, gpa, NULL);
+}
+
+void unit_guest_write(struct unit *u, uint64_t gpa, unsigned char byte)
+{
+	t_ok(gmem_model_access(u->vm, gpa, &byte, 1, GMEM_MODEL_WRITE, NULL, 0,
+			       &u->err),
+	     u->err);
+}
+
+unsigned char unit_guest_read(struct unit *u, uint64_t gpa)
+{
+	unsigned char byte = 0xff;
+
+	t_ok(gmem_model_access(u->vm, gpa, &byte, 1, 0, NULL, 0, &u->err),
+	     u->err);
+	return byte;
 }
 
 bool unit_private(struct unit *u, struct gmem *g, uint64_t gpa, uint64_t offset)

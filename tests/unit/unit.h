@@ -198,6 +198,9 @@ bool unit_is_cloexec(int fd);
 /* What the kernel has. */
 unsigned int unit_file_mappings(const struct unit *u);
 bool unit_in_place(const struct unit *u);
+/* A byte as the guest sees it, who gets there. */
+void unit_guest_write(struct unit *u, uint64_t gpa, unsigned char byte);
+unsigned char unit_guest_read(struct unit *u, uint64_t gpa);
 const struct slot *unit_slot(struct unit *u, uint32_t id);
 bool unit_gpa_private(struct unit *u, uint64_t gpa);
 /* Whether a page of @g, which is bound at @gpa, is private to the kernel. */
