@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,25 +18,10 @@
 /* Asked at once: about 0.1 s where all of it is there. */
 #define STEP (4ULL << 30)
 
-void unknown(struct unknown *u, bool partial, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(u->text, sizeof(u->text), fmt, ap);
-	va_end(ap);
-	u->partial = partial;
-}
-
 /* Rights do not bring a system call that is not there, nor does time. */
 static void failed(struct unknown *u, const struct gmem_error *err)
 {
 	unknown(u, err->sys_errno != ENOSYS, "%s", err->msg);
-}
-
-void out_of_time(struct unknown *u)
-{
-	unknown(u, true, "the time of --budget is over");
 }
 
 /* Its holder may have put another one there; O_PATH answers nothing. */

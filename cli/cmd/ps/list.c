@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a look at all processes has found. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,4 +114,19 @@ void scan_free(struct scan *s)
 	s->late = NULL;
 	s->hidden_end = &s->hidden;
 	s->late_n = s->processes = 0;
+}
+
+void unknown(struct unknown *u, bool partial, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(u->text, sizeof(u->text), fmt, ap);
+	va_end(ap);
+	u->partial = partial;
+}
+
+void out_of_time(struct unknown *u)
+{
+	unknown(u, true, "the time of --budget is over");
 }

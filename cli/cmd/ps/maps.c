@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
+/* Files of /proc, and the mappings that some of them tell of. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
+#include <linux/openat2.h>
 
 #include "cmd/ps/maps.h"
 #include "cmd/ps/ps.h"
@@ -31,6 +35,16 @@ size_t which_link(const char *text)
 unsigned long link_fs(size_t link)
 {
 	return links[link].fs;
+}
+
+int open_proc(int dir, const char *name, uint64_t flags)
+{
+	struct open_how how = {
+		.flags = flags | O_RDONLY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
 }
 
 bool lines_open(struct lines *l, int dir, const char *name)

@@ -17,6 +17,9 @@ size_t which_link(const char *text);
 /* The file system that a file with this link must be on. */
 unsigned long link_fs(size_t link);
 
+/* A file of /proc itself: what is mounted over it speaks for others. */
+int open_proc(int dir, const char *name, uint64_t flags);
+
 /* A file of /proc/PID, line by line; one is open at a time. */
 struct lines {
 	FILE *f;

@@ -120,6 +120,9 @@ int add_late(struct scan *s, pid_t pid);
 int add_hidden(struct scan *s, pid_t pid, const char *command,
 	       enum hidden_why why);
 void scan_free(struct scan *s);
+__attribute__((format(printf, 3, 4))) void
+unknown(struct unknown *u, bool partial, const char *fmt, ...);
+void out_of_time(struct unknown *u);
 /* Whether it is to be reported: see .pid. */
 bool file_listed(const struct scan *s, const struct mem *m);
 
@@ -140,17 +143,11 @@ struct cgroup;
 /* Of @c, which has a path; NULL: no memory. */
 const struct payer *payer_of(struct scan *s, struct cgroup *c);
 
-/* file.c */
-__attribute__((format(printf, 3, 4))) void
-unknown(struct unknown *u, bool partial, const char *fmt, ...);
-void out_of_time(struct unknown *u);
 /* mapped.c */
 /* Has a file's mappings say what is not known yet. */
 void ask_mappings(const struct scan *s, struct mem *m);
 
 /* scan.c */
-/* A file of /proc itself: what is mounted over it speaks for others. */
-int open_proc(int dir, const char *name, uint64_t flags);
 /* Whether the time is over. */
 bool scan_late(const struct scan *s);
 

@@ -17,13 +17,11 @@
 #include <sys/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
-#include <linux/openat2.h>
 
 #include "cmd/ps/ps.h"
 #include "report/progress.h"
@@ -64,16 +62,6 @@ static bool late_for(const struct scan *s, const struct process *p)
 {
 	watch_at(s->watch, p->pid);
 	return ms_since(&s->start) >= p->until;
-}
-
-int open_proc(int dir, const char *name, uint64_t flags)
-{
-	struct open_how how = {
-		.flags = flags | O_RDONLY | O_CLOEXEC,
-		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
 }
 
 static bool ended(void)
