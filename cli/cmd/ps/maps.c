@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Files of /proc, and the mappings that some of them tell of. */
+/* Files of /proc, and the mappings in some of them. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
