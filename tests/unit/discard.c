@@ -8,7 +8,7 @@ static void a_discard_is_one_call_whatever_is_there(void **state)
 {
 	const struct {
 		uint64_t offset, len;
-	} there[] = { { 0, 0 }, { 0, 4 * GiB }, { 3 * GiB, PAGE } };
+	} there[] = { { 0, 0 }, { 0, 64 * MiB }, { 3 * GiB, PAGE } };
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 64 * TiB, SHARED_FLAGS);
 	const struct unit_call *c = &u->calls[0];
@@ -34,15 +34,15 @@ static void a_discard_is_one_call_whatever_is_there(void **state)
 static void only_the_range_is_discarded(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 4 * GiB, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, 64 * MiB, SHARED_FLAGS);
 	struct gmem_error err;
 
-	unit_allocate(u, gmem_fd(g), 0, 4 * GiB, 0);
-	t_ok(gmem_discard(g, 512 * MiB, 2 * GiB, NULL, &err), err);
-	assert_int_equal(err.done, 2 * GiB);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 4 * GiB, -1),
-			 2 * GiB);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 512 * MiB, 2 * GiB, -1),
+	unit_allocate(u, gmem_fd(g), 0, 64 * MiB, 0);
+	t_ok(gmem_discard(g, 8 * MiB, 32 * MiB, NULL, &err), err);
+	assert_int_equal(err.done, 32 * MiB);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * MiB, -1),
+			 32 * MiB);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 8 * MiB, 32 * MiB, -1),
 			 0);
 }
 

@@ -16,7 +16,7 @@
 #define GPA (2 * GiB)
 
 static uint64_t first_seed = 1;
-static unsigned int conversions = 20000; /* a 16th with given sides */
+static unsigned int conversions = 4000; /* a 16th with given sides */
 
 struct page {
 	bool private;
