@@ -81,7 +81,7 @@ int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 		else
 			ret = gmem__madvise(r->g->ctx, r->shared + offset, len,
 					    advice);
-	} while (ret == -EINTR || (ret == -EAGAIN && s->fd < 0));
+	} while (ret == -EINTR);
 	return ret;
 }
 
@@ -108,7 +108,7 @@ int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
 		do {
 			ret = gmem__mincore(r->g->ctx, r->shared + offset, n,
 					    vec);
-		} while (ret == -EAGAIN || ret == -EINTR);
+		} while (ret == -EINTR);
 		if (ret < 0)
 			return ret;
 		for (uint64_t i = 0; i < n / page; i++)
