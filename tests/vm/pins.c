@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
  * Pages that the kernel itself holds for the host: a pipe by vmsplice(2), a
- * buffer that is registered with io_uring.  In place such a page cannot become
- * private; with two backings it is another page.
+ * buffer that is registered with io_uring, a transfer in flight.  In place such
+ * a page cannot become private; with two backings it is another page.
+ *
+ * No kernel that converts in place here has a block layer or another file
+ * system whose O_DIRECT does not copy (that of tmpfs does), so the transfer is
+ * one of process_vm_readv(2): it pins the pages as O_DIRECT does, with
+ * FOLL_PIN and without FOLL_LONGTERM, until it ends, and waits in the middle
+ * for a page that userfaultfd(2) withholds.
  */
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -25,6 +35,13 @@
 struct pin {
 	int pipe[2];
 	int ring;
+	/* a transfer of @len bytes from @page to @to, which @fault withholds */
+	int fault;
+	pthread_t thread;
+	void *page;
+	unsigned char *to;
+	size_t len;
+	ssize_t moved;
 };
 
 static void by_pipe(struct pin *p, void *page, size_t len)
@@ -50,18 +67,70 @@ static void by_ring(struct pin *p, void *page, size_t len)
 		0);
 }
 
+static void *transfer(void *arg)
+{
+	struct pin *p = arg;
+	struct iovec to = { p->to, p->len }, from = { p->page, p->len };
+
+	p->moved = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+	return NULL;
+}
+
+static void by_transfer(struct pin *p, void *page, size_t len)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffd_msg msg = { 0 };
+	struct pollfd waits;
+
+	p->fault = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (p->fault < 0 && (errno == ENOSYS || errno == EPERM))
+		t_skip("userfaultfd", "the kernel has no userfaultfd: %s",
+		       strerrorname_np(errno));
+	assert_true(p->fault >= 0);
+	assert_int_equal(ioctl(p->fault, UFFDIO_API, &api), 0);
+	p->page = page;
+	p->len = len;
+	p->to = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(p->to != MAP_FAILED);
+	reg.range = (struct uffdio_range){ (uintptr_t)p->to, len };
+	assert_int_equal(ioctl(p->fault, UFFDIO_REGISTER, &reg), 0);
+	assert_int_equal(pthread_create(&p->thread, NULL, transfer, p), 0);
+	waits = (struct pollfd){ p->fault, POLLIN, 0 };
+	assert_int_equal(poll(&waits, 1, -1), 1);
+	assert_int_equal(read(p->fault, &msg, sizeof(msg)), sizeof(msg));
+	assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
+}
+
+/* Returns the first byte that was read. */
+static unsigned char end_transfer(struct pin *p)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)p->to, p->len } };
+	unsigned char first;
+
+	assert_int_equal(ioctl(p->fault, UFFDIO_ZEROPAGE, &zero), 0);
+	assert_int_equal(pthread_join(p->thread, NULL), 0);
+	assert_int_equal(p->moved, p->len);
+	first = *p->to;
+	munmap(p->to, p->len);
+	return first;
+}
+
 typedef void (*pin_fn)(struct pin *p, void *page, size_t len);
 
 static void pin(struct pin *p, pin_fn by, void *page, size_t len)
 {
-	*p = (struct pin){ { -1, -1 }, -1 };
+	*p = (struct pin){ { -1, -1 }, -1, .fault = -1 };
 	by(p, page, len);
 }
 
 static void unpin(struct pin *p)
 {
-	int *const fds[] = { &p->pipe[0], &p->pipe[1], &p->ring };
+	int *const fds[] = { &p->pipe[0], &p->pipe[1], &p->ring, &p->fault };
 
+	if (p->fault >= 0)
+		end_transfer(p);
 	for (size_t i = 0; i < T_ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
@@ -153,10 +222,15 @@ static void a_registered_buffer_is_not_made_private(void **state)
 	is_not_made_private(*state, by_ring);
 }
 
+static void a_page_of_a_transfer_in_flight_is_not_made_private(void **state)
+{
+	is_not_made_private(*state, by_transfer);
+}
+
 /* There the pages that a host can pin are not those that become private. */
 static void with_two_backings_a_pin_is_in_no_way(void **state)
 {
-	static const pin_fn kinds[] = { by_pipe, by_ring };
+	static const pin_fn kinds[] = { by_pipe, by_ring, by_transfer };
 	struct gmem_slot opts = {
 		.sz = sizeof(opts),
 		.flags = GMEM_SLOT_USERSPACE_ADDR | GMEM_SLOT_LEAVE_SHARED,
@@ -189,13 +263,12 @@ static void end_pin(struct live *l, const struct gmem_trace *event)
 		unpin(held);
 }
 
-static void a_pin_that_ends_is_waited_for(void **state)
+static void is_waited_for(struct live *l, pin_fn by)
 {
-	struct live *l = *state;
 	unsigned char *map;
 	struct pin p;
 
-	map = start_in_place(l, &p, by_pipe);
+	map = start_in_place(l, &p, by);
 	held = &p;
 	l->on_call = end_pin;
 	live_ok(l, set_private(l, 0, NULL));
@@ -203,6 +276,16 @@ static void a_pin_that_ends_is_waited_for(void **state)
 	assert_true(l->n_calls > 1);
 	assert_int_equal(l->calls[0].result, -EAGAIN);
 	assert_all(l, map, true);
+}
+
+static void a_pin_that_ends_is_waited_for(void **state)
+{
+	is_waited_for(*state, by_pipe);
+}
+
+static void a_transfer_that_ends_is_waited_for(void **state)
+{
+	is_waited_for(*state, by_transfer);
 }
 
 static void cancel(struct live *l, const struct gmem_trace *event)
@@ -285,7 +368,7 @@ static void what_was_discarded_is_made_private_in_spite_of_a_pin(void **state)
 /* The pin does not keep slot or file, only its page until it ends. */
 static void a_pin_is_in_the_way_of_neither_unbind_nor_close(void **state)
 {
-	static const pin_fn kinds[] = { by_pipe, by_ring };
+	static const pin_fn kinds[] = { by_pipe, by_ring, by_transfer };
 	struct live *l = *state;
 	struct pin p;
 
@@ -308,13 +391,31 @@ static void a_pin_is_in_the_way_of_neither_unbind_nor_close(void **state)
 		live_ok(l, gmem_unbind(l->vm, 0, 0, 0, &l->err));
 		live_ok(l, gmem_close(l->g, &l->err));
 		assert_int_equal(live_guest_maps(), 0);
-		was = 0;
-		if (p.ring < 0) {
+		was = 1;
+		if (p.pipe[0] >= 0)
 			assert_int_equal(read(p.pipe[0], &was, 1), 1);
-			assert_int_equal(was, 1);
-		}
+		assert_int_equal(was, 1);
 		unpin(&p);
 	}
+}
+
+/* It reads what the page had when the file lost it. */
+static void a_transfer_in_flight_ends_with_the_page_it_began_with(void **state)
+{
+	struct live *l = *state;
+	unsigned char *map;
+	struct pin p;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, PAGES, LIVE_SHARED);
+	map = raw_map(l, gmem_fd(l->g), SIZE, PROT_READ | PROT_WRITE);
+	map[PINNED] = 1;
+	pin(&p, by_transfer, map + PINNED, l->page);
+	live_ok(l, gmem_discard(l->g, 0, SIZE, NULL, &l->err));
+	map[PINNED] = 2;
+	assert_int_equal(end_transfer(&p), 1);
+	close(p.fault);
 }
 
 int main(void)
@@ -322,13 +423,17 @@ int main(void)
 	const struct CMUnitTest pins[] = {
 		live_test(a_page_in_a_pipe_is_not_made_private),
 		live_test(a_registered_buffer_is_not_made_private),
+		live_test(a_page_of_a_transfer_in_flight_is_not_made_private),
 		live_test(with_two_backings_a_pin_is_in_no_way),
 		live_test(a_pin_that_ends_is_waited_for),
+		live_test(a_transfer_that_ends_is_waited_for),
 		live_test(waiting_for_a_pin_can_be_cancelled),
 		live_test(a_pinned_page_stays_shared_or_is_made_so),
 		live_test(a_pinned_page_is_discarded_and_the_pin_keeps_it),
 		live_test(what_was_discarded_is_made_private_in_spite_of_a_pin),
 		live_test(a_pin_is_in_the_way_of_neither_unbind_nor_close),
+		live_test(
+			a_transfer_in_flight_ends_with_the_page_it_began_with),
 	};
 
 	return t_main(pins);
