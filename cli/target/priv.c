@@ -2,6 +2,7 @@
 /* Capabilities: which one is missing, and giving up those not needed. */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/capability.h>
@@ -89,9 +90,34 @@ static const char *group(gid_t id, char buf[ID_TEXT])
 	return buf;
 }
 
-const char *priv_explain(const char *path, char buf[PRIV_TEXT])
+static bool in_group(gid_t id)
 {
-	char owner[ID_TEXT], grp[ID_TEXT], who[ID_TEXT];
+	gid_t mine[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX, mine);
+
+	for (int i = 0; i < n; i++)
+		if (mine[i] == id)
+			return true;
+	return getegid() == id;
+}
+
+/* The bits of the mode that hold for this process: rwx. */
+static unsigned int class_of(const struct stat *st)
+{
+	if (st->st_uid == geteuid())
+		return st->st_mode >> 6 & 7;
+	return in_group(st->st_gid) ? st->st_mode >> 3 & 7 : st->st_mode & 7;
+}
+
+static bool lets_read_and_write(unsigned int bits)
+{
+	return (bits & 6) == 6;
+}
+
+const char *priv_remedy(const char *path, char buf[PRIV_TEXT])
+{
+	char owner[ID_TEXT], grp[ID_TEXT], who[ID_TEXT], how[64 + ID_TEXT];
+	bool capable = priv_has(CAP_DAC_OVERRIDE);
 	unsigned int mode;
 	struct stat st;
 
@@ -99,18 +125,29 @@ const char *priv_explain(const char *path, char buf[PRIV_TEXT])
 	if (stat(path, &st) < 0)
 		return buf;
 	mode = st.st_mode & 0777;
-	if (priv_has(CAP_DAC_OVERRIDE))
+	(void)group(st.st_gid, grp);
+	if (capable || lets_read_and_write(class_of(&st))) {
 		(void)snprintf(buf, PRIV_TEXT,
-			       "not for its mode %04o, since this process has "
-			       "cap_dac_override; a device cgroup or a "
-			       "security module refused",
-			       mode);
+			       "allow it in the device cgroup, the security "
+			       "module or a mount with nodev: mode %04o does "
+			       "not refuse it%s",
+			       mode,
+			       capable ? ", since this process has "
+					 "cap_dac_override"
+				       : "");
+		return buf;
+	}
+	if (st.st_uid != geteuid() && !in_group(st.st_gid) &&
+	    lets_read_and_write(mode >> 3 & 7))
+		(void)snprintf(how, sizeof(how), "join group %s", grp);
 	else
-		(void)snprintf(
-			buf, PRIV_TEXT,
-			"%s has mode %04o, owner %s and group %s, and user "
-			"%s has no cap_dac_override",
-			path, mode, user(st.st_uid, owner),
-			group(st.st_gid, grp), user(geteuid(), who));
+		(void)snprintf(how, sizeof(how),
+			       "let a group read and write it (mode 0660), and "
+			       "join that");
+	(void)snprintf(buf, PRIV_TEXT,
+		       "%s: %s has mode %04o, owner %s and group %s, and user "
+		       "%s has no cap_dac_override",
+		       how, path, mode, user(st.st_uid, owner), grp,
+		       user(geteuid(), who));
 	return buf;
 }

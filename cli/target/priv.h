@@ -19,8 +19,8 @@ int priv_only(struct ctl *ctl, const int *list, size_t n);
  * Return: 0, or the exit status.
  */
 int priv_drop(struct ctl *ctl);
-/* Why opening @path was refused, in words; "" if nothing can be said. */
-#define PRIV_TEXT 256
-const char *priv_explain(const char *path, char buf[PRIV_TEXT]);
+/* What lets this process open @path that was refused, and why; or "". */
+#define PRIV_TEXT 512
+const char *priv_remedy(const char *path, char buf[PRIV_TEXT]);
 
 #endif

@@ -96,14 +96,11 @@ int vm_start(struct ctl *ctl, const char *type_name, struct gmem_vm **out)
 
 int vm_failed(struct ctl *ctl, const struct gmem_error *err)
 {
-	const char *path = vm_device(ctl);
-	char why[PRIV_TEXT], remedy[2 * PRIV_TEXT];
+	char remedy[PRIV_TEXT];
 
 	if (err->reason != GMEM_REASON_DEVICE_ACCESS ||
-	    !*priv_explain(path, why))
+	    !*priv_remedy(vm_device(ctl), remedy))
 		return gmem_failed(ctl, err, NULL);
-	(void)snprintf(remedy, sizeof(remedy), "%s: %s", error_remedy(err),
-		       why);
 	return gmem_failed(ctl, err, remedy);
 }
 

@@ -175,7 +175,7 @@ class Doctor(Case):
             self.skipTest(r.stderr)
         (c,) = [c for c in self.valid(r.stdout, "doctor")["checks"] if c["name"] == "device"]
         self.assertEqual(c["verdict"], "fail")
-        self.assertIn(": not for its mode 0640, since this process has cap_", c["remedy"])
+        self.assertIn("mode 0640 does not refuse it, since this process has cap_", c["remedy"])
 
     def test_the_format_may_be_said_twice(self):
         for args in (["--format=json"], ["--json", "--format=json"]):

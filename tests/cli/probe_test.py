@@ -156,6 +156,49 @@ class Permission(Case):
         r = self.run_as(nobody, "run", "--size", "4K", "--shared")
         self.assertEqual(r.returncode, 125)
 
+    def refused(self, setpriv, remedy):
+        """The remedy, which says this, of the device that is refused."""
+        r = self.run_as(setpriv, "probe", "--json")
+        error = self.valid(r.stdout, "probe")["error"]
+        self.assertEqual(r.returncode, ACCESS, r)
+        self.assertEqual(error["reason"], "device-access")
+        self.assertIn(remedy, error["remedy"])
+
+    def test_each_remedy_leads_on(self):
+        """A mode, then a group, as each refusal says; then nothing is left."""
+        nobody = ["--reuid=65534", "--regid=65534"]
+        outside, member = [*nobody, "--clear-groups"], [*nobody, "--groups=54321"]
+        os.chown(self.node, 0, 54321)
+        for mode in (0o600, 0o640):
+            os.chmod(self.node, mode)
+            self.refused(outside, "let a group read and write it (mode 0660)")
+            self.refused(member, "let a group read and write it (mode 0660)")
+        os.chmod(self.node, 0o660)
+        self.refused(outside, "join group 54321")
+        r = self.run_as(member, "probe", "--json")
+        self.assertNotIn("error", self.valid(r.stdout, "probe"))
+        self.assertEqual(r.returncode, OK, r)
+
+    def test_a_mode_that_does_not_refuse_is_not_blamed(self):
+        os.chmod(self.node, 0o666)
+        os.mkdir(f"{self.dir.name}/dev")
+        script = (
+            'mount -t tmpfs -o nodev none "$0/dev" && cp -a "$0/kvm" "$0/dev" &&'
+            ' exec "$@" --device "$0/dev/kvm"'
+        )
+        for capable in (True, False):
+            drop = [] if capable else ["setpriv", "--bounding-set=-dac_override"]
+            r = subprocess.run(
+                ["unshare", "--mount", "sh", "-c", script, self.dir.name]
+                + [*drop, GMEMCTL, "probe"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANG,
+            )
+            self.ended(r, ACCESS, "mode 0666 does not refuse it")
+            self.assertEqual("has cap_dac_override" in r.stderr, capable, r)
+
     def test_root_without_the_capability(self):
         os.chown(self.node, 1, 1)
         r = self.run_as(["--bounding-set=-dac_override"], "probe")

@@ -88,7 +88,6 @@ const char see_probe[] = "see what the kernel said in gmemctl probe";
 static void check_device(const struct patient *p, struct finding *f)
 {
 	const char *path = vm_device(p->ctl);
-	char why[PRIV_TEXT];
 
 	if (p->vm) {
 		say(f, VERDICT_OK, "", "%s makes VMs", path);
@@ -96,11 +95,8 @@ static void check_device(const struct patient *p, struct finding *f)
 	}
 	say(f, VERDICT_FAIL, error_remedy(&p->err), "%s", p->err.msg);
 	if (p->err.reason == GMEM_REASON_DEVICE_ACCESS &&
-	    *priv_explain(path, why)) {
-		(void)snprintf(f->buf, sizeof(f->buf), "%s: %s",
-			       error_remedy(&p->err), why);
+	    *priv_remedy(path, f->buf))
 		f->remedy = f->buf;
-	}
 }
 
 static void check_guest_memfd(const struct patient *p, struct finding *f)

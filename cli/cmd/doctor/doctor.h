@@ -19,7 +19,7 @@ struct finding {
 	enum verdict verdict;
 	char text[320];
 	const char *remedy;	 /* for all but VERDICT_OK */
-	char buf[2 * PRIV_TEXT]; /* where .remedy was put together */
+	char buf[PRIV_TEXT]; /* where .remedy was put together */
 };
 
 /* A VM of a type that is not the default. */
