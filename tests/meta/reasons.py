@@ -125,6 +125,8 @@ def gmemctl_s_remedies_need_no_c():
 ALSO_FOLLOWED = {
     "address-limit": "unit/reservation.c rlimit_as_refuses_it",
     "already-owned": "unit/adopted.c a_file_has_one_handle",
+    "device-access":
+        "cli/probe_test.py test_each_remedy_leads_on",
     "foreign-vm": "unit/slot_check.c a_foreign_file_goes_by_hva",
     "has-files": "unit/vm.c close_waits_for_the_files",
     "hugetlb-contradicted":
@@ -132,6 +134,8 @@ ALSO_FOLLOWED = {
     "in-region": "unit/region.c only_the_region_changes_its_file",
     "no-room": "cli/space_test.py "
                "test_only_who_asks_for_it_goes_past_a_limit",
+    "no-progress":
+        "vm/exits.c a_guest_goes_on_once_kernel_and_record_agree",
     "not-mapped": "unit/map.c munmap_takes_only_what_mmap_gave",
     "poisoned": "unit/poison.c discarded_it_is_a_new_page",
     "page-in-use":
@@ -148,15 +152,8 @@ ALSO_FOLLOWED = {
         "live/vm.c adopt_refuses_a_type_that_the_vm_contradicts",
     "shared-memory": "unit/region_shared.c a_file_has_to_suit",
     "still-mapped": "unit/file.c close_waits_for_slots_and_mappings",
-}
-# What cannot be done in the same test, and why.
-NOT_FOLLOWED = {
-    "deadlock": "after the callback is where every other test calls",
-    "device-access": "a test does not change whose groups there are",
-    "no-progress": "it says to end the vCPU",
-    "not-a-vm": "every other test passes the descriptor of a VM",
-    "unreachable": "it says what a VMM has to keep so",
-    "wrong-process": "every other test is the process that made its VM",
+    "unreachable":
+        "vm/exits.c what_was_unreachable_is_used_once_there_is_memory",
 }
 
 
@@ -167,7 +164,7 @@ def every_remedy_is_followed():
     unit = re.findall(rf"^\t\{{ ({REASON}), ", meta.text("tests/unit/followed.c"), re.M)
     unit = [table()[constant][0] for constant in unit]
     names = {name for name, _ in table().values()}
-    followed = [*cli, *unit, *ALSO_FOLLOWED, *NOT_FOLLOWED]
+    followed = [*cli, *unit, *ALSO_FOLLOWED]
     yield from (f"nothing follows the remedy of {name}"
                 for name in sorted(names - set(followed)))
     yield from (f"{name} is no reason" for name in followed if name not in names)

@@ -5,10 +5,15 @@
  * is followed by tests/cli/remedy_test.py.
  */
 #include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gmem_region.h>
 
 #include "unit.h"
+
+#include "vm.h"
 
 #define CREATE GMEM__KVM_CREATE_GUEST_MEMFD
 #define REGION2 0x40a0ae49
@@ -457,6 +462,101 @@ static int no_longer_busy(struct unit *u, struct gmem *g, bool followed,
 	return b.r;
 }
 
+static int a_vm(struct unit *u, struct gmem *g, bool followed,
+		struct gmem_error *err)
+{
+	int fd = followed ? unit_vm_fd(u, 0) : unit_device_fd(u);
+	struct gmem_vm *vm = NULL;
+	int r = gmem__vm_adopt_on(&unit_sys, u, fd, NULL, &vm, err);
+
+	(void)g;
+	if (!r)
+		t_ok(gmem_vm_close(vm, err), *err);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+	return r;
+}
+
+/* What the trace callback closes. */
+struct inside {
+	struct gmem *g;
+	struct gmem_error *err;
+	int r;
+};
+
+static void close_inside(void *arg, const struct gmem_trace *event)
+{
+	struct inside *in = arg;
+
+	(void)event;
+	if (!in->g)
+		return;
+	in->r = gmem_close(in->g, in->err);
+	in->g = NULL;
+}
+
+static int after_the_callback(struct unit *u, struct gmem *g, bool followed,
+			      struct gmem_error *err)
+{
+	struct gmem_error other = { .sz = sizeof(other) };
+	struct inside in = { .err = err };
+	struct gmem_vm *vm = unit_vm(u, GMEM_VM_DEFAULT, close_inside, &in);
+	struct gmem *made = unit_file(vm, SHARED_FLAGS);
+
+	in.g = followed ? NULL : made;
+	t_ok(gmem_discard(made, 0, PAGE, NULL, &other), other);
+	if (followed)
+		in.r = gmem_close(made, err);
+	(void)g;
+	t_ok(gmem_vm_destroy(vm, &other), other);
+	return in.r;
+}
+
+/* In a child: the VM of its parent, which it only destroys, or its own. */
+static int in_child(struct unit *u, bool own, struct gmem_error *err)
+{
+	struct gmem_error other = { .sz = sizeof(other) };
+	struct gmem_vm *inherited = u->vm;
+	int r;
+
+	if (own && gmem_model_vm_open("7.3", NULL, &u->vm, err) < 0)
+		return -ECHILD;
+	r = create_after(u, 0, err);
+	if (own && gmem_vm_destroy(u->vm, &other) < 0)
+		return -ECHILD;
+	unit_forked(u);
+	if (gmem_vm_destroy(inherited, &other) < 0)
+		return -ECHILD;
+	return r;
+}
+
+static int own_process(struct unit *u, struct gmem *g, bool followed,
+		       struct gmem_error *err)
+{
+	struct {
+		struct gmem_error err;
+		int r;
+	} *said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0, r;
+	pid_t pid;
+
+	(void)g;
+	assert_true(said != MAP_FAILED);
+	said->err.sz = sizeof(said->err);
+	pid = fork();
+	if (!pid) {
+		said->r = in_child(u, followed, &said->err);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	*err = said->err;
+	r = said->r;
+	munmap(said, sizeof(*said));
+	return r;
+}
+
 struct row {
 	uint32_t reason;
 	const char *part; /* of the remedy */
@@ -499,6 +599,11 @@ static const struct row rows[] = {
 	{ GMEM_REASON_LOCK_LIMIT, "raise RLIMIT_MEMLOCK", unlocked },
 	{ GMEM_REASON_IPA_BITS, "leave ipa_bits 0", ipa_bits },
 	{ GMEM_REASON_REGION_KIND, "only kind shared works", kind },
+	{ GMEM_REASON_NOT_A_VM, "that KVM_CREATE_VM returned", a_vm },
+	{ GMEM_REASON_DEADLOCK, "after the callback has returned",
+	  after_the_callback },
+	{ GMEM_REASON_WRONG_PROCESS, "in the process that uses it",
+	  own_process },
 };
 static const struct row in_place[] = {
 	{ GMEM_REASON_TWO_BACKINGS, "leave GMEM_SLOT_USERSPACE_ADDR out",

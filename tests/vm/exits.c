@@ -5,6 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <gmem_exit.h>
+#include <gmem_region.h>
+
 #include "vcpu.h"
 
 #define RAM (16 * l->page) /* at guest address 0; the code is in page 0 */
@@ -415,6 +418,84 @@ static void pre_fault_stops_where_the_slot_ends(void **state)
 	t_code(vcpu_pre_fault(l, &gpa, &size), -EINVAL);
 }
 
+/* ----------------------------------------------------- fatal, then fixed --- */
+
+/* What the library makes of the end of KVM_RUN, of which @r is the result. */
+static struct gmem_answer serve(struct live *l, int r, struct gmem_guard *guard)
+{
+	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
+	struct gmem_exit e = GMEM_INIT(struct gmem_exit);
+
+	live_ok(l, gmem_exit_decode(r < 0 ? -1 : r, r < 0 ? -r : 0, l->run,
+				    l->run_size, &e, &l->err));
+	live_ok(l, gmem_vm_serve(l->vm, &e, guard, NULL, &a, &l->err));
+	return a;
+}
+
+static void what_was_unreachable_is_used_once_there_is_memory(void **state)
+{
+	struct gmem_guard guard = GMEM_INIT(struct gmem_guard);
+	struct live *l = *state;
+	struct gmem_answer a;
+	unsigned char *ram;
+
+	ram = start(l, GMEM_VM_DEFAULT);
+	t_code(raw_plain(gmem_vm_fd(l->vm), 0, 0, RAM, ram), 0);
+	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_NONE), 0);
+	a = serve(l, vcpu_store(l, PAGE + 8, 0x77), &guard);
+	assert_int_equal(a.kind, GMEM_ANSWER_FATAL);
+	assert_int_equal(a.reason, GMEM_REASON_UNREACHABLE);
+	assert_int_equal(mprotect(ram + PAGE, l->page, PROT_READ | PROT_WRITE),
+			 0);
+	t_code(vcpu_continue(l), 0);
+	assert_int_equal(word(ram + PAGE + 8), 0x77);
+	t_code(raw_delete(gmem_vm_fd(l->vm), 0), 0);
+}
+
+/*
+ * The slot is deleted behind the library's back.  Comparing shows that the
+ * record has one, and with it in the kernel again the vCPU continues.
+ */
+static void a_guest_goes_on_once_kernel_and_record_agree(void **state)
+{
+	struct gmem_guard guard = GMEM_INIT(struct gmem_guard);
+	struct gmem_slot s = { .sz = sizeof(s), .slot = 1 };
+	struct gmem_answer a = { .kind = GMEM_ANSWER_RESUME };
+	struct live *l = *state;
+	struct gmem_region *r = NULL;
+	unsigned char *ram;
+	uint32_t value = 0;
+	int vm;
+
+	live_need("two-backings");
+	ram = start(l, GMEM_VM_SW_PROTECTED);
+	vm = gmem_vm_fd(l->vm);
+	t_code(raw_plain(vm, 0, 0, PAGE, ram), 0);
+	live_ok(l, gmem_region_create(l->vm, PAGE, NULL, &r, &l->err));
+	s.gpa = PAGE;
+	s.len = PAGE;
+	live_ok(l, gmem_region_bind(r, &s, &l->err));
+	t_code(raw_delete(vm, 1), 0);
+
+	for (int i = 0; i < 8 && a.kind == GMEM_ANSWER_RESUME; i++)
+		a = serve(l, i ? vcpu_continue(l) : vcpu_store(l, PAGE, 0x99),
+			  &guard);
+	assert_int_equal(a.kind, GMEM_ANSWER_FATAL);
+	assert_int_equal(a.reason, GMEM_REASON_NO_PROGRESS);
+
+	s = (struct gmem_slot){ .sz = sizeof(s) };
+	live_ok(l, gmem_slot_get(l->vm, 1, 0, &s, &l->err));
+	t_code(raw_bind(vm, 1, s.gpa, s.len,
+			(void *)(uintptr_t)s.userspace_addr, s.fd, s.offset),
+	       0);
+	t_code(vcpu_continue(l), 0);
+	t_code(vcpu_load(l, PAGE, &value), 0);
+	assert_int_equal(value, 0x99);
+	live_ok(l, gmem_region_unbind(r, 1, 0, 0, &l->err));
+	live_ok(l, gmem_region_close(r, &l->err));
+	t_code(raw_delete(vm, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest exits[] = {
@@ -427,6 +508,8 @@ int main(void)
 		live_test(map_gpa_range_is_refused_by_kvm),
 		live_test(pre_fault_takes_each_page_from_its_side),
 		live_test(pre_fault_stops_where_the_slot_ends),
+		live_test(what_was_unreachable_is_used_once_there_is_memory),
+		live_test(a_guest_goes_on_once_kernel_and_record_agree),
 	};
 
 	return t_main(exits);
