@@ -112,9 +112,12 @@ struct gmem__range gmem__region_side_range(const struct gmem_region *r,
 /* Makes the bits of the range all @value. */
 void gmem__region_queue_set(struct gmem_region *r, uint64_t offset,
 			    uint64_t len, bool value);
-/* The first run of pages in [*@pos, @end) with a bit: *@run bytes, or 0. */
-void gmem__region_queue_next(const struct gmem_region *r, uint64_t *pos,
-			     uint64_t end, uint64_t *run);
+/* The first page in [@pos, @end) with a bit, or @end. */
+uint64_t gmem__region_queue_first(const struct gmem_region *r, uint64_t pos,
+				  uint64_t end);
+/* How many bytes from @pos on, up to @end, have one. */
+uint64_t gmem__region_queue_run(const struct gmem_region *r, uint64_t pos,
+				uint64_t end);
 /*
  * A slot that starts or ends makes the range @state, and frees nothing: the
  * record has the old one, g->lock is held.

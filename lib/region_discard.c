@@ -82,21 +82,28 @@ int gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
 
 /* ------------------------------------------------------------- reclaim -- */
 
-/* What is queued of the range, run by run of the record; *@pos gets so far. */
+/*
+ * What is queued of the range, run by run of the record; *@pos gets so far.
+ * The guest decides how often the state changes: of the queue no more is looked
+ * at than what is freed at once, since all of it may be queued.
+ */
 static int reclaim(struct gmem_region *r, uint64_t *pos, uint64_t end,
 		   uint64_t *freed, struct gmem_error *err)
 {
-	uint64_t run, same;
+	enum gmem__state s = GMEM__UNSET;
+	uint64_t run, stop = *pos;
 	int ret;
 
 	for (;; *pos += run) {
-		enum gmem__state s;
-
-		gmem__region_queue_next(r, pos, end, &run);
-		if (!run)
+		*pos = gmem__region_queue_first(r, *pos, end);
+		if (*pos == end)
 			return 0;
-		s = gmem__record_run(&r->g->record, *pos, run, &same);
-		run = same;
+		if (*pos >= stop) {
+			s = gmem__record_run(&r->g->record, *pos, end - *pos,
+					     &run);
+			stop = *pos + run;
+		}
+		run = gmem__region_queue_run(r, *pos, stop);
 		/* Without a slot either may be what the next one shows. */
 		if (s == GMEM__UNSET)
 			continue;

@@ -43,12 +43,12 @@ void gmem__region_queue_set(struct gmem_region *r, uint64_t offset,
 	gmem__region_count(&r->queued_bytes, value ? changed : -changed);
 }
 
-void gmem__region_queue_next(const struct gmem_region *r, uint64_t *pos,
-			     uint64_t end, uint64_t *run)
+uint64_t gmem__region_queue_first(const struct gmem_region *r, uint64_t pos,
+				  uint64_t end)
 {
-	uint64_t page = r->g->ctx->page_size, i = *pos / page, last, word;
+	uint64_t page = r->g->ctx->page_size, i = pos / page, word;
 
-	for (*run = 0, last = end / page; i < last; i = (i / 64 + 1) * 64) {
+	for (; i < end / page; i = (i / 64 + 1) * 64) {
 		word = __atomic_load_n(&r->queued[i / 64], __ATOMIC_RELAXED) &
 		       ~0ULL << i % 64;
 		if (!word)
@@ -56,13 +56,20 @@ void gmem__region_queue_next(const struct gmem_region *r, uint64_t *pos,
 		i = i / 64 * 64 + (unsigned int)__builtin_ctzll(word);
 		break;
 	}
-	*pos = i < last ? i * page : end;
-	for (; i < last; i++) {
+	return i < end / page ? i * page : end;
+}
+
+uint64_t gmem__region_queue_run(const struct gmem_region *r, uint64_t pos,
+				uint64_t end)
+{
+	uint64_t page = r->g->ctx->page_size, i = pos / page, word;
+
+	for (; i < end / page; i++) {
 		word = __atomic_load_n(&r->queued[i / 64], __ATOMIC_RELAXED);
 		if (!(word >> i % 64 & 1))
 			break;
-		*run += page;
 	}
+	return i * page - pos;
 }
 
 void gmem__region_slot_state(struct gmem *g, uint64_t offset, uint64_t len,
