@@ -29,10 +29,11 @@ GLANCE = """
 before 6.18, VMs of the default type have none. *private memory*: VMs of type
 sw-protected, which need no special hardware and which distributions leave out;
 SEV-SNP and TDX were not tried. *converts*: by which call such a VM makes memory
-private or shared, by guest address or in place, which is in a file. *guest RAM*: what a vCPU runs from when
-something else is at `userspace_addr`. *NUMA policy*: whether a page is
-allocated on the node that `mbind` names. *residency*: whether `cachestat`
-counts exactly the pages that are allocated. *tests*: passed / failed / skipped.
+private or shared, by guest address or in place, which is in a file. *guest
+RAM*: what a vCPU runs from when something else is at `userspace_addr`. *NUMA
+policy*: whether a page is allocated on the node that `mbind` names.
+*residency*: whether `cachestat` counts exactly the pages that are allocated.
+*tests*: passed / failed / skipped.
 """
 
 ANSWERS = """
@@ -74,6 +75,13 @@ def plain(fact):
     return lambda got: got.get(fact, "?")
 
 
+def release(got):
+    """Without what somebody called a kernel that no archive has."""
+    version = got["release"]
+    debian = "+deb" in version or version.endswith("-private")
+    return version if debian else version.split("-")[0]
+
+
 def code(fact):
     return lambda got: f"`{got[fact]}`" if got[fact] != "-" else "-"
 
@@ -94,7 +102,7 @@ def tests(got):
 
 
 GLANCE_COLUMNS = [
-    ("Linux", plain("release")),
+    ("Linux", release),
     ("page", plain("page")),
     ("guest_memfd in VMs", bindable),
     ("private memory", private),
