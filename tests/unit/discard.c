@@ -104,7 +104,7 @@ static struct gmem *sparse(struct unit *u)
 
 	unit_allocate(u, gmem_fd(g), TiB, GiB, 0);
 	for (uint64_t i = 0; i < 512; i++)
-		unit_allocate(u, gmem_fd(g), 2 * TiB + i * 16 * KiB, PAGE, 0);
+		unit_allocate(u, gmem_fd(g), 2 * TiB + i * 4 * PAGE, PAGE, 0);
 	return g;
 }
 
@@ -137,7 +137,7 @@ static void cancelled_between_steps_done_is_exact(void **state)
 	assert_int_equal(err.done, TiB + 512 * MiB);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, err.done, -1), 0);
 	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1),
-			 512 * MiB + 2 * MiB);
+			 512 * MiB + 512 * PAGE);
 	unit_reset(u);
 	t.cancel = 1;
 	t_refused(gmem_discard(g, 0, 64 * TiB, &o, &err), -ECANCELED,

@@ -180,7 +180,7 @@ static void private_memory_is_refused_before_any_read(void **state)
 	struct gmem_error err;
 	int fd = unit_input(u, fresh_image(), sizeof(image), 0);
 
-	t_ok(gmem_set_private(g, 64 * KiB, 4096, &err), err);
+	t_ok(gmem_set_private(g, 64 * KiB, PAGE, &err), err);
 	unit_reset(u);
 	t_refused(gmem_load(g, 100, fd, sizeof(image), NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
@@ -219,28 +219,30 @@ static int sparse_file(struct unit *u)
 	return fd;
 }
 
-static bool in_data_block(uint64_t at)
+static bool in_data_block(uint64_t at, uint64_t page)
 {
-	uint64_t block = at / 4096;
+	uint64_t block = at / page;
 
-	return block == 0 || block == 1 || block == 600000 / 4096;
+	return block <= 4999 / page || block == 600000 / page;
 }
 
 /* Of the input's bytes from @from on that are at [@to, @to + @len). */
 static void holes_have_no_pages(struct unit *u, struct gmem *g, uint64_t to,
 				uint64_t from, uint64_t len, bool old)
 {
-	for (uint64_t p = 0; p < 2 * MiB; p += 4096) {
+	uint64_t page = PAGE;
+
+	for (uint64_t p = 0; p < 2 * MiB; p += page) {
 		bool some = false;
 
-		for (uint64_t at = p; at < p + 4096; at++)
+		for (uint64_t at = p; at < p + page; at++)
 			some = some ||
 			       (at < to || at >= to + len
 					? old
-					: in_data_block(from + at - to));
+					: in_data_block(from + at - to, page));
 		if (!some)
 			assert_int_equal(
-				unit_allocated(u, gmem_fd(g), p, 4096, -1), 0);
+				unit_allocated(u, gmem_fd(g), p, page, -1), 0);
 	}
 }
 
@@ -328,7 +330,7 @@ static void a_hole_is_neither_read_nor_freed_where_nothing_is(void **state)
 	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	/* the rest is what it takes to see that nothing is there */
 	assert_true(u->n_calls - unit_count(u, "cachestat", 0) < 20);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1), 4096);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 64 * TiB, -1), PAGE);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
@@ -406,6 +408,7 @@ static void a_hole_that_can_not_be_freed_ends_it_there(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, 2 * MiB, SHARED_FLAGS);
 	int fd = sparse_file(u);
+	uint64_t data = (4999 / PAGE + 1) * PAGE;
 	struct gmem_error err;
 
 	fill(g, 0xaa);
@@ -413,10 +416,10 @@ static void a_hole_that_can_not_be_freed_ends_it_there(void **state)
 	unit_answer(u, "fallocate", 0, 2, 1, -EPERM);
 	t_refused(gmem_load(g, 0, fd, PIC_SIZE, NULL, &err), -EPERM,
 		  GMEM_REASON_ACCESS_DENIED, err);
-	assert_int_equal(err.done, 8192);
-	assert_int_equal(lseek(fd, 0, SEEK_CUR), 8192);
+	assert_int_equal(err.done, data);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), data);
 	/* and continues from there */
-	t_ok(gmem_load(g, 8192, fd, PIC_SIZE - 8192, NULL, &err), err);
+	t_ok(gmem_load(g, data, fd, PIC_SIZE - data, NULL, &err), err);
 	holes_have_no_pages(u, g, 0, 0, PIC_SIZE, true);
 	shows(g, 0, 0, PIC_SIZE, 0xaa);
 	assert_int_equal(unit_sys.close(u, fd), 0);
@@ -431,7 +434,7 @@ static void turn_private(struct unit *u, const struct unit_call *c, void *arg)
 	if (strcmp(c->name, "lseek") != 0 || c->arg[2] != SEEK_HOLE)
 		return;
 	u->hook = NULL;
-	t_ok(gmem_set_private(u->g, 64 * KiB, 4096, &err), err);
+	t_ok(gmem_set_private(u->g, 64 * KiB, PAGE, &err), err);
 }
 
 static void a_hole_does_not_free_what_turned_private(void **state)
@@ -442,16 +445,16 @@ static void a_hole_does_not_free_what_turned_private(void **state)
 	struct gmem_error err;
 
 	unit_bind(u, g, 0, 0);
-	unit_allocate(u, gmem_fd(g), 60 * KiB, 8 * KiB, 0);
+	unit_allocate(u, gmem_fd(g), 64 * KiB - PAGE, 2 * PAGE, 0);
 	u->hook = turn_private;
 	t_refused(gmem_load(g, 0, fd, PIC_SIZE, NULL, &err), -EACCES,
 		  GMEM_REASON_PRIVATE, err);
 	assert_int_equal(err.done, 64 * KiB);
 	assert_int_equal(err.value, 64 * KiB);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 60 * KiB, 4 * KiB, -1),
-			 0);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 64 * KiB, 4 * KiB, -1),
-			 4 * KiB);
+	assert_int_equal(
+		unit_allocated(u, gmem_fd(g), 64 * KiB - PAGE, PAGE, -1), 0);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 64 * KiB, PAGE, -1),
+			 PAGE);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
@@ -561,7 +564,7 @@ static void what_turned_private_meanwhile_ends_it(void **state)
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
 	struct gmem__attributes2 a = { .offset = 64 * KiB,
-				       .size = 4096,
+				       .size = PAGE,
 				       .attributes = 8 };
 	struct gmem_error err;
 	int fd = unit_memfd(u, fresh_image(), sizeof(image), 0);
@@ -638,8 +641,8 @@ static void cancel_ends_it_with_done_exact(void **state)
 static void cancel_ends_it_in_a_hole(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, 2 * GiB, SHARED_FLAGS);
-	struct told t = { .total = 2 * GiB };
+	struct gmem *g = unit_create(u, GiB, SHARED_FLAGS);
+	struct told t = { .total = GiB };
 	struct gmem_load_opts o = {
 		.sz = sizeof(o),
 		.progress = tell,
@@ -649,14 +652,14 @@ static void cancel_ends_it_in_a_hole(void **state)
 	struct gmem_error err;
 	int fd = unit_memfd(u, "", 0, 0);
 
-	assert_int_equal(ftruncate(fd, (off_t)(2 * GiB)), 0);
-	unit_allocate(u, gmem_fd(g), 0, 2 * GiB, 0);
-	t_refused(gmem_load(g, 0, fd, 2 * GiB, &o, &err), -ECANCELED,
+	assert_int_equal(ftruncate(fd, (off_t)(GiB)), 0);
+	unit_allocate(u, gmem_fd(g), 0, GiB, 0);
+	t_refused(gmem_load(g, 0, fd, GiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
 	assert_int_equal(err.done, 768 * MiB);
 	assert_int_equal(t.done, 768 * MiB);
-	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, 2 * GiB, -1),
-			 2 * GiB - 768 * MiB);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, GiB, -1),
+			 GiB - 768 * MiB);
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 768 * MiB);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }

@@ -13,7 +13,7 @@
 
 #define MARGIN GMEM__ROOM_MARGIN
 #define PLENTY (64 * GiB)
-#define LATE (2 * 64 * 4096) /* two processors, each 64 pages late */
+#define LATE (2 * 64 * PAGE) /* two processors, each 64 pages late */
 
 #define CGROUP "/sys/fs/cgroup"
 #define FILES 24

@@ -7,8 +7,8 @@
 
 #include "unit.h"
 
-#define SIDE_BEFORE (64 * KiB) /* in the file */
-#define SIDE_HUGE (64 * KiB)   /* pages that a memfd is said to have */
+#define SIDE_BEFORE SIDE_HUGE /* in the file */
+#define SIDE_HUGE (16 * PAGE) /* pages that a memfd is said to have */
 
 enum side_way {
 	SIDE_OWN, /* nothing is handed in */

@@ -10,6 +10,10 @@
 
 #define SIZE (2 * MiB)
 #define FILE_SIZE (3 * MiB)
+/* Data is in the pages before FIRST_END, and in the one at FAR. */
+#define FIRST_END ((4999 / PAGE + 1) * PAGE)
+#define FAR (600000 / PAGE * PAGE)
+#define DATA (FIRST_END + PAGE)
 
 static bool in_data(uint64_t at)
 {
@@ -21,7 +25,7 @@ static unsigned char byte_at(uint64_t at)
 	return in_data(at) ? (unsigned char)(at % 251 + 1) : 0;
 }
 
-/* A file of SIZE of which three pages are allocated: 0, 1 and 146. */
+/* A file of SIZE of which the pages of data are allocated. */
 static struct gmem *memory(struct unit *u)
 {
 	struct gmem *g = unit_create(u, SIZE, SHARED_FLAGS);
@@ -111,7 +115,7 @@ static void the_output_is_the_memory_and_nothing_is_allocated(void **state)
 				assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
 				assert_int_equal(unit_sys.close(u, fd), 0);
 			}
-	assert_int_equal(allocated(u, g), 3 * PAGE);
+	assert_int_equal(allocated(u, g), DATA);
 }
 
 static void is_hole(int fd, uint64_t at, uint64_t end)
@@ -131,8 +135,8 @@ static void holes_stay_holes(void **state)
 		int fd = old ? used_file(u) : empty_file(u);
 
 		t_ok(gmem_store(g, 0, fd, SIZE, NULL, &err), err);
-		is_hole(fd, 2 * PAGE, 598016);
-		is_hole(fd, 602112, old ? SIZE : SIZE - PAGE);
+		is_hole(fd, FIRST_END, FAR);
+		is_hole(fd, FAR + PAGE, old ? SIZE : SIZE - PAGE);
 		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
 }
@@ -168,7 +172,7 @@ static void what_was_stored_can_be_loaded(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	t_ok(gmem_load(h, 0, fd, SIZE, NULL, &err), err);
 	/* the last one is the file's end */
-	assert_int_equal(allocated(u, h), 4 * PAGE);
+	assert_int_equal(allocated(u, h), DATA + PAGE);
 	t_ok(gmem_read(h, 0, got, SIZE, &err), err);
 	for (uint64_t at = 0; at < SIZE; at++)
 		if (got[at] != byte_at(at))
@@ -207,7 +211,7 @@ static void a_pipe_gets_the_holes_as_zeroes(void **state)
 	assert_int_equal(unit_count(u, "fallocate", 0), 0);
 	assert_int_equal(unit_count(u, "lseek", 0), 0);
 	arrives(fd[0], 3, 700000);
-	assert_int_equal(allocated(u, g), 3 * PAGE);
+	assert_int_equal(allocated(u, g), DATA);
 	assert_int_equal(unit_sys.close(u, fd[0]), 0);
 	assert_int_equal(unit_sys.close(u, fd[1]), 0);
 }
@@ -385,22 +389,23 @@ static void a_hole_that_can_not_be_written_ends_it_there(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = memory(u);
+	uint64_t done = FIRST_END + 4096;
 	struct gmem_error err;
 	int fd = used_file(u);
 
-	u->piece = 5000;
+	u->piece = FIRST_END / 2 + 1;
 	unit_answer(u, "fallocate", 0, 1, 1, -EOPNOTSUPP);
 	unit_answer(u, "pwrite64", 0, 4, 1, -EINTR);
 	unit_answer(u, "pwrite64", 0, 5, 1, -ENOSPC);
 	t_refused(gmem_store(g, 0, fd, SIZE, NULL, &err), -ENOSPC,
 		  GMEM_REASON_OUTPUT, err);
-	/* 5000 and 3192 of data, and once 4096 of the hole */
-	assert_int_equal(err.done, 3 * PAGE);
-	assert_int_equal(lseek(fd, 0, SEEK_CUR), 3 * PAGE);
-	shows(fd, 0, 0, 3 * PAGE, 0xaa);
+	/* the data in two pieces, and once 4096 of the hole */
+	assert_int_equal(err.done, done);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), done);
+	shows(fd, 0, 0, done, 0xaa);
 	/* and continues from there */
 	u->piece = 0;
-	t_ok(gmem_store(g, 3 * PAGE, fd, SIZE - 3 * PAGE, NULL, &err), err);
+	t_ok(gmem_store(g, done, fd, SIZE - done, NULL, &err), err);
 	shows(fd, 0, 0, SIZE, 0xaa);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
@@ -418,7 +423,7 @@ static void where_no_hole_can_be_punched_zeroes_are_written(void **state)
 	shows(fd, 0, 0, SIZE, 0xaa);
 	/* it is not asked again */
 	assert_int_equal(unit_count(u, "fallocate", 0), 3);
-	assert_int_equal(allocated(u, g), 3 * PAGE);
+	assert_int_equal(allocated(u, g), DATA);
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
@@ -451,8 +456,8 @@ static void an_end_that_can_not_be_written_is_told(void **state)
 		unit_answer(u, "pwrite64", 0, 5, 1, i ? 0 : -ENOSPC);
 		t_refused(gmem_store(g, 0, fd, SIZE, NULL, &err),
 			  i ? -EIO : -ENOSPC, GMEM_REASON_OUTPUT, err);
-		assert_int_equal(err.done, 602112);
-		assert_int_equal(lseek(fd, 0, SEEK_END), 602112);
+		assert_int_equal(err.done, FAR + PAGE);
+		assert_int_equal(lseek(fd, 0, SEEK_END), FAR + PAGE);
 		assert_int_equal(unit_sys.close(u, fd), 0);
 	}
 	/* nothing but a hole */
@@ -658,11 +663,13 @@ static void cancel_ends_it_with_done_exact(void **state)
 		.progress_arg = &t,
 		.cancel = &t.cancel,
 	};
-	static const uint64_t done[] = { 5000, 8192, 598016, 602112 };
+	const uint64_t piece = FIRST_END - 1;
+	const uint64_t done[] = { piece, FIRST_END, FAR,
+				  FAR + (PAGE < piece ? PAGE : piece) };
 	struct gmem_error err;
 
 	for (unsigned int i = 0; i < T_ARRAY_SIZE(done); i++) {
-		int fd = unit_memfd(u, "", 0, 5000);
+		int fd = unit_memfd(u, "", 0, piece);
 
 		t = (struct told){ .total = SIZE, .stop_at = i + 1 };
 		t_refused(gmem_store(g, 0, fd, SIZE, &o, &err), -ECANCELED,
