@@ -612,10 +612,10 @@ class Table(Ps):
         """Lines of one key keep their order; what is not known is last."""
 
         def key(column, text):
-            numbers = text.removeprefix(">=").split(",")
+            numbers = text.lstrip("<>=").split(",")
             if column == "mapped":
                 return sum(map(int, numbers))
-            if column in ("inode", "size", "resident", "pid"):
+            if column in ("inode", "size", "resident", "freed", "pid"):
                 return int(numbers[0])
             return text
 
