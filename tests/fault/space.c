@@ -5,7 +5,7 @@
 
 #include "fault.h"
 
-#define OLD ((size_t)64 * KiB)
+#define OLD ((size_t)256 * KiB)
 
 /* 12 KiB with pages of 4 KiB, on node 1. */
 static void two_runs(struct fault *t)
