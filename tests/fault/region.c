@@ -176,7 +176,7 @@ static void run_by_gpa(struct scenario s)
 	s.type = GMEM_VM_SW_PROTECTED;
 	s.kernels = fault_by_gpa;
 	for (enum side_way way = SIDE_OWN; way < SIDE_WAYS; way++) {
-		side_make(&side, way, FAULT_PAGES * 4 * KiB);
+		side_make(&side, way, FAULT_PAGES * PAGE);
 		fault_run(&s);
 		side_end(&side);
 	}
