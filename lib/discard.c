@@ -79,7 +79,7 @@ static int free_range(const struct gmem *g, uint64_t pos, uint64_t stop,
 		return 0;
 	r = gmem__region_side_free(region, pos, len);
 	if (r < 0)
-		return gmem__fail_call(err, r, gmem__region_side_call(region));
+		return gmem__region_side_failed(region, r, err);
 	gmem__region_queue_set(region, pos, len, false);
 	return 0;
 }

@@ -99,8 +99,9 @@ int gmem__region_side_map(const struct gmem *g, const struct gmem__side *s,
 /* Frees it, with the rest of its huge pages if private: 0 or -errno. */
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len);
-/* The call that does. */
-const char *gmem__region_side_call(const struct gmem_region *r);
+/* What its failure @sys means, into @err. */
+int gmem__region_side_failed(const struct gmem_region *r, int sys,
+			     struct gmem_error *err);
 /* How much of the range is allocated; GMEM_RESIDENT_* into *@flags. */
 int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,
 			       uint64_t len, uint64_t *bytes, uint32_t *flags);

@@ -48,10 +48,12 @@ uint64_t gmem__region_free_other(struct gmem_region *r, uint64_t offset,
 	return len;
 }
 
-static const char *call_of(const struct gmem_region *r, enum gmem__state side)
+static int free_failed(const struct gmem_region *r, enum gmem__state side,
+		       int sys, struct gmem_error *err)
 {
-	return side == GMEM__PRIVATE ? "fallocate(PUNCH_HOLE)"
-				     : gmem__region_side_call(r);
+	return side == GMEM__PRIVATE
+		       ? gmem__fail_call(err, sys, "fallocate(PUNCH_HOLE)")
+		       : gmem__region_side_failed(r, sys, err);
 }
 
 int gmem_region_discard(struct gmem_region *r, uint64_t offset, uint64_t len,
@@ -109,7 +111,7 @@ static int reclaim(struct gmem_region *r, uint64_t *pos, uint64_t end,
 			continue;
 		ret = free_side(r, other(s), *pos, run);
 		if (ret < 0)
-			return gmem__fail_call(err, ret, call_of(r, other(s)));
+			return free_failed(r, other(s), ret, err);
 		gmem__region_queue_set(r, *pos, run, false);
 		*freed += run;
 	}

@@ -5,10 +5,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "call.h"
+#include "error.h"
 #include "region.h"
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* 5.18 */
+#endif
 
 #define MINCORE_PAGES 4096
 
@@ -64,12 +70,26 @@ static void widen(const struct gmem_region *r, uint64_t *offset, uint64_t *len)
 	*len = end - *offset;
 }
 
+/* Of memory that is locked the first way frees nothing. */
+static int free_memory(const struct gmem_region *r, uint64_t offset,
+		       uint64_t len)
+{
+	unsigned char *p = r->shared + offset;
+	int ret;
+
+	if (r->side.type != GMEM_SHARED_SIDE_ANON)
+		return gmem__madvise(r->g->ctx, p, len, MADV_REMOVE);
+	ret = gmem__madvise(r->g->ctx, p, len, MADV_DONTNEED);
+	if (ret == -EINVAL)
+		ret = gmem__madvise(r->g->ctx, p, len, MADV_DONTNEED_LOCKED);
+	return ret;
+}
+
 int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 			   uint64_t len)
 {
 	const struct gmem__side *s = &r->side;
-	int ret, advice = s->type == GMEM_SHARED_SIDE_ANON ? MADV_DONTNEED
-							   : MADV_REMOVE;
+	int ret;
 
 	widen(r, &offset, &len);
 	do {
@@ -79,18 +99,32 @@ int gmem__region_side_free(const struct gmem_region *r, uint64_t offset,
 						      FALLOC_FL_PUNCH_HOLE,
 					      s->offset + offset, len);
 		else
-			ret = gmem__madvise(r->g->ctx, r->shared + offset, len,
-					    advice);
+			ret = free_memory(r, offset, len);
 	} while (ret == -EINTR);
 	return ret;
 }
 
-const char *gmem__region_side_call(const struct gmem_region *r)
+int gmem__region_side_failed(const struct gmem_region *r, int sys,
+			     struct gmem_error *err)
 {
+	uintptr_t addr = (uintptr_t)r->shared;
+	int ret;
+
 	if (r->side.fd >= 0)
-		return "fallocate(PUNCH_HOLE) of the shared memory";
-	return r->side.type == GMEM_SHARED_SIDE_ANON ? "madvise(MADV_DONTNEED)"
-						     : "madvise(MADV_REMOVE)";
+		return gmem__fail_call(err, sys,
+				       "fallocate(PUNCH_HOLE) of the shared "
+				       "memory");
+	if (r->side.type == GMEM_SHARED_SIDE_ANON)
+		return gmem__fail_call(err, sys, "madvise(MADV_DONTNEED)");
+	if (sys != -EINVAL)
+		return gmem__fail_call(err, sys, "madvise(MADV_REMOVE)");
+	ret = gmem__fail_sys(err, GMEM_REASON_SHARED_MEMORY, 0, sys, addr,
+			     r->g->size,
+			     "the shared memory at 0x%" PRIxPTR
+			     " is locked, and without a descriptor of its file "
+			     "nothing of it can be freed",
+			     addr);
+	return gmem__diagnosed(err, ret);
 }
 
 int gmem__region_side_resident(const struct gmem_region *r, uint64_t offset,

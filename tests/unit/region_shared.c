@@ -14,6 +14,7 @@
 
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
+#define NOT_SHARED GMEM_REASON_SHARED_MEMORY
 #define PAGES 64u
 #define SIZE (PAGES * PAGE)
 #define GPA (2 * GiB)
@@ -209,6 +210,37 @@ static void what_it_had_is_on_the_side_not_in_use(void **state)
 		assert_int_equal(counted(u, v).unused_bytes, PAGE);
 		t_ok(gmem_region_reclaim(v->r, 0, SIZE, NULL, &freed, &u->err),
 		     u->err);
+		assert_int_equal(there(v), 0);
+		ends(u, v);
+	}
+}
+
+/* As mlockall(2) locks it; shared memory alone the kernel does not free. */
+static void what_is_locked_is_freed_too(void **state)
+{
+	struct unit *u = *state;
+
+	for (enum side_way way = SIDE_OWN; way < SIDE_HUGETLB; way++) {
+		struct given *v = made(u, way);
+		bool alone = way == SIDE_SHARED_ANON || way == SIDE_MEMFD_NO_FD;
+		uint64_t freed;
+
+		if (mlock(v->i.shared, SIZE) < 0)
+			skip();
+		t_ok(convert(u, v, 0, PAGES, SHARED, 0), u->err);
+		t_ok(convert(u, v, 8, 16, PRIVATE, 0), u->err);
+		assert_int_equal(~there(v), alone ? 0 : 0xffff00);
+		if (alone) {
+			t_refused(gmem_region_reclaim(v->r, 0, SIZE, NULL,
+						      &freed, &u->err),
+				  -EINVAL, NOT_SHARED, u->err);
+			assert_int_equal(u->err.value, (uintptr_t)v->i.shared);
+			t_refused(gmem_region_discard(v->r, 0, SIZE, NULL,
+						      &u->err),
+				  -EINVAL, NOT_SHARED, u->err);
+			assert_int_equal(munlock(v->i.shared, SIZE), 0);
+		}
+		t_ok(gmem_region_reset(v->r, NULL, &u->err), u->err);
 		assert_int_equal(there(v), 0);
 		ends(u, v);
 	}
@@ -416,8 +448,6 @@ static uint32_t refused(struct unit *u, struct given *v, uint64_t size)
 	assert_int_equal(unit_fds(), fds);
 	return u->err.reason;
 }
-
-#define NOT_SHARED GMEM_REASON_SHARED_MEMORY
 
 static void a_file_has_to_suit(void **state)
 {
@@ -707,6 +737,7 @@ int main(void)
 		TEST(peer_M2_memory_of_each_kind_is_truly_freed, unit_sw),
 		TEST(what_is_deferred_is_reclaimed, unit_sw),
 		TEST(what_it_had_is_on_the_side_not_in_use, unit_sw),
+		TEST(what_is_locked_is_freed_too, unit_sw),
 		TEST(what_was_handed_in_stays, unit_sw612),
 		TEST(a_huge_page_is_freed_by_its_last, unit_sw),
 		TEST(a_huge_page_is_discarded_unless_some_is_shared, unit_sw),
