@@ -29,10 +29,6 @@ static const struct opt opts[] = {
 
 static int load(struct work *w)
 {
-	const struct target *t = &w->target;
-
-	if (!args.target.len.given && t->offset >= gmem_size(t->g))
-		return no_range(w);
 	w->cancel = cancel_on_signals();
 	w->unchecked = args.target.unchecked;
 	/* A range that was asked for is to be filled, the file need not be. */

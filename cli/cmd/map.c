@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A picture of one file: what is there, whose it is, on which node. */
 #include "cmd/on_file.h"
+#include "op/picture.h"
 #include "report/output.h"
 #include "table/command.h"
 
@@ -17,6 +18,7 @@ static const struct opt opts[] = {
 	{ "nodes", NULL, OPT_BOOL, offsetof(struct args, nodes),
 	  .help = "also on which NUMA nodes; needs --shared" },
 	{ "width", "COLUMNS", OPT_U32, offsetof(struct args, width),
+	  .min = PICTURE_WIDTH_MIN, .max = PICTURE_WIDTH_MAX,
 	  .help = "of the picture (the terminal's, or $COLUMNS)" },
 	{ .name = NULL },
 };
@@ -29,15 +31,9 @@ static const char *state(const struct work *w)
 	return gmem_flags(w->target.g) & GMEM_CREATE_MMAP ? NULL : "private";
 }
 
-/* 0 stands for the terminal's. */
-static uint32_t width(void)
-{
-	return args.width.given && !args.width.value ? 1 : args.width.value;
-}
-
 static int map(struct work *w)
 {
-	return op_map(w, state(w), args.nodes, width());
+	return op_map(w, state(w), args.nodes, args.width.value);
 }
 
 static int run(struct ctl *ctl)

@@ -31,11 +31,24 @@ static int failed(struct ctl *ctl, const struct target_args *a,
 	return CTL_CHECK;
 }
 
+/* A range without --len ends with the file, so it must begin inside. */
+static int check_begin(struct work *w, const struct target_args *a)
+{
+	const struct target *t = &w->target;
+
+	if (a->len.given || t->offset < gmem_size(t->g))
+		return 0;
+	return refuse(w->err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
+		      "offset 0x%" PRIx64 " is not inside the file, which has "
+		      "0x%" PRIx64 " bytes",
+		      t->offset, gmem_size(t->g));
+}
+
 int on_file(struct ctl *ctl, struct target_args *a, const char *done,
 	    int (*op)(struct work *w))
 {
 	struct gmem_error err = { .sz = sizeof(err) };
-	struct work w = { .ctl = ctl, .done = done, .err = &err };
+	struct work w = { .ctl = ctl, .err = &err };
 	int status = target_open(ctl, a, &w.target);
 
 	if (status)
@@ -45,7 +58,11 @@ int on_file(struct ctl *ctl, struct target_args *a, const char *done,
 		goto out;
 	if (ctl->json)
 		w.json = target_json(ctl, a, &w.target);
-	status = op(&w);
+	status = check_begin(&w, a);
+	if (!status) {
+		w.done = done;
+		status = op(&w);
+	}
 	if (status < 0)
 		status = failed(ctl, a, &w);
 	else if (w.json)
@@ -67,14 +84,4 @@ int on_file_charged(struct ctl *ctl, struct target_args *a, const char *done,
 	if (a->pid.given && !a->charge_me && !charge_target(ctl, a, &status))
 		return status;
 	return on_file(ctl, a, done, op);
-}
-
-int no_range(struct work *w)
-{
-	const struct target *t = &w->target;
-
-	return refuse(w->err, -EINVAL, GMEM_REASON_OUTSIDE_FILE,
-		      "offset 0x%" PRIx64 " is not inside the file, which has "
-		      "0x%" PRIx64 " bytes",
-		      t->offset, gmem_size(t->g));
 }

@@ -20,7 +20,5 @@ int on_file(struct ctl *ctl, struct target_args *a, const char *done,
  */
 int on_file_charged(struct ctl *ctl, struct target_args *a, const char *done,
 		    int (*op)(struct work *w));
-/* Refuses an empty range that nobody asked for. */
-int no_range(struct work *w);
 
 #endif

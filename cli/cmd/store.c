@@ -28,10 +28,6 @@ static const struct opt opts[] = {
 
 static int store(struct work *w)
 {
-	const struct target *t = &w->target;
-
-	if (!args.target.len.given && t->offset >= gmem_size(t->g))
-		return no_range(w);
 	w->cancel = cancel_on_signals();
 	return op_store(w, &args.out,
 			args.output_offset.given ? &args.output_offset.value

@@ -17,8 +17,7 @@
 #define ROWS 16
 #define LABEL 20 /* "0x" and 16 digits, and a blank at both sides */
 #define WIDTH_DEFAULT 80
-#define WIDTH_MIN (LABEL + 1)
-#define WIDTH_MAX 4096
+_Static_assert(PICTURE_WIDTH_MIN == LABEL + 1, "a mark in each row");
 
 /* What the range has twice, page by page where that is needed. */
 static int twice(const struct picture *p, uint64_t offset, uint64_t len,
@@ -60,9 +59,9 @@ static uint32_t columns(const struct picture *p)
 		w = size.ws_col;
 	else if (variable && !parse_u32(variable, &v))
 		w = v;
-	if (w > WIDTH_MAX)
-		w = WIDTH_MAX;
-	return w < WIDTH_MIN ? WIDTH_MIN : w;
+	if (w > PICTURE_WIDTH_MAX)
+		w = PICTURE_WIDTH_MAX;
+	return w < PICTURE_WIDTH_MIN ? PICTURE_WIDTH_MIN : w;
 }
 
 #define NAME "%-18s " /* of a row that has no offset */
@@ -182,7 +181,7 @@ static int put_nodes(struct drawing *d, uint64_t at, uint64_t end)
 		.node_bytes = bytes,
 		.node_count = NODES,
 	};
-	static char marks[WIDTH_MAX];
+	static char marks[PICTURE_WIDTH_MAX];
 	size_t n = 0, last = 0;
 	uint64_t len;
 	int r = 0;

@@ -8,6 +8,10 @@
 
 #include <gmem_region.h>
 
+/* Of a row. */
+#define PICTURE_WIDTH_MIN 21
+#define PICTURE_WIDTH_MAX 4096
+
 struct json_object;
 struct residency;
 

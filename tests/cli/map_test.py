@@ -12,6 +12,14 @@ MIB = 1 << 20
 
 
 class Usage(Case):
+    def test_a_width_out_of_range_is_refused(self):
+        for width in "0", "1", "20", "4097":
+            self.usage(
+                *("map", "--fd", 3, f"--width={width}"),
+                says=f"--width: '{width}' is not from 21 to 4096",
+                command="map",
+            )
+
     def test_nodes(self):
         self.usage(
             *("map", "--fd", 3, "--nodes"), says="needs --shared", command="map"
@@ -63,7 +71,9 @@ class Map(Case):
             ([], {"COLUMNS": "50"}, 30),
             ([], {"COLUMNS": "nonsense"}, 60),
             ([], {}, 60),
-            (["--width=1"], {}, 1),
+            (["--width=21"], {}, 1),
+            (["--width=4096"], {}, 1024),
+            ([], {"COLUMNS": "1"}, 1),
         ):
             clean = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
             r = self.map(fd, *args, env={**clean, **env})

@@ -135,7 +135,7 @@ class Stat(Memory):
                 (["--offset=1"], "unaligned"),
                 (["--len=1"], "unaligned"),
                 (["--len=0"], "zero-size"),
-                (["--offset=4M"], "zero-size"),
+                (["--offset=4M"], "outside-file"),
                 (["--offset=5M", "--len=4K"], "outside-file"),
                 (["--len=5M"], "outside-file"),
                 (["--offset=0xfffffffffffff000", "--len=4K"], "o"),
@@ -459,11 +459,12 @@ class Room(Memory):
     def test_there_is_no_range_at_the_end_of_a_file(self):
         """Nor anything that could be lost in it."""
         fd = guest_memfd(self, 64 << 10)
-        for command in "load", "store":
+        for command in "discard", "load", "map", "policy", "populate", "stat", "store":
+            files = ["/dev/null"] if command in ("load", "store") else []
+            shared = [] if command in ("discard", "stat") else ["--shared"]
             for offset in "64K", "65537", "1T":
                 r = ctl(
-                    *(command, f"--fd={fd}", "--shared", f"--offset={offset}"),
-                    "/dev/null",
+                    *(command, f"--fd={fd}", *shared, f"--offset={offset}", *files),
                     pass_fds=[fd],
                 )
                 self.ended(r, FAILED, "is not inside the file, which has 0x10000")
