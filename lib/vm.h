@@ -16,6 +16,7 @@ struct gmem_vm {
 	struct gmem__ctx ctx;
 	int fd;
 	bool owns_fd;
+	unsigned int ipa_bits;	/* as made here on arm64; 0 = not known */
 	uint32_t encoding;	/* enum gmem_hugetlb_encoding */
 	uint8_t reads_order;	/* enum gmem_support; asked if it matters */
 	uint64_t hugetlb_sizes; /* that work: a bit each */

@@ -418,7 +418,7 @@ static void pre_fault_stops_where_the_slot_ends(void **state)
 	t_code(vcpu_pre_fault(l, &gpa, &size), -EINVAL);
 }
 
-/* ----------------------------------------------------- fatal, then fixed --- */
+/* ----------------------------------------------------- fatal, then fixed -- */
 
 /* What the library makes of the end of KVM_RUN, of which @r is the result. */
 static struct gmem_answer serve(struct live *l, int r, struct gmem_guard *guard)
