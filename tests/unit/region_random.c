@@ -340,7 +340,7 @@ static void run(struct unit *u, enum side_way way, unsigned int rounds)
 		look(&w, k);
 	assert_true(w.failed > rounds / 100);
 	if (w.info.kind == GMEM_REGION_KIND_DUAL)
-		assert_true(w.undone > 0);
+		assert_true(w.undone > 0 || rounds < 200);
 	end(&w);
 }
 
