@@ -204,8 +204,8 @@ static bool number(const char **p, unsigned int base, char end, uint64_t *out)
 static bool parse(const char *text, struct line *l)
 {
 	if (!number(&text, 16, '-', &l->start) ||
-	    !number(&text, 16, ' ', &l->end) || l->start >= l->end ||
-	    strnlen(text, 5) < 5 || text[4] != ' ')
+	    !number(&text, 16, ' ', &l->end) || strnlen(text, 5) < 5 ||
+	    text[4] != ' ')
 		return false;
 	memcpy(l->how, text, 4);
 	l->how[4] = '\0';

@@ -2,6 +2,8 @@
 /* A callback may look at anything and change nothing, of no VM. */
 #include <unistd.h>
 
+#include <gmem_region.h>
+
 #include "unit.h"
 
 /* Two VMs; a callback of the first tries all calls on the second. */
@@ -34,6 +36,7 @@ static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
 	static unsigned char record[4096];
 	struct gmem_slot s = { .sz = sizeof(s) };
 	size_t len = sizeof(record);
+	struct gmem_region *r;
 	uint64_t a;
 
 	EXPECT(t_bind(g, 5, 4 * GiB, 0, 1 * MiB, NULL, &err), -EDEADLK);
@@ -46,6 +49,7 @@ static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
 	EXPECT(gmem_attributes_import(g, record, len, GMEM_IMPORT_UNBACKED,
 				      &err),
 	       -EDEADLK);
+	EXPECT(gmem_region_create(vm, 1 * MiB, NULL, &r, &err), -EDEADLK);
 	EXPECT(gmem_munmap(g, NULL, &err), -EDEADLK);
 	EXPECT(gmem_close(g, &err), -EDEADLK);
 	EXPECT(gmem_vm_close(vm, &err), -EDEADLK);

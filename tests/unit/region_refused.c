@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* What a region refuses, and what others are refused while it has a file. */
+#include <inttypes.h>
+#include <sys/mman.h>
+
 #include "unit.h"
 
 #include <gmem_region.h>
@@ -110,6 +113,8 @@ static void nothing_is_taken_for_a_region(void **state)
 	struct gmem_region_stats stats = GMEM_INIT(struct gmem_region_stats);
 	struct gmem_region_info info = GMEM_INIT(struct gmem_region_info);
 	struct gmem_slot s = { .sz = sizeof(s), .len = 4096 };
+	struct gmem_discard_opts flags = { .sz = sizeof(flags), .flags = ~0U };
+	struct gmem_converted out = { .sz = 1 };
 	struct gmem_region *r = NULL;
 	uint64_t a;
 
@@ -134,6 +139,11 @@ static void nothing_is_taken_for_a_region(void **state)
 	NONE(gmem_region_stat(r, NULL, &u->err));
 	NONE(gmem_region_attributes(r, 0, 4096, NULL, NULL, &u->err));
 	NONE(gmem_region_resident(r, 0, 4096, NULL, &u->err));
+	t_refused(gmem_region_reset(r, &flags, &u->err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, u->err);
+	t_refused(gmem_region_convert(r, &range, 1, 0, NULL, &out, &u->err),
+		  -EINVAL, GMEM_REASON_OPTS_SIZE, u->err);
+	assert_int_equal(out.sz, 1);
 	t_refused(gmem_region_discard(r, 1, 4096, NULL, &u->err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, u->err);
 	t_refused(gmem_region_reclaim(r, 0, 2 * MiB, NULL, NULL, &u->err),
@@ -240,6 +250,57 @@ static void an_error_of_another_size_ends_each_call(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* Whether the memory counts as compared where /proc has that one line. */
+static bool compared(struct unit *u, void *mem, const char *text)
+{
+	struct gmem_region_opts o = { .sz = sizeof(o), .shared = mem };
+	const struct unit_told told[] = { { "/proc/self/maps", text },
+					  { NULL, NULL } };
+	struct gmem_region_info info = GMEM_INIT(struct gmem_region_info);
+	struct gmem_region *r = NULL;
+
+	u->told = told;
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	u->told = NULL;
+	t_ok(gmem_region_get(r, &info, &u->err), u->err);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	return !(info.flags & GMEM_REGION_UNVERIFIED);
+}
+
+static void a_line_of_another_form_compares_nothing(void **state)
+{
+	static const struct {
+		const char *before, *between, *after;
+	} t[] = {
+		{ "", "-", " rw-s 00000000 00:01 77   /x\n" }, /* as it is */
+		{ "g", "-", " rw-s 00000000 00:01 77 /x\n" },
+		{ "10000000000000000", "-", " rw-s 00000000 00:01 77 /x\n" },
+		{ "", " ", " rw-s 00000000 00:01 77 /x\n" },
+		{ "", "-", "\n" },
+		{ "", "-", "-rw-s 00000000 00:01 77 /x\n" },
+		{ "", "-", " rw-\n" },
+		{ "", "-", " rw-s-00000000 00:01 77 /x\n" },
+		{ "", "-", " rw-s  00:01 77 /x\n" },
+		{ "", "-", " rw-s 00000000 00-01 77 /x\n" },
+		{ "", "-", " rw-s 00000000 00:01-77 /x\n" },
+		{ "", "-", " rw-s 00000000 00:01 7a /x\n" },
+	};
+	struct unit *u = *state;
+	void *mem = mmap(NULL, MiB, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uintptr_t at = (uintptr_t)mem, end = at + MiB;
+	char text[128];
+
+	assert_ptr_not_equal(mem, MAP_FAILED);
+	for (size_t i = 0; i < T_ARRAY_SIZE(t); i++) {
+		(void)snprintf(text, sizeof(text),
+			       "%s%" PRIxPTR "%s%" PRIxPTR "%s", t[i].before,
+			       at, t[i].between, end, t[i].after);
+		assert_int_equal(compared(u, mem, text), i == 0);
+	}
+	assert_int_equal(munmap(mem, MiB), 0);
+}
+
 #define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
 
 int main(void)
@@ -255,6 +316,7 @@ int main(void)
 		TEST(without_address_space_nothing_changes, unit_sw),
 		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
 		BOTH(an_error_of_another_size_ends_each_call),
+		TEST(a_line_of_another_form_compares_nothing, unit_sw),
 	};
 
 	return t_main(tests);

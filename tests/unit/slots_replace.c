@@ -430,6 +430,8 @@ static void what_cannot_be_replaced_is_refused(void **state_)
 	plan(m, to);
 	t_refused(replace(m, &old, 70000, to, 2), -EINVAL,
 		  GMEM_REASON_SIZE_LIMIT, m->err);
+	t_refused(gmem_slots_replace(NULL, &old, 1, to, 2, 0, &m->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, m->err);
 	other = m->vm;
 	m->vm = unit_vm(m, GMEM_VM_SW_PROTECTED, NULL, NULL);
 	t_refused(replace(m, NULL, 0, to, 1), -EOPNOTSUPP,

@@ -86,6 +86,7 @@ static void a_location_says_what_is_there(void **state)
 static void a_noted_slot_has_a_location(void **state)
 {
 	struct unit *m = *state;
+	struct gmem_discard_opts flags = { .sz = sizeof(flags), .flags = ~0U };
 	struct gmem_location at = { .sz = sizeof(at) };
 	struct gmem_slot s = { .sz = sizeof(s),
 			       .slot = 5,
@@ -103,6 +104,12 @@ static void a_noted_slot_has_a_location(void **state)
 		  m->err);
 	t_refused(gmem_vm_discard(m->vm, 0, GiB, MiB, NULL, &m->err), -EINVAL,
 		  GMEM_REASON_NOT_BOUND, m->err);
+	t_refused(gmem_vm_discard(m->vm, 0, GiB, MiB, &flags, &m->err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, m->err);
+	t_refused(gmem_vm_discard(NULL, 0, GiB, MiB, NULL, &m->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, m->err);
+	t_refused(gmem_vm_set_attributes(NULL, 0, GiB, MiB, 0, NULL, &m->err),
+		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, m->err);
 	t_ok(gmem_slot_forget(m->vm, 5, 0, &m->err), m->err);
 	s.flags = GMEM_SLOT_FD;
 	s.fd = -1;
