@@ -529,6 +529,10 @@ class Host(Case):
                 *("this kernel was built without CONFIG_KVM_SW", "_PROTECTED_VM=y"),
             ),
             (
+                *("snp", {**built, "/proc/cpuinfo": ""}),
+                *("why is unknown: /proc/cpuinfo does not tell", "mount /proc"),
+            ),
+            (
                 *("snp", {**built, **cpu("AuthenticAMD", "svm sev sev_es")}),
                 "/proc/cpuinfo has no sev_snp; whether the CPU lacks SEV-SNP or the "
                 "firmware keeps it off is unknown",

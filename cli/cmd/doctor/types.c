@@ -214,9 +214,16 @@ __attribute__((format(printf, 2, 3))) static void remedy(struct finding *f,
 static bool not_by_the_machine(const struct needs *n, struct finding *f)
 {
 	static char buf[CPU_TEXT];
+	const char *flags = cpu("flags", buf);
 	char value;
 
-	if (!has_word(cpu("flags", buf), n->flag)) {
+	if (!*flags) {
+		say(f, VERDICT_WARN, "mount /proc",
+		    NOT_OFFERED "why is unknown: /proc/cpuinfo does not tell "
+				"what the CPU has");
+		return true;
+	}
+	if (!has_word(flags, n->flag)) {
 		say(f, VERDICT_WARN, "",
 		    NOT_OFFERED "/proc/cpuinfo has no %s; whether the CPU "
 				"lacks %s or the firmware keeps it off is "
