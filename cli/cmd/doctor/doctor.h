@@ -18,7 +18,7 @@ enum verdict {
 struct finding {
 	enum verdict verdict;
 	char text[320];
-	const char *remedy;	 /* for all but VERDICT_OK */
+	const char *remedy;  /* for all but VERDICT_OK */
 	char buf[PRIV_TEXT]; /* where .remedy was put together */
 };
 
