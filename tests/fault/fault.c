@@ -102,7 +102,8 @@ static void check_error(const struct shot *shot, const struct fault *t, int r,
 
 	/* What could not be looked at has no errno of its own to tell. */
 	if (err->reason == GMEM_REASON_PLACEMENT_UNKNOWN ||
-	    err->reason == GMEM_REASON_SHARED_MEMORY)
+	    (err->reason == GMEM_REASON_SHARED_MEMORY &&
+	     !(err->flags & GMEM_ERROR_DIAGNOSED)))
 		code = 0;
 	check(shot, err->code == r);
 	check(shot, err->reason != GMEM_REASON_NONE);
