@@ -60,12 +60,7 @@ int gmem__range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 int gmem__file_range_check(const struct gmem *g, uint64_t offset, uint64_t len,
 			   struct gmem_error *err)
 {
-	int r = gmem__range_check(g, offset, len, err);
-
-	if (r < 0)
-		return r;
-	r = gmem__aligned("offset", offset, g->page_size, err);
-	return r < 0 ? r : gmem__aligned("length", len, g->page_size, err);
+	return gmem__units_inside(offset, len, g->page_size, g->size, err);
 }
 
 int gmem__need_vm(const struct gmem *g, struct gmem_error *err)

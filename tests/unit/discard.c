@@ -244,6 +244,13 @@ static void huge_pages_are_discarded_whole_or_not(void **state)
 	t_refused(gmem_discard(g, 0, PAGE, NULL, &err), -EINVAL,
 		  GMEM_REASON_UNALIGNED, err);
 	assert_int_equal(err.limit, 2 * MiB);
+	/* What is no page of the host either is still told the file's own. */
+	t_refused(gmem_discard(g, 1, 2 * MiB, NULL, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(err.limit, 2 * MiB);
+	t_refused(gmem_discard(g, 0, PAGE / 2, NULL, &err), -EINVAL,
+		  GMEM_REASON_UNALIGNED, err);
+	assert_int_equal(err.limit, 2 * MiB);
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_discard(g, 2 * MiB, 2 * MiB, NULL, &err), err);
 }
