@@ -56,6 +56,19 @@ def help_shows_the_table():
                 yield f"gmemctl {words[0]} --help leaves out {sub['name']}"
 
 
+def manual_says_for_which_pages_an_example_is():
+    """What an example shows of sizes that only some hosts can have."""
+    for path in meta.files("man/gmemctl*.1"):
+        shown = meta.section(meta.text(path), "EXAMPLES")
+        # Sizes that are no multiple of 16 KiB, and rows and rules of 4 KiB.
+        small = [size for size in re.findall(r"\b(\d+)K\b", shown)
+                 if int(size) % 16]
+        small += re.findall(r"multiple of 0x1000\b", shown)
+        if small and "pages of 4 KiB" not in shown.replace("\n", " "):
+            yield (f"{path}: an example has {small[0]}, and does not say that "
+                   "it is for pages of 4 KiB")
+
+
 def manual_has_every_option():
     main = meta.text("man/gmemctl.1")
     for words, command in commands():
@@ -144,5 +157,6 @@ def completion_knows_the_values_of_options():
 meta.run(help_shows_the_table, manual_has_every_option,
          manual_has_no_other_option, manual_has_every_value_of_an_option,
          words_of_the_batch_are_names, manual_has_every_command,
+         manual_says_for_which_pages_an_example_is,
          completion_knows_commands_and_options,
          completion_knows_the_values_of_options)
