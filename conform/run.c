@@ -27,7 +27,7 @@ static const struct {
 	{ NEED_PRIVATE, "no software-protected VM type" },
 	{ NEED_X86, "not x86-64" },
 	{ NEED_ARM64, "not arm64" },
-	{ NEED_PAGING, "guests are emulated, or no test guest here" },
+	{ NEED_PAGING, "guests are emulated" },
 	{ NEED_IN_PLACE, "no conversion in place" },
 	{ NEED_BY_GPA, "attributes are not the VM's" },
 	{ NEED_NUMA, "no memory policies" },
@@ -120,7 +120,7 @@ static unsigned int never(const struct conform *c)
 	if (c->version < 704)
 		bits |= NEED_IN_PLACE;
 	if (c->arm64)
-		bits |= NEED_PRIVATE | NEED_BY_GPA | NEED_PAGING;
+		bits |= NEED_PRIVATE | NEED_BY_GPA;
 	return bits;
 }
 
@@ -216,7 +216,7 @@ int conform_learn(struct conform *c)
 	}
 	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
-	if (!c->arm64 && c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
+	if (c->arm64 || c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
 		c->have |= NEED_PAGING;
 	(void)c_close_fd(c, vm);
 	return 0;
