@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Binding a range of a file to guest addresses. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "attr.h"
 #include "attr_gpa.h"
@@ -38,39 +37,11 @@
 const struct gmem__opts_type gmem__bind_type =
 	GMEM__OPTS_TYPE(gmem_slot, GMEM__SLOT_V0, FLAGS);
 
-/*
- * How wide guest addresses are; 0: not known.  On x86-64 the width is that of
- * the CPU with two-dimensional paging, as pre-faulting needs it.
- */
-static unsigned int gpa_bits(const struct gmem_vm *vm)
-{
-	if (vm->ctx.arm64)
-		return vm->ipa_bits;
-	if (!gmem_vm_has(vm, GMEM_FEATURE_PRE_FAULT))
-		return 0;
-	return vm->ctx.sys->phys_bits(vm->ctx.priv);
-}
-
-/* What the kernel itself says when it makes the slot. */
-static int check_width(const struct gmem_vm *vm, const struct gmem_slot *b,
-		       struct gmem_error *err)
-{
-	unsigned int bits = gpa_bits(vm);
-
-	if (!bits || !((b->gpa + b->len - 1) >> bits))
-		return 0;
-	return gmem__fail(err, GMEM_REASON_GPA_LIMIT, b->gpa + b->len,
-			  1ULL << bits,
-			  "gpa 0x%" PRIx64 " + 0x%" PRIx64
-			  " is beyond the guest's addresses, of %u bits",
-			  b->gpa, b->len, bits);
-}
-
 static int check_only(struct gmem *g, const struct gmem_slot *b,
 		      struct gmem_error *err)
 {
 	struct gmem__slot conflict;
-	int r = check_width(g->vm, b, err);
+	int r = gmem__bind_width(g->vm, b, err);
 
 	if (r < 0 || (r = gmem__bind_shared(g, b, err)) < 0)
 		return r;

@@ -248,6 +248,33 @@ int gmem__bind_args(const struct gmem_vm *vm, const struct gmem_slot *b,
 	return check_userspace_addr(vm, b, err);
 }
 
+/*
+ * How wide guest addresses are; 0: not known.  On x86-64 the width is that of
+ * the CPU with two-dimensional paging, as pre-faulting needs it.
+ */
+static unsigned int gpa_bits(const struct gmem_vm *vm)
+{
+	if (vm->ctx.arm64)
+		return vm->ipa_bits;
+	if (!gmem_vm_has(vm, GMEM_FEATURE_PRE_FAULT))
+		return 0;
+	return vm->ctx.sys->phys_bits(vm->ctx.priv);
+}
+
+int gmem__bind_width(const struct gmem_vm *vm, const struct gmem_slot *b,
+		     struct gmem_error *err)
+{
+	unsigned int bits = gpa_bits(vm);
+
+	if (!bits || !((b->gpa + b->len - 1) >> bits))
+		return 0;
+	return gmem__fail(err, GMEM_REASON_GPA_LIMIT, b->gpa + b->len,
+			  1ULL << bits,
+			  "gpa 0x%" PRIx64 " + 0x%" PRIx64
+			  " is beyond the guest's addresses, of %u bits",
+			  b->gpa, b->len, bits);
+}
+
 struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
 				       const struct gmem_slot *b)
 {

@@ -21,6 +21,12 @@ int gmem__bind_shared(const struct gmem *g, const struct gmem_slot *b,
 		      struct gmem_error *err);
 int gmem__bind_args(const struct gmem_vm *vm, const struct gmem_slot *b,
 		    struct gmem_error *err);
+/*
+ * Whether the guest can have these addresses, as far as that is known; the
+ * kernel itself says so when it makes the slot.
+ */
+int gmem__bind_width(const struct gmem_vm *vm, const struct gmem_slot *b,
+		     struct gmem_error *err);
 /* The slot that is in the way of the bind, or NULL; vm->lock is held. */
 struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
 				       const struct gmem_slot *b);

@@ -75,8 +75,9 @@ _Static_assert(sizeof(struct gmem__enable_cap) == 104, "UAPI");
 /* kvm_run.memory_fault.flags. */
 #define GMEM__MEMORY_FAULT_PRIVATE (1ULL << 3)
 
-/* KVM_CREATE_VM on arm64: the argument is the IPA size in bits, 0 = 40. */
+/* KVM_CREATE_VM on arm64: the argument is the IPA size in bits, or 0. */
 #define GMEM__ARM_IPA_BITS_MAX 0xff
+#define GMEM__ARM_IPA_BITS 40 /* of 0 */
 
 /* kvm_create_guest_memfd.flags; 6.18. */
 #define GMEM__FLAG_MMAP (1ULL << 0)

@@ -157,8 +157,6 @@ static int refuse_type(uint32_t type, int sys, int types,
 			      n ? "; it offers " : "", offered);
 }
 
-#define ARM_IPA_BITS_DEFAULT 40
-
 /* The argument of KVM_CREATE_VM: a type on x86-64, an IPA size on arm64. */
 static int create_arg(struct gmem_vm *vm, int device,
 		      const struct gmem_vm_opts *o, unsigned long *arg,
@@ -217,7 +215,7 @@ static int create_vm(struct gmem_vm *vm, int device,
 	vm->fd = r;
 	vm->owns_fd = true;
 	if (vm->ctx.arm64)
-		vm->ipa_bits = o->ipa_bits ? o->ipa_bits : ARM_IPA_BITS_DEFAULT;
+		vm->ipa_bits = o->ipa_bits ? o->ipa_bits : GMEM__ARM_IPA_BITS;
 	return 0;
 }
 
