@@ -328,6 +328,21 @@ static void a_pinned_page_stays_shared_or_is_made_so(void **state)
 
 /* ---------------------------------------------------------- ending files -- */
 
+/* Of a file that is mapped there, a page that had a 1 when it was pinned. */
+static unsigned char *pin_and_discard(struct live *l, struct pin *p, pin_fn by)
+{
+	unsigned char *map;
+
+	live_need("init-shared");
+	live_vm(l, GMEM_VM_DEFAULT);
+	live_file(l, PAGES, LIVE_SHARED);
+	map = raw_map(l, gmem_fd(l->g), SIZE, PROT_READ | PROT_WRITE);
+	map[PINNED] = 1;
+	pin(p, by, map + PINNED, l->page);
+	live_ok(l, gmem_discard(l->g, 0, SIZE, NULL, &l->err));
+	return map;
+}
+
 /* The pipe keeps the page that the file no longer has. */
 static void a_pinned_page_is_discarded_and_the_pin_keeps_it(void **state)
 {
@@ -335,13 +350,7 @@ static void a_pinned_page_is_discarded_and_the_pin_keeps_it(void **state)
 	unsigned char *map, was = 0;
 	struct pin p;
 
-	live_need("init-shared");
-	live_vm(l, GMEM_VM_DEFAULT);
-	live_file(l, PAGES, LIVE_SHARED);
-	map = raw_map(l, gmem_fd(l->g), SIZE, PROT_READ | PROT_WRITE);
-	map[PINNED] = 1;
-	pin(&p, by_pipe, map + PINNED, l->page);
-	live_ok(l, gmem_discard(l->g, 0, SIZE, NULL, &l->err));
+	map = pin_and_discard(l, &p, by_pipe);
 	if (live_has("residency"))
 		assert_int_equal(raw_resident(gmem_fd(l->g), 0, SIZE), 0);
 	assert_int_equal(map[PINNED], 0);
@@ -406,13 +415,7 @@ static void a_transfer_in_flight_ends_with_the_page_it_began_with(void **state)
 	unsigned char *map;
 	struct pin p;
 
-	live_need("init-shared");
-	live_vm(l, GMEM_VM_DEFAULT);
-	live_file(l, PAGES, LIVE_SHARED);
-	map = raw_map(l, gmem_fd(l->g), SIZE, PROT_READ | PROT_WRITE);
-	map[PINNED] = 1;
-	pin(&p, by_transfer, map + PINNED, l->page);
-	live_ok(l, gmem_discard(l->g, 0, SIZE, NULL, &l->err));
+	map = pin_and_discard(l, &p, by_transfer);
 	map[PINNED] = 2;
 	assert_int_equal(end_transfer(&p), 1);
 	close(p.fault);
