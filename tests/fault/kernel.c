@@ -4,8 +4,8 @@
  * counted and made to fail below everything, at the C library, so that the
  * model's own fail as well; the linker leads them here (--wrap).
  */
-#include <poll.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
