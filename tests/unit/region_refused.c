@@ -301,6 +301,72 @@ static void a_line_of_another_form_compares_nothing(void **state)
 	assert_int_equal(munmap(mem, MiB), 0);
 }
 
+/* A region of a MiB of @mem or, without, of the file @fd, from @at on. */
+static void part(struct unit *u, unsigned char *mem, int fd, uint64_t at,
+		 bool refused, struct gmem_region **r)
+{
+	struct gmem_region_opts o = {
+		.sz = sizeof(o),
+		.flags = fd < 0 ? 0 : GMEM_REGION_SHARED_FD,
+		.shared = mem ? mem + at : NULL,
+		.shared_fd = fd < 0 ? 0 : fd,
+		.shared_offset = fd < 0 ? 0 : at,
+	};
+
+	if (!refused) {
+		t_ok(gmem_region_create(u->vm, MiB, &o, r, &u->err), u->err);
+		return;
+	}
+	t_refused(gmem_region_create(u->vm, MiB, &o, r, &u->err), -EINVAL,
+		  GMEM_REASON_SHARED_MEMORY, u->err);
+	assert_null(*r);
+}
+
+static void regions_share_no_page_of_one_memory(void **state)
+{
+	enum {
+		BY_ADDR,
+		BY_FD,
+		BY_BOTH,
+		WAYS
+	};
+	static const struct {
+		int64_t mib, pages;
+		bool refused;
+	} t[] = {
+		{ 0, 0, false },  { 2, 0, false }, { 1, 0, true },
+		{ 0, 1, true },	  { 2, -1, true }, { 1, -1, true },
+		{ 0, -1, false }, { 2, 1, false },
+	};
+	struct unit *u = *state;
+	int fd = memfd_create("parts", MFD_CLOEXEC);
+	unsigned char *mem;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 5 * MiB), 0);
+	mem = mmap(NULL, 5 * MiB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(mem, MAP_FAILED);
+	for (int w = 0; w < WAYS; w++) {
+		unsigned char *m = w == BY_FD ? NULL : mem;
+		int f = w == BY_ADDR ? -1 : fd;
+		struct gmem_region *first = NULL, *r = NULL;
+
+		part(u, m, f, 2 * MiB, false, &first);
+		for (size_t i = 0; i < T_ARRAY_SIZE(t); i++) {
+			part(u, m, f,
+			     (uint64_t)((t[i].mib + 1) * (int64_t)MiB +
+					t[i].pages * (int64_t)PAGE),
+			     t[i].refused, &r);
+			if (r)
+				t_ok(gmem_region_close(r, &u->err), u->err);
+			r = NULL;
+		}
+		t_ok(gmem_region_close(first, &u->err), u->err);
+	}
+	assert_int_equal(munmap(mem, 5 * MiB), 0);
+	assert_int_equal(close(fd), 0);
+}
+
 #define BOTH(name) TEST(name, unit_sw), TEST(name, unit_inplace)
 
 int main(void)
@@ -317,6 +383,7 @@ int main(void)
 		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
 		BOTH(an_error_of_another_size_ends_each_call),
 		TEST(a_line_of_another_form_compares_nothing, unit_sw),
+		TEST(regions_share_no_page_of_one_memory, unit_sw),
 	};
 
 	return t_main(tests);
