@@ -183,6 +183,37 @@ static void the_undo_of_a_bind_that_fails_is_told_of(void **state)
 	m->vm = NULL; /* before @c goes */
 }
 
+/* Of two steps the second fails: the first is undone or, if stuck, known. */
+static void what_a_failed_bind_had_set_is_undone_or_known(void **state)
+{
+	struct unit *m = *state;
+	uint64_t a, run;
+
+	for (int stays = 0; stays < 2; stays++) {
+		unit_create(m, 3 * GiB, 0);
+		unit_reset(m);
+		unit_answer(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES, 2, 1,
+			    -EFAULT);
+		if (stays)
+			unit_answer(m, "ioctl",
+				    GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
+				    -ENOMEM);
+		t_refused(t_bind(m->g, 0, GiB, 0, 3 * GiB, NULL, &m->err),
+			  -EFAULT, GMEM_REASON_KERNEL, m->err);
+		assert_int_equal(!!(m->err.flags & GMEM_ERROR_STUCK), stays);
+		t_ok(gmem_get_attributes(m->g, 0, 3 * GiB, &a, &run, &m->err),
+		     m->err);
+		assert_int_equal(a, stays ? GMEM_ATTRIBUTE_PRIVATE
+					  : GMEM_ATTRIBUTE_UNSET);
+		assert_int_equal(run, stays ? GiB : 3 * GiB);
+		assert_int_equal(unit_gpa_private(m, GiB), stays);
+		if (stays)
+			t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+		assert_false(unit_gpa_private(m, GiB));
+		t_ok(gmem_close(m->g, &m->err), m->err);
+	}
+}
+
 static void destroy_unmaps_nothing_that_kvm_still_reaches(void **state)
 {
 	static const uint64_t flags[] = { 0, SHARED_FLAGS };
@@ -580,6 +611,7 @@ int main(void)
 		TEST(as_long_as_it_stays_it_is_in_the_way, unit_sw),
 		TEST(a_bind_elsewhere_leaves_it, unit_sw),
 		TEST(the_undo_of_a_bind_that_fails_is_told_of, unit_sw),
+		TEST(what_a_failed_bind_had_set_is_undone_or_known, unit_sw),
 		TEST(destroy_unmaps_nothing_that_kvm_still_reaches, unit_sw),
 		TEST(destroy_unmaps_nothing_under_a_noted_slot, unit_default73),
 		TEST(a_refused_bind_touches_no_attributes, unit_sw),
