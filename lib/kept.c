@@ -126,11 +126,10 @@ static bool hold_list(struct gmem_vm *vm, struct gmem__hold *h,
 	return same;
 }
 
-static void hold_free(const struct gmem_vm *vm, struct gmem__hold *h)
+static void hold_free(const struct gmem_vm *vm, const struct gmem__hold *h)
 {
 	if (h->at != h->few)
 		gmem__free(&vm->ctx, h->at);
-	h->at = h->few;
 }
 
 int gmem__hold_take(struct gmem_vm *vm, struct gmem__hold *h,
@@ -148,12 +147,10 @@ int gmem__hold_take(struct gmem_vm *vm, struct gmem__hold *h,
 			hold_free(vm, h);
 			h->room = h->n;
 			h->at = gmem__alloc(&vm->ctx, h->n * sizeof(*h->at));
-			if (!h->at) {
-				h->at = h->few;
+			if (!h->at)
 				return gmem__fail_call(
 					err, -ENOMEM,
 					"allocating the list of ranges");
-			}
 			(void)hold_list(vm, h, s, n, more, n_more);
 		}
 		r = gmem__ticket_take(vm, &h->ticket, h->at, h->n, false, NULL,
