@@ -129,6 +129,17 @@ static void any_other_slot_there_sets_its_own(void **state_)
 	assert_int_equal(state(m, first, 1 * MiB), U);
 	assert_int_equal(state(m, first, 2 * MiB), P);
 	assert_true(unit_gpa_private(m, GiB));
+	/* what is kept on both sides is still that file's */
+	t_ok(gmem_set_attributes(
+		     first, 2 * MiB, 2 * MiB, S,
+		     &(struct gmem_attributes_opts){
+			     .sz = sizeof(struct gmem_attributes_opts),
+			     .flags = GMEM_ATTRIBUTES_UNBACKED },
+		     &m->err),
+	     m->err);
+	assert_false(unit_gpa_private(m, GiB + 2 * MiB));
+	assert_false(unit_gpa_private(m, GiB + 4 * MiB - m->page));
+	assert_true(unit_gpa_private(m, GiB));
 }
 
 static void the_same_range_elsewhere_ends_it(void **state_)
@@ -296,6 +307,102 @@ static void a_bind_that_fails_leaves_it(void **state_)
 	}
 }
 
+/* Of what is kept, only as far as the bind had got: the second call failed. */
+static void a_bind_that_fails_restores_what_it_had_changed(void **state_)
+{
+	struct unit *m = *state_;
+	const uint64_t at = GiB + 3 * MiB / 2, end = at + GiB;
+	const struct unit_call *c;
+	struct gmem *first, *second;
+
+	second = unit_create(m, 4 * MiB, 0);
+	t_ok(bind_as(m, second, 1, end - 2 * MiB, 0, 4 * MiB, 0), m->err);
+	convert(m, 0, 1 * MiB, S);
+	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
+	keep(m);
+	first = m->g;
+	unit_create(m, 2 * GiB, 0);
+	unit_answer(m, "ioctl", ATTRIBUTES, 2, 1, -ENOMEM);
+	t_refused(bind_as(m, m->g, 0, at, 0, 2 * GiB, 0), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	unit_same(m, first, GiB);
+	unit_same(m, second, end - 2 * MiB);
+	assert_int_equal(state(m, first, 1 * MiB), S);
+	assert_int_equal(state(m, second, 0), S);
+	assert_int_equal(state(m, second, 1 * MiB), P);
+	/* made private what was: of the first from its middle on */
+	for (unsigned int i = 2, made = 0;; i++) {
+		c = unit_nth(m, "ioctl", ATTRIBUTES, i);
+		if (!c) {
+			assert_int_equal(made, 2);
+			break;
+		}
+		if (c->in.attr.attributes != P)
+			continue;
+		assert_int_equal(c->in.attr.address,
+				 made ? end - 1 * MiB : GiB + 2 * MiB);
+		assert_int_equal(c->in.attr.size, made ? 1 * MiB : 2 * MiB);
+		made++;
+	}
+}
+
+/* The slot stays beside what is kept in its middle, which it does not have. */
+static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
+{
+	struct unit *m = *state_;
+
+	unit_create(m, 6 * MiB, 0);
+	t_ok(bind_as(m, m->g, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
+	unit_reset(m);
+	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
+	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
+		    -ENOMEM);
+	t_refused(bind_as(m, m->g, 0, GiB, 0, 6 * MiB, 0), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	unit_reset(m);
+	convert(m, 0, 6 * MiB, S);
+	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 3);
+	unit_same(m, m->g, GiB);
+	convert(m, 3 * MiB, 2 * MiB, P);
+	unit_same(m, m->g, GiB);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+	assert_int_equal(state(m, m->g, 0), U);
+	assert_int_equal(state(m, m->g, 2 * MiB - m->page), U);
+	assert_int_equal(state(m, m->g, 2 * MiB), S);
+	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_int_equal(state(m, m->g, 4 * MiB), U);
+	assert_int_equal(state(m, m->g, 6 * MiB - m->page), U);
+	assert_false(unit_gpa_private(m, GiB + 4 * MiB));
+	assert_true(unit_gpa_private(m, GiB + 3 * MiB));
+}
+
+/* Whatever fails afterwards: the file may go on, but has nothing there. */
+static void a_close_that_fails_has_left_it(void **state_)
+{
+	struct unit *m = *state_;
+	uint64_t a = P;
+	int r = -1;
+
+	for (unsigned int nth = 1; r < 0; nth++) {
+		struct gmem_error err = { .sz = sizeof(err) };
+
+		keep(m);
+		unit_answer(m, "munmap", 0, nth, 1, -ENOMEM);
+		r = gmem_close(m->g, &err);
+		unit_reset(m);
+		if (r == 0)
+			break;
+		assert_int_equal(r, -ENOMEM);
+		a = state(m, m->g, 0);
+		if (a != U)
+			unit_same(m, m->g, GiB);
+		t_ok(gmem_close(m->g, &m->err), m->err);
+	}
+	assert_int_equal(a, U);
+}
+
 /* What could not be restored is claimed by nobody. */
 static void what_cannot_be_restored_is_unset(void **state_)
 {
@@ -350,6 +457,9 @@ int main(void)
 		TEST(close_leaves_it_to_nobody, unit_sw),
 		TEST(a_note_takes_it_or_ends_it, unit_sw),
 		TEST(a_bind_that_fails_leaves_it, unit_sw),
+		TEST(a_bind_that_fails_restores_what_it_had_changed, unit_sw),
+		TEST(a_slot_that_is_stuck_leaves_what_is_kept, unit_sw),
+		TEST(a_close_that_fails_has_left_it, unit_sw),
 		TEST(what_cannot_be_restored_is_unset, unit_sw),
 		TEST(without_memory_it_is_nobodys, unit_sw),
 	};
