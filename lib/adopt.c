@@ -159,7 +159,7 @@ static int find_page_size(const struct gmem__ctx *ctx, const struct gmem_vm *vm,
 	bool known = huge || (vm && vm->reads_order == GMEM_YES);
 
 	if (!*page_size || !known || *page_size == has) {
-		if (huge || !*page_size)
+		if (!*page_size)
 			*page_size = has;
 		return gmem__aligned("size", st->size, *page_size, err);
 	}

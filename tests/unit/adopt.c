@@ -68,7 +68,8 @@ static void what_is_no_guest_memfd_stays_the_callers(void **state)
 	static const char page[64 * KiB];
 	struct unit *u = *state;
 	int fds[] = { unit_input(u, "", 1, 0),
-		      unit_input(u, page, sizeof(page), 0), unit_vm_fd(u, 0),
+		      unit_input(u, page, sizeof(page), 0),
+		      unit_memfd(u, page, sizeof(page), 0), unit_vm_fd(u, 0),
 		      unit_device_fd(u) };
 	struct gmem_error err;
 	struct gmem *g = NULL;
@@ -184,6 +185,9 @@ static void the_page_size_that_a_file_tells_is_verified(void **state)
 			  GMEM_REASON_HUGETLB_CONTRADICTED, err);
 		assert_int_equal(err.value, wrong[i]);
 		assert_int_equal(err.limit, 2 * MiB);
+		/* nor without a VM, whose kernel could deny it */
+		t_refused(gmem__adopt_on(&unit_sys, u, NULL, fd, &o, &g, &err),
+			  -EINVAL, GMEM_REASON_HUGETLB_CONTRADICTED, err);
 	}
 	assert_null(g);
 	assert_true(unit_is_open(fd));
