@@ -98,13 +98,12 @@ static int claim(struct gmem *g, struct gmem__map *m, struct gmem_error *err)
 	uint64_t addr = (uintptr_t)m->addr;
 	struct gmem__slot *s = NULL;
 	uint32_t slot = 0;
-	bool taken;
+	bool taken = false;
 
 	if (g->vm) {
 		gmem__lock(&g->vm->lock);
 		s = gmem__slot_by_addr(g->vm, addr, m->len);
 		slot = s ? s->s.slot : 0;
-		taken = false;
 		for (struct gmem *f = g->vm->files; f && !taken; f = f->next)
 			taken = in_use(f, addr, m->len);
 	} else {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mappings in a reservation of the caller: at no time
- * is there a hole in it.
+ * Mappings in a reservation of the caller: at no time is there a hole in it.
  */
 #include <sys/mman.h>
 
 #include "unit.h"
+
+#include "adopt.h"
 
 #define PAGES 16
 
@@ -237,6 +238,46 @@ static void nor_what_it_reserved(void **state)
 	assert_string_equal(there(at + 4 * u->page), "---p");
 }
 
+/* The mapping works, and then all fails: PROT_NONE is still owed. */
+static void owe(struct unit *u, struct gmem *g, unsigned char *p)
+{
+	struct gmem_error err;
+
+	unit_reset(u);
+	unit_answer(u, "madvise", 0, 1, 1, -EINVAL);
+	unit_answer(u, "mmap", 0, 2, 2, -ENOMEM);
+	t_refused(map_at(g, 0, 2 * u->page, p, &err), -EINVAL,
+		  GMEM_REASON_KERNEL, err);
+	assert_true(err.flags & GMEM_ERROR_STUCK);
+	assert_non_null(strstr(err.msg, "could not be reserved again, ENOMEM"));
+	expect(u, p, 4, 0x3);
+	unit_reset(u);
+}
+
+/* Nor of a file that has no VM: its mappings, and what one of them is owed. */
+static void nor_what_a_file_alone_has(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_adopt_opts o = { .sz = sizeof(o),
+				     .flags = GMEM_ADOPT_INIT_SHARED };
+	unsigned char *p = reserve(u, 4);
+	struct gmem *g = NULL;
+	struct gmem_error err;
+	int fd = unit_file_fd(u, gmem_vm_fd(u->vm), PAGES * u->page,
+			      SHARED_FLAGS);
+
+	t_ok(gmem__adopt_on(&unit_sys, u, NULL, fd, &o, &g, &err), err);
+	t_ok(map_at(g, 0, 2 * u->page, p, &err), err);
+	TAKEN(u, g, p + u->page, err);
+	t_ok(gmem_munmap(g, p, &err), err);
+	owe(u, g, p);
+	t_ok(map_at(g, 0, 2 * u->page, p + u->page, &err), err);
+	expect(u, p, 4, 0x6);
+	t_ok(gmem_munmap(g, p + u->page, &err), err);
+	t_ok(gmem_close(g, &err), err);
+	release(u, p, 4);
+}
+
 /* Whatever was there: the kernel has not touched it. */
 static void a_refused_mapping_changes_nothing_there(void **state)
 {
@@ -352,22 +393,6 @@ static void a_munmap_that_fails_keeps_the_mapping(void **state)
 		  err);
 	t_ok(gmem_close(g, &err), err);
 	release(u, p, 4);
-}
-
-/* The mapping works, and then all fails: PROT_NONE is still owed. */
-static void owe(struct unit *u, struct gmem *g, unsigned char *p)
-{
-	struct gmem_error err;
-
-	unit_reset(u);
-	unit_answer(u, "madvise", 0, 1, 1, -EINVAL);
-	unit_answer(u, "mmap", 0, 2, 2, -ENOMEM);
-	t_refused(map_at(g, 0, 2 * u->page, p, &err), -EINVAL,
-		  GMEM_REASON_KERNEL, err);
-	assert_true(err.flags & GMEM_ERROR_STUCK);
-	assert_non_null(strstr(err.msg, "could not be reserved again, ENOMEM"));
-	expect(u, p, 4, 0x3);
-	unit_reset(u);
 }
 
 static void what_is_owed_is_told_and_tried_again(void **state)
@@ -540,6 +565,7 @@ int main(void)
 		TEST(the_other_flags_hold_there_too, unit_default),
 		TEST(an_address_that_cannot_be_is_refused, unit_default),
 		TEST(what_the_library_has_there_is_not_replaced, unit_default),
+		TEST(nor_what_a_file_alone_has, unit_default),
 		TEST(nor_what_it_reserved, unit_sw),
 		TEST(a_refused_mapping_changes_nothing_there, unit_default),
 		TEST(a_hole_that_a_failure_leaves_is_filled, unit_default),
