@@ -75,7 +75,7 @@ static uint32_t take_range(struct gmem_exit *e, uint64_t gpa, uint64_t len)
 		e->value = 0;
 		return GMEM_REASON_ZERO_SIZE;
 	}
-	if (gpa + len < gpa || gpa + len == 0)
+	if (gpa + len < gpa)
 		return GMEM_REASON_GPA_OVERFLOW;
 	/* The bits are part of no address: the range must not reach them. */
 	if ((gpa + len - 1) & e->gpa_mask)

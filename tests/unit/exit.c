@@ -162,6 +162,7 @@ static void every_other_errno_leaves_a_stale_exit(void **state)
 	/* no ioctl(2) returns these */
 	is(decoded(m, 0, INT_MIN, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
 	is(decoded(m, 0, -4096, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
+	assert_int_equal(m->e.sys_errno, EFAULT);
 	is(decoded(m, 0, 1, EFAULT), GMEM_EXIT_NONE, 0, 0, 0);
 	/* so that it is not read at all */
 	t_code(gmem__exit_decode(&gmem__run_x86, -1, EINTR, m->run, 0, &m->e,
@@ -262,8 +263,8 @@ static void a_fault_is_of_the_page_around_its_address(void **state)
 	is(decoded(m, 0, -1, EFAULT), GMEM_EXIT_MEMORY_FAULT, 0x7000, 4 * KiB,
 	   0);
 	/* of what is no page there is none around it */
-	put_fault(m, 0, 0x9000, 12 * KiB);
-	is(decoded(m, 0, -1, EFAULT), GMEM_EXIT_MEMORY_FAULT, 0x9000, 12 * KiB,
+	put_fault(m, 0, 0xa000, 12 * KiB);
+	is(decoded(m, 0, -1, EFAULT), GMEM_EXIT_MEMORY_FAULT, 0xa000, 12 * KiB,
 	   0);
 }
 
@@ -305,6 +306,8 @@ static void a_hypercall_s_range_is_checked(void **state)
 		{ -8192ULL, 3, 0, GMEM_REASON_GPA_OVERFLOW, -8192ULL },
 		{ 1ULL << 47 | 0x5000, 0, 1ULL << 47, GMEM_REASON_ZERO_SIZE,
 		  0 },
+		{ 1ULL << 47 | 0x5000, 1ULL << 52, 1ULL << 47,
+		  GMEM_REASON_GPA_OVERFLOW, 0x5000 },
 		/* up to the masked bit, and into it */
 		{ (1ULL << 47) - 4096, 2, 1ULL << 47, GMEM_REASON_GPA_LIMIT,
 		  (1ULL << 47) - 4096 },
