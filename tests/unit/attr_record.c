@@ -78,6 +78,31 @@ static void record_only_makes_no_call(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* Each page is another run than the one before: no record is larger. */
+static void the_largest_record_is_one_too(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *from = unit_create(u, 64 * PAGE, 0);
+	struct gmem *to = unit_create(u, 64 * PAGE, 0);
+	struct gmem_error err;
+	size_t len, one;
+
+	unit_bind(u, from, 0, 0);
+	unit_bind(u, to, 9, 2 * GiB);
+	one = export(from);
+	for (uint64_t i = 1; i < 64; i += 2)
+		t_ok(t_share(from, i * PAGE, PAGE, &err), err);
+	len = export(from);
+	t_ok(gmem_attributes_import(to, buf, len, GMEM_IMPORT_UNBACKED, &err),
+	     err);
+	same(from, to);
+	/* a run a page */
+	assert_int_equal((len - one) % 63, 0);
+	len += (len - one) / 63;
+	t_refused(gmem_attributes_import(to, buf, len, 0, &err), -EINVAL,
+		  GMEM_REASON_RECORD_FORMAT, err);
+}
+
 /* Whatever the last run is, and also where nothing is to be set. */
 static void all_of_a_record_is_done(void **state)
 {
@@ -369,6 +394,7 @@ int main(void)
 		TEST(a_buffer_that_changes_meanwhile_changes_nothing, unit_sw),
 		TEST(what_cannot_be_copied_is_refused, unit_sw),
 		TEST(a_part_of_a_huge_page_is_refused, unit_bare),
+		TEST(the_largest_record_is_one_too, unit_sw),
 		TEST(all_of_a_record_is_done, unit_sw),
 		TEST(an_import_has_the_file_to_itself, unit_sw),
 		TEST(a_buffer_that_is_too_small_is_left_alone, unit_sw),

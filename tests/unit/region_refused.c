@@ -189,6 +189,28 @@ static void without_private_memory_no_kind_is_chosen(void **state)
 	}
 }
 
+/* What is shared for good has to be so from the start. */
+static void a_file_that_starts_private_is_no_shared_one(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g =
+		unit_create(u, MiB, GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	struct gmem_region_opts o = { .sz = sizeof(o),
+				      .gmem = g,
+				      .kind = GMEM_REGION_KIND_SHARED };
+	struct gmem_region *r = NULL;
+
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EOPNOTSUPP,
+		  GMEM_REASON_REGION_KIND, u->err);
+	assert_non_null(strstr(u->err.msg, "needs a file that starts shared"));
+	assert_null(r);
+	t_ok(gmem_close(g, &u->err), u->err);
+	o.gmem = unit_create(u, MiB, SHARED_FLAGS);
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	t_ok(gmem_close(o.gmem, &u->err), u->err);
+}
+
 /* Where the shared memory cannot be mapped, each call that needs it says so. */
 static void without_address_space_nothing_changes(void **state)
 {
@@ -379,6 +401,7 @@ int main(void)
 		TEST(what_is_behind_a_slot_is_the_regions, unit_sw),
 		BOTH(a_file_of_another_vm_is_refused),
 		TEST(without_private_memory_no_kind_is_chosen, unit_default),
+		TEST(a_file_that_starts_private_is_no_shared_one, unit_default),
 		TEST(without_address_space_nothing_changes, unit_sw),
 		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
 		BOTH(an_error_of_another_size_ends_each_call),
