@@ -5,7 +5,9 @@
 
 #include "canary.h"
 
-#define PAGE 4096UL
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
+#define PAGE_MIN 4096UL
+#define PAGE_MAX 65536UL
 #define LOW_MAX (64UL << 20)
 #define OWN_PAGES 8
 
@@ -16,10 +18,11 @@
 #define FIXED_BITS 0x87U
 #define FIXED_MASK 0x3fffffU
 
-static unsigned char in_data[OWN_PAGES * PAGE]
-	__attribute__((aligned(4096))) = { 1 };
-static unsigned char in_bss[OWN_PAGES * PAGE] __attribute__((aligned(4096)));
-static unsigned char mapped[LOW_MAX / PAGE];
+static unsigned char in_data[OWN_PAGES * PAGE_MAX]
+	__attribute__((aligned(PAGE_MAX))) = { 1 };
+static unsigned char in_bss[OWN_PAGES * PAGE_MAX]
+	__attribute__((aligned(PAGE_MAX)));
+static unsigned char mapped[LOW_MAX / PAGE_MIN];
 static uint64_t low_end;
 
 static uint32_t word_at(uint64_t at)
@@ -141,7 +144,7 @@ void *canary_fresh_at(void *at, size_t len)
 
 bool canary_untouched(void *at, size_t len)
 {
-	unsigned char present[LOW_MAX / PAGE];
+	unsigned char present[LOW_MAX / PAGE_MIN];
 
 	if (len > LOW_MAX || mincore(at, len, present) < 0)
 		return false;

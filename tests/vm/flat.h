@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU in flat 32-bit protected mode that runs instructions of a test, and
- * functions that assemble the few that are needed.  x86-64 KVM.
+ * A vCPU without paging that runs instructions of a test: on x86-64 in flat
+ * 32-bit protected mode, on arm64 at EL1 with its MMU off.
  */
 #ifndef GMEM_TESTS_VM_FLAT_H
 #define GMEM_TESTS_VM_FLAT_H
@@ -21,18 +21,34 @@ struct flat {
 
 /* vCPU @id of the VM @vm. */
 bool flat_make(struct flat *f, int vm, unsigned int id);
+/* What only this processor's need, for flat_make(). */
+bool flat_init(struct flat *f, int vm);
 void flat_close(struct flat *f);
-/* Resets all registers: runs at @eip next, with its stack below @esp. */
-void flat_reset(struct flat *f, uint32_t eip, uint32_t esp);
-/* Continues with paging through the page directory at @cr3. */
-void flat_paging(struct flat *f, uint32_t cr3);
+/* Ends an instruction that an exit left half done. */
+void flat_complete(struct flat *f);
+/*
+ * Completes it and resets what a guest may have changed: runs at @pc next, with
+ * its stack below @sp.
+ */
+void flat_reset(struct flat *f, uint32_t pc, uint32_t sp);
 /* KVM_RUN: 0, with the exit in f->run, or -errno. */
 int flat_run(struct flat *f);
+/* As in kvm_run of this exit. */
+uint64_t flat_fault_flags(const struct flat *f);
+uint64_t flat_fault_gpa(const struct flat *f);
+
+/* -------------------------------------------------------- arm64 alone -- */
+
+/* Where the vectors of exceptions are, from the program on. */
+#define FLAT_VECTORS 0x4000U
+
+/* ------------------------------------------------------- x86-64 alone -- */
+
+/* Continues with paging through the page directory at @cr3. */
+void flat_paging(struct flat *f, uint32_t cr3);
 uint32_t flat_eax(const struct flat *f);
 /* As in kvm_run of this exit. */
 void *flat_io_data(const struct flat *f);
-uint64_t flat_fault_flags(const struct flat *f);
-uint64_t flat_fault_gpa(const struct flat *f);
 
 /* Instructions, one after the other at @at. */
 struct code {

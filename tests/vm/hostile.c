@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "canary.h"
-#include "hostile_guest.h"
-#include "live.h"
+#include "hostile.h"
 
 #define SECONDS 10
 #define VCPUS 2
@@ -30,29 +29,6 @@
 #define PATIENCE 120   /* seconds; it takes milliseconds */
 #define MESSAGES 8
 
-enum event {
-	EXIT_HALT,
-	EXIT_STRING_IN,
-	EXIT_STRING_OUT,
-	EXIT_PORT,
-	EXIT_HYPERCALL,
-	EXIT_MMIO,
-	EXIT_SHUTDOWN,
-	EXIT_INTERNAL,
-	EXIT_INTERRUPTED,
-	EXIT_FAULT,	 /* memory-fault exits */
-	EXIT_BARE_FAULT, /* EFAULT without an exit; not in place */
-	VMM_BOUND,
-	VMM_UNBOUND,
-	VMM_TO_PRIVATE,
-	VMM_TO_SHARED,
-	VMM_DISCARDED,
-	VMM_REFUSED,
-	VMM_FRESH,
-	CHECKED, /* pages whose record was compared with the kernel's state */
-	EVENTS
-};
-
 static const char *const event_names[EVENTS] = {
 	[EXIT_HALT] = "halts",
 	[EXIT_STRING_IN] = "string input exits",
@@ -60,6 +36,8 @@ static const char *const event_names[EVENTS] = {
 	[EXIT_PORT] = "requests by port",
 	[EXIT_HYPERCALL] = "requests by hypercall",
 	[EXIT_MMIO] = "MMIO exits",
+	[EXIT_NO_SYNDROME] = "exits without a syndrome",
+	[EXIT_EXCEPTION] = "exceptions",
 	[EXIT_SHUTDOWN] = "shutdowns",
 	[EXIT_INTERNAL] = "internal errors",
 	[EXIT_INTERRUPTED] = "interruptions",
@@ -83,14 +61,6 @@ struct file {
 	unsigned char *memory; /* the VMM's, for shared pages; or NULL */
 };
 
-struct vcpu_thread {
-	pthread_t thread;
-	struct flat vcpu;
-	struct dice dice;
-	unsigned int id;
-	unsigned int ticks, exits; /* of this program */
-};
-
 struct worker {
 	pthread_t thread;
 	struct dice dice;
@@ -104,7 +74,7 @@ static struct {
 	unsigned int seconds;
 	uint64_t seed;
 	struct live *l;
-	bool in_place;
+	bool in_place, by_gpa; /* how the VM converts; or it does not */
 	struct file files[2];
 	unsigned char *ram;
 	struct vcpu_thread vcpus[VCPUS];
@@ -116,13 +86,12 @@ static struct {
 	char messages[MESSAGES][256];
 } h = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void happened(enum event event)
+void happened(enum event event)
 {
 	__atomic_fetch_add(&h.count[event], 1, __ATOMIC_RELAXED);
 }
 
-/* cmocka's asserts work only in its own thread. */
-__attribute__((format(printf, 1, 2))) static void failed(const char *fmt, ...)
+void failed(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -139,6 +108,20 @@ __attribute__((format(printf, 1, 2))) static void failed(const char *fmt, ...)
 static bool stopping(void)
 {
 	return __atomic_load_n(&h.stop, __ATOMIC_RELAXED);
+}
+
+uint64_t dice_roll(struct dice *d, uint64_t sides)
+{
+	uint64_t z = d->state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return (z ^ (z >> 31)) % sides;
+}
+
+bool dice_percent(struct dice *d, unsigned int percent)
+{
+	return dice_roll(d, 100) < percent;
 }
 
 /* ------------------------------------------------- what the VMM does -- */
@@ -178,8 +161,7 @@ static bool find_slot(uint64_t gpa, struct gmem_slot *slot)
 	return false;
 }
 
-/* Return: whether the range has that state now. */
-static bool convert(struct dice *d, uint64_t gpa, uint64_t pages, bool private)
+bool hostile_convert(struct dice *d, uint64_t gpa, uint64_t pages, bool private)
 {
 	struct gmem_attributes_opts opts = { .sz = sizeof(opts) };
 	struct gmem_error err = { .sz = sizeof(err) };
@@ -190,7 +172,7 @@ static bool convert(struct dice *d, uint64_t gpa, uint64_t pages, bool private)
 	uint64_t at, len;
 	int r;
 
-	if (!find_slot(gpa, &slot))
+	if (!(h.in_place || h.by_gpa) || !find_slot(gpa, &slot))
 		return false;
 	at = gpa - slot.gpa;
 	len = slot.len - at;
@@ -318,9 +300,9 @@ static void *work(void *arg)
 		else if (n < 55)
 			unbind(w);
 		else if (n < 90)
-			(void)convert(&w->dice, somewhere(&w->dice),
-				      dice_roll(&w->dice, 1024),
-				      dice_percent(&w->dice, 60));
+			(void)hostile_convert(&w->dice, somewhere(&w->dice),
+					      dice_roll(&w->dice, 1024),
+					      dice_percent(&w->dice, 60));
 		else
 			discard(&w->dice);
 		usleep((useconds_t)dice_roll(&w->dice, 3000));
@@ -339,8 +321,7 @@ static void next_program(struct vcpu_thread *v)
 	v->exits = 0;
 }
 
-/* Two words in a row that only the VMM has are no coincidence. */
-static void look(const unsigned char *data, size_t len)
+void hostile_look(const unsigned char *data, size_t len)
 {
 	uint32_t word[2];
 
@@ -349,72 +330,6 @@ static void look(const unsigned char *data, size_t len)
 		if (canary_is(word[0]) && canary_is(word[1]))
 			failed("the guest read %#x %#x of the VMM's memory",
 			       word[0], word[1]);
-	}
-}
-
-static void on_io(struct vcpu_thread *v)
-{
-	struct kvm_run *run = v->vcpu.run;
-	size_t len = (size_t)run->io.size * run->io.count;
-	uint32_t eax;
-
-	if (run->io.direction == KVM_EXIT_IO_IN) {
-		happened(EXIT_STRING_IN);
-		memset(flat_io_data(&v->vcpu), 0x5a, len);
-		return;
-	}
-	if (run->io.port != HOSTILE_CONVERT_PORT) {
-		happened(EXIT_STRING_OUT);
-		look(flat_io_data(&v->vcpu), len);
-		return;
-	}
-	memcpy(&eax, flat_io_data(&v->vcpu), sizeof(eax));
-	happened(EXIT_PORT);
-	(void)convert(&v->dice, eax & ~4095U, HOSTILE_PAGES(eax),
-		      eax & HOSTILE_PRIVATE);
-}
-
-static void on_hypercall(struct vcpu_thread *v)
-{
-	struct kvm_run *run = v->vcpu.run;
-
-	happened(EXIT_HYPERCALL);
-	run->hypercall.ret =
-		convert(&v->dice, run->hypercall.args[0],
-			run->hypercall.args[1], run->hypercall.args[2] & 1 << 4)
-			? 0
-			: EINVAL;
-}
-
-/* Return: whether this program continues. */
-static bool on_exit_of(struct vcpu_thread *v)
-{
-	struct kvm_run *run = v->vcpu.run;
-
-	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		on_io(v);
-		return true;
-	case KVM_EXIT_HYPERCALL:
-		on_hypercall(v);
-		return true;
-	case KVM_EXIT_MMIO:
-		happened(EXIT_MMIO);
-		if (!run->mmio.is_write)
-			memset(run->mmio.data, 0x5a, sizeof(run->mmio.data));
-		return true;
-	case KVM_EXIT_HLT:
-		happened(EXIT_HALT);
-		return false;
-	case KVM_EXIT_SHUTDOWN:
-		happened(EXIT_SHUTDOWN);
-		return false;
-	case KVM_EXIT_INTERNAL_ERROR:
-		happened(EXIT_INTERNAL);
-		return false;
-	default:
-		failed("exit %u", run->exit_reason);
-		return false;
 	}
 }
 
@@ -428,8 +343,9 @@ static bool on_fault(struct vcpu_thread *v)
 	}
 	happened(EXIT_FAULT);
 	return dice_percent(&v->dice, 50) &&
-	       convert(&v->dice, flat_fault_gpa(&v->vcpu), 1,
-		       flat_fault_flags(&v->vcpu) & GMEM__ATTRIBUTE_PRIVATE);
+	       hostile_convert(&v->dice, flat_fault_gpa(&v->vcpu), 1,
+			       flat_fault_flags(&v->vcpu) &
+				       GMEM__ATTRIBUTE_PRIVATE);
 }
 
 static bool go_on(struct vcpu_thread *v, int r)
@@ -437,7 +353,7 @@ static bool go_on(struct vcpu_thread *v, int r)
 	if (++v->exits > EXITS_MAX)
 		return false;
 	if (r == 0)
-		return on_exit_of(v);
+		return hostile_exit(v);
 	if (r == -EFAULT)
 		return on_fault(v);
 	if (r == -EINTR) {
@@ -490,8 +406,9 @@ static void *run_vcpu(void *arg)
 /* ------------------------------------------------------------ start, end -- */
 
 /*
- * One file is made by default.  The other has a shared side: in place the file
- * itself, otherwise memory of the VMM, between guards.
+ * One file has nothing that the host may touch.  The other has a shared side:
+ * where attributes are the VM's, memory of the VMM between guards, otherwise
+ * the file itself.
  */
 static void make_files(struct live *l)
 {
@@ -503,11 +420,13 @@ static void make_files(struct live *l)
 			      .bare = true };
 	f[1] = (struct file){ .size = HOSTILE_BACKED_SIZE,
 			      .gpa = HOSTILE_BACKED };
-	live_ok(l, gmem_create(l->vm, f[0].size, NULL, &f[0].g, &l->err));
-	if (h.in_place)
+	if (!h.in_place && !h.by_gpa)
+		opts.flags = GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY;
+	live_ok(l, gmem_create(l->vm, f[0].size, &opts, &f[0].g, &l->err));
+	if (!h.by_gpa)
 		opts.flags = LIVE_SHARED;
 	live_ok(l, gmem_create(l->vm, f[1].size, &opts, &f[1].g, &l->err));
-	if (h.in_place)
+	if (!h.by_gpa)
 		return;
 	f[1].memory = live_memory(l, f[1].size + 2 * GUARD, 0) + GUARD;
 	canary_fill(f[1].memory - GUARD, GUARD);
@@ -516,20 +435,15 @@ static void make_files(struct live *l)
 
 static void make_vm(struct live *l)
 {
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_EXIT_HYPERCALL,
-		.args = { GMEM__HC_MAP_GPA_RANGE_BIT },
-	};
 	struct sigaction act = { .sa_handler = on_tick };
 	size_t ram = VCPUS * HOSTILE_RAM_PART;
 	int vm;
 
-	live_need("private-memory");
-	live_vm(l, GMEM_VM_SW_PROTECTED);
+	hostile_vm(l);
 	vm = gmem_vm_fd(l->vm);
-	t_code(raw_ioctl(vm, KVM_ENABLE_CAP, &cap), 0);
 	h.l = l;
 	h.in_place = gmem_vm_has(l->vm, GMEM_FEATURE_FILE_ATTRIBUTES);
+	h.by_gpa = gmem_vm_has(l->vm, GMEM_FEATURE_VM_ATTRIBUTES);
 	h.ram = live_memory(l, ram, 0);
 	t_code(raw_plain(vm, RAM_SLOT, HOSTILE_RAM, ram, h.ram), 0);
 	make_files(l);
@@ -583,27 +497,6 @@ static void run_all(void)
 }
 
 /*
- * One store of vCPU 0.  After the guest touched a hole, KVM remembers it and
- * treats each access as shared although the page is private now, until it has
- * to map the page.
- */
-static int store(uint64_t gpa, uint32_t value)
-{
-	struct flat *f = &h.vcpus[0].vcpu;
-	struct code c = { .at = h.ram };
-	int r;
-
-	code_store(&c, (uint32_t)gpa, value);
-	code_halt(&c);
-	flat_reset(f, HOSTILE_RAM, HOSTILE_RAM + HOSTILE_STACK);
-	r = flat_run(f);
-	if (r == -EFAULT && f->run->exit_reason == FLAT_EXIT_MEMORY_FAULT &&
-	    !flat_fault_flags(f) && !guest_pre_fault(h.l, gpa & ~4095UL))
-		r = flat_run(f);
-	return r;
-}
-
-/*
  * Whether the page is shared as the guest sees it, or the host where the guest
  * sees no difference.
  */
@@ -616,15 +509,15 @@ static bool is_shared(const struct file *f, const unsigned char *map,
 
 	if (h.in_place)
 		return live_touch(map + offset) == 0;
-	r = store(gpa, value);
+	r = hostile_store(h.l, &h.vcpus[0].vcpu, h.ram, gpa, value);
 	if (f->bare && r == -EFAULT && run->exit_reason == KVM_EXIT_UNKNOWN)
 		return true;
-	if (r < 0 || run->exit_reason != KVM_EXIT_HLT)
+	if (r < 0)
 		failed("a store at gpa 0x%lx: %d, exit %u", gpa, r,
 		       run->exit_reason);
 	if (f->bare)
 		return false;
-	memcpy(&seen, f->memory + offset, sizeof(seen));
+	memcpy(&seen, (f->memory ? f->memory : map) + offset, sizeof(seen));
 	return seen == value;
 }
 
@@ -635,7 +528,7 @@ static void check_slot(const struct gmem_slot *slot)
 	const unsigned char *map = NULL;
 	uint64_t attributes;
 
-	if (h.in_place) {
+	if (!h.by_gpa) {
 		if (f->bare)
 			return; /* guest and host see no difference */
 		map = raw_map(h.l, gmem_fd(f->g), f->size, PROT_READ);
@@ -692,16 +585,18 @@ static void check_counts(void)
 			(const uint32_t *)(const void *)(h.ram +
 							 i * HOSTILE_RAM_PART +
 							 HOSTILE_COUNTS);
-	for (enum deed d = 0; d < DEEDS; d++) {
+	for (unsigned int d = 0; hostile_deed(d); d++) {
 		unsigned long n = 0;
 
 		for (unsigned int i = 0; i < VCPUS; i++)
 			n += deeds[i][d];
-		print_message("guest: %lu %s\n", n, deed_name(d));
+		print_message("guest: %lu %s\n", n, hostile_deed(d));
 		if (!n)
-			failed("no %s", deed_name(d));
+			failed("no %s", hostile_deed(d));
 	}
 	for (enum event e = 0; e < EVENTS; e++) {
+		if (!hostile_happens(e))
+			continue;
 		print_message("VMM: %lu %s\n", h.count[e], event_names[e]);
 		if (!h.count[e] && !(h.in_place && e == EXIT_BARE_FAULT))
 			failed("no %s", event_names[e]);

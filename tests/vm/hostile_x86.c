@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: MIT
-#include "hostile_guest.h"
+#include <errno.h>
+#include <string.h>
+
+#include "hostile.h"
+
+#define HOSTILE_PORT 0x77
+/* EAX: a page's address, in the low bits whether private and how many */
+#define HOSTILE_CONVERT_PORT 0x78
+#define HOSTILE_PRIVATE 1
+#define HOSTILE_PAGES(eax) ((((eax) >> 1) & 0x3f) + 1)
 
 #define DEEDS_MAX 8
 #define HUGE_COUNT 20000 /* of a string instruction; KVM gives up before */
 
-uint64_t dice_roll(struct dice *d, uint64_t sides)
-{
-	uint64_t z = d->state += 0x9e3779b97f4a7c15ULL;
+/* What the guest counts, each after it did it. */
+enum deed {
+	DEED_STORE,
+	DEED_LOAD,
+	DEED_EXECUTE,
+	DEED_HYPERCALL,
+	DEED_PORT,
+	DEED_CLOCK,
+	DEED_STEAL_TIME,
+	DEED_STRING_IN,
+	DEED_STRING_OUT,
+	DEED_COPY,
+	DEED_PAGING,
+	DEEDS
+};
 
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31)) % sides;
-}
-
-bool dice_percent(struct dice *d, unsigned int percent)
-{
-	return dice_roll(d, 100) < percent;
-}
-
-const char *deed_name(enum deed deed)
+const char *hostile_deed(unsigned int deed)
 {
 	static const char *const names[DEEDS] = {
 		[DEED_STORE] = "stores",
@@ -34,8 +45,10 @@ const char *deed_name(enum deed deed)
 		[DEED_PAGING] = "own page tables",
 	};
 
-	return names[deed];
+	return deed < DEEDS ? names[deed] : NULL;
 }
+
+/* ------------------------------------------------------------ programs -- */
 
 /* A page in or around possible slots, or anywhere except in the code. */
 static uint32_t page(struct dice *d)
@@ -96,7 +109,7 @@ static void call(struct code *c, struct dice *d)
 	code_call(c, at);
 }
 
-static void clock(struct code *c, struct dice *d)
+static void clock_msr(struct code *c, struct dice *d)
 {
 	static const uint32_t msrs[] = { 0x4b564d00, 0x4b564d01, 0x11, 0x12 };
 	uint32_t at = address(d) & ~3U;
@@ -157,7 +170,7 @@ static void do_deed(struct code *c, struct dice *d, enum deed deed,
 			 page(d) | (uint32_t)dice_roll(d, 128));
 		break;
 	case DEED_CLOCK:
-		clock(c, d);
+		clock_msr(c, d);
 		break;
 	case DEED_STEAL_TIME:
 		code_wrmsr(c, 0x4b564d03, (address(d) & ~63U) | 1);
@@ -190,4 +203,111 @@ void hostile_program(unsigned char *at, struct dice *d, unsigned int id)
 			code_increment(&c, own + HOSTILE_COUNTS + 4 * deed);
 	}
 	code_halt(&c);
+}
+
+/* --------------------------------------------------------------- exits -- */
+
+static void on_io(struct vcpu_thread *v)
+{
+	struct kvm_run *run = v->vcpu.run;
+	size_t len = (size_t)run->io.size * run->io.count;
+	uint32_t eax;
+
+	if (run->io.direction == KVM_EXIT_IO_IN) {
+		happened(EXIT_STRING_IN);
+		memset(flat_io_data(&v->vcpu), 0x5a, len);
+		return;
+	}
+	if (run->io.port != HOSTILE_CONVERT_PORT) {
+		happened(EXIT_STRING_OUT);
+		hostile_look(flat_io_data(&v->vcpu), len);
+		return;
+	}
+	memcpy(&eax, flat_io_data(&v->vcpu), sizeof(eax));
+	happened(EXIT_PORT);
+	(void)hostile_convert(&v->dice, eax & ~4095U, HOSTILE_PAGES(eax),
+			      eax & HOSTILE_PRIVATE);
+}
+
+static void on_hypercall(struct vcpu_thread *v)
+{
+	struct kvm_run *run = v->vcpu.run;
+
+	happened(EXIT_HYPERCALL);
+	run->hypercall.ret = hostile_convert(&v->dice, run->hypercall.args[0],
+					     run->hypercall.args[1],
+					     run->hypercall.args[2] & 1 << 4)
+				     ? 0
+				     : EINVAL;
+}
+
+bool hostile_exit(struct vcpu_thread *v)
+{
+	struct kvm_run *run = v->vcpu.run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		on_io(v);
+		return true;
+	case KVM_EXIT_HYPERCALL:
+		on_hypercall(v);
+		return true;
+	case KVM_EXIT_MMIO:
+		happened(EXIT_MMIO);
+		if (!run->mmio.is_write)
+			memset(run->mmio.data, 0x5a, sizeof(run->mmio.data));
+		return true;
+	case KVM_EXIT_HLT:
+		happened(EXIT_HALT);
+		return false;
+	case KVM_EXIT_SHUTDOWN:
+		happened(EXIT_SHUTDOWN);
+		return false;
+	case KVM_EXIT_INTERNAL_ERROR:
+		happened(EXIT_INTERNAL);
+		return false;
+	default:
+		failed("exit %u", run->exit_reason);
+		return false;
+	}
+}
+
+bool hostile_happens(enum event event)
+{
+	return event != EXIT_NO_SYNDROME && event != EXIT_EXCEPTION;
+}
+
+/* ------------------------------------------------------------------ VM -- */
+
+void hostile_vm(struct live *l)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = { GMEM__HC_MAP_GPA_RANGE_BIT },
+	};
+
+	live_need("private-memory");
+	live_vm(l, GMEM_VM_SW_PROTECTED);
+	t_code(raw_ioctl(gmem_vm_fd(l->vm), KVM_ENABLE_CAP, &cap), 0);
+}
+
+/*
+ * After the guest touched a hole, KVM remembers it and
+ * treats each access as shared although the page is private now, until it has
+ * to map the page.
+ */
+int hostile_store(struct live *l, struct flat *f, unsigned char *ram,
+		  uint64_t gpa, uint32_t value)
+{
+	struct code c = { .at = ram };
+	int r;
+
+	code_store(&c, (uint32_t)gpa, value);
+	code_halt(&c);
+	flat_reset(f, HOSTILE_RAM, HOSTILE_RAM + HOSTILE_STACK);
+	r = flat_run(f);
+	if (r == -EFAULT && f->run->exit_reason == FLAT_EXIT_MEMORY_FAULT &&
+	    !flat_fault_flags(f) && !guest_pre_fault(l, gpa & ~4095UL))
+		r = flat_run(f);
+	return r == 0 && f->run->exit_reason != KVM_EXIT_HLT ? -EPROTO : r;
 }
