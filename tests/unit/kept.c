@@ -378,7 +378,7 @@ static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
 	assert_true(unit_gpa_private(m, GiB + 3 * MiB));
 }
 
-/* Whatever fails afterwards: the file may go on, but has nothing there. */
+/* Whatever fails afterwards: the file may stay, but has nothing there. */
 static void a_close_that_fails_has_left_it(void **state_)
 {
 	struct unit *m = *state_;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Freeing a region's memory: what is told of it, and what is queued after it.
- */
+/* Freeing a region's memory: what a call reports, and what stays queued. */
 #include <gmem_region.h>
 
 #include "unit.h"
@@ -103,7 +102,7 @@ static void a_reclaim_tells_how_far_it_got(void **state)
 	assert_int_equal(p.done[1], 2 * GiB);
 	assert_int_equal(p.done[2], size - from);
 	assert_int_equal(p.total, size - from);
-	/* the callback stops it, after what it was told */
+	/* the callback stops it, after what it got */
 	convert(u, r, 0, size, PRIVATE);
 	p = (struct progress){ .stop = 2 };
 	t_refused(gmem_region_reclaim(r, 0, size, &o, &freed, &u->err),
@@ -153,7 +152,7 @@ static void a_reclaim_that_fails_keeps_the_rest_queued(void **state)
 		assert_int_equal(u->err.done, 32 * PAGE);
 		assert_int_equal(freed, 16 * PAGE);
 		assert_int_equal(queued(u, r), 16 * PAGE);
-		/* interrupted, it goes on */
+		/* interrupted, it continues */
 		unit_reset(u);
 		unit_answer(u, private ? "madvise" : "fallocate", 0, 1, 3,
 			    -EINTR);
