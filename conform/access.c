@@ -63,6 +63,21 @@ static void from_the_file(struct conform *c)
 	PAGES_ARE(fd, 2);
 }
 
+/* Also where it has written, as each boot loader does. */
+static void code_from_the_file(struct conform *c)
+{
+	int vm = c_vm(c, 0);
+	int fd = c_create(c, vm, PAGES * c->page, SHARED);
+	unsigned char *p;
+
+	IS(c_view(c, fd, &p), 0);
+	IS(bind_over(c, vm, fd, p), 0);
+	IS(c_fetch(c, vm, GPA, p), 0);
+	IS(c_store(c, vm, GPA + c->page, 0x22), 0);
+	IS(c_fetch(c, vm, GPA + c->page, p + c->page), 0);
+	PAGES_ARE(fd, 2);
+}
+
 static void from_userspace_addr(struct conform *c)
 {
 	int vm = c_vm(c, 0), fd = c_create(c, vm, PAGES * c->page, 0);
@@ -278,6 +293,10 @@ static void kvm_at_address_zero(struct conform *c)
 const struct conform_case access_cases[] = {
 	{ "guest: MMAP and INIT_SHARED run from the file", "from_the_file",
 	  NEED_MMAP | NEED_PAGING, from_the_file },
+	{ "guest: arm64 gets instructions from the file; "
+	  "trap: a guest that hangs",
+	  "code_from_the_file", NEED_MMAP | NEED_PAGING | NEED_ARM64,
+	  code_from_the_file },
 	{ "guest: flags 0 run from userspace_addr; trap: flags 0",
 	  "from_userspace_addr",
 	  NEED_MMAP | NEED_PAGING | NEED_X86 | NEED_MERGED,

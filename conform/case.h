@@ -160,7 +160,12 @@ int c_child(struct conform *c, int (*fn)(struct conform *c, int fd), int fd);
 /* guest.c: one byte, as a vCPU accesses it; 0 or -errno of KVM_RUN. */
 int c_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte);
 int c_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte);
-/* The same by KVM itself, for the guest: -EPROTO when it finds no memory. */
+/*
+ * Puts code at @code, which is @gpa to the guest, and runs it there: 0, or
+ * -EPROTO when it does not come to its end.  arm64.
+ */
+int c_fetch(struct conform *c, int vm, uint64_t gpa, unsigned char *code);
+/* A byte by KVM itself, for the guest: -EPROTO when it finds no memory. */
 int c_kvm_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte);
 int c_kvm_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte);
 /* The exit after that, by the layout of struct kvm_run. */

@@ -26,7 +26,12 @@ int guest_make(struct conform *c, int vm, uint64_t code_gpa);
  */
 int guest_access(struct conform *c, int vm, uint64_t gpa, unsigned char *byte,
 		 bool write);
-/* The same by KVM itself, for the guest; -ENOSYS where it makes no such. */
+/*
+ * Puts a program at @code, which is @gpa to the guest, and runs it there: 0 if
+ * it came to its end, -EPROTO if not; -ENOSYS but on arm64.
+ */
+int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code);
+/* An access by KVM itself, for the guest; -ENOSYS where it makes no such. */
 int guest_kvm_access(struct conform *c, int vm, uint64_t gpa,
 		     unsigned char *byte, bool write);
 

@@ -80,6 +80,15 @@ int guest_access(struct conform *c, int vm, uint64_t gpa, unsigned char *byte,
  * The byte goes through the port; where KVM exits for a device instead of
  * accessing memory, that exit is the result, and the device returns zeroes.
  */
+int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
+{
+	(void)c;
+	(void)vm;
+	(void)gpa;
+	(void)code;
+	return -ENOSYS;
+}
+
 int guest_kvm_access(struct conform *c, int vm, uint64_t gpa,
 		     unsigned char *byte, bool write)
 {
