@@ -14,8 +14,15 @@ static void close_waits_for_slots_and_mappings(void **state)
 	unit_bind(u, g, 0, 0);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
 	assert_int_equal(err.value, 1);
+	assert_string_equal(err.msg, "the file has 1 slot");
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
+	t_ok(t_bind(g, 0, 0, 0, PAGE, NULL, &err), err);
+	t_ok(t_bind(g, 1, MiB, PAGE, PAGE, NULL, &err), err);
+	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
+	assert_string_equal(err.msg, "the file has 2 slots");
+	t_ok(gmem_unbind(u->vm, 0, 0, 0, &err), err);
+	t_ok(gmem_unbind(u->vm, 1, 0, 0, &err), err);
 	t_ok(gmem_mmap(g, 0, PAGE, NULL, &p, &err), err);
 	unit_reset(u);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);

@@ -378,6 +378,57 @@ static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
 	assert_true(unit_gpa_private(m, GiB + 3 * MiB));
 }
 
+/* Two pieces are not taken: after the first has failed, the second waits. */
+static void a_piece_that_fails_is_the_last(void **state_)
+{
+	struct unit *m = *state_;
+
+	unit_create(m, 6 * MiB, 0);
+	t_ok(bind_as(m, m->g, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
+	unit_reset(m);
+	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
+	t_refused(bind_as(m, m->g, 0, GiB, 0, 6 * MiB, GMEM_SLOT_TAKE_KEPT),
+		  -ENOMEM, GMEM_REASON_NO_MEMORY, m->err);
+	for (unsigned int i = 1; i < unit_count(m, "ioctl", ATTRIBUTES); i++)
+		assert_int_not_equal(
+			unit_nth(m, "ioctl", ATTRIBUTES, i)->in.attr.attributes,
+			P);
+	assert_int_equal(state(m, m->g, 0), U);
+	assert_int_equal(state(m, m->g, 4 * MiB), U);
+	unit_same(m, m->g, GiB);
+}
+
+/* Its guest addresses are kept for another file: there it has no attributes. */
+static void nor_what_another_file_keeps_there(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_attributes_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_ATTRIBUTES_UNBACKED };
+	struct gmem *first = unit_create(m, 6 * MiB, 0);
+
+	t_ok(bind_as(m, first, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
+	unit_create(m, 6 * MiB, 0);
+	unit_reset(m);
+	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
+	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
+		    -ENOMEM);
+	t_refused(bind_as(m, m->g, 0, GiB, 0, 6 * MiB, 0), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+	unit_reset(m);
+	convert(m, 0, 2 * MiB, P);
+	convert(m, 4 * MiB, 2 * MiB, P);
+	t_refused(gmem_set_attributes(m->g, 0, 6 * MiB, S, &o, &m->err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
+	assert_int_equal(m->err.value, 2 * MiB);
+	assert_int_equal(state(m, m->g, 2 * MiB - m->page), P);
+	assert_int_equal(state(m, m->g, 4 * MiB), P);
+	assert_int_equal(state(m, first, 2 * MiB), P);
+	for (uint64_t at = 0; at < 6 * MiB; at += MiB)
+		assert_true(unit_gpa_private(m, GiB + at));
+}
+
 /* Whatever fails afterwards: the file may stay, but has nothing there. */
 static void a_close_that_fails_has_left_it(void **state_)
 {
@@ -459,6 +510,8 @@ int main(void)
 		TEST(a_bind_that_fails_leaves_it, unit_sw),
 		TEST(a_bind_that_fails_restores_what_it_had_changed, unit_sw),
 		TEST(a_slot_that_is_stuck_leaves_what_is_kept, unit_sw),
+		TEST(nor_what_another_file_keeps_there, unit_sw),
+		TEST(a_piece_that_fails_is_the_last, unit_sw),
 		TEST(a_close_that_fails_has_left_it, unit_sw),
 		TEST(what_cannot_be_restored_is_unset, unit_sw),
 		TEST(without_memory_it_is_nobodys, unit_sw),

@@ -62,7 +62,7 @@ static void look(struct unit *m, const struct unit_call *c, void *arg)
 	(void)arg;
 	if (c->request != CREATE)
 		return;
-	l->creates++;
+	__atomic_store_n(&l->creates, l->creates + 1, __ATOMIC_RELEASE);
 	for (unsigned int i = 0; i < l->n; i++)
 		l->at[i].found = held(m, l->at[i].g, l->at[i].offset);
 }
@@ -209,10 +209,26 @@ static void *bind(void *arg)
 	return NULL;
 }
 
-static bool waits(struct unit *m, const struct gmem *g)
+/* How many calls have or wait for a turn with the page. */
+static unsigned int turns(struct unit *m, const struct gmem *g, uint64_t offset)
+{
+	const struct gmem__ticket *t;
+	unsigned int n = 0;
+
+	assert_int_equal(pthread_mutex_lock(&m->vm->lock), 0);
+	for (t = m->vm->first_ticket; t; t = t->next)
+		for (unsigned int i = 0; i < t->n; i++)
+			n += t->r[i].object == g && t->r[i].start <= offset &&
+			     offset < t->r[i].end;
+	assert_int_equal(pthread_mutex_unlock(&m->vm->lock), 0);
+	return n;
+}
+
+static bool there_are(struct unit *m, unsigned int n, const struct gmem *g,
+		      uint64_t offset)
 {
 	for (unsigned int i = 0; i < PATIENCE; i++) {
-		if (held(m, g, 0))
+		if (turns(m, g, offset) == n)
 			return true;
 		(void)sched_yield();
 	}
@@ -236,7 +252,8 @@ static void change(struct unit *m, const struct change *c)
 	struct gmem__range r = { other, 1 * MiB, 2 * MiB };
 	struct bind b = { m, g, 1 };
 	struct looks l = { .n = 0 };
-	struct gmem__ticket first;
+	struct gmem__range last = { of, c->of, c->of + 1 * MiB };
+	struct gmem__ticket first, second;
 	pthread_t thread;
 
 	keep(m, other, GiB + 1 * MiB, 1 * MiB);
@@ -245,7 +262,7 @@ static void change(struct unit *m, const struct change *c)
 	assert_int_equal(
 		gmem__ticket_take(m->vm, &first, &r, 1, false, NULL, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, bind, &b), 0);
-	assert_true(waits(m, g));
+	assert_true(there_are(m, 1, g, 0));
 	if (c->close)
 		t_ok(gmem_close(gone, &m->err), m->err);
 	t_ok(gmem_unbind(m->vm, 5, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
@@ -253,9 +270,16 @@ static void change(struct unit *m, const struct change *c)
 	expect(&l, g, 0, true);
 	expect(&l, other, 1 * MiB, true);
 	expect(&l, of, c->of, true);
+	assert_int_equal(
+		gmem__ticket_take(m->vm, &second, &last, 1, false, NULL, NULL),
+		0);
 	m->hook_arg = &l;
 	m->hook = look;
 	gmem__ticket_return(m->vm, &first);
+	/* what came meanwhile is another's still */
+	assert_true(there_are(m, 2, of, c->of));
+	assert_int_equal(__atomic_load_n(&l.creates, __ATOMIC_ACQUIRE), 0);
+	gmem__ticket_return(m->vm, &second);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	m->hook = NULL;
 	t_code(b.r, 0);

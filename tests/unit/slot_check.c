@@ -54,6 +54,9 @@ static void numbers_out_of_range_are_refused(void **state)
 
 	refused_at(u, g, (uint32_t)model__cap(u->k, NULL, 10), 0, 0, -EINVAL,
 		   GMEM_REASON_SLOT_LIMIT);
+	/* also where a call said of another that it is KVM's own */
+	refused_at(u, g, (uint32_t)model__cap(u->k, NULL, 10), 0,
+		   GMEM_SLOT_NOTED, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	refused_at(u, g, UINT32_MAX, 0, 0, -EINVAL, GMEM_REASON_SLOT_LIMIT);
 	refused_at(u, g, 0, page / 2, 0, -EINVAL, GMEM_REASON_UNALIGNED);
 	refused_at(u, g, 0, -page, 0, -EINVAL, GMEM_REASON_GPA_OVERFLOW);

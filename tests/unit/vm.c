@@ -671,7 +671,10 @@ static void the_number_of_slots_is_the_kernels_or_unknown(void **state)
 			  err);
 		assert_int_equal(err.limit, rows[i].limit);
 		s.slot--;
+		s.flags |= GMEM_SLOT_OWN_ADDR; /* as another slot had it */
+		s.userspace_addr = 1 * MiB;
 		t_ok(gmem_bind(&s, &err), err);
+		assert_int_equal(s.userspace_addr, 0);
 		t_ok(gmem_vm_destroy(u->vm, &err), err);
 		u->vm = NULL;
 		assert_true(unit_balanced(u));
