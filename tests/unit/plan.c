@@ -29,6 +29,7 @@ struct world {
 	unsigned int undo_failed, listener_undo_failed;
 	unsigned int runs_done, told;
 	struct gmem__step before;
+	const struct gmem__plan *plan;
 	const char *wrong;
 };
 
@@ -148,12 +149,45 @@ static void check_order(struct world *w, const struct gmem__step *s)
 	w->before = *s;
 }
 
+/* By page: the ranges. */
+static uint64_t range_bits(const struct gmem__plan *p)
+{
+	uint64_t m = 0;
+
+	for (size_t i = 0; i < p->ranges; i++)
+		m |= bits(p->range[i].offset, gmem__range_end(&p->range[i]));
+	return m;
+}
+
+/* How many more grants @l can have: as many as room has to be made for. */
+static uint64_t most_grants(const struct world *w, unsigned int l)
+{
+	bool to_private = w->plan->to == GMEM__PRIVATE;
+	uint64_t ranges = range_bits(w->plan), after = w->record & ~ranges;
+	uint64_t differ = (to_private ? ~w->record : w->record) & ranges;
+	unsigned int n = (unsigned int)(w->shape[l].granule / PAGE), more = 0;
+
+	/* Each run may split what is held, or join nothing. */
+	if (!w->shape[l].fixed) {
+		more = count(differ & ~(differ << 1));
+		return more + (to_private && more);
+	}
+	for (unsigned int i = 0; !to_private && i < w->pages; i += n) {
+		uint64_t g = bits((uint64_t)i * PAGE, (uint64_t)(i + n) * PAGE);
+
+		more += (w->record & g) && !(after & g);
+	}
+	return more;
+}
+
 static void do_step(struct world *w, const struct gmem__step *s)
 {
 	uint64_t m = bits(s->start, s->end);
 
 	switch (s->kind) {
 	case GMEM__STEP_RESERVE:
+		REQUIRE(w, s->entries == most_grants(w, s->listener));
+		REQUIRE(w, s->start == 0 && s->end == 0);
 		w->room[s->listener] = grants(w, s->listener) + s->entries;
 		break;
 	case GMEM__STEP_REVOKE:
@@ -208,6 +242,7 @@ static void run(struct world *w, struct gmem__plan *p)
 	uint64_t done;
 	int r;
 
+	w->plan = p;
 	for (w->step = 0; gmem__plan_next(p, &s); w->step++) {
 		REQUIRE(w, w->step < 10000);
 		if (w->wrong)
@@ -223,16 +258,6 @@ static void run(struct world *w, struct gmem__plan *p)
 		}
 		gmem__plan_result(p, r, done);
 	}
-}
-
-/* By page: the ranges, and which of it is the n-th run. */
-static uint64_t range_bits(const struct gmem__plan *p)
-{
-	uint64_t m = 0;
-
-	for (size_t i = 0; i < p->ranges; i++)
-		m |= bits(p->range[i].offset, gmem__range_end(&p->range[i]));
-	return m;
 }
 
 /* The pages of run @n; *@before: those of the ranges before it. */
