@@ -227,7 +227,15 @@ static void without_address_space_nothing_changes(void **state)
 	t_refused(gmem_region_close(r, &u->err), -ENOMEM, GMEM_REASON_NO_MEMORY,
 		  u->err);
 	unit_reset(u);
-	unit_answer(u, "mmap", 0, 1, 3, -ENOMEM);
+	unit_answer(u, "mmap", 0, 1, 7, -ENOMEM);
+	t_refused(gmem_region_discard(r, 0, PAGE, NULL, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_refused(gmem_region_reclaim(r, 0, PAGE, NULL, NULL, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_refused(gmem_region_reset(r, NULL, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, u->err);
+	t_refused(gmem_region_convert(r, &range, 1, 0, NULL, NULL, &u->err),
+		  -ENOMEM, GMEM_REASON_NO_MEMORY, u->err);
 	t_refused(gmem_region_get(r, &info, &u->err), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, u->err);
 	t_refused(gmem_region_bind(r, &s, &u->err), -ENOMEM,
@@ -270,6 +278,122 @@ static void an_error_of_another_size_ends_each_call(void **state)
 	assert_int_equal(gmem_region_assume(r, &range, 1, 0, &bad), -EINVAL);
 	assert_int_equal(gmem_region_reset(r, NULL, &bad), -EINVAL);
 	assert_int_equal(u->n_calls, 0);
+}
+
+/* Each argument that is wrong ends the call before the kernel is asked. */
+static void what_a_call_is_given_is_checked_first(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts old = { .sz = 1 };
+	struct gmem_convert_opts c = { .sz = 1 };
+	struct gmem_discard_opts d = { .sz = 1 };
+	struct gmem_region_range in = { 0, 4 * PAGE }, out = { 0, 2 * MiB };
+	struct gmem_region *r = region(u, NULL), *other = NULL;
+	const uint64_t to = GMEM_ATTRIBUTE_SHARED;
+
+	unit_reset(u);
+	t_refused(gmem_region_create(u->vm, MiB, &old, &other, &u->err),
+		  -EINVAL, GMEM_REASON_OPTS_SIZE, u->err);
+	t_refused(gmem_region_convert(r, &in, 1, to, &c, NULL, &u->err),
+		  -EINVAL, GMEM_REASON_OPTS_SIZE, u->err);
+	t_refused(gmem_region_discard(r, 0, PAGE, &d, &u->err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, u->err);
+	t_refused(gmem_region_reclaim(r, 0, PAGE, &d, NULL, &u->err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, u->err);
+	t_refused(gmem_region_reset(r, &d, &u->err), -EINVAL,
+		  GMEM_REASON_OPTS_SIZE, u->err);
+	t_refused(gmem_region_convert(r, &in, 1, 1, NULL, NULL, &u->err),
+		  -EINVAL, GMEM_REASON_ATTRIBUTE_UNKNOWN, u->err);
+	t_refused(gmem_region_assume(r, &in, 1, 1, &u->err), -EINVAL,
+		  GMEM_REASON_ATTRIBUTE_UNKNOWN, u->err);
+	t_refused(gmem_region_convert(r, &out, 1, to, NULL, NULL, &u->err),
+		  -EINVAL, GMEM_REASON_OUTSIDE_FILE, u->err);
+	t_refused(gmem_region_assume(r, &out, 1, to, &u->err), -EINVAL,
+		  GMEM_REASON_OUTSIDE_FILE, u->err);
+	t_refused(gmem_region_convert(r, NULL, 1, to, NULL, NULL, &u->err),
+		  -EINVAL, GMEM_REASON_NULL_ARGUMENT, u->err);
+	assert_null(other);
+	assert_int_equal(u->n_calls, 0);
+}
+
+/* Nothing is assumed of what has no slot, and nobody waits for it after. */
+static void what_has_no_slot_is_not_assumed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_convert_opts o = { .sz = sizeof(o),
+				       .flags = GMEM_CONVERT_NOWAIT };
+	struct gmem_region_range range = { 0, 4 * PAGE };
+	struct gmem_slot s = { .sz = sizeof(s), .len = MiB };
+	struct gmem_region *r = region(u, NULL);
+
+	t_refused(gmem_region_assume(r, &range, 1, GMEM_ATTRIBUTE_SHARED,
+				     &u->err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, u->err);
+	t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+	t_ok(gmem_region_assume(r, &range, 1, GMEM_ATTRIBUTE_SHARED, &u->err),
+	     u->err);
+	assert_int_equal(u->err.done, 4 * PAGE);
+	t_ok(gmem_region_convert(r, &range, 1, GMEM_ATTRIBUTE_PRIVATE, &o, NULL,
+				 &u->err),
+	     u->err);
+}
+
+static void the_slots_that_are_left_are_counted(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = file(u);
+	struct gmem_region_opts o = { .sz = sizeof(o), .gmem = g };
+	struct gmem_region *r = NULL;
+	static const char *const said[2][2] = {
+		{ "the file has 1 slot already",
+		  "the file has 2 slots already" },
+		{ "the region has 1 slot", "the region has 2 slots" },
+	};
+
+	for (unsigned int n = 1; n <= 2; n++) {
+		t_ok(t_bind(g, n, n * MiB, (n - 1) * PAGE, PAGE, NULL, &u->err),
+		     u->err);
+		t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err),
+			  -EBUSY, GMEM_REASON_STILL_BOUND, u->err);
+		assert_string_equal(u->err.msg, said[0][n - 1]);
+	}
+	for (uint32_t n = 1; n <= 2; n++)
+		t_ok(gmem_unbind(u->vm, n, 0, 0, &u->err), u->err);
+	r = region(u, g);
+	for (unsigned int n = 1; n <= 2; n++) {
+		struct gmem_slot s = { .sz = sizeof(s),
+				       .slot = n,
+				       .gpa = n * MiB,
+				       .offset = (n - 1) * PAGE,
+				       .len = PAGE };
+
+		t_ok(gmem_region_bind(r, &s, &u->err), u->err);
+		t_refused(gmem_region_close(r, &u->err), -EBUSY,
+			  GMEM_REASON_STILL_BOUND, u->err);
+		assert_string_equal(u->err.msg, said[1][n - 1]);
+	}
+}
+
+/* The capability that has the guest's requests exit is asked for once. */
+static void a_signal_while_hypercalls_are_enabled_is_nothing(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o) };
+	struct gmem_region *r = NULL;
+
+	unit_answer(u, "ioctl", GMEM__KVM_ENABLE_CAP, 1, 2, -EINTR);
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	assert_int_equal(unit_count(u, "ioctl", GMEM__KVM_ENABLE_CAP), 3);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	unit_reset(u);
+	unit_answer(u, "ioctl", GMEM__KVM_ENABLE_CAP, 1, 1, -EINVAL);
+	t_refused(gmem_region_create(u->vm, MiB, &o, &r, &u->err), -EINVAL,
+		  GMEM_REASON_KERNEL, u->err);
+	o.flags = GMEM_REGION_NO_HYPERCALL;
+	unit_reset(u);
+	r = NULL;
+	t_ok(gmem_region_create(u->vm, MiB, &o, &r, &u->err), u->err);
+	assert_int_equal(unit_count(u, "ioctl", GMEM__KVM_ENABLE_CAP), 0);
 }
 
 /* Whether the memory counts as compared where /proc has that one line. */
@@ -405,6 +529,10 @@ int main(void)
 		TEST(without_address_space_nothing_changes, unit_sw),
 		TEST(a_region_that_cannot_be_unmapped_stays, unit_sw),
 		BOTH(an_error_of_another_size_ends_each_call),
+		BOTH(what_a_call_is_given_is_checked_first),
+		TEST(what_has_no_slot_is_not_assumed, unit_sw),
+		BOTH(the_slots_that_are_left_are_counted),
+		TEST(a_signal_while_hypercalls_are_enabled_is_nothing, unit_sw),
 		TEST(a_line_of_another_form_compares_nothing, unit_sw),
 		TEST(regions_share_no_page_of_one_memory, unit_sw),
 	};
