@@ -374,6 +374,29 @@ static void the_slots_that_are_left_are_counted(void **state)
 	}
 }
 
+/* Whichever allocation fails, of the file or of the region. */
+static void without_memory_there_is_no_region(void **state)
+{
+	struct unit *u = *state;
+	unsigned int before = u->live_allocs, n = 0;
+	struct gmem_region *r = NULL;
+
+	u->err.sz = sizeof(u->err);
+	for (;;) {
+		u->fail_alloc = ++n;
+		if (gmem_region_create(u->vm, MiB, NULL, &r, &u->err) == 0)
+			break;
+		assert_int_equal(u->err.code, -ENOMEM);
+		assert_int_equal(u->err.reason, GMEM_REASON_NO_MEMORY);
+		assert_null(r);
+		assert_int_equal(u->live_allocs, before);
+	}
+	u->fail_alloc = 0;
+	assert_true(n > 2);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	assert_int_equal(u->live_allocs, before);
+}
+
 /* The capability that has the guest's requests exit is asked for once. */
 static void a_signal_while_hypercalls_are_enabled_is_nothing(void **state)
 {
@@ -532,6 +555,7 @@ int main(void)
 		BOTH(what_a_call_is_given_is_checked_first),
 		TEST(what_has_no_slot_is_not_assumed, unit_sw),
 		BOTH(the_slots_that_are_left_are_counted),
+		BOTH(without_memory_there_is_no_region),
 		TEST(a_signal_while_hypercalls_are_enabled_is_nothing, unit_sw),
 		TEST(a_line_of_another_form_compares_nothing, unit_sw),
 		TEST(regions_share_no_page_of_one_memory, unit_sw),
