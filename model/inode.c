@@ -110,6 +110,11 @@ static void whole_pages(const struct inode *i, uint64_t *start, uint64_t *end)
 	*end += (i->page_size - *end % i->page_size) % i->page_size;
 }
 
+static uint64_t next_page(const struct inode *i, uint64_t pos)
+{
+	return pos - pos % i->page_size + i->page_size;
+}
+
 /*
  * Allocates what is not there yet.  A memfd zeroes a page that it is asked
  * for twice, which mincore(2) would show.
@@ -142,10 +147,10 @@ static int allocate(struct inode *i, uint64_t pos, uint64_t end, bool zero)
 			stop = end;
 		if (stop - pos > CHUNK)
 			stop = pos + CHUNK;
-		if (i->pool && pos % i->page_size == 0) {
-			r = model__node_room(i, pos);
-			if (stop - pos > i->page_size)
-				stop = pos + i->page_size;
+		if (i->pool) {
+			r = model__node_room(i, pos - pos % i->page_size);
+			if (stop > next_page(i, pos))
+				stop = next_page(i, pos);
 		}
 		if (r == 0)
 			r = fill(i, fd, pos, stop);
