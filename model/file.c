@@ -228,9 +228,9 @@ int model__cachestat(struct kernel *k, int fd, uint64_t offset, uint64_t len,
 		return r;
 	i = ((struct file *)o)->inode;
 	first = offset - offset % k->page_size;
-	/* A range that wraps is one that ends where it wrapped to. */
-	last = len == 0 ? i->size : offset + len;
-	if (last > i->size)
+	/* A range that wraps ends where it wrapped to; at 0 it has no end. */
+	last = len == 0 ? 0 : offset + len;
+	if (last - 1 >= i->size)
 		last = i->size;
 	last += (k->page_size - last % k->page_size) % k->page_size;
 	*resident = 0;
