@@ -26,7 +26,8 @@ struct fault {
 	const struct fault_kernel *k;
 	struct unit u;		/* the recorder and the VM */
 	struct gmem_vm *keeper; /* a VM by which the test reaches it */
-	unsigned int heap;	/* allocations before all that */
+	unsigned int heap, fds; /* allocations and fds before all that */
+	unsigned int mappings;	/* that the keeper has */
 	struct gmem *g;
 	uint64_t page; /* of the file */
 	uint64_t gpa;  /* where @g is bound, if it is */

@@ -122,13 +122,30 @@ int __wrap_model__due(struct kernel *k, const char *call)
 	return __real_model__due(k, call);
 }
 
+/* Asked for all in one call. */
+static unsigned int open_fds(void)
+{
+	struct pollfd all[FDS];
+	unsigned int n = FDS;
+
+	for (int fd = 0; fd < FDS; fd++)
+		all[fd] = (struct pollfd){ .fd = fd };
+	assert_true(poll(all, FDS, 0) >= 0);
+	for (int fd = 0; fd < FDS; fd++)
+		n -= (all[fd].revents & POLLNVAL) != 0;
+	return n;
+}
+
 void kernel_start(struct fault *t)
 {
 	struct gmem_model_opts o = { .sz = sizeof(o), .nodes = t->k->nodes };
 	struct gmem_error err;
 
 	t->heap = blocks;
+	t->fds = open_fds();
+	t->mappings = mappings;
 	t_ok(gmem_model_vm_open(t->k->profile, &o, &t->keeper, &err), err);
+	t->mappings = mappings - t->mappings;
 	if (t->k->huge)
 		t_ok(gmem_model_set_pool(t->keeper, t->k->huge, 64, &err), err);
 	unit_attach(&t->u, gmem__vm_priv(t->keeper, &model__sys));
@@ -142,6 +159,7 @@ bool kernel_stop(struct fault *t)
 	const struct object *o = model__object_next(k, NULL);
 	bool left_over = k->maps.root || k->n_fds != 1 || k->holds != 2 || !o ||
 			 model__object_next(k, o);
+	unsigned int mapped;
 
 	for (size_t i = 0; i < MODEL_POOLS; i++)
 		left_over |= k->pools[i].used != 0;
@@ -149,11 +167,14 @@ bool kernel_stop(struct fault *t)
 		print_error("left in the model: %zu fds, %u holds\n", k->n_fds,
 			    k->holds);
 	unit_detach(&t->u);
+	mapped = mappings - t->mappings;
 	if (gmem_vm_destroy(t->keeper, NULL) < 0)
 		return false;
-	if (blocks != t->heap)
-		print_error("left behind: %u allocations\n", blocks - t->heap);
-	return !left_over && blocks == t->heap;
+	if (blocks == t->heap && mappings == mapped && open_fds() == t->fds)
+		return !left_over;
+	print_error("left behind: %u allocations, %u mappings, %u fds\n",
+		    blocks - t->heap, mappings - mapped, open_fds() - t->fds);
+	return false;
 }
 
 /* No list of ranges has room to grow: the next change allocates. */
@@ -233,20 +254,6 @@ void kernel_fail_attributes(struct fault *t, int code)
 	     err);
 }
 
-/* Asked for all in one call. */
-static unsigned int open_fds(void)
-{
-	struct pollfd all[FDS];
-	unsigned int n = FDS;
-
-	for (int fd = 0; fd < FDS; fd++)
-		all[fd] = (struct pollfd){ .fd = fd };
-	assert_true(poll(all, FDS, 0) >= 0);
-	for (int fd = 0; fd < FDS; fd++)
-		n -= (all[fd].revents & POLLNVAL) != 0;
-	return n;
-}
-
 struct count kernel_count(struct fault *t)
 {
 	struct count c = { .maps = mappings };
@@ -301,8 +308,8 @@ static void say_vm(struct text *x, const struct vm *vm)
 {
 	struct gmem__node *n = gmem__tree_first(&vm->slots);
 
-	say(x, "vm %ju: type %u, dead %d, %#" PRIx64 " bytes\n",
-	    (uintmax_t)vm->o.inode.start, vm->type, vm->dead, vm->bytes);
+	say(x, "vm %ju: type %u, dead %d\n", (uintmax_t)vm->o.inode.start,
+	    vm->type, vm->dead);
 	for (; n; n = gmem__tree_next(n)) {
 		const struct slot *s = CONTAINER(n, struct slot, number);
 

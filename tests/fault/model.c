@@ -21,7 +21,7 @@ static void run(const struct fault_kernel *const *kernels,
 	fault_run(&s);
 }
 
-/* In a kernel of its own, then in one that is there. */
+/* In a kernel of its own, which goes with a failure left; then beside. */
 static int open_vm(struct fault *t, struct gmem_error *err)
 {
 	struct gmem_model_opts o = { .sz = sizeof(o), .beside = t->keeper };
@@ -29,6 +29,7 @@ static int open_vm(struct fault *t, struct gmem_error *err)
 	int r = gmem_model_vm_open(t->k->profile, NULL, &vm, err);
 
 	if (r == 0) {
+		(void)gmem_model_fail(vm, "none", 1, EIO, NULL);
 		assert_int_equal(gmem_vm_destroy(vm, NULL), 0);
 		vm = sentinel;
 		r = gmem_model_vm_open(t->k->profile, &o, &vm, err);
@@ -56,10 +57,18 @@ static void pinned(struct fault *t)
 	     err);
 }
 
+/* These allocate, and have no other reason to fail. */
+static int told(int r, const struct gmem_error *err)
+{
+	t_reason(err, r < 0 ? GMEM_REASON_NO_MEMORY : GMEM_REASON_NONE);
+	return r;
+}
+
 static int pin(struct fault *t, struct gmem_error *err)
 {
-	return gmem_model_pin(t->u.vm, gmem_fd(t->g), 2 * t->page, 8 * t->page,
-			      err);
+	return told(gmem_model_pin(t->u.vm, gmem_fd(t->g), 2 * t->page,
+				   8 * t->page, err),
+		    err);
 }
 
 static int unpin(struct fault *t, struct gmem_error *err)
@@ -90,6 +99,48 @@ static void pins_are_made_and_given_back_whole(void **state)
 	run(fault_model, pinned_more, unpin, NULL, 0, "gmem_model_unpin");
 }
 
+static int poison(struct fault *t, struct gmem_error *err)
+{
+	return told(gmem_model_poison(t->u.vm, gmem_fd(t->g), 2 * t->page,
+				      8 * t->page, err),
+		    err);
+}
+
+static void a_memory_error_that_can_not_be_noted_is_told(void **state)
+{
+	(void)state;
+	run(fault_model, fault_shared, poison, NULL, FAULT_PARTLY,
+	    "gmem_model_poison");
+}
+
+/* A huge page that the host wrote to, which the kernel has not looked at. */
+static void touched(struct fault *t)
+{
+	struct gmem_error err;
+
+	fault_shared(t);
+	t_ok(gmem_write(t->g, 0, t->buf, 1, &err), err);
+}
+
+static int ask_node(struct fault *t, struct gmem_error *err)
+{
+	uint64_t pages = 4711;
+	int r = told(
+		gmem_model_get_node_pool(t->u.vm, t->k->huge, 0, &pages, err),
+		err);
+
+	assert_int_equal(pages, r < 0 ? 4711 : 63);
+	return r;
+}
+
+static void a_page_that_can_not_be_placed_is_told(void **state)
+{
+	(void)state;
+	unit_need_encodings();
+	run(fault_in_place + 1, touched, ask_node, NULL, FAULT_PARTLY,
+	    "gmem_model_get_node_pool");
+}
+
 /* Stored over two pages, of which none is there yet. */
 static int store(struct fault *t, struct gmem_error *err)
 {
@@ -106,7 +157,7 @@ static void a_guest_access_that_fails_can_be_made_again(void **state)
 
 static int add_failure(struct fault *t, struct gmem_error *err)
 {
-	return gmem_model_fail(t->u.vm, "openat", 1, EIO, err);
+	return told(gmem_model_fail(t->u.vm, "openat", 1, EIO, err), err);
 }
 
 static void need_no_failure(struct fault *t)
@@ -128,6 +179,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_kernel_that_can_not_be_made_is_not_there),
 		cmocka_unit_test(pins_are_made_and_given_back_whole),
+		cmocka_unit_test(a_memory_error_that_can_not_be_noted_is_told),
+		cmocka_unit_test(a_page_that_can_not_be_placed_is_told),
 		cmocka_unit_test(a_guest_access_that_fails_can_be_made_again),
 		cmocka_unit_test(a_failure_that_can_not_be_noted_is_told),
 	};
