@@ -125,7 +125,7 @@ static int access_page(struct access *a, size_t n)
 		return memory_fault(a, wants, -EFAULT);
 	if (!s || (a->write && (s->flags & GMEM__MEM_READONLY)))
 		return mmio(a);
-	if (!has_file || !(private || (s->flags & MODEL_SLOT_FILE_ONLY)))
+	if (!private && !(s->flags & MODEL_SLOT_FILE_ONLY))
 		return guest_by_address(a, s, n);
 	if (!s->file)
 		return memory_fault(a, wants, -EFAULT);
@@ -145,13 +145,13 @@ int model__access(struct access *a)
 		return memory_fault(a, a->private, r);
 	if (r < 0)
 		return r;
-	if (a->vm->dead || model__forked(a->k))
+	if (a->vm->dead)
 		return -EIO;
 	if (a->k->interrupt) {
 		a->k->interrupt = false;
 		return -EINTR;
 	}
-	while (r == 0 && a->left && !a->stopped) {
+	while (a->left) {
 		size_t n = page - a->gpa % page;
 
 		if (n > a->left)

@@ -94,14 +94,14 @@ out:
 }
 
 /* One more or less use of each page of the range, or of none. */
-static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
+static int pin(struct inode *i, uint64_t offset, uint64_t end, bool more,
 	       struct gmem_error *err)
 {
 	struct ranges pins = { 0 };
 	uint64_t pos, stop, n;
 	int r;
 
-	for (pos = offset; by < 0 && pos < end; pos = stop)
+	for (pos = offset; !more && pos < end; pos = stop)
 		if (!model__ranges_get(&i->pins, pos, &stop))
 			return gmem__fail(err, GMEM_REASON_NOT_MAPPED, pos, 0,
 					  "offset 0x%" PRIx64 " is not pinned",
@@ -111,7 +111,7 @@ static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
 		n = model__ranges_get(&pins, pos, &stop);
 		if (stop > end)
 			stop = end;
-		r = model__ranges_set(&pins, pos, stop, by < 0 ? n - 1 : n + 1);
+		r = model__ranges_set(&pins, pos, stop, more ? n + 1 : n - 1);
 	}
 	if (r < 0) {
 		model__ranges_free(&pins);
@@ -126,13 +126,13 @@ static int pin(struct inode *i, uint64_t offset, uint64_t end, int by,
 static int pin_pages(struct inode *i, uint64_t offset, uint64_t end,
 		     struct gmem_error *err)
 {
-	return pin(i, offset, end, 1, err);
+	return pin(i, offset, end, true, err);
 }
 
 static int unpin_pages(struct inode *i, uint64_t offset, uint64_t end,
 		       struct gmem_error *err)
 {
-	return pin(i, offset, end, -1, err);
+	return pin(i, offset, end, false, err);
 }
 
 /* As the kernel does to a page that it finds broken: it must be there. */

@@ -43,7 +43,7 @@ int model__map_guard(struct kernel *k, const struct mapping *m)
 
 	if (!i->converts)
 		return 0;
-	for (; r == 0 && pos < end && pos < i->size; pos = stop)
+	for (; r == 0 && pos < end; pos = stop)
 		if (model__inode_private(i, pos, &stop))
 			r = guard(k, m, pos, stop, true);
 	return r;

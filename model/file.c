@@ -18,13 +18,14 @@
 static int flags_rfc1(const struct kernel *k, uint64_t flags,
 		      struct inode_how *how)
 {
-	uint64_t log2 = flags >> GMEM__RFC1_SIZE_SHIFT & SIZE_MASK;
+	uint64_t log2 = flags >> GMEM__RFC1_SIZE_SHIFT;
 
 	how->init_private = true;
 	if (!(flags & GMEM__RFC1_HUGETLB))
 		return flags ? -EINVAL : 0;
 	if (flags & ~(GMEM__RFC1_HUGETLB | SIZE_MASK << GMEM__RFC1_SIZE_SHIFT))
 		return -EINVAL;
+	/* no other bit is left */
 	how->page_size = 1ULL << log2;
 	return how->page_size > k->page_size ? 0 : -EINVAL;
 }
@@ -135,11 +136,10 @@ static int set_attributes2(struct file *f, void *arg)
 	if (!f->inode->converts || a.size == 0 || a.offset + a.size < a.size ||
 	    (a.offset | a.size) % page || a.offset + a.size > f->inode->size)
 		return -EINVAL;
-	a.error_offset = a.offset;
 	r = model__inode_convert(f->inode, a.offset, a.size, a.attributes,
 				 &a.error_offset);
-	if (r == 0 || r == -EINVAL)
-		return r;
+	if (r == 0)
+		return 0;
 	/* How far it came, written only on failure. */
 	arg = (char *)arg + offsetof(struct gmem__attributes2, error_offset);
 	return model__copy_out(arg, &a.error_offset, sizeof(a.error_offset)) < 0
@@ -201,8 +201,8 @@ int model__fallocate(struct kernel *k, int fd, int mode, uint64_t offset,
 	r = fallocate_vfs(o, mode, offset, len);
 	if (r < 0)
 		return r;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) ||
-	    (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)))
+	if (mode != FALLOC_FL_KEEP_SIZE &&
+	    mode != (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	if ((offset | len) % k->page_size)
 		return -EINVAL;
@@ -233,7 +233,6 @@ int model__cachestat(struct kernel *k, int fd, uint64_t offset, uint64_t len,
 	if (last - 1 >= i->size)
 		last = i->size;
 	last += (k->page_size - last % k->page_size) % k->page_size;
-	*resident = 0;
 	return first >= last ? 0
 			     : model__inode_resident(i, first, last - first,
 						     resident);
@@ -244,7 +243,7 @@ int model__fstat(struct kernel *k, int fd, struct gmem__stat *out)
 	struct object *o = model__object(k, fd);
 	int r = gmem__sys_linux.fstat(NULL, fd, out);
 
-	if (r < 0 || !o)
+	if (!o)
 		return r;
 	switch (o->type) {
 	case OBJECT_FILE:
@@ -261,7 +260,7 @@ int model__fstat(struct kernel *k, int fd, struct gmem__stat *out)
 		out->mode = S_IFCHR | 0660;
 		break;
 	}
-	return 0;
+	return r;
 }
 
 int model__fstatfs(struct kernel *k, int fd, uint64_t *magic)
@@ -269,10 +268,10 @@ int model__fstatfs(struct kernel *k, int fd, uint64_t *magic)
 	struct object *o = model__object(k, fd);
 	int r = gmem__sys_linux.fstatfs(NULL, fd, magic);
 
-	if (r < 0 || !o || o->type == OBJECT_DEVICE)
+	if (!o || o->type == OBJECT_DEVICE)
 		return r;
 	*magic = GMEM__MAGIC_ANON_INODE;
 	if (o->type == OBJECT_FILE && model__has(k, MODEL_OWN_INODE))
 		*magic = GMEM__MAGIC_GUEST_MEMFD;
-	return 0;
+	return r;
 }

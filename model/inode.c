@@ -236,15 +236,11 @@ static int punch(struct inode *i, uint64_t pos, uint64_t end)
 
 int model__inode_punch(struct inode *i, uint64_t offset, uint64_t len)
 {
-	uint64_t end = offset + len, first, last;
+	uint64_t end = offset + len, last = end - end % i->page_size;
+	uint64_t first =
+		offset + (i->page_size - offset % i->page_size) % i->page_size;
 	int r;
 
-	if (offset >= i->size)
-		return 0;
-	if (end > i->size)
-		end = i->size;
-	first = offset + (i->page_size - offset % i->page_size) % i->page_size;
-	last = end - end % i->page_size;
 	if (first > last)
 		return punch_part(i, offset, end);
 	r = punch_part(i, offset, first);
@@ -265,23 +261,16 @@ uint64_t model__inode_sound(const struct inode *i, uint64_t at, uint64_t len)
 int model__inode_copy(struct inode *i, uint64_t offset, void *buf, size_t len,
 		      bool write)
 {
-	char *p = buf;
-	int r = allocate(i, offset, offset + len, true);
+	int fd, r = allocate(i, offset, offset + len, true);
+	uint64_t end;
+	ssize_t n;
 
-	while (r == 0 && len) {
-		uint64_t stop;
-		int fd = model__inode_store(i, offset, &stop);
-		size_t n = stop - offset < len ? stop - offset : len;
-		ssize_t did = write ? pwrite(fd, p, n, (off_t)offset)
-				    : pread(fd, p, n, (off_t)offset);
-
-		if (did <= 0)
-			return did < 0 ? -errno : -EIO;
-		p += did;
-		offset += (uint64_t)did;
-		len -= (size_t)did;
-	}
-	return r;
+	if (r < 0)
+		return r;
+	fd = model__inode_store(i, offset, &end);
+	n = write ? pwrite(fd, buf, len, (off_t)offset)
+		  : pread(fd, buf, len, (off_t)offset);
+	return n == (ssize_t)len ? 0 : -EIO;
 }
 
 /* Where cachestat(2) is missing: the pages that were touched. */
@@ -320,11 +309,12 @@ int model__store_resident(const struct inode *i, int fd, uint64_t offset,
 static int both_resident(const struct inode *i, uint64_t offset, uint64_t len,
 			 uint64_t *pages)
 {
-	uint64_t shared, private = 0;
+	uint64_t shared, private;
 	int r = model__store_resident(i, i->shared, offset, len, &shared);
 
-	if (r == 0)
-		r = model__store_resident(i, i->private, offset, len, &private);
+	if (r < 0)
+		return r;
+	r = model__store_resident(i, i->private, offset, len, &private);
 	*pages = shared + private;
 	return r;
 }
@@ -357,10 +347,9 @@ uint64_t model__inode_data(const struct inode *i, uint64_t at)
 	off_t data;
 
 	for (size_t n = 0; n < ARRAY_SIZE(stores); n++) {
-		if (stores[n] < 0)
-			continue;
 		data = lseek(stores[n], (off_t)at, SEEK_DATA);
-		if (data >= 0 && (uint64_t)data < first)
+		/* none, also of no memfd, is the largest there is */
+		if ((uint64_t)data < first)
 			first = (uint64_t)data;
 	}
 	return first;

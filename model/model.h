@@ -34,6 +34,7 @@ struct ranges {
 	size_t n, room;
 };
 
+/* The range is not empty. */
 int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 		      uint64_t value);
 /* Room for one more range: then the next model__ranges_set() cannot fail. */
@@ -228,7 +229,7 @@ bool model__inode_private(const struct inode *i, uint64_t at, uint64_t *end);
 int model__inode_store(const struct inode *i, uint64_t at, uint64_t *end);
 int model__inode_allocate(struct inode *i, uint64_t offset, uint64_t len);
 int model__inode_punch(struct inode *i, uint64_t offset, uint64_t len);
-/* As a guest reads and writes: allocates. */
+/* As a guest reads and writes, in one page of the host's: allocates. */
 int model__inode_copy(struct inode *i, uint64_t offset, void *buf, size_t len,
 		      bool write);
 /* Base pages of the host's that have memory. */
@@ -336,7 +337,6 @@ struct vm {
 	bool dead;
 	struct gmem__tree slots;			/* by number */
 	struct gmem__tree spaces[MODEL_ADDRESS_SPACES]; /* by address */
-	uint64_t bytes;					/* of all slots */
 	struct ranges attributes;			/* by guest address */
 };
 

@@ -155,7 +155,7 @@ int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len)
 	/* A pool counts its pages on one node as well. */
 	if ((i->k->nodes == 1 && !i->pool) || offset >= i->size)
 		return 0;
-	if (end > i->size || end < offset)
+	if (end > i->size)
 		end = i->size;
 	offset -= offset % i->page_size;
 	end += (i->page_size - end % i->page_size) % i->page_size;

@@ -72,8 +72,6 @@ int model__ranges_set(struct ranges *m, uint64_t start, uint64_t end,
 	struct range fresh[5];
 	size_t i, j, n = 0;
 
-	if (start >= end)
-		return 0;
 	if (reserve(m, m->n + 2) < 0)
 		return -ENOMEM;
 	/* [i, j) touch the new range; a neighbour may grow into one with it. */

