@@ -204,7 +204,7 @@ static int zero(const struct inode *i, uint64_t pos, uint64_t end)
 /* Part of a huge page is not freed: it is zeroed if it is there. */
 static int punch_part(struct inode *i, uint64_t pos, uint64_t end)
 {
-	uint64_t pages = 0;
+	uint64_t pages;
 	int r;
 
 	if (pos >= end)
@@ -221,14 +221,15 @@ static int punch(struct inode *i, uint64_t pos, uint64_t end)
 		return 0;
 	/* First what may lack memory, since contents do not come back. */
 	r = model__ranges_reserve(&i->nodes);
-	if (r == 0) {
-		model__pool_unplace(i, pos, end);
-		r = model__ranges_set(&i->nodes, pos, end, 0);
-	}
-	if (r == 0 && i->poison.n) /* the next page there is another one */
-		r = model__ranges_set(&i->poison, pos, end, 0);
-	if (r == 0 && i->shared >= 0)
-		r = store_fallocate(i->shared, mode, pos, end - pos);
+	if (r == 0)
+		r = model__ranges_reserve(&i->poison);
+	if (r < 0)
+		return r;
+	model__pool_unplace(i, pos, end);
+	(void)model__ranges_set(&i->nodes, pos, end, 0);
+	/* the next page there is another one */
+	(void)model__ranges_set(&i->poison, pos, end, 0);
+	r = store_fallocate(i->shared, mode, pos, end - pos);
 	if (r == 0 && i->private >= 0)
 		r = store_fallocate(i->private, mode, pos, end - pos);
 	return r;
@@ -276,16 +277,13 @@ int model__inode_copy(struct inode *i, uint64_t offset, void *buf, size_t len,
 /* Where cachestat(2) is missing: the pages that were touched. */
 static uint64_t count_data(int fd, uint64_t pos, uint64_t end, uint64_t page)
 {
-	uint64_t n = 0;
-	off_t data, hole;
+	uint64_t n = 0, data, hole;
 
-	while (pos < end && (data = lseek(fd, (off_t)pos, SEEK_DATA)) >= 0 &&
-	       (uint64_t)data < end) {
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0)
-			break;
-		pos = (uint64_t)hole < end ? (uint64_t)hole : end;
-		n += (pos - (uint64_t)data + page - 1) / page;
+	/* where there is no more it is -1, the largest there is */
+	while ((data = (uint64_t)lseek(fd, (off_t)pos, SEEK_DATA)) < end) {
+		hole = (uint64_t)lseek(fd, (off_t)data, SEEK_HOLE);
+		pos = hole < end ? hole : end;
+		n += (pos - data + page - 1) / page;
 	}
 	return n;
 }
@@ -323,21 +321,23 @@ int model__inode_resident(struct inode *i, uint64_t offset, uint64_t len,
 			  uint64_t *pages)
 {
 	uint64_t pos = offset - offset % i->page_size, end = offset + len, n;
-	int r = both_resident(i, offset, len, pages);
+	int r;
 
 	if (i->page_size == i->k->page_size)
-		return r;
+		return both_resident(i, offset, len, pages);
 	/* A huge page is there whole or not at all. */
-	for (*pages = 0; r == 0 && pos < end; pos += i->page_size) {
+	for (*pages = 0; pos < end; pos += i->page_size) {
 		uint64_t from = pos > offset ? pos : offset;
 		uint64_t to =
 			pos + i->page_size < end ? pos + i->page_size : end;
 
 		r = both_resident(i, pos, i->page_size, &n);
+		if (r < 0)
+			return r;
 		if (n)
 			*pages += (to - from) / i->k->page_size;
 	}
-	return r;
+	return 0;
 }
 
 uint64_t model__inode_data(const struct inode *i, uint64_t at)
