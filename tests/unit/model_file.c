@@ -44,6 +44,16 @@ static int falloc(struct unit *m, int fd, int mode, uint64_t offset,
 	return model__sys.fallocate(m->k, fd, mode, offset, len);
 }
 
+static int convert(struct unit *m, int fd, uint64_t offset, uint64_t len,
+		   uint64_t attributes)
+{
+	struct gmem__attributes2 a = { .offset = offset,
+				       .size = len,
+				       .attributes = attributes };
+
+	return ioc(m, fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
+}
+
 /* ------------------------------------------------------------ allocation -- */
 
 static void the_largest_offset_is_still_one(void **state)
@@ -268,17 +278,122 @@ static void only_files_are_mapped(void **state)
 	t_code(model__sys.close(m->k, device), 0);
 }
 
-/* ----------------------------------------------------------- conversion -- */
-
-static int convert(struct unit *m, int fd, uint64_t offset, uint64_t len,
-		   uint64_t attributes)
+static void a_file_keeps_its_size(void **state)
 {
-	struct gmem__attributes2 a = { .offset = offset,
-				       .size = len,
-				       .attributes = attributes };
+	struct unit *m = *state;
+	int fd = file(m);
 
-	return ioc(m, fd, GMEM__KVM_SET_MEMORY_ATTRIBUTES2, &a);
+	assert_int_equal(ftruncate(fd, (off_t)(2 * PAGES * m->page)), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(ftruncate(fd, (off_t)m->page), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+	assert_int_equal(errno, EPERM);
 }
+
+static void only_shared_mappings_are_made(void **state)
+{
+	struct unit *m = *state;
+	int fd = file(m), flags = MAP_PRIVATE | MAP_NORESERVE;
+	void *p = NULL, *q;
+
+	t_code(model__sys.mmap(m->k, &p, m->page, PROT_READ, flags, fd, 0),
+	       -EINVAL);
+	t_code(model__sys.mmap(m->k, &p, m->page, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, fd, 0),
+	       0);
+	*(char *)p = 42;
+	/* a refusal takes nothing away, also where it would have */
+	q = p;
+	t_code(model__sys.mmap(m->k, &q, m->page, PROT_READ, flags | MAP_FIXED,
+			       fd, 0),
+	       -EINVAL);
+	assert_int_equal(unit_file_mappings(m), 1);
+	assert_int_equal(*(char *)p, 42);
+	t_code(model__sys.munmap(m->k, p, m->page), 0);
+}
+
+/* Its tail, too, is the file's, and what is left of it when a page goes. */
+static void a_mapping_over_another_splits_it(void **state)
+{
+	struct unit *m = *state;
+	int fd = file(m);
+	void *p = NULL, *q;
+
+	t_code(model__sys.mmap(m->k, &p, 8 * m->page, PROT_READ, MAP_SHARED, fd,
+			       0),
+	       0);
+	q = (char *)p + 2 * m->page;
+	t_code(model__sys.mmap(m->k, &q, 2 * m->page, PROT_READ,
+			       MAP_SHARED | MAP_FIXED, fd, 10 * m->page),
+	       0);
+	assert_int_equal(unit_file_mappings(m), 3);
+	for (uint64_t i = 0; i < 8; i++) {
+		const struct mapping *at =
+			model__map_at(m->k, (uintptr_t)p + i * m->page + 1);
+
+		assert_non_null(at);
+		assert_int_equal(at->in.start, i < 2   ? 0
+					       : i < 4 ? 10 * m->page
+						       : 4 * m->page);
+	}
+	/* whole pages go */
+	t_code(model__sys.munmap(m->k, p, m->page + 1), 0);
+	assert_null(model__map_at(m->k, (uintptr_t)p + m->page));
+	assert_int_equal(unit_file_mappings(m), 2);
+	t_code(model__sys.munmap(m->k, p, 8 * m->page), 0);
+	assert_int_equal(unit_file_mappings(m), 0);
+}
+
+/* All that the host may touch, and no private page. */
+static void a_mapping_is_populated_behind_its_guard(void **state)
+{
+	static const int flags[] = { MAP_POPULATE, MAP_LOCKED };
+	static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE };
+	struct unit *m = *state;
+	int fd = file(m);
+
+	t_code(convert(m, fd, 3 * m->page, m->page, GMEM__ATTRIBUTE_PRIVATE),
+	       0);
+	for (unsigned int i = 0; i < 4; i++) {
+		void *p = NULL;
+
+		t_code(model__sys.mmap(m->k, &p, 3 * m->page, prots[i / 2],
+				       MAP_SHARED | flags[i % 2], fd, 0),
+		       0);
+		assert_int_equal(unit_allocated(m, fd, 0, PAGES * m->page, -1),
+				 3 * m->page);
+		t_code(model__sys.munmap(m->k, p, 3 * m->page), 0);
+		t_code(falloc(m, fd, PUNCH, 0, PAGES * m->page), 0);
+		t_code(model__sys.mmap(m->k, &p, PAGES * m->page, prots[i / 2],
+				       MAP_SHARED | flags[i % 2], fd, 0),
+		       0);
+		assert_int_equal(
+			unit_allocated(m, fd, 3 * m->page, m->page, -1), 0);
+		t_code(model__sys.munmap(m->k, p, PAGES * m->page), 0);
+		t_code(falloc(m, fd, PUNCH, 0, PAGES * m->page), 0);
+	}
+}
+
+static void what_a_guest_reads_is_in_the_cache(void **state)
+{
+	struct unit *m = *state;
+	int fd = file(m);
+	unsigned char in[2] = { 9, 9 };
+	void *p = NULL;
+
+	unit_bind(m, m->g, 0, 8 * GiB);
+	t_code(model__sys.mmap(m->k, &p, 2 * m->page, PROT_READ, MAP_SHARED, fd,
+			       0),
+	       0);
+	assert_int_equal(unit_guest_read(m, 8 * GiB), 0);
+	t_code(model__sys.mincore(m->k, p, 2 * m->page, in), 0);
+	assert_int_equal(in[0], 1);
+	assert_int_equal(in[1], 0);
+	t_code(model__sys.munmap(m->k, p, 2 * m->page), 0);
+}
+
+/* ----------------------------------------------------------- conversion -- */
 
 static void what_is_reserved_is_zero(void **state)
 {
@@ -456,6 +571,11 @@ int main(void)
 		TEST(only_some_descriptors_have_a_position, unit_default73),
 		TEST(nothing_can_be_read_from_anywhere, unit_default73),
 		TEST(only_files_are_mapped, unit_default73),
+		TEST(a_file_keeps_its_size, unit_default73),
+		TEST(only_shared_mappings_are_made, unit_default73),
+		TEST(a_mapping_over_another_splits_it, unit_default73),
+		TEST(a_mapping_is_populated_behind_its_guard, unit_inplace),
+		TEST(what_a_guest_reads_is_in_the_cache, unit_default73),
 		TEST(what_is_reserved_is_zero, unit_inplace),
 		TEST(where_it_failed_is_written_if_it_can_be, unit_inplace),
 		TEST(a_pin_beside_the_range_does_not_matter, unit_inplace),

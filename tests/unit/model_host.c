@@ -32,8 +32,8 @@
 
 /* What each fails with, 0 = it does not. */
 static struct {
-	int copying, cachestat, userfaultfd, key, fallocate;
-	unsigned int after; /* so many calls of fallocate(2) that succeed */
+	int copying, cachestat, userfaultfd, key, fallocate, ioctl, memfd;
+	unsigned int after; /* so many calls of one of the last that succeed */
 } host;
 
 ssize_t __real_process_vm_readv(pid_t pid, const struct iovec *l,
@@ -44,6 +44,8 @@ ssize_t __real_process_vm_writev(pid_t pid, const struct iovec *l,
 				 unsigned long rn, unsigned long flags);
 long __real_syscall(long number, ...);
 int __real_pthread_key_create(pthread_key_t *key, void (*end)(void *));
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __real_memfd_create(const char *name, unsigned int flags);
 int __real_fallocate(int fd, int mode, off_t offset, off_t len);
 ssize_t __wrap_process_vm_readv(pid_t pid, const struct iovec *l,
 				unsigned long ln, const struct iovec *r,
@@ -53,6 +55,8 @@ ssize_t __wrap_process_vm_writev(pid_t pid, const struct iovec *l,
 				 unsigned long rn, unsigned long flags);
 long __wrap_syscall(long number, ...);
 int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *));
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_memfd_create(const char *name, unsigned int flags);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
 
 static void mend(void)
@@ -104,15 +108,40 @@ int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *))
 	return host.key ? host.key : __real_pthread_key_create(key, end);
 }
 
+/* Once: the next of them succeeds again. */
+static bool is_due(int code)
+{
+	return code && !host.after--;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	int code = host.ioctl;
+
+	if (!is_due(code))
+		return __real_ioctl(fd, request, arg);
+	mend();
+	return fails(code);
+}
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	int code = host.memfd;
+
+	if (!is_due(code))
+		return __real_memfd_create(name, flags);
+	mend();
+	return fails(code);
+}
+
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
 {
-	if (host.fallocate && !host.after--) {
-		int code = host.fallocate;
+	int code = host.fallocate;
 
-		mend(); /* it fails once */
-		return fails(code);
-	}
-	return __real_fallocate(fd, mode, offset, len);
+	if (!is_due(code))
+		return __real_fallocate(fd, mode, offset, len);
+	mend();
+	return fails(code);
 }
 
 /* ----------------------------------------------------------- its memory -- */
@@ -238,6 +267,11 @@ static void without_cachestat_what_was_written_counts(void **state)
 	t_code(model__sys.mmap(m->k, &p, PAGES * m->page,
 			       PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
 	       0);
+	((char *)p)[0] = 1;
+	host.cachestat = ENOSYS;
+	assert_int_equal(count(m, fd, 0, PAGES), 1);
+	mend();
+	t_code(falloc(m, fd, PUNCH, 0, 1), 0);
 	((char *)p)[2 * m->page] = 1;
 	((char *)p)[3 * m->page] = 1;
 	((char *)p)[7 * m->page] = 1;
@@ -308,7 +342,10 @@ static void a_host_without_room_is_out_of_memory(void **state)
 	t_code(falloc(m, fd, KEEP, 0, PAGES), -ENOMEM);
 	host.fallocate = EINTR;
 	t_code(falloc(m, fd, KEEP, 0, PAGES), -EINTR);
+	host.cachestat = EIO;
+	t_code(falloc(m, fd, KEEP, 0, PAGES), -EIO);
 	mend();
+	assert_int_equal(count(m, fd, 0, PAGES), 0);
 	t_code(falloc(m, fd, KEEP, 0, 1), 0);
 	t_code(falloc(m, fd, KEEP, 4, 1), 0);
 	for (unsigned int n = 0; n < 2; n++) {
@@ -343,6 +380,135 @@ static void a_move_ends_where_it_fails(void **state)
 		mend();
 	}
 	assert_int_equal(count(m, fd, 0, size / m->page), size / m->page);
+}
+
+/* The first run fails, and the second would not. */
+static void a_conversion_fails_with_the_first_run_that_does(void **state)
+{
+	struct unit *m = *state;
+	int fd = file(m);
+	uint64_t at, end;
+	const struct inode *i = ((struct file *)model__object(m->k, fd))->inode;
+
+	t_code(falloc(m, fd, KEEP, 0, PAGES), 0);
+	t_code(convert(m, fd, 4, 1, GMEM__ATTRIBUTE_PRIVATE, &at), 0);
+	host.fallocate = EINTR;
+	t_code(convert(m, fd, 0, PAGES, GMEM__ATTRIBUTE_PRIVATE, &at), -EINTR);
+	assert_false(model__inode_private(i, 0, &end));
+	assert_int_equal(end, 4 * m->page);
+	assert_int_equal(count(m, fd, 0, PAGES), PAGES);
+}
+
+static void a_mapping_that_can_not_be_guarded_is_none(void **state)
+{
+	struct unit *m = *state;
+	int fd = file(m);
+	void *p = NULL, *q = NULL;
+	uint64_t at, end;
+	const struct inode *i = ((struct file *)model__object(m->k, fd))->inode;
+
+	t_code(convert(m, fd, 2, 1, GMEM__ATTRIBUTE_PRIVATE, &at), 0);
+	t_code(convert(m, fd, 4, 1, GMEM__ATTRIBUTE_PRIVATE, &at), 0);
+	for (unsigned int n = 0; n < 2; n++) {
+		host.ioctl = ENOMEM;
+		host.after = n;
+		t_code(model__sys.mmap(m->k, &p, PAGES * m->page, PROT_READ,
+				       MAP_SHARED, fd, 0),
+		       -ENOMEM);
+		assert_int_equal(unit_file_mappings(m), 0);
+	}
+	t_code(model__sys.mmap(m->k, &p, PAGES * m->page, PROT_READ, MAP_SHARED,
+			       fd, 0),
+	       0);
+	t_code(model__sys.mmap(m->k, &q, PAGES * m->page, PROT_READ, MAP_SHARED,
+			       fd, 0),
+	       0);
+	/* of two mappings either may fail */
+	for (unsigned int n = 0; n < 2; n++) {
+		host.ioctl = ENOMEM;
+		host.after = n;
+		t_code(convert(m, fd, 8, 1, GMEM__ATTRIBUTE_PRIVATE, &at),
+		       -ENOMEM);
+		assert_int_equal(at, 8 * m->page);
+		assert_false(model__inode_private(i, 8 * m->page, &end));
+	}
+	t_code(model__sys.munmap(m->k, p, PAGES * m->page), 0);
+	t_code(model__sys.munmap(m->k, q, PAGES * m->page), 0);
+}
+
+static void a_file_that_can_not_be_made_leaves_nothing(void **state)
+{
+	struct unit *m = *state;
+	struct gmem__create c = { .size = PAGES * m->page, .flags = 3 };
+	unsigned int fds = unit_fds();
+	struct rlimit was, limit;
+	int r;
+
+	for (unsigned int n = 0; n < 2; n++) {
+		host.memfd = EMFILE;
+		host.after = n;
+		t_code(model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+					GMEM__KVM_CREATE_GUEST_MEMFD, &c),
+		       -EMFILE);
+		assert_int_equal(unit_fds(), fds);
+	}
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	limit.rlim_cur = m->page;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	r = model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+			     GMEM__KVM_CREATE_GUEST_MEMFD, &c);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	t_code(r, -EFBIG);
+	assert_int_equal(unit_fds(), fds);
+}
+
+/* 0 is a descriptor like any other, also where the model keeps it. */
+static void the_models_own_descriptor_may_be_0(void **state)
+{
+	int kept = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	struct gmem__create c = { .size = 64 * KiB, .flags = 3 };
+	struct gmem_vm *vm = NULL;
+	struct unit *m = *state;
+	struct gmem_error err;
+	size_t n;
+
+	(void)close(0);
+	host.key = EAGAIN;
+	t_refused(gmem_model_vm_open("inplace", NULL, &vm, &err), -EAGAIN,
+		  GMEM_REASON_KERNEL, err);
+	mend();
+	assert_true(fcntl(0, F_GETFD) < 0);
+	t_ok(gmem_model_vm_open("inplace", NULL, &vm, &err), err);
+	assert_true(fcntl(0, F_GETFD) >= 0);
+	t_ok(gmem_vm_destroy(vm, &err), err);
+	assert_true(fcntl(0, F_GETFD) < 0);
+	t_code(model__sys.ioctl(m->k, gmem_vm_fd(m->vm),
+				GMEM__KVM_CREATE_GUEST_MEMFD, &c),
+	       0);
+	n = m->k->n_fds;
+	assert_non_null(model__object(m->k, 0));
+	assert_int_equal(m->k->n_fds, n);
+	t_code(model__sys.close(m->k, 0), 0);
+	assert_int_equal(m->k->n_fds, n - 1);
+	if (kept >= 0) {
+		assert_int_equal(dup2(kept, 0), 0);
+		assert_int_equal(close(kept), 0);
+	}
+}
+
+static void an_interface_that_is_refused_is_closed(void **state)
+{
+	unsigned int fds = unit_fds();
+	struct gmem_vm *vm = NULL;
+	struct gmem_error err;
+
+	(void)state;
+	host.ioctl = EINVAL;
+	t_refused(gmem_model_vm_open("inplace", NULL, &vm, &err), -EINVAL,
+		  GMEM_REASON_KERNEL, err);
+	mend();
+	assert_int_equal(unit_fds(), fds);
 }
 
 /* ----------------------------------------------------------------- guest -- */
@@ -387,6 +553,12 @@ int main(void)
 		TEST(a_look_that_fails_fails_the_call, unit_bare),
 		TEST(a_host_without_room_is_out_of_memory, unit_inplace),
 		TEST(a_move_ends_where_it_fails, unit_inplace),
+		TEST(a_conversion_fails_with_the_first_run_that_does,
+		     unit_inplace),
+		TEST(a_mapping_that_can_not_be_guarded_is_none, unit_inplace),
+		TEST(a_file_that_can_not_be_made_leaves_nothing, unit_inplace),
+		TEST(the_models_own_descriptor_may_be_0, unit_inplace),
+		TEST(an_interface_that_is_refused_is_closed, unit_bare),
 		TEST(a_store_that_the_host_refuses_is_an_error, unit_sw),
 	};
 

@@ -16,6 +16,7 @@
 #define PAGES 16
 #define HUGE (2 * MiB)
 #define STRICT 1   /* of mbind(2) */
+#define GET_NODE 1 /* of get_mempolicy(2) */
 #define GET_ADDR 2 /* of get_mempolicy(2) */
 
 static char *map(struct unit *m, struct gmem *g)
@@ -175,6 +176,73 @@ static void strict_looks_at_each_page_that_is_mapped(void **state)
 	unmap(m, g, p);
 }
 
+static unsigned long mask_at(struct unit *m, char *p)
+{
+	unsigned long mask = 0;
+	int mode;
+
+	t_code(model__sys.get_mempolicy(m->k, &mode, &mask, 64, p, GET_ADDR),
+	       0);
+	return mask;
+}
+
+/* Guest memory never moves: it fails, and sets what pages to come get. */
+static void strict_that_may_move_is_set_and_told(void **state)
+{
+	static const unsigned int moves[] = { 2, 4, 6 };
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, PAGES * m->page, SHARED_FLAGS);
+	char *p = map(m, g);
+
+	t_code(bind(m, p, PAGES * m->page, 2, 0), 0);
+	p[0] = 1;
+	t_code(bind(m, p, m->page, 1, STRICT), -EIO);
+	assert_int_equal(mask_at(m, p), 2);
+	for (size_t i = 0; i < T_ARRAY_SIZE(moves); i++) {
+		t_code(bind(m, p, m->page, 1, STRICT | moves[i]), -EIO);
+		assert_int_equal(mask_at(m, p), 1);
+		t_code(bind(m, p, m->page, 2, STRICT | moves[i]), 0);
+		assert_int_equal(mask_at(m, p), 2);
+		t_code(bind(m, p, m->page, 1, moves[i]), 0);
+		t_code(bind(m, p, m->page, 2, 0), 0);
+	}
+	assert_int_equal(node_of(m, p), 1);
+	unmap(m, g, p);
+}
+
+static int next_node(struct unit *m)
+{
+	int node = 4711;
+
+	t_code(model__sys.get_mempolicy(m->k, &node, NULL, 0, NULL, GET_NODE),
+	       0);
+	return node;
+}
+
+static void the_turns_begin_with_the_policy(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, PAGES * m->page, SHARED_FLAGS);
+	const unsigned long nodes = 7;
+
+	m->k->nodes = 3;
+	for (uint64_t i = 0; i < 3; i++) {
+		t_code(model__sys.set_mempolicy(m->k, GMEM_MPOL_INTERLEAVE,
+						&nodes, 33),
+		       0);
+		for (int n = 0; n < 2; n++) {
+			assert_int_equal(next_node(m), n);
+			t_code(model__sys.fallocate(m->k, gmem_fd(g), KEEP,
+						    (2 * i + (uint64_t)n) *
+							    m->page,
+						    m->page),
+			       0);
+		}
+		assert_int_equal(next_node(m), 2);
+	}
+	t_code(model__sys.set_mempolicy(m->k, GMEM_MPOL_DEFAULT, NULL, 0), 0);
+}
+
 /* ---------------------------------------------------------- huge pages -- */
 
 static struct gmem *huge_file(struct unit *m, uint64_t pages)
@@ -332,6 +400,8 @@ int main(void)
 		TEST(a_home_node_is_one_there_is, unit_obeyed),
 		TEST(a_mask_is_written_as_long_as_it_is_asked_for, unit_obeyed),
 		TEST(strict_looks_at_each_page_that_is_mapped, unit_inplace),
+		TEST(strict_that_may_move_is_set_and_told, unit_obeyed),
+		TEST(the_turns_begin_with_the_policy, unit_obeyed),
 		TEST(a_page_with_parts_takes_no_page_of_another_node,
 		     unit_bare),
 		TEST(what_the_host_touched_is_on_the_node_it_meant, unit_bare),
