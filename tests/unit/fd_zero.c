@@ -4,6 +4,8 @@
  * in a program that closed its standard input.
  */
 #include <fcntl.h>
+#include <gmem_region.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -209,12 +211,72 @@ static void each_file_that_is_tried_may_be_0(void **state)
 	make_room(); /* 0 is open again */
 }
 
+/* The file of the shared memory that a region is handed. */
+static void that_of_shared_memory_may_be_0(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_REGION_SHARED_FD };
+	struct gmem_slot s = { .sz = sizeof(s), .gpa = GiB, .len = MiB };
+	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+	struct gmem_region_range all = { 0, MiB };
+	struct gmem_region *r = NULL, *other = NULL;
+	unsigned char byte = 0;
+
+	(void)close(0);
+	assert_int_equal(memfd_create("shared", MFD_CLOEXEC), 0);
+	assert_int_equal(ftruncate(0, 2 * MiB), 0);
+	t_ok(gmem_region_create(m->vm, MiB, &o, &r, &m->err), m->err);
+	t_ok(gmem_region_get(r, &i, &m->err), m->err);
+	assert_int_equal(i.shared_fd, 0);
+	t_refused(gmem_region_create(m->vm, MiB, &o, &other, &m->err), -EINVAL,
+		  GMEM_REASON_SHARED_MEMORY, m->err);
+	t_ok(gmem_region_bind(r, &s, &m->err), m->err);
+	t_ok(gmem_region_convert(r, &all, 1, GMEM_ATTRIBUTE_SHARED, NULL, NULL,
+				 &m->err),
+	     m->err);
+	*(unsigned char *)i.shared = 7;
+	assert_int_equal(pread(0, &byte, 1, 0), 1);
+	assert_int_equal(byte, 7);
+	unit_reset(m);
+	t_ok(gmem_region_discard(r, 0, MiB, NULL, &m->err), m->err);
+	assert_int_equal(unit_nth(m, "fallocate", 0, 1)->fd, 0);
+	assert_int_equal(pread(0, &byte, 1, 0), 1);
+	assert_int_equal(byte, 0);
+	unit_reset(m);
+	unit_answer(m, "fallocate", 0, 2, 1, -EPERM);
+	t_refused(gmem_region_discard(r, 0, MiB, NULL, &m->err), -EPERM,
+		  GMEM_REASON_ACCESS_DENIED, m->err);
+	assert_non_null(strstr(m->err.msg, "of the shared memory"));
+	t_ok(gmem_region_unbind(r, 0, 0, 0, &m->err), m->err);
+	t_ok(gmem_region_close(r, &m->err), m->err);
+	/* with its address, it is that file's */
+	o.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0);
+	assert_ptr_not_equal(o.shared, MAP_FAILED);
+	t_ok(gmem_region_create(m->vm, MiB, &o, &r, &m->err), m->err);
+	t_ok(gmem_region_close(r, &m->err), m->err);
+	o.shared_offset = MiB;
+	t_refused(gmem_region_create(m->vm, MiB, &o, &r, &m->err), -EINVAL,
+		  GMEM_REASON_SHARED_MEMORY, m->err);
+	assert_int_equal(munmap(o.shared, MiB), 0);
+	o.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(o.shared, MAP_FAILED);
+	t_refused(gmem_region_create(m->vm, MiB, &o, &r, &m->err), -EINVAL,
+		  GMEM_REASON_SHARED_MEMORY, m->err);
+	assert_int_equal(munmap(o.shared, MiB), 0);
+	(void)close(0);
+	made.n = made.zero = 0;
+	make_room(); /* 0 is open again */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(each_descriptor_may_be_0, unit_default73),
 		TEST(each_descriptor_may_be_0, unit_inplace),
 		TEST(a_vm_and_its_device_may_be_0, unit_bare),
+		TEST(that_of_shared_memory_may_be_0, unit_sw),
 		TEST(each_file_that_is_tried_may_be_0, unit_bare),
 	};
 
