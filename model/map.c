@@ -97,7 +97,7 @@ static int clear(struct kernel *k, uint64_t start, uint64_t end,
 		displace(k, m);
 		if (head)
 			place(k, m, was.at.start, start, was.in.start);
-		if (spare) {
+		if (head && tail && spare) {
 			m = spare;
 			spare = NULL;
 			m->file = was.file;
@@ -111,6 +111,7 @@ static int clear(struct kernel *k, uint64_t start, uint64_t end,
 		if (!head && !tail)
 			map_free(k, m);
 	}
+	free(spare);
 	return r;
 }
 
