@@ -64,3 +64,9 @@ uint64_t flat_fault_gpa(const struct flat *f)
 {
 	return exit_word(f, 40);
 }
+
+void code_bytes(struct code *c, const char *bytes, size_t n)
+{
+	memcpy(c->at + c->n, bytes, n);
+	c->n += n;
+}

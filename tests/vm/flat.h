@@ -37,6 +37,13 @@ int flat_run(struct flat *f);
 uint64_t flat_fault_flags(const struct flat *f);
 uint64_t flat_fault_gpa(const struct flat *f);
 
+/* Instructions, one after the other at @at. */
+struct code {
+	unsigned char *at;
+	size_t n;
+};
+void code_bytes(struct code *c, const char *bytes, size_t n);
+
 /* -------------------------------------------------------- arm64 alone -- */
 
 /* Where the vectors of exceptions are, from the program on. */
@@ -50,12 +57,6 @@ uint32_t flat_eax(const struct flat *f);
 /* As in kvm_run of this exit. */
 void *flat_io_data(const struct flat *f);
 
-/* Instructions, one after the other at @at. */
-struct code {
-	unsigned char *at;
-	size_t n;
-};
-
 enum flat_register {
 	EAX,
 	ECX,
@@ -65,7 +66,6 @@ enum flat_register {
 	EDI,
 };
 
-void code_bytes(struct code *c, const char *bytes, size_t n);
 #define code_put(c, bytes) code_bytes((c), (bytes), sizeof(bytes) - 1)
 void code_mov(struct code *c, enum flat_register reg, uint32_t value);
 void code_store(struct code *c, uint32_t at, uint32_t value);

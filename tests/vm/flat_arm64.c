@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "flat.h"

@@ -75,16 +75,9 @@ void *flat_io_data(const struct flat *f)
 
 /* -------------------------------------------------------- instructions -- */
 
-void code_bytes(struct code *c, const char *bytes, size_t n)
-{
-	memcpy(c->at + c->n, bytes, n);
-	c->n += n;
-}
-
 static void put32(struct code *c, uint32_t value)
 {
-	memcpy(c->at + c->n, &value, sizeof(value));
-	c->n += sizeof(value);
+	code_bytes(c, (const char *)&value, sizeof(value));
 }
 
 static void put8(struct code *c, unsigned int value)

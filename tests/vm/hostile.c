@@ -124,6 +124,32 @@ bool dice_percent(struct dice *d, unsigned int percent)
 	return dice_roll(d, 100) < percent;
 }
 
+unsigned int dice_one_of(struct dice *d, const unsigned char *often)
+{
+	uint64_t n = dice_roll(d, 100);
+	unsigned int i = 0;
+
+	while (n >= often[i])
+		n -= often[i++];
+	return i;
+}
+
+uint64_t hostile_page(struct dice *d, unsigned int bare)
+{
+	uint64_t gpa;
+
+	if (dice_percent(d, 10))
+		return HOSTILE_BARE +
+		       dice_roll(d, (HOSTILE_END - HOSTILE_BARE) >> 12) * 4096;
+	if (dice_percent(d, bare))
+		gpa = HOSTILE_BARE +
+		      dice_roll(d, HOSTILE_BARE_SIZE >> 12) * 4096;
+	else
+		gpa = HOSTILE_BACKED +
+		      dice_roll(d, HOSTILE_BACKED_SIZE >> 12) * 4096;
+	return gpa + (dice_percent(d, 25) ? HOSTILE_ELSEWHERE : 0);
+}
+
 /* ------------------------------------------------- what the VMM does -- */
 
 /* Whether @r is success or one of the allowed refusals (0: none). */

@@ -55,6 +55,13 @@ enum event {
 uint64_t dice_roll(struct dice *d, uint64_t sides);
 /* True with this probability. */
 bool dice_percent(struct dice *d, unsigned int percent);
+/* An index: @often says how often of a hundred times each one comes. */
+unsigned int dice_one_of(struct dice *d, const unsigned char *often);
+/*
+ * A page in or around possible slots, or anywhere except in the code; of those
+ * in or around slots, @bare of a hundred of the file without a shared side.
+ */
+uint64_t hostile_page(struct dice *d, unsigned int bare);
 void happened(enum event event);
 /* cmocka's asserts work only in its own thread. */
 __attribute__((format(printf, 1, 2))) void failed(const char *fmt, ...);
@@ -86,9 +93,8 @@ const char *hostile_deed(unsigned int deed);
 bool hostile_happens(enum event event);
 /* A program of a few deeds for vCPU @id, at @at, to be run there. */
 void hostile_program(unsigned char *at, struct dice *d, unsigned int id);
-/* KVM_RUN returned 0, or -EFAULT: whether the program continues. */
+/* KVM_RUN returned 0: whether the program continues. */
 bool hostile_exit(struct vcpu_thread *v);
-bool hostile_fault(struct vcpu_thread *v);
 /* One store by @f, whose code is at @ram; 0 if it came to its end, or -errno.
  */
 int hostile_store(struct live *l, struct flat *f, unsigned char *ram,

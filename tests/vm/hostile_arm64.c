@@ -53,8 +53,7 @@ const char *hostile_deed(unsigned int deed)
 
 static void put(struct code *c, uint32_t instruction)
 {
-	memcpy(c->at + c->n, &instruction, sizeof(instruction));
-	c->n += sizeof(instruction);
+	code_bytes(c, (const char *)&instruction, sizeof(instruction));
 }
 
 static void mov(struct code *c, unsigned int reg, uint64_t value)
@@ -91,19 +90,7 @@ static void increment(struct code *c, uint64_t at)
 
 static uint64_t page(struct dice *d)
 {
-	const uint64_t size = 4096;
-	uint64_t gpa;
-
-	if (dice_percent(d, 10))
-		return HOSTILE_BARE +
-		       dice_roll(d, (HOSTILE_END - HOSTILE_BARE) / size) * size;
-	if (dice_percent(d, 30))
-		gpa = HOSTILE_BARE +
-		      dice_roll(d, HOSTILE_BARE_SIZE / size) * size;
-	else
-		gpa = HOSTILE_BACKED +
-		      dice_roll(d, HOSTILE_BACKED_SIZE / size) * size;
-	return gpa + (dice_percent(d, 25) ? HOSTILE_ELSEWHERE : 0);
+	return hostile_page(d, 30);
 }
 
 /* A byte there, often at an edge, and now and then one that is not aligned. */
@@ -211,11 +198,8 @@ static void hypercall(struct code *c, struct dice *d)
 		0x86000000, /* KVM's own features */
 	};
 	static const unsigned char often[] = { 30, 4, 6, 15, 3, 3, 15, 12, 12 };
-	unsigned int n = (unsigned int)dice_roll(d, 100), i = 0;
 
-	while (n >= often[i])
-		n -= often[i++];
-	mov(c, 0, calls[i]);
+	mov(c, 0, calls[dice_one_of(d, often)]);
 	mov(c, 1, dice_roll(d, 3));
 	mov(c, 2, address(d) & ~3UL);
 	mov(c, 3, value(d));
@@ -297,11 +281,8 @@ void hostile_program(unsigned char *at, struct dice *d, unsigned int id)
 	struct code c = { .at = at };
 
 	while (deeds--) {
-		unsigned int n = (unsigned int)dice_roll(d, 100);
-		enum deed deed = DEED_STORE;
+		enum deed deed = (enum deed)dice_one_of(d, often);
 
-		while (n >= often[deed])
-			n -= often[deed++];
 		do_deed(&c, d, deed, own);
 		if (deed != DEED_PAGING && deed != DEED_EXECUTE)
 			increment(&c, own + HOSTILE_COUNTS + 4 * deed);

@@ -50,25 +50,9 @@ const char *hostile_deed(unsigned int deed)
 
 /* ------------------------------------------------------------ programs -- */
 
-/* A page in or around possible slots, or anywhere except in the code. */
 static uint32_t page(struct dice *d)
 {
-	uint64_t gpa;
-
-	if (dice_percent(d, 10))
-		return (uint32_t)(HOSTILE_BARE +
-				  dice_roll(d, (HOSTILE_END - HOSTILE_BARE) >>
-						       12) *
-					  4096);
-	if (dice_percent(d, 60))
-		gpa = HOSTILE_BARE +
-		      dice_roll(d, HOSTILE_BARE_SIZE >> 12) * 4096;
-	else
-		gpa = HOSTILE_BACKED +
-		      dice_roll(d, HOSTILE_BACKED_SIZE >> 12) * 4096;
-	if (dice_percent(d, 25))
-		gpa += HOSTILE_ELSEWHERE;
-	return (uint32_t)gpa;
+	return (uint32_t)hostile_page(d, 60);
 }
 
 /* A byte there, often one before or after an edge of it. */
@@ -137,12 +121,8 @@ static enum deed some_deed(struct dice *d)
 	/* this many of a hundred */
 	static const unsigned char often[DEEDS] = { 18, 14, 8, 10, 10, 8,
 						    6,	8,  8, 6,  4 };
-	unsigned int n = (unsigned int)dice_roll(d, 100);
-	enum deed deed = DEED_STORE;
 
-	while (n >= often[deed])
-		n -= often[deed++];
-	return deed;
+	return (enum deed)dice_one_of(d, often);
 }
 
 static void do_deed(struct code *c, struct dice *d, enum deed deed,
