@@ -199,22 +199,27 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-int c_allocate_interrupted(struct conform *c, int fd, uint64_t len)
+void c_alarm(uint32_t after_us, uint32_t every_us)
 {
-	struct itimerval soon = { .it_value = { 0, SIGNAL_AFTER_US } }, off;
+	struct itimerval timer = { { 0, every_us }, { 0, after_us } };
 	struct sigaction sa = { .sa_handler = on_alarm,
 				.sa_flags = SA_RESTART };
+
+	(void)sigaction(SIGALRM, &sa, NULL);
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+int c_allocate_interrupted(struct conform *c, int fd, uint64_t len)
+{
 	int r;
 
 	if (c->model) {
 		r = gmem_model_interrupt(c->model, 8 * c->page, NULL);
 		return r < 0 ? r : c_fallocate(c, fd, 1, 0, len);
 	}
-	memset(&off, 0, sizeof(off));
-	(void)sigaction(SIGALRM, &sa, NULL);
-	(void)setitimer(ITIMER_REAL, &soon, NULL);
+	c_alarm(SIGNAL_AFTER_US, 0);
 	r = c_fallocate(c, fd, 1, 0, len);
-	(void)setitimer(ITIMER_REAL, &off, NULL);
+	c_alarm(0, 0);
 	return r;
 }
 

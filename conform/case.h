@@ -152,6 +152,8 @@ int c_unmap(struct conform *c, void *addr);
 	} while (0)
 /* 0, or si_code of the SIGBUS; the fault must be at that very address. */
 int c_touch(unsigned char *at, bool write);
+/* Signals that do nothing: the first, and more if @every_us; 0, 0: no more. */
+void c_alarm(uint32_t after_us, uint32_t every_us);
 /* A signal comes in the middle of allocating @len. */
 int c_allocate_interrupted(struct conform *c, int fd, uint64_t len);
 /* What @fn returns in a forked child. */

@@ -8,11 +8,9 @@
 #ifdef __aarch64__
 #include <limits.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 
 #include "case.h"
 #include "guest.h"
@@ -125,26 +123,17 @@ int guest_access(struct conform *c, int vm, uint64_t gpa, unsigned char *byte,
 			      gpa, byte, UINT_MAX);
 }
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
 int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
 {
-	struct itimerval tick = { { 0, TICK_US }, { 0, TICK_US } }, off;
-	struct sigaction sa = { .sa_handler = on_alarm };
 	unsigned char byte = 1;
 	int r = started(c, vm);
 
 	if (r < 0)
 		return r;
 	memcpy(code, programs[1], sizeof(programs[1]));
-	memset(&off, 0, sizeof(off));
-	(void)sigaction(SIGALRM, &sa, NULL);
-	(void)setitimer(ITIMER_REAL, &tick, NULL);
+	c_alarm(TICK_US, TICK_US);
 	r = run_at(c, gpa, gpa + sizeof(programs[1]), &byte, TICKS);
-	(void)setitimer(ITIMER_REAL, &off, NULL);
+	c_alarm(0, 0);
 	return r == -EINTR ? -EPROTO : r;
 }
 

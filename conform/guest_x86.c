@@ -76,10 +76,6 @@ int guest_access(struct conform *c, int vm, uint64_t gpa, unsigned char *byte,
 	return 0;
 }
 
-/*
- * The byte goes through the port; where KVM exits for a device instead of
- * accessing memory, that exit is the result, and the device returns zeroes.
- */
 int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
 {
 	(void)c;
@@ -89,6 +85,10 @@ int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
 	return -ENOSYS;
 }
 
+/*
+ * The byte goes through the port; where KVM exits for a device instead of
+ * accessing memory, that exit is the result, and the device returns zeroes.
+ */
 int guest_kvm_access(struct conform *c, int vm, uint64_t gpa,
 		     unsigned char *byte, bool write)
 {
