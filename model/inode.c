@@ -347,9 +347,10 @@ uint64_t model__inode_data(const struct inode *i, uint64_t at)
 	off_t data;
 
 	for (size_t n = 0; n < ARRAY_SIZE(stores); n++) {
+		if (stores[n] < 0)
+			continue;
 		data = lseek(stores[n], (off_t)at, SEEK_DATA);
-		/* none, also of no memfd, is the largest there is */
-		if ((uint64_t)data < first)
+		if (data >= 0 && (uint64_t)data < first)
 			first = (uint64_t)data;
 	}
 	return first;

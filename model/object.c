@@ -26,8 +26,7 @@ static int seal(int fd, uint64_t size)
 	struct rlimit limit;
 
 	/* The kernel would send SIGXFSZ; a guest_memfd knows no such limit. */
-	(void)getrlimit(RLIMIT_FSIZE, &limit);
-	if (size > limit.rlim_cur)
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur)
 		return -EFBIG;
 	if (ftruncate(fd, (off_t)size) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
