@@ -346,14 +346,9 @@ static void a_bind_that_fails_restores_what_it_had_changed(void **state_)
 	}
 }
 
-/* The slot stays beside what is kept in its middle, which it does not have. */
-static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
+/* 6 MiB at 1 GiB: no attribute can be set, and then the slot not be deleted. */
+static void bind_stuck(struct unit *m)
 {
-	struct unit *m = *state_;
-
-	unit_create(m, 6 * MiB, 0);
-	t_ok(bind_as(m, m->g, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
-	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
 	unit_reset(m);
 	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
 	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
@@ -362,6 +357,17 @@ static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
 		  GMEM_REASON_NO_MEMORY, m->err);
 	assert_true(m->err.flags & GMEM_ERROR_STUCK);
 	unit_reset(m);
+}
+
+/* The slot stays beside what is kept in its middle, which it does not have. */
+static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
+{
+	struct unit *m = *state_;
+
+	unit_create(m, 6 * MiB, 0);
+	t_ok(bind_as(m, m->g, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
+	bind_stuck(m);
 	convert(m, 0, 6 * MiB, S);
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 3);
 	unit_same(m, m->g, GiB);
@@ -410,13 +416,7 @@ static void nor_what_another_file_keeps_there(void **state_)
 	t_ok(bind_as(m, first, 1, GiB + 2 * MiB, 2 * MiB, 2 * MiB, 0), m->err);
 	t_ok(gmem_unbind(m->vm, 1, 0, KEEP, &m->err), m->err);
 	unit_create(m, 6 * MiB, 0);
-	unit_reset(m);
-	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
-	unit_answer(m, "ioctl", GMEM__KVM_SET_USER_MEMORY_REGION, 1, 1,
-		    -ENOMEM);
-	t_refused(bind_as(m, m->g, 0, GiB, 0, 6 * MiB, 0), -ENOMEM,
-		  GMEM_REASON_NO_MEMORY, m->err);
-	unit_reset(m);
+	bind_stuck(m);
 	convert(m, 0, 2 * MiB, P);
 	convert(m, 4 * MiB, 2 * MiB, P);
 	t_refused(gmem_set_attributes(m->g, 0, 6 * MiB, S, &o, &m->err),

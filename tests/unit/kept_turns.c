@@ -14,16 +14,24 @@
 #define PATIENCE 1000000 /* looks, then it continues */
 #define CREATE GMEM__KVM_SET_USER_MEMORY_REGION2
 
-/* Whether a call has its turn with the page. */
-static bool held(struct unit *m, const struct gmem *g, uint64_t offset)
+/* How many calls have or wait for a turn with the page. */
+static unsigned int turns(struct unit *m, const struct gmem *g, uint64_t offset)
 {
-	struct gmem__range r = { g, offset, offset + 1 };
-	bool yes;
+	const struct gmem__ticket *t;
+	unsigned int n = 0;
 
 	assert_int_equal(pthread_mutex_lock(&m->vm->lock), 0);
-	yes = gmem__ticket_overlaps(m->vm, &r);
+	for (t = m->vm->first_ticket; t; t = t->next)
+		for (unsigned int i = 0; i < t->n; i++)
+			n += t->r[i].object == g && t->r[i].start <= offset &&
+			     offset < t->r[i].end;
 	assert_int_equal(pthread_mutex_unlock(&m->vm->lock), 0);
-	return yes;
+	return n;
+}
+
+static bool held(struct unit *m, const struct gmem *g, uint64_t offset)
+{
+	return turns(m, g, offset) > 0;
 }
 
 /* Leaves [@offset, @offset + 1 MiB) of @g kept at @gpa. */
@@ -207,21 +215,6 @@ static void *bind(void *arg)
 
 	b->r = t_bind(b->g, 0, GiB, 0, 8 * MiB, NULL, &err);
 	return NULL;
-}
-
-/* How many calls have or wait for a turn with the page. */
-static unsigned int turns(struct unit *m, const struct gmem *g, uint64_t offset)
-{
-	const struct gmem__ticket *t;
-	unsigned int n = 0;
-
-	assert_int_equal(pthread_mutex_lock(&m->vm->lock), 0);
-	for (t = m->vm->first_ticket; t; t = t->next)
-		for (unsigned int i = 0; i < t->n; i++)
-			n += t->r[i].object == g && t->r[i].start <= offset &&
-			     offset < t->r[i].end;
-	assert_int_equal(pthread_mutex_unlock(&m->vm->lock), 0);
-	return n;
 }
 
 static bool there_are(struct unit *m, unsigned int n, const struct gmem *g,
