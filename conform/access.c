@@ -63,7 +63,7 @@ static void from_the_file(struct conform *c)
 	PAGES_ARE(fd, 2);
 }
 
-/* Also where it has written, as each boot loader does. */
+/* On a page that it comes to first by that, and on one that it has written. */
 static void code_from_the_file(struct conform *c)
 {
 	int vm = c_vm(c, 0);
@@ -294,8 +294,8 @@ const struct conform_case access_cases[] = {
 	{ "guest: MMAP and INIT_SHARED run from the file", "from_the_file",
 	  NEED_MMAP | NEED_PAGING, from_the_file },
 	{ "guest: arm64 gets instructions from the file; "
-	  "trap: a guest that hangs",
-	  "code_from_the_file", NEED_MMAP | NEED_PAGING | NEED_ARM64,
+	  "trap: code on a page that was written",
+	  "code_from_the_file", NEED_MMAP | NEED_VCPU | NEED_ARM64,
 	  code_from_the_file },
 	{ "guest: flags 0 run from userspace_addr; trap: flags 0",
 	  "from_userspace_addr",

@@ -204,7 +204,12 @@ void c_alarm(uint32_t after_us, uint32_t every_us)
 	struct itimerval timer = { { 0, every_us }, { 0, after_us } };
 	struct sigaction sa = { .sa_handler = on_alarm,
 				.sa_flags = SA_RESTART };
+	sigset_t alarms;
 
+	/* The caller may have blocked it. */
+	(void)sigemptyset(&alarms);
+	(void)sigaddset(&alarms, SIGALRM);
+	(void)pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 	(void)sigaction(SIGALRM, &sa, NULL);
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
 }

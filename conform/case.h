@@ -33,6 +33,7 @@ enum {
 	NEED_MERGED = 1U << 12, /* no unmerged flags */
 	NEED_RESIDENCY = 1U << 13,
 	NEED_ORDER = 1U << 14, /* huge pages by page_order */
+	NEED_VCPU = 1U << 15,  /* that runs instructions: no model has one */
 };
 
 struct conform {

@@ -12,9 +12,9 @@
 	"the model's file is a memfd: system calls on it that do " \
 	"not go through struct gmem_sys meet that (gmem_model(7))"
 
-#define NO_CODE                                                         \
-	"a guest that gets to code in a guest_memfd hangs in KVM_RUN: " \
-	"its code has to be elsewhere (seen in 6.18 and 6.19, not in 7.3)"
+#define NO_CODE                                                             \
+	"a guest hangs in KVM_RUN when it runs code on a page that it has " \
+	"read or written before (seen in 6.18 and 6.19, not in 7.3)"
 
 static const struct {
 	const char *name, *where, *why;

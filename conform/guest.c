@@ -95,11 +95,7 @@ int c_store(struct conform *c, int vm, uint64_t gpa, unsigned char byte)
 
 int c_fetch(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
 {
-	unsigned char byte;
-
-	/* The model runs no instructions: it gets them as it loads. */
-	return c->model ? c_load(c, vm, gpa, &byte)
-			: guest_run(c, vm, gpa, code);
+	return guest_run(c, vm, gpa, code);
 }
 
 int c_kvm_load(struct conform *c, int vm, uint64_t gpa, unsigned char *byte)

@@ -3,7 +3,7 @@
  * A vCPU of two instructions, with its MMU off: the access, and a store of what
  * it has to an address without memory, which exits.  An exception does the same
  * store to another.  All of it is there before the vCPU runs, so that no cache
- * has something older.
+ * has something older; but guest_run() writes later.
  */
 #ifdef __aarch64__
 #include <limits.h>

@@ -37,6 +37,7 @@ static const struct {
 	{ NEED_MERGED, "flags that were never merged" },
 	{ NEED_RESIDENCY, "no cachestat(2)" },
 	{ NEED_ORDER, "no page_order in guest_memfd" },
+	{ NEED_VCPU, "the model runs no instructions" },
 };
 
 const struct conform_case *conform_case_at(size_t index)
@@ -216,6 +217,7 @@ int conform_learn(struct conform *c)
 	}
 	if (c_cap(c, c->device, UAPI_CAP_MEMORY_ATTRIBUTES) > 0)
 		c->have |= NEED_BY_GPA;
+	c->have |= c->model ? 0 : NEED_VCPU;
 	if (c->arm64 || c_cap(c, vm, UAPI_CAP_PRE_FAULT_MEMORY) > 0)
 		c->have |= NEED_PAGING;
 	(void)c_close_fd(c, vm);

@@ -166,7 +166,7 @@ static void atomic(struct code *c, struct dice *d)
 	put(c, 0xc8047c23); /* stxr w4, x3, [x1] */
 }
 
-/* It may not come back: up to 6.19 code in a file hangs in KVM_RUN. */
+/* Up to 6.19 it does not come back from a page that was written before. */
 static void call(struct code *c, struct dice *d, uint64_t own)
 {
 	increment(c, own + HOSTILE_COUNTS + 4 * DEED_EXECUTE);
