@@ -314,7 +314,9 @@ class Tap(unittest.TestResult):
 def main(**parts):
     """Runs the tests of the program; exits with 77 when all were skipped.
 
-    With GMEM_TEST_FAILFAST the first that fails is the last.
+    With GMEM_TEST_FAILFAST the first that fails is the last.  With
+    GMEM_TEST_ONLY=list the names of the tests are printed; with another name
+    only that test runs.
 
     Classes that are given by name are parts of their own: the argument says
     which one to run, and without one it is all the rest.
@@ -327,9 +329,16 @@ def main(**parts):
     if parts and len(sys.argv) > 1:
         classes = [parts[sys.argv[1]]]
     load = unittest.defaultTestLoader.loadTestsFromTestCase
+    tests = [test for suite in map(load, classes) for test in suite]
     result = Tap()
+    only = os.environ.get("GMEM_TEST_ONLY")
+    if only == "list":
+        print("\n".join(map(result.name, tests)))
+        sys.exit()
+    if only:
+        tests = [test for test in tests if result.name(test) == only]
     result.failfast = "GMEM_TEST_FAILFAST" in os.environ
-    unittest.TestSuite(map(load, classes)).run(result)
+    unittest.TestSuite(tests).run(result)
     if not result.wasSuccessful() or not result.testsRun:
         sys.exit(1)
     sys.exit(77 if len(result.skipped) == result.testsRun else 0)
