@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * What gmemctl ps says of files and holders that this machine may never have:
- * the cells of its table, their order, and the sums.
+ * the cells of its table, their order, the sums, and the same as JSON.
  */
 #include <inttypes.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cmd/ps/table.h"
+#include "report/json.h"
+#include "report/output.h"
 #include "t.h"
 
 #define KIB 1024ULL
@@ -315,6 +317,8 @@ static void of_numbers(void **state)
 	order(w, "resident", "4\n2\n3\n1\n", "2\n3\n4\n1\n");
 	order(w, "inode", "1\n2\n3\n4\n", "4\n3\n2\n1\n");
 	order(w, "dev", "1\n2\n3\n4\n", "1\n2\n3\n4\n");
+	m[1]->dev = makedev(0, 6);
+	order(w, "dev", "1\n3\n4\n2\n", "2\n1\n3\n4\n");
 	order(w, "pid", "4\n3\n2\n1\n", "1\n2\n3\n4\n");
 	m[2]->holders->mapped = 2;
 	m[0]->holders->unmapped = true;
@@ -465,6 +469,177 @@ static void of_a_process_that_is_hidden(void **state)
 	total(w, "total: 0 files, size >=0, resident >=0, freed -\n");
 }
 
+/* ------------------------------------------------------------------ JSON -- */
+
+/* What ps --json prints, of which "a.0.b" is the member @path. */
+static void member(struct world *w, const char *path, const char *want)
+{
+	struct json_object *o, *at;
+	struct ctl ctl = { .command = "ps", .json = true };
+	char *words = strdup(path), *saved = NULL, *word;
+	enum json_tokener_error problem;
+
+	assert_non_null(words);
+	capture(w);
+	ps_json(&ctl, &w->scan, 2000, false);
+	o = at = json_tokener_parse_verbose(captured(w), &problem);
+	assert_int_equal(problem, json_tokener_success);
+	for (word = strtok_r(words, ".", &saved); word;
+	     word = strtok_r(NULL, ".", &saved))
+		at = json_object_is_type(at, json_type_array)
+			     ? json_object_array_get_idx(
+				       at, strtoul(word, NULL, 10))
+			     : json_object_object_get(at, word);
+	free(words);
+	(void)snprintf(
+		w->text, sizeof(w->text), "%s",
+		json_object_to_json_string_ext(at, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	if (strcmp(w->text, want) != 0)
+		fail_msg("%s: %s, wanted %s", path, w->text, want);
+}
+
+static void a_file_as_json(void **state)
+{
+	struct world *w = *state;
+	struct mem *m = add_file(w, 77);
+	struct holder *h = add_holder(m, 10, "a b");
+
+	h->mapped = 4096;
+	h->fds = HOLDER_FDS + 3;
+	member(w, "files.0.dev", "\"0:5\"");
+	member(w, "files.0.inode", "77");
+	member(w, "files.0.size", "16384");
+	member(w, "files.0.resident", "8192");
+	member(w, "files.0.lower_bound", "false");
+	member(w, "files.0.size_from", "\"fd\"");
+	member(w, "files.0.resident_from", "\"fd\"");
+	member(w, "files.0.nodes_reason", "\"--nodes was not given\"");
+	member(w, "files.0.nodes_from_reason", "\"--nodes was not given\"");
+	member(w, "files.0.freed", "8192");
+	member(w, "files.0.freed_lower_bound", "false");
+	member(w, "files.0.freed_upper_bound", "false");
+	member(w, "files.0.holders.0.pid", "10");
+	member(w, "files.0.holders.0.command", "\"a b\"");
+	member(w, "files.0.holders.0.how", "\"fd\"");
+	member(w, "files.0.holders.0.fds.0", "3");
+	member(w, "files.0.holders.0.more_fds", "3");
+	member(w, "files.0.holders.0.mapped", "4096");
+	member(w, "files.0.holders.0.kvm_vm", "false");
+	member(w, "files.0.holders.0.uid", "4000000000");
+	member(w, "files.0.holders.0.memory_cgroup_reason",
+	       "\"--nodes was not given\"");
+	member(w, "files.0.holders.0.cgroup_nodes_reason",
+	       "\"--nodes was not given\"");
+	member(w, "files.0.holders.0.args", "\"\"");
+	member(w, "files.1", "null");
+}
+
+static void what_is_unknown_says_why(void **state)
+{
+	struct world *w = *state;
+	struct mem *m = find_file(&w->scan, 1, 7);
+	struct holder *h = add_holder(m, 10, "x");
+
+	w->scan.nodes = true;
+	h->fds = 0;
+	h->unmapped = h->about.no_uid = true;
+	unknown(&m->no_size, true, "why no size");
+	unknown(&m->no_resident, true, "why not resident");
+	unknown(&m->no_nodes, true, "why no nodes");
+	member(w, "files.0.size", "null");
+	member(w, "files.0.size_reason", "\"why no size\"");
+	member(w, "files.0.size_from_reason", "\"why no size\"");
+	member(w, "files.0.resident_reason", "\"why not resident\"");
+	member(w, "files.0.lower_bound", "null");
+	member(w, "files.0.lower_bound_reason", "\"why not resident\"");
+	member(w, "files.0.nodes_reason", "\"why no nodes\"");
+	member(w, "files.0.nodes_from_reason", "\"why no nodes\"");
+	member(w, "files.0.freed", "0");
+	member(w, "files.0.freed_lower_bound", "true");
+	member(w, "files.0.holders.0.how", "\"mapping\"");
+	member(w, "files.0.holders.0.mapped_reason",
+	       "\"its mappings could not be read\"");
+	member(w, "files.0.holders.0.uid_reason",
+	       "\"its status could not be read\"");
+	member(w, "files.0.holders.0.cgroup_reason",
+	       "\"it has none that can be read\"");
+	w->scan.proc_hides = true;
+	member(w, "files.0.freed", "null");
+	member(w, "files.0.freed_lower_bound", "null");
+	member(w, "files.0.freed_upper_bound_reason",
+	       "\"who else holds it is not known, nor is all of its memory\"");
+}
+
+static void nodes_as_json(void **state)
+{
+	struct world *w = *state;
+	struct mem *m = add_file(w, 77);
+	struct holder *h = add_holder(m, 10, "x");
+
+	w->scan.nodes = w->scan.payer = true;
+	m->size_by_mapping = m->resident_by_mapping = true;
+	m->nodes = calloc(NODES, sizeof(*m->nodes));
+	assert_non_null(m->nodes);
+	m->nodes[1] = 4096;
+	member(w, "files.0.nodes", "[{\"node\":1,\"bytes\":4096}]");
+	member(w, "files.0.nodes_from", "\"fd\"");
+	m->nodes_by_mapping = true;
+	member(w, "files.0.nodes_from", "\"mapping\"");
+	member(w, "files.0.size_from", "\"mapping\"");
+	member(w, "files.0.resident_from", "\"mapping\"");
+	member(w, "files.0.holders.0.memory_cgroup_reason",
+	       "\"it has none that can be read\"");
+	h->about.payer = &w->payer;
+	(void)snprintf(w->payer.path, CGROUP_TEXT, "/a");
+	w->payer.nodes[2] = 8192;
+	member(w, "files.0.holders.0.memory_cgroup", "\"\\/a\"");
+	member(w, "files.0.holders.0.cgroup_nodes",
+	       "[{\"node\":2,\"bytes\":8192}]");
+	unknown(&w->payer.no_nodes, false, "why not");
+	member(w, "files.0.holders.0.cgroup_nodes_reason", "\"why not\"");
+}
+
+static void the_rest_as_json(void **state)
+{
+	struct world *w = *state;
+	struct mem *m = add_file(w, 77);
+
+	(void)add_holder(m, 10, "x");
+	m->lower_bound = true;
+	member(w, "schema", "\"gmemctl.ps\\/1\"");
+	member(w, "complete", "false");
+	member(w, "proc_hides", "false");
+	member(w, "budget_ms", "2000");
+	member(w, "hidden", "[]");
+	member(w, "not_reached", "[]");
+	member(w, "total.files", "1");
+	member(w, "total.size", "16384");
+	member(w, "total.size_lower_bound", "false");
+	member(w, "total.lower_bound", "true");
+	member(w, "total.freed_reason", "\"--pid was not given\"");
+	w->scan.pid = 10;
+	member(w, "total.freed", "8192");
+	member(w, "total.freed_lower_bound", "true");
+	w->scan.processes = 3;
+	assert_int_equal(add_late(&w->scan, 12), 0);
+	assert_int_equal(add_late(&w->scan, 13), 0);
+	(void)snprintf(w->scan.denied, sizeof(w->scan.denied), "denied");
+	assert_int_equal(add_hidden(&w->scan, 14, "x", HIDDEN_DENIED), 0);
+	assert_int_equal(add_hidden(&w->scan, 15, "y", HIDDEN_STUCK), 0);
+	member(w, "processes", "3");
+	member(w, "not_reached", "[12,13]");
+	member(w, "hidden.0.pid", "14");
+	member(w, "hidden.0.files_reason", "\"denied\"");
+	member(w, "hidden.1.command", "\"y\"");
+	member(w, "hidden.1.files_reason", "\"looking into it never ended\"");
+	member(w, "total.freed_reason",
+	       "\"who else holds the files is not known, nor is all of "
+	       "their memory\"");
+	w->scan.pid = 11;
+	member(w, "files", "[]");
+}
+
 /* ------------------------------------------------------------------ list -- */
 
 static void files_are_found_again(void **state)
@@ -473,7 +648,7 @@ static void files_are_found_again(void **state)
 	struct scan *s = &w->scan;
 	struct mem *b = find_file(s, 2, 20), *a, *c, *d;
 
-	a = find_file(s, 1, 30);
+	a = find_file(s, 1, 20);
 	d = find_file(s, 2, 21);
 	c = find_file(s, 2, 10);
 	assert_ptr_equal(s->files, a);
@@ -481,7 +656,7 @@ static void files_are_found_again(void **state)
 	assert_ptr_equal(c->next, b);
 	assert_ptr_equal(b->next, d);
 	assert_null(d->next);
-	assert_ptr_equal(find_file(s, 1, 30), a);
+	assert_ptr_equal(find_file(s, 1, 20), a);
 	assert_ptr_equal(find_file(s, 2, 20), b);
 	assert_ptr_equal(find_file(s, 2, 21), d);
 	assert_string_equal(a->no_size.text,
@@ -489,6 +664,12 @@ static void files_are_found_again(void **state)
 	assert_string_equal(a->no_resident.text, a->no_size.text);
 	assert_string_equal(a->no_nodes.text, a->no_size.text);
 	assert_false(a->no_size.partial);
+	assert_int_equal(add_hidden(s, 1, "x", HIDDEN_DENIED), 0);
+	assert_int_equal(add_hidden(s, 2, "y", HIDDEN_STUCK), 0);
+	assert_int_equal(s->hidden->next->pid, 2);
+	assert_null(s->hidden->next->next);
+	assert_int_equal(add_late(s, 3), 0);
+	s->processes = 3;
 	(void)add_holder(a, 10, "x");
 	assert_ptr_equal(find_holder(a, 10, "x"), a->holders);
 	assert_null(a->holders->next);
@@ -498,7 +679,9 @@ static void files_are_found_again(void **state)
 	scan_free(s);
 	assert_null(s->files);
 	assert_ptr_equal(s->hidden_end, &s->hidden);
+	assert_null(s->late);
 	assert_int_equal(s->late_n, 0);
+	assert_int_equal(s->processes, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -523,6 +706,10 @@ int main(void)
 		TEST(all_of_them),
 		TEST(more_than_a_number_holds),
 		TEST(of_a_process_that_is_hidden),
+		TEST(a_file_as_json),
+		TEST(what_is_unknown_says_why),
+		TEST(nodes_as_json),
+		TEST(the_rest_as_json),
 		TEST(files_are_found_again),
 	};
 
