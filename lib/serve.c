@@ -292,8 +292,11 @@ static int step(const struct serve *s, struct gmem_guard *g,
 	*a = gmem__guard_step(g, &s->e, &seen);
 	if (a->kind == GMEM_ANSWER_PROBE) {
 		r = probe(s, err);
-		/* Neither a page in use nor the host's failure is an effect. */
-		if (r < 0 && r != -EINVAL && r != -EOPNOTSUPP)
+		/*
+		 * Neither a page in use nor the host's failure is an effect,
+		 * and what is gone needs none.
+		 */
+		if (r < 0 && r != -EOPNOTSUPP)
 			return after(s, r, a, err);
 		(void)look(s, &seen, err);
 		seen.probe = r < 0 ? GMEM_PROBE_NOTHING : GMEM_PROBE_UNSEEN;
