@@ -332,7 +332,7 @@ static int step_until(const struct serve *s, struct gmem_guard *g,
 
 static int check_range(const struct serve *s, struct gmem_error *err)
 {
-	if (s->e.len && s->e.gpa + s->e.len > s->e.gpa)
+	if (s->e.gpa + s->e.len > s->e.gpa)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_GPA_OVERFLOW, s->e.gpa, s->e.len,
 			  "the exit's range, gpa 0x%" PRIx64 " + 0x%" PRIx64
