@@ -30,7 +30,8 @@ GIVES_BACK = {"free", "json_object_put"}
 # Their order matters to nobody: members of JSON objects, and an array that gets
 # one of these.
 MEMBER = re.compile(r"(?:json_(?:u64|boolean|text|null|object_object_add)|"
-                    r"model_json|json_object_(array)_add)\(")
+                    r"model_json|json_object_(array)_add)\(|"
+                    r"(?:add_|json_|verify_)\w+\((?:o|to),")
 # Evaluated twice is not evaluated once.
 IMPURE = {"CallExpr", "AtomicExpr", "CompoundAssignOperator", "StmtExpr"}
 LOCK = re.compile(r"(?:^|_)(?:un|rd|wr|try)?lock$")
