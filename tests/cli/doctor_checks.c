@@ -138,7 +138,7 @@ static struct world *needs_root(void **state)
 	return needs_mounts(state);
 }
 
-static void write_file(const char *path, const char *text)
+static void write_bytes(const char *path, const void *bytes, size_t n)
 {
 	char folder[200];
 	int fd;
@@ -150,8 +150,13 @@ static void write_file(const char *path, const char *text)
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(write(fd, bytes, n), n);
 	(void)close(fd);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	write_bytes(path, text, strlen(text));
 }
 
 static void kernel(struct world *w, const char *profile, uint32_t machine,
@@ -445,6 +450,46 @@ static void a_kernel_that_is_too_old(void **state)
 	}
 }
 
+/* What no distribution tells, the kernel may, packed. */
+static void a_configuration_that_is_packed(void **state)
+{
+	/* CONFIG_KVM_AMD_SEV=y */
+	static const unsigned char with[] = {
+		0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+		0x03, 0x73, 0xf6, 0xf7, 0x73, 0xf3, 0x74, 0x8f, 0xf7,
+		0x0e, 0xf3, 0x8d, 0x77, 0xf4, 0x75, 0x89, 0x0f, 0x76,
+		0x0d, 0xb3, 0xad, 0xe4, 0x02, 0x00, 0x4b, 0xe2, 0x01,
+		0xdd, 0x15, 0x00, 0x00, 0x00
+	};
+	/* CONFIG_KVM=y */
+	static const unsigned char without[] = {
+		0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+		0x03, 0x73, 0xf6, 0xf7, 0x73, 0xf3, 0x74, 0x8f, 0xf7,
+		0x0e, 0xf3, 0xb5, 0xad, 0xe4, 0x02, 0x00, 0xd8, 0x2c,
+		0x83, 0x57, 0x0d, 0x00, 0x00, 0x00
+	};
+	struct world *w = needs_mounts(state);
+
+	kernel(w, "7.3", GMEM_MODEL_X86, 1);
+	cpu("AuthenticAMD", "sev");
+	write_file("/sys/module/kvm_amd/parameters/sev", "Y\n");
+	write_bytes("/proc/config.gz", with, sizeof(with));
+	WARN("vm-sev", NOT "why is unknown", "kernel log");
+	write_bytes("/proc/config.gz", without, sizeof(without));
+	WARN("vm-sev", NOT "this kernel was built without CONFIG_KVM_AMD_SEV",
+	     "use a kernel with CONFIG_KVM_AMD_SEV=y");
+	write_file("/proc/config.gz", "not packed");
+	WARN("vm-sev",
+	     NOT "why is unknown: the kernel's configuration cannot be read "
+		 "for CONFIG_KVM_AMD_SEV",
+	     "kernel log");
+	/* that of the distribution comes first */
+	write_bytes("/proc/config.gz", with, sizeof(with));
+	configure("CONFIG_KVM=y\n");
+	WARN("vm-sev", NOT "this kernel was built without CONFIG_KVM_AMD_SEV",
+	     "use a kernel with CONFIG_KVM_AMD_SEV=y");
+}
+
 static void software_protected(void **state)
 {
 	struct world *w = needs_mounts(state);
@@ -600,6 +645,59 @@ static void rights(void **state)
 		     "processes of all users");
 }
 
+/* Whether @cap is in force. */
+static void have(int cap, cap_flag_value_t value)
+{
+	cap_t mine = cap_get_proc();
+
+	assert_non_null(mine);
+	assert_int_equal(cap_set_flag(mine, CAP_EFFECTIVE, 1, &cap, value), 0);
+	assert_int_equal(cap_set_proc(mine), 0);
+	cap_free(mine);
+}
+
+static void without_capabilities(void **state)
+{
+	struct world *w = needs_root(state);
+	const char *yama = "/proc/sys/kernel/yama/ptrace_scope";
+
+	write_file("/proc/self/stat", "1");
+	have(CAP_DAC_READ_SEARCH, CAP_CLEAR);
+	WARN("rights",
+	     "no cap_dac_read_search: gmemctl ps sees only processes of this "
+	     "user",
+	     "run gmemctl ps with cap_sys_ptrace and cap_dac_read_search");
+	have(CAP_SYS_PTRACE, CAP_CLEAR);
+	WARN("rights",
+	     "no cap_sys_ptrace or cap_dac_read_search: gmemctl ps sees only "
+	     "processes of this user",
+	     "run gmemctl ps with cap_sys_ptrace and cap_dac_read_search");
+	have(CAP_DAC_READ_SEARCH, CAP_SET);
+	WARN("rights",
+	     "no cap_sys_ptrace: gmemctl ps sees only processes of this user",
+	     "run gmemctl ps with cap_sys_ptrace and cap_dac_read_search");
+	OK("copies", "--pid works on processes of this user");
+	write_file(yama, "0\n");
+	OK("copies", "--pid works on processes of this user");
+	write_file(yama, "1\n");
+	WARN("copies",
+	     "kernel.yama.ptrace_scope is 1: without cap_sys_ptrace --pid "
+	     "fails, and gmemctl ps counts no pages",
+	     "run gmemctl with cap_sys_ptrace");
+	have(CAP_SYS_PTRACE, CAP_SET);
+	write_file(yama, "2\n");
+	OK("copies", "--pid works on processes of all users");
+	have(CAP_IPC_LOCK, CAP_CLEAR);
+	limit.rlim_cur = 65536;
+	WARN("memlock",
+	     "RLIMIT_MEMLOCK is 64K: guest_memfd is not counted, but memory "
+	     "that devices pin (VFIO) is",
+	     "raise ulimit -l");
+	limit.rlim_cur = RLIM_INFINITY;
+	OK("memlock", "memory may be locked without limit");
+	have(CAP_IPC_LOCK, CAP_SET);
+}
+
 static void user_namespaces(void **state)
 {
 	struct world *w = needs_root(state);
@@ -682,7 +780,9 @@ int main(void)
 		TEST(why_a_type_is_missing),
 		TEST(a_kernel_built_without_it),
 		TEST(a_kernel_that_is_too_old),
+		TEST(a_configuration_that_is_packed),
 		TEST(software_protected),
+		TEST(without_capabilities),
 		TEST(limits),
 		TEST(memory_cgroups),
 		TEST(huge_pages),
