@@ -25,6 +25,10 @@ static void a_line_names_a_cgroup_of_either_version(void **state)
 		{ "4:memoryx,xmemory:/memory", GMEM__CGROUP_OTHER },
 		{ "4:name=memory:/a", GMEM__CGROUP_OTHER },
 		{ "4:memory", GMEM__CGROUP_OTHER },
+		{ "4:cpuset:/a", GMEM__CGROUP_OTHER },
+		{ "4 memory:/a", GMEM__CGROUP_OTHER },
+		{ "0 :/", GMEM__CGROUP_OTHER },
+		{ ":memory:/a", GMEM__CGROUP_OTHER },
 	};
 
 	(void)state;
@@ -95,6 +99,14 @@ static void sums_have_the_named_lines_only(void **state)
 	gmem__meminfo_line("MemFree: 18014398509481983 kB", &sum);
 	gmem__meminfo_line("MemFree: 18446744073709551615 kB", &sum);
 	assert_int_equal(sum.bytes, UINT64_MAX);
+	/* nor does one of them */
+	sum = (struct gmem__sum){ 0 };
+	gmem__meminfo_line("MemFree: 18014398509481984 kB", &sum);
+	assert_int_equal(sum.bytes, UINT64_MAX / 1024 * 1024);
+	/* a node without its number is none */
+	sum = (struct gmem__sum){ 0 };
+	gmem__meminfo_line("Node MemFree: 7 kB", &sum);
+	assert_int_equal(sum.found, 0);
 }
 
 static void lines(struct gmem__zones *z, const char *text)
@@ -151,6 +163,32 @@ static void zones_hold_back_what_is_not_for_guests(void **state)
 	free(z);
 }
 
+/* What one zone has is not the next one's, and its end counts it once. */
+static void each_zone_is_for_itself_and_counts_once(void **state)
+{
+	struct gmem__zones *z = calloc(1, sizeof(*z));
+
+	(void)state;
+	assert_non_null(z);
+	lines(z, ZONE(0, "  Normal", 90, 4, 5000,
+		      "(0, 7, 0, 900)") "      nr_free_cma  1000\n"
+					"      nr_zone_inactive_file 10000\n"
+					"Node 1, zone   Normal\n  pages free   "
+					"  80\n"
+					"        managed  5000\n"
+					"Node 2, zone   Device\n  pages free   "
+					"  70\n"
+					"        low      3\n        managed  "
+					"5000\n");
+	assert_int_equal(z->held[0], 4 + 1000);
+	assert_int_equal(z->held[1], 0);
+	assert_int_equal(z->held[2], 70);
+	assert_int_equal(z->memory[0], 7);
+	gmem__zone_end(z);
+	assert_int_equal(z->held[2], 70);
+	free(z);
+}
+
 /* Numbers of nodes, of zones and in lists that no kernel has. */
 static void what_no_kernel_says_stays_within_bounds(void **state)
 {
@@ -197,6 +235,11 @@ static void only_a_list_is_a_protection(void **state)
 	gmem__zone_line(z, "protection: (12, 5)");
 	assert_int_equal(z->zone[0].protection[0], 12);
 	assert_int_equal(z->zone[0].protection[1], 5);
+	/* which ends where one is missing, or what parts two */
+	gmem__zone_line(z, "protection: (, 6)");
+	gmem__zone_line(z, "protection: (12 7)");
+	assert_int_equal(z->zone[0].protection[0], 12);
+	assert_int_equal(z->zone[0].protection[1], 5);
 	free(z);
 }
 
@@ -219,6 +262,40 @@ static void a_line_without_its_number_is_nothing(void **state)
 		gmem__zone_line(z, lines[i]);
 		assert_int_equal(z->n, 0);
 		assert_int_equal(z->cpus, 0);
+	}
+	free(z);
+}
+
+static void a_line_without_its_number_changes_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"cpu: x",
+		"cpu: ",
+		"pages free x",
+		"low x",
+		"low ",
+		"nr_free_cma -1",
+		"managed x",
+		"nr_zone_inactive_file x",
+		"nr_zone_active_file ",
+	};
+	struct gmem__zones *z = calloc(1, sizeof(*z));
+	struct gmem__zone was;
+
+	(void)state;
+	assert_non_null(z);
+	gmem__zone_line(z, "cpu: 3");
+	gmem__zone_line(z, "Node 9, zone Normal");
+	gmem__zone_line(z, "low 5");
+	gmem__zone_line(z, "nr_free_cma 6");
+	gmem__zone_line(z, "nr_zone_active_file 7");
+	gmem__zone_line(z, "pages free 8");
+	gmem__zone_line(z, "managed 1000");
+	was = z->zone[0];
+	for (size_t i = 0; i < T_ARRAY_SIZE(lines); i++) {
+		gmem__zone_line(z, lines[i]);
+		assert_memory_equal(&z->zone[0], &was, sizeof(was));
+		assert_int_equal(z->cpus, 4);
 	}
 	free(z);
 }
@@ -260,9 +337,11 @@ int main(void)
 		cmocka_unit_test(a_number_is_the_whole_line),
 		cmocka_unit_test(sums_have_the_named_lines_only),
 		cmocka_unit_test(zones_hold_back_what_is_not_for_guests),
+		cmocka_unit_test(each_zone_is_for_itself_and_counts_once),
 		cmocka_unit_test(what_no_kernel_says_stays_within_bounds),
 		cmocka_unit_test(only_a_list_is_a_protection),
 		cmocka_unit_test(a_line_without_its_number_is_nothing),
+		cmocka_unit_test(a_line_without_its_number_changes_nothing),
 		cmocka_unit_test(a_list_of_processors_is_a_set),
 	};
 
