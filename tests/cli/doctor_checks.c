@@ -3,11 +3,8 @@
  * What gmemctl doctor finds on hosts of every kind: kernels of the model, and
  * folders in place of /proc, /sys, /boot and /usr/include.
  */
-#include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <sys/capability.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +16,7 @@
 #include <linux/magic.h>
 
 #include "cmd/doctor/doctor.h"
+#include "folders.h"
 #include "report/output.h"
 #include "t.h"
 #include "target/vm.h"
@@ -34,12 +32,11 @@ struct world {
 	struct finding f;
 };
 
-static bool own_mounts;
 static struct utsname here; /* what uname(2) says */
 static struct rlimit limit;
 
-static const char *const folders[] = { "/proc", "/sys", "/boot",
-				       "/usr/include" };
+static const char *const folders[] = { "/proc", "/sys", "/boot", "/usr/include",
+				       NULL };
 
 /* In place of the C library's. */
 
@@ -67,32 +64,13 @@ int statfs(const char *path, struct statfs *out)
 	return access(path, F_OK);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	own_mounts = !unshare(CLONE_NEWNS) &&
-		     !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	return 0;
-}
-
-static void unmount(size_t n)
-{
-	while (n)
-		assert_int_equal(umount(folders[--n]), 0);
-}
-
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	size_t n = 0;
 
 	assert_non_null(w);
 	*state = NULL;
-	while (own_mounts && n < T_ARRAY_SIZE(folders) &&
-	       !mount("none", folders[n], "tmpfs", 0, NULL))
-		n++;
-	if (n < T_ARRAY_SIZE(folders)) {
-		unmount(n);
+	if (!folders_mount(folders)) {
 		free(w);
 		return 0;
 	}
@@ -113,7 +91,7 @@ static int teardown(void **state)
 
 	if (!w)
 		return 0;
-	unmount(T_ARRAY_SIZE(folders));
+	folders_unmount(folders);
 	(void)gmem_vm_destroy(w->p.vm, NULL);
 	free(w);
 	return 0;
@@ -121,8 +99,7 @@ static int teardown(void **state)
 
 static struct world *needs_mounts(void **state)
 {
-	if (!*state)
-		t_skip("mounts", "/proc cannot be mounted over");
+	folders_needed(*state);
 	return *state;
 }
 
@@ -136,27 +113,6 @@ static struct world *needs_root(void **state)
 		if (!priv_has(caps[i]))
 			t_skip("root", "it lacks capability %d", caps[i]);
 	return needs_mounts(state);
-}
-
-static void write_bytes(const char *path, const void *bytes, size_t n)
-{
-	char folder[200];
-	int fd;
-
-	for (const char *p = path; (p = strchr(p + 1, '/')) != NULL;) {
-		(void)snprintf(folder, sizeof(folder), "%.*s", (int)(p - path),
-			       path);
-		(void)mkdir(folder, 0755);
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, n), n);
-	(void)close(fd);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	write_bytes(path, text, strlen(text));
 }
 
 static void kernel(struct world *w, const char *profile, uint32_t machine,
@@ -793,5 +749,5 @@ int main(void)
 		TEST(headers),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, NULL);
+	return cmocka_run_group_tests(tests, folders_group_setup, NULL);
 }

@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -16,11 +15,14 @@
 #include <linux/magic.h>
 
 #include "cmd/ps/ps.h"
+#include "folders.h"
 #include "t.h"
 #include "target/charge/cgroup.h"
 
 #define CGROUP "/sys/fs/cgroup"
 #define LATE (-1)
+
+static const char *const folders[] = { "/proc", CGROUP, NULL };
 
 struct world {
 	struct scan scan;
@@ -28,7 +30,6 @@ struct world {
 	int dir; /* of process 77 */
 };
 
-static bool own_mounts;
 static unsigned long cgroup_fs = CGROUP2_SUPER_MAGIC;
 
 /* In place of the C library's: as if CGROUP had cgroups in it. */
@@ -45,36 +46,6 @@ int fstatfs(int fd, struct statfs *out)
 	return 0;
 }
 
-/* No other process sees what is mounted here. */
-static int group_setup(void **state)
-{
-	(void)state;
-	own_mounts = !unshare(CLONE_NEWNS) &&
-		     !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	return 0;
-}
-
-static void write_bytes(const char *path, const char *text, size_t n)
-{
-	char folder[200];
-	int fd;
-
-	for (const char *p = path; (p = strchr(p + 1, '/')) != NULL;) {
-		(void)snprintf(folder, sizeof(folder), "%.*s", (int)(p - path),
-			       path);
-		(void)mkdir(folder, 0755);
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, n), n);
-	(void)close(fd);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	write_bytes(path, text, strlen(text));
-}
-
 static int setup(void **state)
 {
 	static union {
@@ -85,12 +56,11 @@ static int setup(void **state)
 
 	assert_non_null(w);
 	*state = NULL;
-	if (!own_mounts || mount("none", "/proc", "tmpfs", 0, NULL)) {
+	if (!folders_mount(folders)) {
 		free(w);
 		return 0;
 	}
 	*state = w;
-	assert_int_equal(mount("none", CGROUP, "tmpfs", 0, NULL), 0);
 	cgroup_fs = CGROUP2_SUPER_MAGIC;
 	(void)clock_gettime(CLOCK_MONOTONIC, &w->scan.start);
 	w->scan.budget = INT64_MAX / 2;
@@ -113,14 +83,13 @@ static int teardown(void **state)
 	scan_free(&w->scan);
 	(void)close(w->dir);
 	free(w);
-	assert_int_equal(umount("/proc"), 0);
-	return umount(CGROUP);
+	folders_unmount(folders);
+	return 0;
 }
 
 static struct world *needs_mounts(void **state)
 {
-	if (!*state)
-		t_skip("mounts", "/proc cannot be mounted over");
+	folders_needed(*state);
 	return *state;
 }
 
@@ -652,5 +621,5 @@ int main(void)
 		TEST(no_descriptor_stays_open),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, NULL);
+	return cmocka_run_group_tests(tests, folders_group_setup, NULL);
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "folders.h"
+#include "t.h"
+
+static bool own_mounts;
+
+int folders_group_setup(void **state)
+{
+	(void)state;
+	own_mounts = !unshare(CLONE_NEWNS) &&
+		     !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return 0;
+}
+
+static void unmount(const char *const *paths, size_t n)
+{
+	while (n)
+		assert_int_equal(umount(paths[--n]), 0);
+}
+
+bool folders_mount(const char *const *paths)
+{
+	size_t n = 0;
+
+	while (own_mounts && paths[n] &&
+	       !mount("none", paths[n], "tmpfs", 0, NULL))
+		n++;
+	if (own_mounts && !paths[n])
+		return true;
+	unmount(paths, n);
+	return false;
+}
+
+void folders_unmount(const char *const *paths)
+{
+	size_t n = 0;
+
+	while (paths[n])
+		n++;
+	unmount(paths, n);
+}
+
+void folders_needed(bool mounted)
+{
+	if (!mounted)
+		t_skip("mounts", "no folder can be mounted over another");
+}
+
+void write_bytes(const char *path, const void *bytes, size_t n)
+{
+	char folder[200];
+	int fd;
+
+	for (const char *p = path; (p = strchr(p + 1, '/')) != NULL;) {
+		(void)snprintf(folder, sizeof(folder), "%.*s", (int)(p - path),
+			       path);
+		(void)mkdir(folder, 0755);
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, n), n);
+	(void)close(fd);
+}
+
+void write_file(const char *path, const char *text)
+{
+	write_bytes(path, text, strlen(text));
+}

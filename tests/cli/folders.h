@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Folders of a test in place of /proc, /sys and the like, which no other
+ * process sees: what gmemctl reads there is what the test has written.
+ */
+#ifndef GMEM_TESTS_CLI_FOLDERS_H
+#define GMEM_TESTS_CLI_FOLDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Before the first test of a group. */
+int folders_group_setup(void **state);
+
+/* Mounts an empty folder over each of @paths, whose last is NULL, or none. */
+bool folders_mount(const char *const *paths);
+void folders_unmount(const char *const *paths);
+
+/* Leaves the test as skipped where folders_mount() could not. */
+void folders_needed(bool mounted);
+
+/* Makes the folders that the file is in, too. */
+void write_bytes(const char *path, const void *bytes, size_t n);
+void write_file(const char *path, const char *text);
+
+#endif
