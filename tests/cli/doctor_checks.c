@@ -749,5 +749,5 @@ int main(void)
 		TEST(headers),
 	};
 
-	return cmocka_run_group_tests(tests, folders_group_setup, NULL);
+	return t_main(tests);
 }

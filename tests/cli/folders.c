@@ -8,14 +8,15 @@
 #include "folders.h"
 #include "t.h"
 
-static bool own_mounts;
-
-int folders_group_setup(void **state)
+/* From here on this process has mounts of its own; whether it can. */
+static bool leave(void)
 {
-	(void)state;
-	own_mounts = !unshare(CLONE_NEWNS) &&
-		     !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	return 0;
+	static int left = -1;
+
+	if (left < 0)
+		left = !unshare(CLONE_NEWNS) &&
+		       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return left;
 }
 
 static void unmount(const char *const *paths, size_t n)
@@ -28,10 +29,11 @@ bool folders_mount(const char *const *paths)
 {
 	size_t n = 0;
 
-	while (own_mounts && paths[n] &&
-	       !mount("none", paths[n], "tmpfs", 0, NULL))
+	if (!leave())
+		return false;
+	while (paths[n] && !mount("none", paths[n], "tmpfs", 0, NULL))
 		n++;
-	if (own_mounts && !paths[n])
+	if (!paths[n])
 		return true;
 	unmount(paths, n);
 	return false;

@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Before the first test of a group. */
-int folders_group_setup(void **state);
-
 /* Mounts an empty folder over each of @paths, whose last is NULL, or none. */
 bool folders_mount(const char *const *paths);
 void folders_unmount(const char *const *paths);

@@ -293,5 +293,5 @@ int main(void)
 		TEST(what_one_above_it_says),
 	};
 
-	return cmocka_run_group_tests(tests, folders_group_setup, NULL);
+	return t_main(tests);
 }

@@ -621,5 +621,5 @@ int main(void)
 		TEST(no_descriptor_stays_open),
 	};
 
-	return cmocka_run_group_tests(tests, folders_group_setup, NULL);
+	return t_main(tests);
 }

@@ -713,5 +713,5 @@ int main(void)
 		TEST(files_are_found_again),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return t_main(tests);
 }

@@ -286,6 +286,87 @@ static void guesses(void **state)
 	guess_is(longer, "");
 }
 
+static void distance_is(const char *word, const char *candidate, size_t want)
+{
+	struct guess g = { .word = word, .len = strlen(word) };
+
+	guess_try(&g, candidate);
+	if (want == SIZE_MAX && !g.best)
+		return;
+	if (!g.best || g.distance != want)
+		fail_msg("from %s to %s: %zu", word, candidate,
+			 g.best ? g.distance : SIZE_MAX);
+}
+
+/* What is put, taken, changed or swapped counts once, wherever it is. */
+static void distances(void **state)
+{
+	const char *long_word = "abcdefghijabcdefghijabcdefghijabcdefghij";
+
+	(void)state;
+	distance_is("abcdef", "abcdef", 0);
+	distance_is("xabcdef", "abcdef", 1);
+	distance_is("abcdefx", "abcdef", 1);
+	distance_is("bcdef", "abcdef", 1);
+	distance_is("abcde", "abcdef", 1);
+	distance_is("abxdef", "abcdef", 1);
+	distance_is("bacdef", "abcdef", 1);
+	distance_is("abcdfe", "abcdef", 1);
+	distance_is("abdcef", "abcdef", 1);
+	distance_is("bacdfe", "abcdef", 2);
+	distance_is("badcef", "abcdef", 2);
+	distance_is("xabcdey", "abcdef", 2);
+	distance_is("cabdef", "abcdef", 2);
+	distance_is("", "ab", SIZE_MAX);
+	/* one in three may differ */
+	distance_is("aXc", "abc", 1);
+	distance_is("aXX", "abc", SIZE_MAX);
+	distance_is("XXcdef", "abcdef", 2);
+	distance_is("XXXdef", "abcdef", SIZE_MAX);
+	distance_is("XXcde", "abcde", 2);
+	distance_is("XXcd", "abcd", SIZE_MAX);
+	distance_is("abcdefghijabcdefghijabcdefghijabcdefghi", long_word, 1);
+	distance_is(long_word, long_word, 0);
+	distance_is("abcdefghijabcdefghijabcdefghijabcdefghijk", long_word,
+		    SIZE_MAX);
+	distance_is(long_word, "abcdefghijabcdefghijabcdefghijabcdefghijk",
+		    SIZE_MAX);
+}
+
+/* Of two that are as near, the first; of others the nearest. */
+static void the_nearest_stays(void **state)
+{
+	struct guess g = { .word = "abcdef", .len = 6 };
+
+	(void)state;
+	guess_try(&g, "Xbcdef");
+	guess_try(&g, "aXcdef");
+	assert_string_equal(g.best, "Xbcdef");
+	guess_try(&g, "abcdef");
+	assert_string_equal(g.best, "abcdef");
+	guess_try(&g, "abcdeX");
+	assert_string_equal(g.best, "abcdef");
+}
+
+static void nodes_with_memory(void **state)
+{
+	static uint64_t bytes[NODES];
+	char buf[NODES_TEXT];
+
+	(void)state;
+	assert_string_equal(nodes_text(bytes, buf), "");
+	bytes[0] = 4096;
+	assert_string_equal(nodes_text(bytes, buf), "0:4K");
+	bytes[NODES - 1] = 1;
+	bytes[1] = 2ULL << 20;
+	assert_string_equal(nodes_text(bytes, buf), "0:4K 1:2M 1023:1");
+	for (size_t i = 0; i < NODES; i++)
+		bytes[i] = 1;
+	(void)nodes_text(bytes, buf);
+	assert_int_equal(strlen(buf), NODES_TEXT - 1);
+	assert_memory_equal(buf, "0:1 1:1 2:1 3:1 ", 16);
+}
+
 /* A sentence, of which the backslashes are its own. */
 static void plain_texts(void **state)
 {
@@ -314,6 +395,9 @@ int main(void)
 		cmocka_unit_test(safe_texts),
 		cmocka_unit_test(plain_texts),
 		cmocka_unit_test(guesses),
+		cmocka_unit_test(distances),
+		cmocka_unit_test(the_nearest_stays),
+		cmocka_unit_test(nodes_with_memory),
 	};
 
 	return t_main(tests);
