@@ -145,28 +145,22 @@ static int pieces_find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 
 /* Whether the slots are still where they were; under the ticket they stay. */
 static bool same(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
-		 uint64_t len, const struct pieces *p)
+		 const struct pieces *p)
 {
-	struct pieces now;
-	bool same;
+	struct pieces now = { .room = FEW, .kept = p->kept };
+	uint64_t len;
 	int r;
 
 	now.at = now.few;
-	now.room = 0;
-	now.kept = p->kept;
-	r = look(vm, address_space, gpa, len, &now, NULL);
-	same = r == 0 && now.n == p->n;
-	for (unsigned int i = 0; same && i < p->n; i++) {
-		uint64_t n = p->at[i].end - p->at[i].start;
-
-		now.room = FEW;
-		r = look(vm, address_space, gpa, n, &now, NULL);
-		same = r == 0 && now.n == 1 &&
-		       now.at[0].object == p->at[i].object &&
-		       now.at[0].start == p->at[i].start;
-		gpa += n;
+	for (unsigned int i = 0; i < p->n; i++, gpa += len) {
+		len = p->at[i].end - p->at[i].start;
+		r = look(vm, address_space, gpa, len, &now, NULL);
+		if (r < 0 || now.n != 1 ||
+		    now.at[0].object != p->at[i].object ||
+		    now.at[0].start != p->at[i].start)
+			return false;
 	}
-	return same;
+	return true;
 }
 
 /* The pieces and a ticket for all of them. */
@@ -184,7 +178,7 @@ static int hold(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		r = gmem__ticket_take(vm, t, p->at + p->room, p->n,
 				      o->flags & GMEM_ATTRIBUTES_NOWAIT,
 				      o->cancel, err);
-		if (r == 0 && same(vm, address_space, gpa, len, p))
+		if (r == 0 && same(vm, address_space, gpa, p))
 			return 0;
 		if (r == 0)
 			gmem__ticket_return(vm, t);
