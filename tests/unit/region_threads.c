@@ -212,7 +212,9 @@ static void *look(void *arg)
 		struct gmem_region_residency there = { .sz = sizeof(there) };
 		struct gmem_region_stats s = { .sz = sizeof(s) };
 		struct gmem_region_range a = some(w);
+		struct gmem_location at = { .sz = sizeof(at) };
 		struct gmem_error err = { .sz = sizeof(err) };
+		struct gmem_region *r = w->r;
 		uint64_t attr, run = 0;
 
 		ENDS(w, gmem_region_stat(w->r, &s, &err), UINT32_MAX);
@@ -224,6 +226,11 @@ static void *look(void *arg)
 					    &err),
 		     UINT32_MAX);
 		if (!run || run > a.len)
+			w->line = __LINE__;
+		ENDS(w,
+		     gmem_region_at(w->m->vm, 0, GPA + a.offset, &r, &at, &err),
+		     GMEM_REASON_NOT_BOUND);
+		if (r != w->r)
 			w->line = __LINE__;
 	}
 	return NULL;
