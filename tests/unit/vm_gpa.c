@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <gmem_region.h>
+
 #define PIECE (256 * KiB)
 
 struct two {
@@ -78,6 +80,8 @@ static void a_location_says_what_is_there(void **state)
 		  GMEM_REASON_NOT_BOUND, m->err);
 	t_refused(gmem_vm_at(m->vm, 0, GiB, NULL, &m->err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, m->err);
+	t_refused(gmem_vm_at(NULL, 0, GiB, &at, &m->err), -EINVAL,
+		  GMEM_REASON_NULL_ARGUMENT, m->err);
 	assert_int_equal(at.slot, 77);
 	assert_int_equal(m->n_calls, 0);
 }
@@ -93,6 +97,7 @@ static void a_noted_slot_has_a_location(void **state)
 			       .gpa = GiB,
 			       .len = MiB,
 			       .userspace_addr = 8 * GiB };
+	struct gmem_region *r = NULL;
 
 	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
 	t_ok(gmem_vm_at(m->vm, 0, GiB + PAGE, &at, &m->err), m->err);
@@ -116,6 +121,9 @@ static void a_noted_slot_has_a_location(void **state)
 	t_ok(gmem_slot_note(m->vm, &s, &m->err), m->err);
 	t_ok(gmem_vm_at(m->vm, 0, GiB, &at, &m->err), m->err);
 	assert_int_equal(at.attributes, GMEM_ATTRIBUTE_UNSET);
+	t_refused(gmem_region_at(m->vm, 0, GiB, &r, &at, &m->err), -EINVAL,
+		  GMEM_REASON_NO_REGION, m->err);
+	assert_null(r);
 }
 
 static void a_conversion_crosses_slots_and_files(void **state)
@@ -154,6 +162,7 @@ static void nothing_changes_unless_all_can(void **state)
 		  -EINVAL, GMEM_REASON_ATTRIBUTE_UNKNOWN, m->err);
 	t_refused(share(m, GiB + 1, PIECE, 0), -EINVAL, GMEM_REASON_UNALIGNED,
 		  m->err);
+	assert_int_equal(m->err.value, GiB + 1);
 	t_refused(share(m, GiB, 5000, 0), -EINVAL, GMEM_REASON_UNALIGNED,
 		  m->err);
 	t_refused(share(m, GiB, 0, 0), -EINVAL, GMEM_REASON_ZERO_SIZE, m->err);
@@ -182,6 +191,68 @@ static void the_last_slot_is_checked_before_the_first_changes(void **state)
 		  -EOPNOTSUPP, GMEM_REASON_NO_SHARED_SIDE, m->err);
 	assert_int_equal(unit_count(m, "ioctl", 0), 0);
 	assert_int_equal(attributes(m, g, 0), GMEM_ATTRIBUTE_PRIVATE);
+}
+
+/* The first has none. */
+static void no_other_flag_makes_memory_shared_that_has_no_place(void **state)
+{
+	static const uint64_t flags[] = {
+		0,
+		GMEM_ATTRIBUTES_NOWAIT,
+		GMEM_ATTRIBUTES_CHECK_ONLY,
+		GMEM_ATTRIBUTES_NOWAIT | GMEM_ATTRIBUTES_CHECK_ONLY,
+	};
+	struct unit *m = *state;
+	struct gmem_attributes_opts o = { .sz = sizeof(o) };
+	struct gmem_slot beside = { .sz = sizeof(beside),
+				    .flags = GMEM_SLOT_USERSPACE_ADDR,
+				    .userspace_addr = 8 * GiB };
+	struct gmem *g = unit_create(m, 2 * PIECE, 0);
+
+	t_ok(t_bind(g, 0, GiB, 0, PIECE, NULL, &m->err), m->err);
+	t_ok(t_bind(g, 1, GiB + PIECE, PIECE, PIECE, &beside, &m->err), m->err);
+	unit_reset(m);
+	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
+		o.flags = flags[i];
+		t_refused(gmem_vm_set_attributes(m->vm, 0, GiB, 2 * PIECE,
+						 GMEM_ATTRIBUTE_SHARED, &o,
+						 &m->err),
+			  -EOPNOTSUPP, GMEM_REASON_NO_SHARED_SIDE, m->err);
+	}
+	assert_int_equal(m->n_calls, 0);
+	assert_int_equal(attributes(m, g, PIECE), GMEM_ATTRIBUTE_PRIVATE);
+}
+
+/* Of a file of huge pages, before or behind one of others. */
+static void nothing_happens_to_a_part_of_a_huge_page(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_adopt_opts a = { .sz = sizeof(a), .hugetlb_size = 2 * MiB };
+	struct gmem *g = unit_create(m, 2 * MiB, 0), *huge = NULL;
+	int fd = unit_file_fd(m, gmem_vm_fd(m->vm), 2 * MiB, 0);
+
+	t_ok(gmem_adopt(m->vm, fd, &a, &huge, &m->err), m->err);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t gpa = GiB + 2 * MiB - m->page;
+
+		t_ok(t_bind(i ? g : huge, 0, GiB, 0, 2 * MiB, NULL, &m->err),
+		     m->err);
+		t_ok(t_bind(i ? huge : g, 1, GiB + 2 * MiB, 0, 2 * MiB, NULL,
+			    &m->err),
+		     m->err);
+		unit_reset(m);
+		t_refused(share(m, gpa, 2 * m->page, 0), -EINVAL,
+			  GMEM_REASON_UNALIGNED, m->err);
+		assert_int_equal(m->err.limit, 2 * MiB);
+		t_refused(gmem_vm_discard(m->vm, 0, gpa, 2 * m->page, NULL,
+					  &m->err),
+			  -EINVAL, GMEM_REASON_UNALIGNED, m->err);
+		assert_int_equal(m->err.limit, 2 * MiB);
+		assert_int_equal(m->n_calls, 0);
+		assert_int_equal(attributes(m, g, 0), GMEM_ATTRIBUTE_PRIVATE);
+		t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+		t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
+	}
 }
 
 static void check_only_checks_all_and_changes_nothing(void **state)
@@ -350,6 +421,9 @@ int main(void)
 		TEST(nothing_changes_unless_all_can, unit_sw),
 		TEST(the_last_slot_is_checked_before_the_first_changes,
 		     unit_sw),
+		TEST(no_other_flag_makes_memory_shared_that_has_no_place,
+		     unit_sw),
+		TEST(nothing_happens_to_a_part_of_a_huge_page, unit_sw),
 		TEST(check_only_checks_all_and_changes_nothing, unit_sw),
 		TEST(a_failure_says_how_far_it_got, unit_sw),
 		TEST(many_slots_are_one_conversion, unit_sw),
