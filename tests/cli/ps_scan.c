@@ -21,7 +21,7 @@
 #define GMEM_MAGIC 0x474d454d
 #define GMEM "/[kvm-gmem] (deleted)"
 
-/* No process of this machine has such a number, but for the first. */
+/* No process of this machine has such a number, except the first. */
 enum {
 	FIRST = 1,
 	A = 5000001,
@@ -148,6 +148,15 @@ static void scan(struct world *w)
 	assert_int_equal(scan_processes(&w->scan), 0);
 }
 
+/* How many processes are seen, @n of this test among them. */
+static void processes(const struct world *w, size_t n)
+{
+	/* in a PID namespace of its own this test may be the first */
+	const bool first = getpid() == FIRST || getppid() == FIRST;
+
+	assert_int_equal(w->scan.processes, n + !first);
+}
+
 /* ----------------------------------------------------------- descriptors -- */
 
 static void a_descriptor(void **state)
@@ -188,7 +197,7 @@ static void a_descriptor(void **state)
 	}
 	assert_non_null(m->holders->next);
 	assert_null(m->holders->next->next);
-	assert_int_equal(w->scan.processes, 3);
+	processes(w, 2);
 	assert_null(w->scan.hidden);
 	assert_false(w->scan.proc_hides);
 	assert_false(w->scan.pid_seen);
@@ -315,7 +324,7 @@ static void a_mapping_that_cannot_be_verified(void **state)
 	assert_null(w->scan.hidden);
 	assert_non_null(w->scan.files);
 	assert_non_null(w->scan.files->holders->next);
-	assert_int_equal(w->scan.processes, 3);
+	processes(w, 2);
 }
 
 /* ------------------------------------------------------------- processes -- */
@@ -388,13 +397,13 @@ static void what_is_no_process_of_the_kernel(void **state)
 {
 	struct world *w = needed(state);
 
-	/* a link, which openat2(2) is told not to follow */
+	/* a link is not followed */
 	assert_int_equal(symlink("1", "/proc/5000001"), 0);
 	write_file("/proc/version", "");
 	write_file("/proc/0", "");
 	write_file("/proc/:", "");
 	scan(w);
-	assert_int_equal(w->scan.processes, 2);
+	processes(w, 1);
 	assert_non_null(w->scan.hidden);
 	assert_int_equal(w->scan.hidden->pid, A);
 	assert_string_equal(w->scan.hidden->command, "");
@@ -405,13 +414,16 @@ static void this_process_is_not_looked_at(void **state)
 {
 	struct world *w = needed(state);
 
-	process(getpid(), "self");
+	if (getpid() != FIRST)
+		process(getpid(), "self");
 	holds(getpid(), 3, GMEM);
-	process(getppid(), "parent");
-	holds(getppid(), 3, GMEM);
+	if (getppid() > FIRST)
+		process(getppid(), "parent");
+	if (getppid() > 0)
+		holds(getppid(), 3, GMEM);
 	scan(w);
 	assert_null(w->scan.files);
-	assert_int_equal(w->scan.processes, 1);
+	processes(w, 0);
 }
 
 static void processes_that_proc_hides(void **state)
@@ -434,8 +446,11 @@ static void processes_for_which_no_time_is_left(void **state)
 	scan(w);
 	assert_null(w->scan.files);
 	assert_int_equal(w->scan.processes, 0);
-	assert_int_equal(w->scan.late_n, 2);
-	assert_int_equal(w->scan.late[0] + w->scan.late[1], A + FIRST);
+	for (size_t i = 0; i < w->scan.late_n; i++)
+		if (w->scan.late[i] != FIRST)
+			assert_int_equal(w->scan.late[i], A);
+	w->scan.processes = w->scan.late_n;
+	processes(w, 1);
 	assert_true(scan_late(&w->scan));
 	w->scan.budget = INT64_MAX / 4;
 	assert_false(scan_late(&w->scan));
