@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "side.h"
 #include "unit.h"
 #include "feature.h"
 #include "vm.h"
@@ -219,6 +220,7 @@ static void that_of_shared_memory_may_be_0(void **state)
 				      .flags = GMEM_REGION_SHARED_FD };
 	struct gmem_slot s = { .sz = sizeof(s), .gpa = GiB, .len = MiB };
 	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+	struct gmem_region_stats c = GMEM_INIT(struct gmem_region_stats);
 	struct gmem_region_range all = { 0, MiB };
 	struct gmem_region *r = NULL, *other = NULL;
 	unsigned char byte = 0;
@@ -229,6 +231,9 @@ static void that_of_shared_memory_may_be_0(void **state)
 	t_ok(gmem_region_create(m->vm, MiB, &o, &r, &m->err), m->err);
 	t_ok(gmem_region_get(r, &i, &m->err), m->err);
 	assert_int_equal(i.shared_fd, 0);
+	/* what it has is not known: all may have to be freed */
+	t_ok(gmem_region_stat(r, &c, &m->err), m->err);
+	assert_int_equal(c.queued_bytes, MiB);
 	t_refused(gmem_region_create(m->vm, MiB, &o, &other, &m->err), -EINVAL,
 		  GMEM_REASON_SHARED_MEMORY, m->err);
 	t_ok(gmem_region_bind(r, &s, &m->err), m->err);
@@ -250,7 +255,33 @@ static void that_of_shared_memory_may_be_0(void **state)
 	assert_non_null(strstr(m->err.msg, "of the shared memory"));
 	t_ok(gmem_region_unbind(r, 0, 0, 0, &m->err), m->err);
 	t_ok(gmem_region_close(r, &m->err), m->err);
-	/* with its address, it is that file's */
+	(void)close(0);
+	made.n = made.zero = 0;
+	make_room(); /* 0 is open again */
+}
+
+/* With its address, it is that file's. */
+static void memory_of_file_0_is_compared_with_it(void **state)
+{
+	struct unit *m = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o),
+				      .flags = GMEM_REGION_SHARED_FD };
+	struct gmem_region_info i = GMEM_INIT(struct gmem_region_info);
+	struct gmem_region *r = NULL;
+	struct side s = { .way = SIDE_HUGETLB, .fd = 0 };
+
+	(void)close(0);
+	assert_int_equal(memfd_create("shared", MFD_CLOEXEC), 0);
+	assert_int_equal(ftruncate(0, 2 * MiB), 0);
+	o.shared = side_map(MiB, MAP_SHARED, 0, 0);
+	side_tell(m, &s);
+	t_ok(gmem_region_create(m->vm, MiB, &o, &r, &m->err), m->err);
+	side_told(m);
+	t_ok(gmem_region_get(r, &i, &m->err), m->err);
+	assert_int_equal(i.shared_side, GMEM_SHARED_SIDE_HUGETLB);
+	t_ok(gmem_region_close(r, &m->err), m->err);
+	assert_int_equal(munmap(o.shared, MiB), 0);
+	o.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0);
 	o.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0);
 	assert_ptr_not_equal(o.shared, MAP_FAILED);
 	t_ok(gmem_region_create(m->vm, MiB, &o, &r, &m->err), m->err);
@@ -264,6 +295,7 @@ static void that_of_shared_memory_may_be_0(void **state)
 	assert_ptr_not_equal(o.shared, MAP_FAILED);
 	t_refused(gmem_region_create(m->vm, MiB, &o, &r, &m->err), -EINVAL,
 		  GMEM_REASON_SHARED_MEMORY, m->err);
+	assert_non_null(strstr(m->err.msg, "is private, and not that of fd 0"));
 	assert_int_equal(munmap(o.shared, MiB), 0);
 	(void)close(0);
 	made.n = made.zero = 0;
@@ -277,6 +309,7 @@ int main(void)
 		TEST(each_descriptor_may_be_0, unit_inplace),
 		TEST(a_vm_and_its_device_may_be_0, unit_bare),
 		TEST(that_of_shared_memory_may_be_0, unit_sw),
+		TEST(memory_of_file_0_is_compared_with_it, unit_sw),
 		TEST(each_file_that_is_tried_may_be_0, unit_bare),
 	};
 

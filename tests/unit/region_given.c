@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "side.h"
 #include "unit.h"
 
 #include <gmem_region.h>
@@ -87,6 +88,8 @@ static void where_it_lies_is_checked(void **state)
 	o = g.o;
 	o.shared = (void *)(uintptr_t)-MiB;
 	refused(u, &o, 2 * MiB, GMEM_REASON_SHARED_MEMORY, "overflow");
+	o.shared = (void *)((uintptr_t)-MiB + PAGE / 2);
+	refused(u, &o, 2 * MiB, GMEM_REASON_UNALIGNED, "shared");
 	o = g.o;
 	o.shared_offset = INT64_MAX - MiB + 1;
 	refused(u, &o, 2 * MiB, GMEM_REASON_SHARED_MEMORY, "overflow");
@@ -130,6 +133,8 @@ static void what_is_no_file_of_memory_is_refused(void **state)
 	assert_int_equal(pipe(fds), 0);
 	o.shared_fd = fds[1];
 	refused(u, &o, MiB, GMEM_REASON_SHARED_MEMORY, "not open for");
+	o.shared_fd = fds[0]; /* has no flag at all */
+	refused(u, &o, MiB, GMEM_REASON_SHARED_MEMORY, "not open for");
 	assert_int_equal(close(fds[0]) + close(fds[1]), 0);
 	o.shared_fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	refused(u, &o, MiB, GMEM_REASON_SHARED_MEMORY, "is no memfd");
@@ -165,7 +170,16 @@ static void a_huge_page_is_a_power_of_2(void **state)
 	refused(u, &g.o, MiB, GMEM_REASON_UNALIGNED, "size");
 	g.o.shared_offset = MiB;
 	refused(u, &g.o, 4 * MiB, GMEM_REASON_UNALIGNED, "shared_offset");
+	/* and what is wrong beside that is told */
+	g.o.shared_offset = 16 * MiB;
+	refused(u, &g.o, 4 * MiB, GMEM_REASON_SHARED_MEMORY, "its file has");
+	g.o.shared_offset = 0;
 	st.mode = S_IFDIR;
+	refused(u, &g.o, 4 * MiB, GMEM_REASON_SHARED_MEMORY, "is no memfd");
+	/* a file of a disk has blocks as well */
+	st.mode = S_IFREG | 0600;
+	st.block = PAGE;
+	u->magic = 0xef53;
 	refused(u, &g.o, MiB, GMEM_REASON_SHARED_MEMORY, "is no memfd");
 	u->stat = NULL;
 	u->magic = 0;
@@ -204,6 +218,7 @@ static void a_call_that_fails_otherwise_is_reported(void **state)
 		{ "fstatfs", "fstatfs of the shared memory", 1 },
 		{ "fcntl", "fcntl of the shared memory", 1 },
 		{ "fcntl", "fcntl(F_GET_SEALS)", 2 },
+		{ "mremap", "mremap of the shared memory", 1 },
 	};
 	struct unit *u = *state;
 	struct gmem_region *r = NULL;
@@ -230,6 +245,85 @@ static void what_is_not_all_mapped_is_refused(void **state)
 	assert_int_equal(munmap(g.mem + 3 * MiB / 2, PAGE), 0);
 	refused(u, &g.o, MiB, GMEM_REASON_SHARED_MEMORY, "are not all mapped");
 	take_back(&g);
+}
+
+static bool told(struct unit *u, const struct gmem_region_opts *o,
+		 const char *text, const char *says);
+
+/* Where no line of /proc says it, the kernel does. */
+static void a_private_mapping_of_a_file_is_refused(void **state)
+{
+	static const char says[] = "mapped from a file with MAP_PRIVATE";
+	struct unit *u = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o) };
+	struct given g;
+
+	hand_in(&g);
+	o.shared =
+		mmap(NULL, MiB, PROT_READ | PROT_WRITE, MAP_PRIVATE, g.fd, 0);
+	assert_ptr_not_equal(o.shared, MAP_FAILED);
+	(void)told(u, &o, "", says);
+	/* and of a device */
+	unit_answer(u, "mremap", 0, 1, 1, -EFAULT);
+	(void)told(u, &g.o, "", says);
+	assert_int_equal(munmap(o.shared, MiB), 0);
+	take_back(&g);
+}
+
+/* Success leaves no error of a call whose answer is 0. */
+static void memory_that_suits_leaves_no_error(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region_opts anon = { .sz = sizeof(anon) };
+	struct given g;
+
+	hand_in(&g);
+	anon.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(anon.shared, MAP_FAILED);
+	/* Nothing is made after that which would clear it. */
+	anon.gmem = g.o.gmem = unit_create(u, MiB, 0);
+	(void)taken(u, &anon);
+	(void)taken(u, &g.o);
+	assert_int_equal(munmap(anon.shared, MiB), 0);
+	take_back(&g);
+}
+
+static struct gmem_region *made(struct unit *u,
+				const struct gmem_region_opts *o)
+{
+	struct gmem_region *r = NULL;
+
+	t_ok(gmem_region_create(u->vm, MiB, o, &r, &u->err), u->err);
+	return r;
+}
+
+/* The same offset, and of the other device the same number. */
+static void another_file_is_other_memory(void **state)
+{
+	struct unit *u = *state;
+	struct gmem__stat st;
+	struct given g[3];
+
+	for (size_t i = 0; i < T_ARRAY_SIZE(g); i++) {
+		hand_in(&g[i]);
+		g[i].o.shared = NULL;
+	}
+	(void)made(u, &g[0].o);
+	(void)made(u, &g[1].o);
+	st = (struct gmem__stat){ .size = 2 * MiB,
+				  .ino = g[0].st.st_ino,
+				  .dev = g[0].st.st_dev + 1,
+				  .mode = S_IFREG | 0600 };
+	u->stat = &st;
+	(void)made(u, &g[2].o);
+	st.dev--;
+	refused(u, &g[2].o, MiB, GMEM_REASON_SHARED_MEMORY, "another region");
+	u->stat = NULL;
+	assert_int_equal(gmem_vm_destroy(u->vm, NULL), 0);
+	u->vm = NULL;
+	for (size_t i = 0; i < T_ARRAY_SIZE(g); i++)
+		take_back(&g[i]);
 }
 
 /* ---------------------------------------------------------------- lines -- */
@@ -266,6 +360,7 @@ static void a_line_says_how_it_is_mapped(void **state)
 	} t[] = {
 		{ "rw-s 00000000 00:01 77 /x", NULL },
 		{ "rwxs 00000000 00:01 77 /x", NULL },
+		{ "rw-s 00000000 00:ff 77 /x", NULL },
 		{ "r--s 00000000 00:01 77 /x", "is mapped r--s, not rw-s" },
 		{ "-w-s 00000000 00:01 77 /x", "is mapped -w-s, not rw-s" },
 		{ "rw-p 00000000 00:01 77 /x", "is mapped rw-p, not rw-s" },
@@ -285,6 +380,38 @@ static void a_line_says_how_it_is_mapped(void **state)
 		add_line(text, at, at + MiB, t[i].rest);
 		assert_int_equal(told(u, &o, text, t[i].says), !t[i].says);
 	}
+	assert_int_equal(munmap(o.shared, MiB), 0);
+}
+
+/* What follows it is no part of it. */
+static void a_line_that_cannot_be_read_compares_nothing(void **state)
+{
+	static const char *const t[] = {
+		"rw\ns 00000000 00:01 77 /x",
+		"rw-\n 00000000 00:01 77 /x",
+		"rw-s 00000000:00:01 77 /x",
+		"rw-s 00000000 00:01 77777777777777777777777 /x",
+	};
+	static const char ours[] = "rw-s 00000000 00:01 77 /x";
+	struct unit *u = *state;
+	struct gmem_region_opts o = { .sz = sizeof(o) };
+	unsigned long long at;
+	char text[512] = "";
+
+	o.shared = mmap(NULL, MiB, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(o.shared, MAP_FAILED);
+	at = (uintptr_t)o.shared;
+	for (size_t i = 0; i < T_ARRAY_SIZE(t); i++) {
+		text[0] = '\0';
+		add_line(text, at, at + MiB, t[i]);
+		assert_false(told(u, &o, text, NULL));
+	}
+	/* The largest address is one. */
+	text[0] = '\0';
+	add_line(text, UINT64_MAX - 4095, UINT64_MAX, "---p 0 00:00 0 ");
+	add_line(text, at, at + MiB, ours);
+	assert_true(told(u, &o, text, NULL));
 	assert_int_equal(munmap(o.shared, MiB), 0);
 }
 
@@ -360,6 +487,24 @@ static void a_line_says_which_file_it_is(void **state)
 	take_back(&g);
 }
 
+/* A half that is wrong is told, not that the other has no line. */
+static void of_huge_pages_the_wrong_half_is_told(void **state)
+{
+	struct unit *u = *state;
+	unsigned long long at;
+	char text[512] = "";
+	struct side s;
+
+	side_make(&s, SIDE_HUGETLB, MiB);
+	side_tell(u, &s);
+	at = (uintptr_t)s.mem;
+	add_line(text, at, at + MiB / 2, "rw-s 00000000 00:01 1 /x");
+	(void)told(u, &s.o, text, "is not what fd");
+	(void)told(u, &s.o, "", "cannot be found out");
+	side_told(u);
+	side_end(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -373,6 +518,11 @@ int main(void)
 		TEST(a_line_says_how_it_is_mapped, unit_sw),
 		TEST(every_part_of_it_has_a_line, unit_sw),
 		TEST(a_line_says_which_file_it_is, unit_sw),
+		TEST(a_private_mapping_of_a_file_is_refused, unit_sw),
+		TEST(memory_that_suits_leaves_no_error, unit_sw),
+		TEST(another_file_is_other_memory, unit_sw),
+		TEST(a_line_that_cannot_be_read_compares_nothing, unit_sw),
+		TEST(of_huge_pages_the_wrong_half_is_told, unit_sw),
 	};
 
 	return t_main(tests);
