@@ -491,6 +491,76 @@ static void runs_that_end_once_in_4_mib_take_no_bits(void **state)
 	assert_true(resident(f) <= MIB);
 }
 
+static void
+blocks_that_are_set_whole_have_only_their_units_resident(void **state)
+{
+	struct fixture *f = *state;
+
+	/* the units of all blocks, of which the last is short, are a page */
+	fresh(f, TIB - 4096, 4096);
+	set(f, GIB, GIB, GMEM__PRIVATE);
+	assert_int_equal(resident(f), sysconf(_SC_PAGESIZE));
+	set(f, TIB - GIB, GIB - 4096, GMEM__SHARED);
+	assert_int_equal(resident(f), sysconf(_SC_PAGESIZE));
+	assert_run(f, GIB, TIB - GIB - 4096, GMEM__PRIVATE, GIB);
+}
+
+static void what_is_set_to_what_it_is_takes_no_bits(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	fresh(f, TIB, 4096);
+	set(f, 0, TIB, GMEM__PRIVATE);
+	set(f, GIB, 12 * KIB, GMEM__SHARED);
+	before = resident(f);
+	set(f, GIB, 4 * KIB, GMEM__SHARED);
+	set(f, GIB + 16 * KIB, 4 * KIB, GMEM__PRIVATE);
+	assert_int_equal(resident(f), before);
+	assert_run(f, GIB, GIB, GMEM__SHARED, 12 * KIB);
+}
+
+/* A second bit a page is for those that have no slot. */
+static void pages_that_all_have_a_state_take_one_bit_each(void **state)
+{
+	struct fixture *f = *state;
+
+	fresh(f, 64 * GIB, 4096);
+	set(f, 0, 64 * GIB, GMEM__PRIVATE);
+	/* in the middle of a chunk, and once more in a mixed one */
+	for (uint64_t i = 0; i < 64 * GIB; i += CHUNK)
+		set(f, i + MIB, 4096, GMEM__SHARED);
+	assert_in_range(resident(f), 2 * MIB, 3 * MIB);
+	for (uint64_t i = 0; i < 64 * GIB; i += CHUNK)
+		set(f, i + 2 * MIB, 4096, GMEM__SHARED);
+	assert_in_range(resident(f), 2 * MIB, 3 * MIB);
+	assert_run(f, GIB + 2 * MIB, MIB, GMEM__SHARED, 4096);
+}
+
+static void a_look_at_all_blocks_reads_only_their_units(void **state)
+{
+	struct fixture *f = *state;
+
+	fresh(f, TIB, 4096);
+	assert_run(f, 0, TIB, GMEM__UNSET, TIB);
+	assert_int_equal(resident(f), sysconf(_SC_PAGESIZE));
+}
+
+static void each_byte_is_counted_once(void **state)
+{
+	struct fixture *f = *state;
+
+	fresh(f, GIB, 4096);
+	assert_int_equal(gmem__record_count(&f->r, GMEM__UNSET), GIB);
+	set(f, 4096, 64 * MIB, GMEM__SHARED);
+	set(f, MIB, 8 * KIB, GMEM__PRIVATE);
+	assert_int_equal(gmem__record_count(&f->r, GMEM__UNSET),
+			 GIB - 64 * MIB);
+	assert_int_equal(gmem__record_count(&f->r, GMEM__SHARED),
+			 64 * MIB - 8 * KIB);
+	assert_int_equal(gmem__record_count(&f->r, GMEM__PRIVATE), 8 * KIB);
+}
+
 static void lookups_make_no_more_resident_than_they_read(void **state)
 {
 	struct fixture *f = *state;
@@ -640,6 +710,11 @@ int main(void)
 		test(a_file_set_whole_has_only_its_blocks_resident),
 		test(a_fully_mixed_tib_has_at_most_34_mib_resident),
 		test(runs_that_end_once_in_4_mib_take_no_bits),
+		test(blocks_that_are_set_whole_have_only_their_units_resident),
+		test(what_is_set_to_what_it_is_takes_no_bits),
+		test(pages_that_all_have_a_state_take_one_bit_each),
+		test(a_look_at_all_blocks_reads_only_their_units),
+		test(each_byte_is_counted_once),
 		test(lookups_make_no_more_resident_than_they_read),
 		test(a_reader_sees_each_page_as_it_was_or_as_it_will_be),
 	};
