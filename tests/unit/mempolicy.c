@@ -154,6 +154,11 @@ static void a_kernel_without_numa_is_named(void **state)
 		  GMEM_REASON_NUMA_UNSUPPORTED, err);
 	assert_int_equal(err.sys_errno, ENOSYS);
 	assert_int_equal(p.mode, GMEM_MPOL_BIND);
+	/* also of a policy that names no node */
+	p = (struct gmem_mempolicy){ .sz = sizeof(p), .mode = GMEM_MPOL_LOCAL };
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EOPNOTSUPP,
+		  GMEM_REASON_NUMA_UNSUPPORTED, err);
+	assert_int_equal(err.sys_errno, ENOSYS);
 }
 
 struct row {
@@ -296,6 +301,7 @@ static void room_for_too_few_nodes_is_refused(void **state)
 	t_ok(t_get_mempolicy(g, 0, &p, &err), err);
 	assert_int_equal(p.mode, GMEM_MPOL_DEFAULT);
 	assert_null(p.nodes);
+	assert_int_equal(p.max_node, 0);
 }
 
 static void bad_arguments_are_refused_before_any_call(void **state)
@@ -359,6 +365,8 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 {
 	struct unit *u = *state;
 	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 0;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_DEFAULT, &mask);
 	struct gmem_error err = { .sz = sizeof(err) };
 
 	unit_allocate(u, gmem_fd(g), 0, 64 * KiB, 1);
@@ -373,6 +381,9 @@ static void strict_refuses_what_lies_elsewhere_and_sets_nothing(void **state)
 	t_code(set_strict(g, GMEM_MPOL_PREFERRED, 0, &err), 0);
 	t_ok(gmem_discard(g, 128 * KiB, 2 * PAGE, NULL, &err), err);
 	t_code(set_strict(g, GMEM_MPOL_BIND, 2, &err), 0);
+	t_ok(t_get_mempolicy(g, 0, &p, &err), err);
+	assert_int_equal(p.mode, GMEM_MPOL_BIND);
+	assert_int_equal(mask, 2);
 }
 
 static void strict_refuses_what_it_can_not_look_at(void **state)

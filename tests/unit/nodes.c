@@ -172,6 +172,26 @@ static void a_node_that_is_usable_meanwhile_has_no_cause(void **state)
 	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
 		  GMEM_REASON_POLICY_NODES, err);
 	assert_non_null(strstr(err.msg, "why is unknown (it changed)"));
+	/* of the two answers, the one that says no */
+	unit_reset(u);
+	unit_answer(u, "move_pages", 0, 1, 1, 0);
+	unit_answer(u, "set_mempolicy_home_node", 0, 1, 1, -EPERM);
+	t_refused(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), -EINVAL,
+		  GMEM_REASON_POLICY_NODES, err);
+	assert_non_null(strstr(err.msg, "why is unknown (EPERM)"));
+}
+
+static void a_node_that_no_kernel_can_have_is_not_asked_for(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	int sys = -1;
+
+	unit_reset(u);
+	assert_int_equal(gmem__node_why(g->ctx, GMEM__NODES, &sys),
+			 GMEM__NODE_OFFLINE);
+	assert_int_equal(sys, 0);
+	assert_int_equal(u->n_calls, 0);
 }
 
 static void without_the_usable_nodes_no_policy_is_set(void **state)
@@ -257,6 +277,8 @@ static const struct {
 	{ GMEM_MPOL_PREFERRED, 0, 2, GMEM_MPOL_PREFERRED, 0, 3, false },
 	{ GMEM_MPOL_PREFERRED, 0, 0, GMEM_MPOL_LOCAL, 0, 0, true },
 	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_MPOL_BIND, 0, 1, false },
+	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_MPOL_PREFERRED, 0, 0, true },
+	{ GMEM_MPOL_LOCAL, 0, 0, GMEM_MPOL_PREFERRED, 0, 1, false },
 	{ GMEM_MPOL_BIND, GMEM_MPOL_F_STATIC_NODES, 2, GMEM_MPOL_BIND, 0, 2,
 	  true },
 	{ GMEM_MPOL_BIND, GMEM_MPOL_F_RELATIVE_NODES, 2, GMEM_MPOL_BIND, 0, 2,
@@ -283,6 +305,42 @@ static void policies_are_the_same_if_they_place_alike(void **state)
 		t_reason(&err, pairs[i].same ? GMEM_REASON_NONE
 					     : GMEM_REASON_POLICY_OF_FILE);
 	}
+}
+
+/* A part that fits does not make good for one before it that does not. */
+static void each_part_of_a_large_file_has_to_have_the_policy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 128 * MiB, SHARED_FLAGS);
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	const struct gmem_populate_opts o = { .sz = sizeof(o), .policy = &p };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	set(g, 64 * MiB - PAGE, PAGE, GMEM_MPOL_BIND, 1, 0);
+	t_refused(gmem_populate(g, 0, 128 * MiB, &o, &err), -EINVAL,
+		  GMEM_REASON_POLICY_OF_FILE, err);
+	assert_int_equal(err.value, 64 * MiB - PAGE);
+	assert_int_equal(unit_count(u, "fallocate", 0), 0);
+}
+
+static void who_has_cancelled_waits_for_no_policy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned long mask = 2;
+	struct gmem_mempolicy p = unit_policy(GMEM_MPOL_BIND, &mask);
+	const int cancel = 1;
+	const struct gmem_populate_opts o = { .sz = sizeof(o),
+					      .policy = &p,
+					      .cancel = &cancel };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	unit_reset(u);
+	t_refused(gmem_populate(g, 0, MiB, &o, &err), -ECANCELED,
+		  GMEM_REASON_CANCELLED, err);
+	assert_int_equal(err.done, 0);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }
 
 static void a_kernel_without_policies_of_files_is_not_asked(void **state)
@@ -354,6 +412,26 @@ static void each_range_is_verified_against_its_own_policy(void **state)
 	assert_int_equal(out.misplaced, 2 * MiB + PAGE);
 	assert_int_equal(out.unknown, 0);
 	t_code(t_placed(g, 2 * MiB, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
+}
+
+/* Two policies for the same nodes can mean different ones. */
+static void pages_follow_the_mode_and_flags_of_their_policy(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	unit_allocate(u, gmem_fd(g), 0, 128 * KiB, 1);
+	set(g, 0, 64 * KiB, GMEM_MPOL_BIND, 3, GMEM_MPOL_F_STATIC_NODES);
+	set(g, 64 * KiB, 64 * KiB, GMEM_MPOL_PREFERRED, 3,
+	    GMEM_MPOL_F_STATIC_NODES);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_ELSEWHERE);
+	assert_int_equal(out.misplaced, 64 * KiB);
+	set(g, 64 * KiB, 64 * KiB, GMEM_MPOL_BIND, 3,
+	    GMEM_MPOL_F_RELATIVE_NODES);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_UNKNOWN);
+	assert_int_equal(out.unknown, 64 * KiB);
 }
 
 static void preferred_is_the_first_node_alone(void **state)
@@ -489,6 +567,13 @@ int main(void)
 		TEST(a_file_with_another_policy_is_not_populated_under_one,
 		     unit_obeyed),
 		TEST(policies_are_the_same_if_they_place_alike, unit_obeyed),
+		TEST(each_part_of_a_large_file_has_to_have_the_policy,
+		     unit_obeyed),
+		TEST(who_has_cancelled_waits_for_no_policy, unit_obeyed),
+		TEST(pages_follow_the_mode_and_flags_of_their_policy,
+		     unit_obeyed),
+		TEST(a_node_that_no_kernel_can_have_is_not_asked_for,
+		     unit_obeyed),
 		TEST(a_kernel_without_policies_of_files_is_not_asked,
 		     unit_default),
 		TEST(a_policy_that_can_not_be_read_fails_the_call, unit_obeyed),

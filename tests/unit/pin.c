@@ -86,8 +86,7 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 	static const char *const nowhere[] = {
 		"\n",	       /* none */
 		"8000-8190\n", /* not of this thread */
-		"0-\n",
-		"",
+		"0-\n",	       "0-63,x\n", "",
 	};
 	struct unit_told told[] = { { NODE "0/cpulist", NULL },
 				    { NULL, NULL } };
@@ -127,6 +126,7 @@ static void threads_run_anywhere_where_nothing_says_where(void **state)
 	p.nodes = NULL;
 	t_ok(populate(u, &p, 2), u->err);
 	assert_int_equal(unit_count(u, "openat", 0), 0);
+	assert_int_equal(unit_count(u, "sched_getaffinity", 0), 0);
 }
 
 static void a_refusal_to_pin_is_no_failure(void **state)

@@ -106,6 +106,64 @@ static void misplaced_runs_are_told_in_order(void **state)
 	assert_int_equal(runs.run[3].node, 0);
 }
 
+static int stop_at_run(void *arg, uint64_t offset, uint64_t len, int node)
+{
+	(void)offset;
+	(void)len;
+	(void)node;
+	++*(unsigned int *)arg;
+	return 1;
+}
+
+static void who_stops_at_a_run_is_told_no_other(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	unsigned int runs = 0;
+	struct gmem_placement out = { .misplaced_run = stop_at_run,
+				      .arg = &runs };
+
+	for (unsigned int i = 1; i < 6; i += 2)
+		unit_allocate(u, gmem_fd(g), i * PAGE, PAGE, 1);
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), -ECANCELED);
+	assert_int_equal(runs, 1);
+	/* also at the last run, behind which there is nothing to look at */
+	g = unit_create(u, MiB, SHARED_FLAGS);
+	unit_allocate(u, gmem_fd(g), MiB - PAGE, PAGE, 1);
+	runs = 0;
+	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), -ECANCELED);
+	assert_int_equal(runs, 1);
+}
+
+static int note_progress(void *arg, uint64_t done, uint64_t total)
+{
+	uint64_t *last = arg;
+
+	assert_true(done >= last[0] && done <= total);
+	last[0] = done;
+	last[1] = total;
+	last[2]++;
+	return 0;
+}
+
+static void the_end_of_a_look_is_told_once(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+
+	for (int full = 0; full < 2; full++) {
+		uint64_t last[3] = { 0 };
+		struct gmem_placement out = { .progress = note_progress,
+					      .progress_arg = last };
+
+		unit_allocate(u, gmem_fd(g), 0, full ? MiB : PAGE, 0);
+		t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_WELL);
+		assert_int_equal(last[0], MiB);
+		assert_int_equal(last[1], MiB);
+		assert_int_equal(last[2], 1);
+	}
+}
+
 static void looking_allocates_nothing_and_leaves_no_mapping(void **state)
 {
 	struct unit *u = *state;
@@ -216,6 +274,20 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 	assert_int_equal(out.resident, MiB);
 }
 
+/* Such a kernel shows one of a mapping, and pages do not follow it. */
+static void a_policy_that_is_not_kept_is_not_asked_for(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	unit_allocate(u, gmem_fd(g), 0, MiB, 1);
+	unit_reset(u);
+	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
+	assert_int_equal(unit_count(u, "get_mempolicy", 0), 0);
+}
+
 static void what_can_not_be_mapped_is_unknown(void **state)
 {
 	struct unit *u = *state;
@@ -230,6 +302,7 @@ static void what_can_not_be_mapped_is_unknown(void **state)
 	assert_int_equal(out.unknown, 64 * KiB);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), GMEM_PLACED_UNKNOWN);
 	assert_int_equal(out.unknown, 64 * KiB);
+	assert_int_equal(out.why, GMEM_REASON_NOT_MAPPABLE);
 	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }
 
@@ -438,6 +511,9 @@ int main(void)
 		TEST(pages_are_counted_on_their_nodes, unit_obeyed),
 		TEST(each_look_says_why_anew, unit_obeyed),
 		TEST(misplaced_runs_are_told_in_order, unit_obeyed),
+		TEST(who_stops_at_a_run_is_told_no_other, unit_default),
+		TEST(the_end_of_a_look_is_told_once, unit_default),
+		TEST(a_policy_that_is_not_kept_is_not_asked_for, unit_default),
 		TEST(looking_allocates_nothing_and_leaves_no_mapping,
 		     unit_obeyed),
 		TEST(pages_are_asked_for_in_batches, unit_obeyed),
