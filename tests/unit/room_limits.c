@@ -17,6 +17,7 @@
 #define NODES "/sys/devices/system/node"
 #define PLENTY (64 * GiB)
 #define FILES 16
+#define PAGES 10 /* that a test loads, of 64 KiB at most */
 #define TEXT 16384
 
 /* A node with as many pages above its watermark as it has, or with none. */
@@ -344,6 +345,68 @@ static void a_load_has_the_bytes_that_there_is_room_for(void **state)
 	assert_int_equal(unit_sys.close(u, fd), 0);
 }
 
+/* All the room there is has been used from now on. */
+static void uses_it_up(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (!strcmp(c->name, "pread64"))
+		cgroup(MARGIN + 8 * PAGE, 8 * PAGE);
+}
+
+static void a_load_within_a_page_counts_all_of_the_page(void **state)
+{
+	static const unsigned char data[PAGES * 65536] = "x";
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	int fd = unit_memfd(u, data, 10 * PAGE, 0);
+
+	machine(u);
+	cgroup(MARGIN + 8 * PAGE, 0);
+	u->hook = uses_it_up;
+	t_refused(gmem_load(g, 100, fd, 9 * PAGE, NULL, &u->err), -ENOMEM,
+		  GMEM_REASON_NO_ROOM, u->err);
+	u->hook = NULL;
+	assert_int_equal(u->err.done, 8 * PAGE - 100);
+	assert_int_equal(unit_allocated(u, gmem_fd(g), 0, MiB, -1), 8 * PAGE);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
+/* A process that locks what it maps allocates all of that at once. */
+static void a_load_maps_no_more_than_there_is_room_for(void **state)
+{
+	static const unsigned char data[PAGES * 65536] = "x";
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	int fd = unit_memfd(u, data, 8 * PAGE, 0);
+
+	machine(u);
+	cgroup(MARGIN + 2 * PAGE, 0);
+	t_ok(gmem_load(g, 0, fd, 8 * PAGE, NULL, &u->err), u->err);
+	assert_int_equal(unit_longest(u, "mmap"), 2 * PAGE);
+	assert_int_equal(unit_longest(u, "pread64"), 2 * PAGE);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
+static void a_load_says_what_it_could_not_check(void **state)
+{
+	uint64_t unchecked = 99;
+	const struct gmem_load_opts o = { .sz = sizeof(o),
+					  .flags = GMEM_LOAD_INPUT_OFFSET,
+					  .unchecked = &unchecked };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	int fd = unit_memfd(u, "x", 1, 0);
+
+	machine(u);
+	t_ok(gmem_load(g, 0, fd, 1, &o, &u->err), u->err);
+	assert_int_equal(unchecked, 0);
+	lose("/proc/meminfo");
+	t_ok(gmem_load(g, 0, fd, 1, &o, &u->err), u->err);
+	assert_int_equal(unchecked, GMEM_ROOM_MACHINE);
+	assert_int_equal(unit_sys.close(u, fd), 0);
+}
+
 static void nodes_of_the_cpuset_are_added_up_and_named(void **state)
 {
 	struct unit *u = *state;
@@ -541,6 +604,9 @@ int main(void)
 		     unit_default),
 		TEST(what_is_there_further_on_is_no_room, unit_default),
 		TEST(a_load_has_the_bytes_that_there_is_room_for, unit_default),
+		TEST(a_load_within_a_page_counts_all_of_the_page, unit_default),
+		TEST(a_load_maps_no_more_than_there_is_room_for, unit_default),
+		TEST(a_load_says_what_it_could_not_check, unit_default),
 		TEST(nodes_of_the_cpuset_are_added_up_and_named, unit_obeyed),
 		TEST(a_node_without_memory_is_not_looked_at, unit_obeyed),
 		TEST(a_node_has_what_is_above_its_watermark, unit_obeyed),
