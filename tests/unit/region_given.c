@@ -170,7 +170,7 @@ static void a_huge_page_is_a_power_of_2(void **state)
 	refused(u, &g.o, MiB, GMEM_REASON_UNALIGNED, "size");
 	g.o.shared_offset = MiB;
 	refused(u, &g.o, 4 * MiB, GMEM_REASON_UNALIGNED, "shared_offset");
-	/* and what is wrong beside that is told */
+	/* and what is wrong beside that is said */
 	g.o.shared_offset = 16 * MiB;
 	refused(u, &g.o, 4 * MiB, GMEM_REASON_SHARED_MEMORY, "its file has");
 	g.o.shared_offset = 0;
@@ -487,7 +487,7 @@ static void a_line_says_which_file_it_is(void **state)
 	take_back(&g);
 }
 
-/* A half that is wrong is told, not that the other has no line. */
+/* A half that is wrong is said, not that the other has no line. */
 static void of_huge_pages_the_wrong_half_is_told(void **state)
 {
 	struct unit *u = *state;
