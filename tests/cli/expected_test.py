@@ -11,6 +11,7 @@ the difference before it is committed.
 import concurrent.futures
 import os
 import pathlib
+import re
 import shlex
 import sys
 
@@ -25,6 +26,7 @@ ENVIRONMENT = {
     "LC_ALL": "C",
 }
 VERSION = ctl("--version").stdout.split()[1]
+INODE = re.compile(r"(\binode\b\W+)\d+")
 
 
 def prefixed(prefix, text):
@@ -35,7 +37,8 @@ def transcript(command, text):
     """What there is to be said of one command with this input."""
     r = ctl(*shlex.split(command)[1:], input=text, env=ENVIRONMENT)
     said = r.stdout + prefixed("! ", r.stderr) + f"= {r.returncode}\n"
-    return f"$ {command}\n{prefixed('< ', text)}{said.replace(VERSION, 'VERSION')}"
+    said = INODE.sub(r"\1INODE", said.replace(VERSION, "VERSION"))
+    return f"$ {command}\n{prefixed('< ', text)}{said}"
 
 
 def commands(path):
