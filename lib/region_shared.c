@@ -57,7 +57,7 @@ static int map_missing(struct gmem *g, struct gmem_region *r,
 	}
 	gmem__lock(&g->lock);
 	if (ret == 0 && bits && !r->queued) {
-		r->queued = bits;
+		__atomic_store_n(&r->queued, bits, __ATOMIC_RELEASE);
 		bits = NULL;
 		/* What the caller's memory has is not known. */
 		if (r->side.addr || r->side.fd >= 0)
