@@ -415,8 +415,6 @@ static void unconverted(struct gmem__plan *p, int r, uint64_t done)
 	uint64_t back = r < 0 ? p->last.start + done : p->last.end;
 
 	p->changed += p->last.end - back;
-	if (p->to == GMEM__SHARED)
-		p->back += back - p->last.start;
 	p->correct.start = p->recorded ? p->last.start : back;
 	p->correct.end = p->recorded ? back : p->last.end;
 	p->pos = p->last.end;

@@ -75,7 +75,6 @@ struct gmem__plan {
 	uint64_t done;	  /* bytes of the ranges that are as wanted, from the
 			     first on, without a gap */
 	uint64_t changed; /* bytes behind those that could not be set back */
-	uint64_t back;	  /* bytes that were made shared and then set back */
 
 	/* its own */
 	int phase;

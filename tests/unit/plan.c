@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "t.h"
 
@@ -581,12 +583,38 @@ static void no_op_runs_cost_nothing(void **state)
 	assert_int_equal(try(&w, &p, 0, UINT64_MAX), 3);
 }
 
+/* The granule of the only range ends behind it. */
+static void nothing_behind_the_last_range_is_read(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct world w = { .pages = 8,
+			   .listeners = 1,
+			   .shape = { { 4 * PAGE, true, false } } };
+	struct gmem_region_range *r;
+	char *two;
+
+	(void)state;
+	two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(two, MAP_FAILED);
+	assert_int_equal(mprotect(two + page, page, PROT_NONE), 0);
+	r = (struct gmem_region_range *)(void *)(two + page) - 1;
+	for (unsigned int first = 0; first < 8; first++)
+		for (w.kernel = 0; w.kernel < 256; w.kernel++) {
+			w.record = w.kernel;
+			*r = (struct gmem_region_range){ first * PAGE, PAGE };
+			both_ways(&w, r, 1, PAGE, false);
+		}
+	assert_int_equal(munmap(two, 2 * page), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_are_sorted_and_joined),
 		cmocka_unit_test(each_order_is_sorted),
 		cmocka_unit_test(no_op_runs_cost_nothing),
+		cmocka_unit_test(nothing_behind_the_last_range_is_read),
 		cmocka_unit_test(every_file_without_listeners),
 		cmocka_unit_test(every_file_with_a_listener),
 		cmocka_unit_test(every_file_with_listeners),
