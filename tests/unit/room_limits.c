@@ -4,6 +4,7 @@
  * test makes up one by one.  How numbers follow what is allocated: room.c.
  */
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 
 #include "unit.h"
@@ -588,6 +589,55 @@ static void a_file_without_a_vm_can_have_a_policy(void **state)
 	t_ok(gmem_close(g, &u->err), u->err);
 }
 
+static unsigned int there; /* of two threads; orders nothing else */
+static __thread bool binds, met;
+
+/* One has made the view, the other has looked for it: neither leaves alone. */
+static void meet(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (met)
+		return;
+	if (binds ? c->request != GMEM__KVM_SET_USER_MEMORY_REGION2
+		  : strcmp(c->name, "mmap") && strcmp(c->name, "get_mempolicy"))
+		return;
+	met = true;
+	(void)__atomic_add_fetch(&there, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&there, __ATOMIC_RELAXED) < 2)
+		(void)sched_yield();
+}
+
+static void *bind_it(void *arg)
+{
+	struct unit *u = arg;
+	struct gmem_error err = { .sz = sizeof(err) };
+
+	binds = true;
+	return t_bind(u->g, 0, 0, 0, gmem_size(u->g), NULL, &err) ? u : NULL;
+}
+
+static void a_view_may_be_made_while_a_file_is_looked_at(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 4 * MiB, SHARED_FLAGS);
+	pthread_t thread;
+	void *failed;
+
+	three_nodes(u);
+	unit_reset(u);
+	there = 0;
+	met = false;
+	u->hook = meet;
+	assert_int_equal(pthread_create(&thread, NULL, bind_it, u), 0);
+	u->err.sz = sizeof(u->err);
+	t_ok(gmem_populate(g, 0, 4 * MiB, NULL, &u->err), u->err);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	u->hook = NULL;
+	assert_null(failed);
+	assert_int_equal(there, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest limits[] = {
@@ -621,6 +671,7 @@ int main(void)
 		TEST(what_the_host_cannot_map_has_no_policy, unit_obeyed),
 		TEST(a_look_at_a_file_with_a_view_maps_nothing, unit_obeyed),
 		TEST(a_file_without_a_vm_can_have_a_policy, unit_obeyed),
+		TEST(a_view_may_be_made_while_a_file_is_looked_at, unit_obeyed),
 	};
 
 	return t_main(limits);
