@@ -339,6 +339,7 @@ static void who_has_cancelled_waits_for_no_policy(void **state)
 	unit_reset(u);
 	t_refused(gmem_populate(g, 0, MiB, &o, &err), -ECANCELED,
 		  GMEM_REASON_CANCELLED, err);
+	assert_non_null(strstr(err.msg, "after 0 bytes"));
 	assert_int_equal(err.done, 0);
 	assert_int_equal(unit_count(u, "mmap", 0), 0);
 }

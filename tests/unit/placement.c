@@ -123,8 +123,9 @@ static void who_stops_at_a_run_is_told_no_other(void **state)
 	struct gmem_placement out = { .misplaced_run = stop_at_run,
 				      .arg = &runs };
 
-	for (unsigned int i = 1; i < 6; i += 2)
-		unit_allocate(u, gmem_fd(g), i * PAGE, PAGE, 1);
+	/* all in one batch */
+	for (unsigned int i = 0; i < 6; i++)
+		unit_allocate(u, gmem_fd(g), i * PAGE, PAGE, i % 2);
 	t_code(verify(g, GMEM_MPOL_BIND, 0, 1, &out), -ECANCELED);
 	assert_int_equal(runs, 1);
 	/* also at the last run, behind which there is nothing to look at */
