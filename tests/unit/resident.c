@@ -279,6 +279,24 @@ static void the_callback_stops_the_walk(void **state)
 	assert_int_equal(err.done, 128 * KiB + 3 * PAGE);
 }
 
+/* What it costs grows with what is looked at. */
+static void a_walk_looks_little_further_than_the_runs_it_finds(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, TiB, GMEM_CREATE_UNBOUND);
+	struct runs runs = { .stop_at = 2 };
+	struct gmem_error err;
+
+	unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
+	unit_allocate(u, gmem_fd(g), MiB, PAGE, 0);
+	unit_reset(u);
+	t_refused(gmem_walk_resident(g, 0, TiB, take_run, &runs, &err),
+		  -ECANCELED, GMEM_REASON_CANCELLED, err);
+	run_is(&runs, 0, 0, PAGE);
+	run_is(&runs, 1, MiB, PAGE);
+	assert_in_range(unit_sum(u, "cachestat"), MiB, 16 * MiB);
+}
+
 /* A lower bound would pass for the truth: holes are what is not told. */
 static void without_cachestat_no_run_is_told(void **state)
 {
@@ -448,6 +466,8 @@ int main(void)
 		TEST(what_a_newer_caller_has_beyond_is_zero, unit_default),
 		TEST(each_run_is_told_once_whole_and_in_order, unit_default),
 		TEST(the_callback_stops_the_walk, unit_default),
+		TEST(a_walk_looks_little_further_than_the_runs_it_finds,
+		     unit_default),
 		TEST(without_cachestat_no_run_is_told, unit_default),
 		TEST(a_look_that_fails_ends_the_walk_where_it_was,
 		     unit_default),
