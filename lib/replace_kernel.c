@@ -101,7 +101,8 @@ static bool takes(const struct gmem__replace *w, uint32_t i)
 
 static enum gmem__state first_state(const struct gmem_slot *asked)
 {
-	return asked->flags & (GMEM_SLOT_HVA | GMEM_SLOT_LEAVE_SHARED) ||
+	/* HVA mode takes only what is INIT_SHARED. */
+	return asked->flags & GMEM_SLOT_LEAVE_SHARED ||
 			       asked->gmem->flags & GMEM_CREATE_INIT_SHARED
 		       ? GMEM__SHARED
 		       : GMEM__PRIVATE;
@@ -178,7 +179,6 @@ static int set_attributes(struct gmem__replace *w, struct gmem_error *err)
 	if (!gmem__vm_attributes(w->vm))
 		return 0;
 	while (r == 0 && w->at < w->n_new + w->n_old) {
-		w->done = 0;
 		r = w->at < w->n_new ? set_new(w, w->at)
 				     : reset_old(w, w->at - w->n_new);
 		if (r == 0)
@@ -231,7 +231,7 @@ static void restore(struct gmem__replace *w, struct gmem__slot *s, uint64_t gpa,
 /* As far as they were set. */
 static void restore_attributes(struct gmem__replace *w)
 {
-	for (uint32_t i = 0; i <= w->at && i < w->n_new + w->n_old; i++) {
+	for (uint32_t i = 0; i <= w->at; i++) {
 		bool new = i < w->n_new;
 		struct gmem__slot *s = new ? w->new[i] : w->old[i - w->n_new];
 		uint64_t end = i < w->at ? s->s.len : w->done, pos, n;
@@ -304,10 +304,8 @@ int gmem__replace_kernel(struct gmem__replace *w, struct gmem_error *err)
 {
 	int r;
 
-	for (uint32_t i = 0; i < w->n_old; i++) {
+	for (uint32_t i = 0; i < w->n_old; i++)
 		set(w->vm, &w->old[i]->there, true);
-		set(w->vm, &w->old[i]->lost, false);
-	}
 	r = exchange(w, err);
 	if (r < 0)
 		undo(w, err);

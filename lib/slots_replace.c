@@ -156,7 +156,7 @@ static int find_old(struct gmem__replace *w, struct gmem_slot *from,
 	int r = 0;
 
 	gmem__lock(&w->vm->lock);
-	for (i = 0; r == 0 && i < w->n_old; i++) {
+	for (i = 0; i < w->n_old; i++) {
 		r = gmem__slot_known(w->vm, gmem__slot_id(entry(from, i)), &s,
 				     err);
 		if (r < 0 || (r = may_replace(s, err)) < 0)
