@@ -43,6 +43,10 @@ static void try_all(struct world *w, struct gmem_vm *vm, struct gmem *g)
 	EXPECT(gmem_unbind(vm, 0, 0, 0, &err), -EDEADLK);
 	EXPECT(gmem_slot_note(vm, &note, &err), -EDEADLK);
 	EXPECT(gmem_slot_forget(vm, 1, 0, &err), -EDEADLK);
+	/* before what else is wrong */
+	EXPECT(gmem_slots_replace(vm, &note, 1, NULL, 0, 0, &err), -EDEADLK);
+	note.len = 1;
+	EXPECT(gmem_slot_note(vm, &note, &err), -EDEADLK);
 	EXPECT(gmem_set_private(g, 0, 64 * KiB, &err), -EDEADLK);
 	EXPECT(t_share(g, 0, 64 * KiB, &err), -EDEADLK);
 	EXPECT(gmem_attributes_export(g, record, &len, &err), 0);

@@ -574,7 +574,7 @@ static void hva_mode_instead_of_fd_mode_and_back(void **state_)
 static void an_old_slot_in_hva_mode_restores_nothing(void **state_)
 {
 	struct unit *m = *state_;
-	struct gmem_slot from = slot(1, NULL, 0, 0, 0), to;
+	struct gmem_slot from = slot(1, NULL, 0, 0, 0), to, two[2];
 	struct gmem *shared;
 
 	shared = adopted(m, 1 * MiB, GMEM_ADOPT_INIT_SHARED);
@@ -584,14 +584,15 @@ static void an_old_slot_in_hva_mode_restores_nothing(void **state_)
 	t_ok(gmem_bind(&to, &m->err), m->err);
 	t_ok(gmem_set_private(shared, 0, 1 * MiB, &m->err), m->err);
 	unit_create(m, 4 * MiB, 0);
-	to = slot(1, m->g, 2 * GiB, 0, 4 * MiB);
+	two[0] = slot(1, m->g, 2 * GiB, 0, 1 * MiB);
+	two[1] = slot(2, m->g, 2 * GiB + 1 * MiB, 1 * MiB, 3 * MiB);
 	unit_reset(m);
-	unit_answer(m, "ioctl", ATTRIBUTES, 1, 1, -ENOMEM);
-	t_refused(replace(m, &from, 1, &to, 1), -ENOMEM, GMEM_REASON_NO_MEMORY,
+	unit_answer(m, "ioctl", ATTRIBUTES, 2, 1, -ENOMEM);
+	t_refused(replace(m, &from, 1, two, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
 		  m->err);
 	assert_false(unit_gpa_private(m, 2 * GiB));
 	assert_int_equal(get(m, 1).flags & GMEM_SLOT_HVA, GMEM_SLOT_HVA);
-	t_ok(replace(m, &from, 1, &to, 1), m->err);
+	t_ok(replace(m, &from, 1, two, 2), m->err);
 	unit_same(m, m->g, 2 * GiB);
 }
 

@@ -194,9 +194,12 @@ static void a_move_to_where_it_overlaps_is_undone(void **state_)
 		struct gmem_slot from, to;
 
 		bound(m);
+		/* whose attributes are not those beyond the first one */
+		bind(m, slot(2, 0, GiB + 16 * MiB, 4 * MiB, 4 * MiB));
 		from = slot(0, 0, 0, 0, 0);
 		to = slot(0, 0, gpas[i], 0, 4 * MiB);
 		each_failure(m, &from, 1, &to, 1, 5);
+		t_ok(gmem_unbind(m->vm, 2, 0, 0, &m->err), m->err);
 		unit_same(m, file[0], gpas[i]);
 		t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 		for (int f = 0; f < FILES; f++)
