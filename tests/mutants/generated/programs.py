@@ -70,11 +70,18 @@ def limits(cpu, data):
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
 
 
+# A mutant of root's may delete what it only has to write to.
+READ_ONLY = ('mount --rbind /dev /dev && mount -o remount,bind,ro /dev && '
+             'exec "$@"')
+
+
 @functools.cache
 def alone():
-    """What runs a command where no other process is to be seen: gmemctl looks
-    at what all of them hold.  Nothing where that cannot be."""
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    """What runs a command where no other process is to be seen, since gmemctl
+    looks at what all of them hold, and no device can be deleted.  Nothing
+    where that cannot be."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
+               "sh", "-c", READ_ONLY, "sh"]
     tried = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL,
                            check=False)
     return [] if tried.returncode else command
