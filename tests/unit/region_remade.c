@@ -132,7 +132,9 @@ static void no_call_works_without_what_cannot_be_mapped(void **state)
 			unit_answer(u, "mmap", 0, nth, 1, -ENOMEM);
 			t_refused(calls[i](r, &u->err), -ENOMEM,
 				  GMEM_REASON_NO_MEMORY, u->err);
+			assert_int_equal(u->err.done, 0);
 			assert_int_equal(unit_count(u, "mmap", 0), nth);
+			assert_int_equal(unit_count(u, "fallocate", 0), 0);
 			assert_int_equal(unit_mappings(u), maps);
 		}
 	}
