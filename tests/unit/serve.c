@@ -363,6 +363,93 @@ static void a_probe_waits_for_nobody_with_NOWAIT(void **state)
 	gmem__ticket_return(u->vm, &other);
 }
 
+static int share(struct gmem_region *r, uint64_t offset, uint64_t flags)
+{
+	struct gmem_convert_opts o = { .sz = sizeof(o), .flags = flags };
+	struct gmem_region_range page = { offset, PAGE };
+
+	return gmem_region_convert(r, &page, 1, SHARED, &o, NULL, NULL);
+}
+
+/* Within the same 2 MiB, or what is recorded there; elsewhere it is not. */
+static void a_change_nearby_is_progress(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_region *r = region(u, 16 * MiB, 0, 2 * GiB);
+	struct gmem_region_range page = { 11 * MiB + PAGE, PAGE };
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_exit e = exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB + 10 * MiB,
+				     PAGE, PRIVATE);
+
+	arm(u, &e, &g);
+	assert_int_equal(share(r, 11 * MiB, 0), 0);
+	unit_reset(u);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(u->n_calls, 0);
+	t_ok(gmem_region_assume(r, &page, 1, SHARED, &u->err), u->err);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(u->n_calls, 0);
+	assert_int_equal(share(r, 14 * MiB, 0), 0);
+	unit_reset(u);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES(u)), 1);
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_FATAL);
+}
+
+static struct gmem_region *probed;
+static uint64_t at;
+static int got;
+
+static void share_within(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)c;
+	(void)arg;
+	u->hook = NULL;
+	got = share(probed, at, GMEM_CONVERT_NOWAIT);
+}
+
+static void nobody_converts_what_is_probed(void **state)
+{
+	struct unit *u = *state;
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_exit e =
+		exit_of(GMEM_EXIT_MEMORY_FAULT, 2 * GiB, PAGE, PRIVATE);
+
+	probed = region(u, 1 * MiB, 0, 2 * GiB);
+	at = 0;
+	arm(u, &e, &g);
+	u->hook = share_within;
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_null(u->hook);
+	assert_int_equal(got, -EAGAIN);
+	is(probed, 0, 1 * MiB, PRIVATE);
+}
+
+/* A page of the second part, while the first one is probed. */
+static void a_probe_sets_what_is_recorded_then(void **state)
+{
+	struct unit *u = *state;
+	const uint64_t gpa = 2 * GiB + 1 * MiB;
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_exit e =
+		exit_of(GMEM_EXIT_MEMORY_FAULT, gpa - PAGE, 4 * PAGE, PRIVATE);
+
+	region(u, 1 * MiB, 0, 2 * GiB);
+	probed = region(u, 1 * MiB, 1, gpa);
+	at = PAGE;
+	arm(u, &e, &g);
+	u->hook = share_within;
+	assert_int_equal(serve(u, &e, &g, 0).kind, GMEM_ANSWER_RESUME);
+	assert_int_equal(got, 0);
+	/* Of the three one was not probed, but is converted. */
+	assert_int_equal(unit_count(u, "ioctl", ATTRIBUTES(u)), 5);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(
+			unit_nth(u, "ioctl", ATTRIBUTES(u), i)->in.attr.size,
+			PAGE);
+	is(probed, 0, 1 * MiB, PRIVATE);
+}
+
 static struct gmem_region *second;
 
 /* Another thread takes the second region away while the first converts. */
@@ -507,6 +594,9 @@ int main(void)
 		BOTH(a_page_in_use_is_tried_a_bounded_time),
 		BOTH(a_probe_that_the_host_fails_is_not_fatal),
 		BOTH(a_probe_waits_for_nobody_with_NOWAIT),
+		BOTH(a_change_nearby_is_progress),
+		BOTH(nobody_converts_what_is_probed),
+		TEST(a_probe_sets_what_is_recorded_then, unit_sw),
 		BOTH(memory_that_goes_meanwhile_is_the_guests_fault),
 		BOTH(a_callback_cannot_serve),
 		BOTH(a_bad_call_touches_neither_guard_nor_answer),
