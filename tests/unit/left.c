@@ -208,6 +208,33 @@ static void the_middle_is_not_owed_twice(void **state)
 	end(m, &s);
 }
 
+/* The bind failed over what is kept, and then its file was closed. */
+static void what_is_nobodys_stays(void **state)
+{
+	struct unit *m = *state;
+	struct seen s = { .n = 0 };
+	struct gmem *other;
+
+	adopt(m, &s);
+	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+	other = unit_create(m, 1 * MiB, 0);
+	t_ok(t_bind(other, 1, GiB + 1 * MiB, 0, 1 * MiB, NULL, &m->err),
+	     m->err);
+	t_ok(gmem_unbind(m->vm, 1, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
+	unit_reset(m);
+	unit_answer(m, "ioctl", GMEM__KVM_SET_MEMORY_ATTRIBUTES, 1, 2, -ENOMEM);
+	t_code(t_bind(s.g, 0, GiB, 0, 4 * MiB, NULL, &m->err), -ENOMEM);
+	unit_reset(m);
+	t_ok(gmem_close(other, &m->err), m->err);
+	s.n = 0;
+	t_ok(gmem_vm_destroy(m->vm, &m->err), m->err);
+	assert_int_equal(s.n, 2);
+	was_reset(&s, 0, GiB, 1 * MiB);
+	was_reset(&s, 1, GiB + 2 * MiB, 2 * MiB);
+	end(m, &s);
+}
+
 /* Then the whole range stays owed, but for what is kept or another's now. */
 static void without_memory_it_is_owed_still(void **state)
 {
@@ -244,6 +271,7 @@ int main(void)
 		TEST(ranges_that_touch_are_reset_as_one, unit_bare73),
 		TEST(what_was_reset_is_not_reset_again, unit_bare73),
 		TEST(the_middle_is_not_owed_twice, unit_bare73),
+		TEST(what_is_nobodys_stays, unit_bare73),
 		TEST(without_memory_it_is_owed_still, unit_bare73),
 	};
 

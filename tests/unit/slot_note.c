@@ -421,6 +421,55 @@ static void destroy_leaves_a_noted_slot_s_attributes(void **state)
 	assert_true(unit_gpa_private(u, GiB));
 }
 
+/* What a call said of another slot says nothing of this one. */
+static void a_note_has_no_flags_of_the_past(void **state)
+{
+	static const uint64_t modes[] = { GMEM_SLOT_FD, GMEM_SLOT_HVA };
+	struct unit *u = *state;
+	struct gmem_error err;
+
+	for (uint32_t i = 0; i < T_ARRAY_SIZE(modes); i++) {
+		struct gmem_slot s = at(i, GiB + i * MiB, 1 * MiB), is;
+
+		s.gmem = i ? NULL : unit_create(u, 1 * MiB, 0);
+		s.flags = modes[i] | GMEM_SLOT_OWN_ADDR | GMEM_SLOT_STUCK |
+			  GMEM_SLOT_LIVE | GMEM_SLOT_TAKE_KEPT |
+			  GMEM_SLOT_NO_HUGE | GMEM_SLOT_SMALL_START |
+			  GMEM_SLOT_SMALL_END;
+		t_ok(gmem_slot_note(u->vm, &s, &err), err);
+		is = GMEM_INIT(struct gmem_slot);
+		t_ok(gmem_slot_get(u->vm, i, 0, &is, &err), err);
+		assert_int_equal(is.flags, modes[i] | GMEM_SLOT_USERSPACE_ADDR |
+						   GMEM_SLOT_NOTED);
+	}
+}
+
+/* With another log, and another range or file, it is another slot. */
+static void only_the_log_can_be_noted_again(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 2 * MiB, SHARED_FLAGS);
+	struct gmem *other = unit_create(u, 2 * MiB, SHARED_FLAGS);
+	struct gmem_slot s = at(3, GiB, 1 * MiB), again;
+	struct gmem_error err;
+
+	s.gmem = g;
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+	s.flags = GMEM_SLOT_DIRTY_LOG;
+	again = s;
+	again.offset = 1 * MiB;
+	t_refused(gmem_slot_note(u->vm, &again, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	again = s;
+	again.gmem = other;
+	t_refused(gmem_slot_note(u->vm, &again, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	again.gmem = NULL;
+	t_refused(gmem_slot_note(u->vm, &again, &err), -EEXIST,
+		  GMEM_REASON_SLOT_IN_USE, err);
+	t_ok(gmem_slot_note(u->vm, &s, &err), err);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -449,6 +498,8 @@ int main(void)
 		     unit_default),
 		TEST(what_is_forgotten_is_no_more_than_the_slot, unit_sw),
 		TEST(destroy_leaves_a_noted_slot_s_attributes, unit_sw),
+		TEST(a_note_has_no_flags_of_the_past, unit_sw),
+		TEST(only_the_log_can_be_noted_again, unit_default),
 	};
 
 	return t_main(tests);

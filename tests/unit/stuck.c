@@ -19,6 +19,7 @@
 
 #define DELETE "KVM_SET_USER_MEMORY_REGION"
 #define ATTRIBUTES "KVM_SET_MEMORY_ATTRIBUTES"
+#define REGION GMEM__KVM_SET_USER_MEMORY_REGION
 
 static void will_fail(struct unit *m, const char *call, int code)
 {
@@ -507,6 +508,55 @@ static void close_deletes_all_that_are_stuck(void **state)
 	assert_false(unit_gpa_private(m, 4 * GiB));
 }
 
+static void gets_stuck(struct unit *m, uint32_t id)
+{
+	will_fail(m, DELETE, ENOMEM);
+	t_refused(gmem_unbind(m->vm, id, 0, 0, &m->err), -ENOMEM,
+		  GMEM_REASON_NO_MEMORY, m->err);
+}
+
+/* Three of them; the kernel refuses the first again, and deletes the others. */
+static void each_is_tried_once_by_each_close(void **state)
+{
+	struct unit *m = *state;
+
+	unit_create(m, 4 * MiB, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		t_ok(t_bind(m->g, i, GiB + i * MiB, i * MiB, 1 * MiB, NULL,
+			    &m->err),
+		     m->err);
+		gets_stuck(m, i);
+	}
+	for (uint32_t n = 3; n > 1; n--) {
+		unit_reset(m);
+		will_fail(m, DELETE, ENOMEM);
+		t_refused(gmem_close(m->g, &m->err), -EBUSY,
+			  GMEM_REASON_STILL_BOUND, m->err);
+		assert_int_equal(unit_count(m, "ioctl", REGION),
+				 n == 3 ? 3 : 1);
+	}
+	t_ok(gmem_close(m->g, &m->err), m->err);
+}
+
+/* Which comes after the last one went is found, and so is one before it. */
+static void one_that_gets_stuck_after_another_went_is_found(void **state)
+{
+	struct unit *m = *state;
+
+	unit_create(m, 4 * MiB, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		t_ok(t_bind(m->g, i, GiB + i * MiB, i * MiB, 1 * MiB, NULL,
+			    &m->err),
+		     m->err);
+	gets_stuck(m, 0);
+	gets_stuck(m, 1);
+	t_ok(gmem_unbind(m->vm, 1, 0, 0, &m->err), m->err);
+	gets_stuck(m, 2);
+	t_ok(gmem_close(m->g, &m->err), m->err);
+	assert_null(m->vm->stuck);
+	assert_false(unit_gpa_private(m, GiB + 2 * MiB));
+}
+
 /* The VMM deleted both, and has made one over the addresses of both. */
 static void a_note_in_the_place_of_two_lets_go_of_both(void **state)
 {
@@ -621,6 +671,8 @@ int main(void)
 		TEST(noting_and_forgetting_leaves_one_range, unit_sw),
 		TEST(what_is_left_of_a_range_stays_in_mind, unit_sw),
 		TEST(close_deletes_all_that_are_stuck, unit_sw),
+		TEST(each_is_tried_once_by_each_close, unit_sw),
+		TEST(one_that_gets_stuck_after_another_went_is_found, unit_sw),
 		TEST(a_note_in_the_place_of_two_lets_go_of_both, unit_sw),
 		TEST(a_note_in_the_place_of_two_lets_go_of_both, unit_default),
 		TEST(also_in_the_address_space_of_smm, unit_default),
