@@ -63,11 +63,9 @@ static int hold(struct gmem_vm *vm, struct gmem__slot_id id, bool going,
 		return ret;
 	gmem__lock(&vm->lock);
 	ret = gmem__slot_known(vm, id, &s, err);
-	/* Not a slot that was made meanwhile. */
+	/* Not a slot that was made meanwhile, of which nothing was checked. */
 	if (ret == 0 && s->serial != serial)
 		ret = gmem__slot_unknown(id, err);
-	if (ret == 0)
-		ret = check(s, arg, err);
 	if (ret == 0) {
 		if (going)
 			s->state = GMEM__SLOT_GOING;
