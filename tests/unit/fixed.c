@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include "adopt.h"
+#include "file.h"
 
 #define PAGES 16
 
@@ -236,6 +237,54 @@ static void nor_what_it_reserved(void **state)
 		  GMEM_REASON_STILL_BOUND, err);
 	TAKEN(u, g, at + 4 * u->page, err);
 	assert_string_equal(there(at + 4 * u->page), "---p");
+}
+
+/* Its record, and what it could not unmap yet. */
+static void nor_what_it_uses_itself(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, PAGES * u->page, SHARED_FLAGS);
+	struct gmem_error err;
+	unsigned char b, *at;
+
+	assert_non_null(g->record_mem);
+	TAKEN(u, g, g->record_mem, err);
+	unit_reset(u);
+	unit_answer(u, "munmap", 0, 1, 1, -ENOMEM);
+	t_ok(gmem_read(g, 0, &b, 1, &err), err);
+	at = (unsigned char *)(uintptr_t)unit_nth(u, "mmap", 0, 0)->arg[0];
+	assert_non_null(g->left);
+	unit_reset(u);
+	TAKEN(u, g, at, err);
+	assert_int_equal(unit_count(u, "mmap", 0), 0);
+	t_ok(gmem_close(g, &err), err);
+}
+
+/* The program's own memory, behind a slot: the refusal enters nothing. */
+static void nor_what_only_a_slot_leads_to(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, PAGES * u->page,
+				     GMEM_CREATE_MMAP | GMEM_CREATE_GUEST_ONLY);
+	struct gmem *hidden = unit_create(u, PAGES * u->page, 0);
+	unsigned char *p = reserve(u, 4);
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .flags = GMEM_SLOT_USERSPACE_ADDR,
+			       .userspace_addr = (uintptr_t)p };
+	struct gmem_error err;
+
+	t_ok(t_bind(hidden, 7, 0, 0, 2 * u->page, &s, &err), err);
+	unit_reset(u);
+	t_refused(map_at(g, 0, 2 * u->page, p + u->page, &err), -EBUSY,
+		  GMEM_REASON_STILL_BOUND, err);
+	assert_int_equal(u->n_calls, 0);
+	t_refused(gmem_munmap(g, p + u->page, &err), -EINVAL,
+		  GMEM_REASON_NOT_MAPPED, err);
+	assert_null(g->maps);
+	t_ok(gmem_unbind(u->vm, 7, 0, 0, &err), err);
+	t_ok(map_at(g, 0, 2 * u->page, p + u->page, &err), err);
+	t_ok(gmem_munmap(g, p + u->page, &err), err);
+	release(u, p, 4);
 }
 
 /* The mapping works, and then all fails: PROT_NONE is still owed. */
@@ -565,6 +614,8 @@ int main(void)
 		TEST(the_other_flags_hold_there_too, unit_default),
 		TEST(an_address_that_cannot_be_is_refused, unit_default),
 		TEST(what_the_library_has_there_is_not_replaced, unit_default),
+		TEST(nor_what_it_uses_itself, unit_inplace),
+		TEST(nor_what_only_a_slot_leads_to, unit_sw),
 		TEST(nor_what_a_file_alone_has, unit_default),
 		TEST(nor_what_it_reserved, unit_sw),
 		TEST(a_refused_mapping_changes_nothing_there, unit_default),

@@ -331,6 +331,23 @@ static void check_only_says_the_mode_and_makes_nothing(void **state)
 	assert_int_equal(u->n_calls, 0);
 }
 
+/* The address of a slot that was is no address of one that may be. */
+static void check_only_gives_no_address(void **state)
+{
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, 1 * MiB, SHARED_FLAGS);
+	struct gmem_slot s = { .sz = sizeof(s) };
+	struct gmem_error err;
+
+	t_ok(t_bind(g, 9, GiB, 0, 1 * MiB, NULL, &err), err);
+	t_ok(gmem_slot_get(u->vm, 9, 0, &s, &err), err);
+	assert_int_not_equal(s.userspace_addr, 0);
+	t_ok(gmem_unbind(u->vm, 9, 0, 0, &err), err);
+	s.flags |= GMEM_SLOT_CHECK_ONLY;
+	t_ok(gmem_bind(&s, &err), err);
+	assert_int_equal(s.userspace_addr, 0);
+}
+
 static void slot_get_tells_what_bind_did(void **state)
 {
 	struct unit *u = *state;
@@ -449,6 +466,7 @@ int main(void)
 		TEST(the_smm_address_space_is_in_the_upper_half_of_the_id,
 		     unit_default),
 		TEST(check_only_says_the_mode_and_makes_nothing, unit_default),
+		TEST(check_only_gives_no_address, unit_default),
 		TEST(slot_get_tells_what_bind_did, unit_default),
 		TEST(a_dead_vms_slots_count_as_deleted, unit_sw),
 		TEST(a_slot_that_comes_or_goes_is_not_known, unit_default),

@@ -57,6 +57,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
+#define PATIENCE 1000000 /* looks, then it fails */
+
 static void start_both(void)
 {
 	w.started = true;
@@ -65,8 +67,10 @@ static void start_both(void)
 		assert_int_equal(pthread_create(&w.call[i].thread, NULL, run,
 						&w.call[i]),
 				 0);
-		while (turns(w.g) < 2 + i)
+		for (unsigned int n = 0; turns(w.g) < 2 + i; n++) {
+			assert_true(n < PATIENCE);
 			(void)sched_yield();
+		}
 	}
 }
 
@@ -144,6 +148,19 @@ static int by_one_in_the_way(struct gmem_error *err)
 static int unbinds(struct gmem_error *err)
 {
 	return gmem_unbind(w.m->vm, 0, 0, 0, err);
+}
+
+/* Over what is kept, which is being converted. */
+static int notes(struct gmem_error *err)
+{
+	struct gmem_slot s = { .sz = sizeof(s),
+			       .gmem = w.g,
+			       .gpa = GiB,
+			       .len = 1 * MiB,
+			       .flags = GMEM_SLOT_FD | GMEM_SLOT_TAKE_KEPT,
+			       .userspace_addr = 64 * MiB };
+
+	return gmem_slot_note(w.m->vm, &s, err);
 }
 
 static uint64_t state(struct gmem *g)
@@ -225,6 +242,19 @@ static void a_slot_that_is_stuck_meanwhile_stays_so(void **state_)
 	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
 }
 
+static void a_note_waits_for_its_range_too(void **state_)
+{
+	struct unit *m = *state_;
+
+	bound(m);
+	t_ok(gmem_unbind(m->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
+	both(m, notes, notes);
+	assert_int_equal(w.call[0].r, 0);
+	t_code(w.call[1].r, -EEXIST);
+	assert_int_equal(state(w.g), GMEM_ATTRIBUTE_SHARED);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -233,6 +263,7 @@ int main(void)
 		TEST(without_one_that_went_meanwhile_all_stay, unit_sw),
 		TEST(a_refused_replacement_leaves_an_unbind_its_slot, unit_sw),
 		TEST(a_slot_that_is_stuck_meanwhile_stays_so, unit_sw),
+		TEST(a_note_waits_for_its_range_too, unit_sw),
 	};
 
 	return t_main(tests);
