@@ -53,6 +53,8 @@ static enum gmem__state view(const void *arg, uint64_t pos, uint64_t len,
 	uint64_t i = pos / PAGE, end = (pos + len) / PAGE;
 	bool private = w->record >> i & 1;
 
+	/* There is nothing behind the file to look at. */
+	assert_true(i < end && end <= w->pages);
 	while (++i < end && (w->record >> i & 1) == private)
 		;
 	*run = i * PAGE - pos;
