@@ -327,9 +327,10 @@ static void wrong_arguments_are_refused(void **state)
 	struct gmem_exit e = fault(0x5000, 0);
 	struct gmem_seen s = { .sz = sizeof(s) };
 	struct gmem_answer a = { .sz = sizeof(a), .kind = 77 };
-	struct gmem_error err;
+	struct gmem_error err, bad = { .sz = 1 };
 
 	(void)state;
+	t_code(gmem_guard_step(&g, &e, &s, &a, &bad), -EINVAL);
 	t_refused(gmem_guard_step(NULL, &e, &s, &a, &err), -EINVAL,
 		  GMEM_REASON_NULL_ARGUMENT, err);
 	t_refused(gmem_guard_step(&g, NULL, &s, &a, &err), -EINVAL,
@@ -345,8 +346,11 @@ static void wrong_arguments_are_refused(void **state)
 	s.probe = GMEM_PROBE_UNSEEN + 1;
 	t_refused(gmem_guard_step(&g, &e, &s, &a, &err), -EINVAL,
 		  GMEM_REASON_VALUE_UNKNOWN, err);
-	s.probe = 0;
+	/* the flags are looked at first */
 	s.flags = 1U << 2;
+	t_refused(gmem_guard_step(&g, &e, &s, &a, &err), -EINVAL,
+		  GMEM_REASON_FLAG_UNKNOWN, err);
+	s.probe = 0;
 	t_refused(gmem_guard_step(&g, &e, &s, &a, &err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, err);
 	s.flags = 0;
