@@ -688,7 +688,8 @@ static void addresses(struct unit *m, uint64_t flags)
 	for (unsigned int nth = 1; nth <= 2; nth++) {
 		unit_reset(m);
 		unit_answer(m, "mmap", 0, nth, 1, -EAGAIN);
-		assert_true(replace(m, NULL, 0, to, 2) < 0);
+		t_refused(replace(m, NULL, 0, to, 2), -ENOMEM,
+			  GMEM_REASON_LOCK_LIMIT, m->err);
 		assert_int_equal(unit_count(m, "ioctl", 0), 0);
 		assert_true(flags || unit_mappings(m) == maps);
 		/* the next time the view of the first one is there */
