@@ -362,6 +362,16 @@ static int forgets(void)
 	return gmem_slot_forget(w.m->vm, FIRST, 0, &w.m->err);
 }
 
+static void bound_by_hva(void)
+{
+	t_ok(bind(GMEM_SLOT_HVA), w.m->err);
+}
+
+static int switches_the_log(void)
+{
+	return gmem_slot_dirty_log(w.m->vm, FIRST, 0, 1, &w.m->err);
+}
+
 static int gets(void)
 {
 	struct gmem_slot s = { .sz = sizeof(s) };
@@ -454,13 +464,13 @@ static void at_each(void (*before)(void), int (*call)(void))
 	assert_int_equal(__atomic_load_n(&w.wrong, __ATOMIC_RELAXED), 0);
 }
 
-static void start(struct unit *m)
+static void start(struct unit *m, uint64_t flags)
 {
 	memset(&w, 0, sizeof(w));
 	w.m = m;
 	m->err = GMEM_INIT(struct gmem_error);
-	w.other = unit_create(m, 4 * MiB, 0);
-	w.g = unit_create(m, 4 * MiB, 0);
+	w.other = unit_create(m, 4 * MiB, flags);
+	w.g = unit_create(m, 4 * MiB, flags);
 	assert_int_equal(pthread_create(&w.thread, NULL, other_thread, NULL),
 			 0);
 	w.running = true;
@@ -490,7 +500,7 @@ static int stop(void **state)
 
 static void binding_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(nothing, binds);
 	at_each(kept, binds);
 	at_each(kept, binds_and_takes);
@@ -501,7 +511,7 @@ static void binding_meets_other_slots_under_the_lock(void **state)
 
 static void a_failing_bind_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(nothing, fails_to_bind);
 	at_each(kept, fails_to_bind);
 	at_each(kept, binds_nearly);
@@ -511,7 +521,7 @@ static void a_failing_bind_meets_other_slots_under_the_lock(void **state)
 
 static void unbinding_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(bound, unbinds);
 	at_each(bound, unbinds_and_keeps);
 	at_each(bound, is_stuck);
@@ -521,7 +531,7 @@ static void unbinding_meets_other_slots_under_the_lock(void **state)
 
 static void replacing_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(bound, splits);
 	at_each(kept, adds);
 	at_each(bound, fails_to_split);
@@ -531,7 +541,7 @@ static void replacing_meets_other_slots_under_the_lock(void **state)
 
 static void undoing_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(bound, fails_to_move);
 	at_each(nothing, makes_one_stuck);
 	closed();
@@ -539,7 +549,7 @@ static void undoing_meets_other_slots_under_the_lock(void **state)
 
 static void noting_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(nothing, notes);
 	at_each(noted_before, notes_the_log);
 	at_each(noted_before, forgets);
@@ -548,10 +558,17 @@ static void noting_meets_other_slots_under_the_lock(void **state)
 
 static void looking_meets_other_slots_under_the_lock(void **state)
 {
-	start(*state);
+	start(*state, 0);
 	at_each(bound, gets);
 	at_each(bound, finds);
 	at_each(bound, finds_the_next);
+	closed();
+}
+
+static void a_log_is_switched_under_the_lock(void **state)
+{
+	start(*state, SHARED_FLAGS);
+	at_each(bound_by_hva, switches_the_log);
 	closed();
 }
 
@@ -571,6 +588,7 @@ int main(void)
 		CASE(noting_meets_other_slots_under_the_lock, unit_sw),
 		CASE(noting_meets_other_slots_under_the_lock, unit_inplace),
 		CASE(looking_meets_other_slots_under_the_lock, unit_sw),
+		CASE(a_log_is_switched_under_the_lock, unit_default73),
 	};
 
 	return t_main(tests);
