@@ -342,6 +342,67 @@ static void threads_make_and_close_regions(void **state)
 		side_end(&s[i]);
 }
 
+/* relaxed: ThreadSanitizer has to see no other order */
+static int closing, looked, closed;
+
+static void set(int *flag)
+{
+	__atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+}
+
+static void await(const int *flag)
+{
+	while (!__atomic_load_n(flag, __ATOMIC_RELAXED))
+		(void)sched_yield();
+}
+
+/* One unmaps a region, the other one maps what it has just made. */
+static void meet(struct unit *u, const struct unit_call *c, void *arg)
+{
+	(void)u;
+	(void)arg;
+	if (!strcmp(c->name, "munmap")) {
+		set(&closing);
+		await(&looked);
+	} else if (!strcmp(c->name, "mmap")) {
+		set(&looked);
+		await(&closed);
+	}
+}
+
+static void *create_when_closing(void *arg)
+{
+	await(&closing);
+	return create(arg);
+}
+
+/* Its memory has been compared with that of the one that is closed. */
+static void a_region_is_made_while_another_is_closed(void **state)
+{
+	struct unit *u = *state;
+	struct worker w = { .u = u, .ret = 1 };
+	struct gmem_region *r = NULL;
+	struct side s[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		side_make(&s[i], SIDE_ANON, MiB);
+		s[i].o.gmem = unit_create(u, MiB, 0);
+	}
+	t_ok(gmem_region_create(u->vm, MiB, &s[0].o, &r, &u->err), u->err);
+	w.o = s[1].o;
+	u->hook = meet;
+	assert_int_equal(
+		pthread_create(&w.thread, NULL, create_when_closing, &w), 0);
+	t_ok(gmem_region_close(r, &u->err), u->err);
+	set(&closed);
+	assert_int_equal(pthread_join(w.thread, NULL), 0);
+	u->hook = NULL;
+	t_code(w.ret, 0);
+	t_ok(gmem_region_close(w.r, &u->err), u->err);
+	for (size_t i = 0; i < 2; i++)
+		side_end(&s[i]);
+}
+
 #define SLOTS 64
 
 static void *unbind(void *arg)
@@ -400,6 +461,7 @@ int main(void)
 		BOTH(an_error_of_another_size_closes_nothing),
 		TEST(it_waits_for_a_change_of_its_file, unit_sw),
 		TEST(threads_make_and_close_regions, unit_sw),
+		TEST(a_region_is_made_while_another_is_closed, unit_sw),
 		TEST(no_region_is_closed_while_its_slots_go, unit_sw),
 	};
 
