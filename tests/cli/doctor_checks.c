@@ -48,9 +48,9 @@ int uname(struct utsname *out)
 
 int getrlimit(__rlimit_resource_t resource, struct rlimit *out)
 {
-	*out = resource == RLIMIT_NOFILE || resource == RLIMIT_MEMLOCK
-		       ? limit
-		       : (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	if (resource != RLIMIT_NOFILE && resource != RLIMIT_MEMLOCK)
+		return prlimit(0, resource, NULL, out);
+	*out = limit;
 	return 0;
 }
 

@@ -381,8 +381,8 @@ static void write_maps(const struct world *w, int pid, const char *rest)
 	}
 	/* and two that only look so */
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
-			      "a000-b000 rw-s 0 %x:%x 1 /[kvm-gmem] "
-			      "(deleted)\nb000-c000 rw-s 0 77:77 %" PRIu64
+			      "a000-b000 rw-s 100000 %x:%x 1 /[kvm-gmem] "
+			      "(deleted)\nb000-c000 rw-s 200000 77:77 %" PRIu64
 			      " /[kvm-gmem] (deleted)\n",
 			      major(w->m->dev), minor(w->m->dev),
 			      (uint64_t)w->m->ino);
@@ -406,6 +406,8 @@ static void size_and_pages_of_a_mapping(void **state)
 		   "00003000 default file=/[kvm-gmem]\\040(deleted) N1=9 "
 		   "kernelpagesize_kB=4\n"
 		   "0000a000 default file=/[kvm-gmem]\\040(deleted) N2=1 "
+		   "kernelpagesize_kB=4\n"
+		   "0000b000 default file=/[kvm-gmem]\\040(deleted) N2=1 "
 		   "kernelpagesize_kB=4\n");
 	ask_mappings(&w->scan, w->m);
 	assert_string_equal(w->m->no_size.text, "");

@@ -4,10 +4,12 @@
  * processes are folders, and a guest_memfd is one file at the root, to which
  * the links of descriptors lead as those of a kernel do.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -49,6 +51,41 @@ int fstatfs(int fd, struct statfs *out)
 		.f_type = st.st_ino == proc_root.st_ino ? PROC_SUPER_MAGIC
 							: (long)gmem_fs,
 	};
+	return 0;
+}
+
+/* openat2(2) of a file with this name fails; all other calls are made. */
+static const char *fails;
+static int fails_with;
+
+long syscall(long number, ...)
+{
+	static long (*real)(long number, ...);
+	unsigned long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (size_t i = 0; i < T_ARRAY_SIZE(a); i++)
+		a[i] = va_arg(list, unsigned long);
+	va_end(list);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	if (number != SYS_openat2 || !fails ||
+	    strcmp((const char *)a[1], fails) != 0)
+		return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	errno = fails_with;
+	return -1;
+}
+
+/* So many milliseconds go by with each look at the clock. */
+static int64_t tick, now;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	(void)clock;
+	now += tick;
+	*out = (struct timespec){ .tv_sec = now / 1000,
+				  .tv_nsec = now % 1000 * 1000000 };
 	return 0;
 }
 
@@ -115,6 +152,8 @@ static int setup(void **state)
 	write_file(GMEM, "16 bytes of size");
 	assert_int_equal(stat(GMEM, &w->gmem), 0);
 	gmem_fs = GMEM_MAGIC;
+	fails = NULL;
+	tick = now = 0;
 	memset(&watch, 0, sizeof(watch));
 	w->scan.watch = (struct watch *)&watch;
 	w->scan.budget = INT64_MAX / 4;
@@ -146,6 +185,8 @@ static struct world *needed(void **state)
 static void scan(struct world *w)
 {
 	assert_int_equal(scan_processes(&w->scan), 0);
+	/* nobody is waited for any more: see watch.c */
+	assert_int_equal(*(const pid_t *)(const void *)w->scan.watch, 0);
 }
 
 /* How many processes are seen, @n of this test among them. */
@@ -456,6 +497,64 @@ static void processes_for_which_no_time_is_left(void **state)
 	assert_false(scan_late(&w->scan));
 }
 
+/* What each errno of a file of a process means. */
+static void what_cannot_be_opened(void **state)
+{
+	static const char *const names[] = { "fd", "maps", "5000001" };
+	static const int gone[] = { ENOENT, ESRCH };
+	static const int short_of[] = { EMFILE, ENFILE };
+	struct world *w = needed(state);
+
+	process(A, "vmm");
+	write_file("/proc/5000001/stat", "5000001 (vmm) S 1 1 1 0 -1 0 0 0");
+	for (size_t i = 0; i < T_ARRAY_SIZE(names); i++) {
+		fails = names[i];
+		for (size_t k = 0; k < T_ARRAY_SIZE(gone); k++) {
+			fails_with = gone[k];
+			scan_free(&w->scan);
+			scan(w);
+			assert_null(w->scan.hidden);
+		}
+		fails_with = EACCES;
+		scan_free(&w->scan);
+		scan(w);
+		assert_non_null(w->scan.hidden);
+		assert_int_equal(w->scan.hidden->pid, A);
+		fails_with = ENOMEM;
+		assert_int_equal(scan_processes(&w->scan), -ENOMEM);
+		for (size_t k = 0; k < T_ARRAY_SIZE(short_of); k++) {
+			fails_with = short_of[k];
+			assert_int_equal(scan_processes(&w->scan),
+					 -short_of[k]);
+		}
+	}
+}
+
+/* No process gets more than half of the time that is left. */
+static void a_process_that_takes_too_long(void **state)
+{
+	struct world *w = needed(state);
+	const struct holder *h;
+
+	process(A, "vmm");
+	for (int i = 0; i < 40; i++)
+		holds(A, 10 + i, GMEM);
+	maps(w, A, 0x10000, w->gmem.st_ino);
+	tick = 1;
+	w->scan.budget = 50;
+	scan(w);
+	/* it counts as one that was not reached */
+	assert_non_null(w->scan.files);
+	h = w->scan.files->holders;
+	assert_int_equal(h->pid, A);
+	assert_in_range(h->fds, 15, 25);
+	assert_true(h->unmapped);
+	assert_int_equal(h->mapped, 0);
+	assert_int_equal(w->scan.late_n, 1);
+	assert_int_equal(w->scan.late[0], A);
+	assert_null(w->scan.hidden);
+}
+
 static int open_fds(void)
 {
 	int n = 0;
@@ -507,6 +606,8 @@ int main(void)
 		TEST(this_process_is_not_looked_at),
 		TEST(processes_that_proc_hides),
 		TEST(processes_for_which_no_time_is_left),
+		TEST(what_cannot_be_opened),
+		TEST(a_process_that_takes_too_long),
 		TEST(no_descriptor_stays_open),
 		TEST(without_proc),
 	};
