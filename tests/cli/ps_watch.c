@@ -57,7 +57,7 @@ static void a_signal_is_a_failure(void **state)
 	assert_int_equal(watched(dies), CTL_FAILED);
 }
 
-/* It hangs at one process, which the next child is told of. */
+/* It hangs at one process, which the next child knows. */
 static void hangs_once(struct watch *w)
 {
 	if (watch_stuck(w, FIRST))
