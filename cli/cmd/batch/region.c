@@ -68,23 +68,6 @@ static bool range_of(const char *text, struct gmem_region_range *out)
 	       !parse_size(colon + 1, &out->len);
 }
 
-/* The range of the line: from the first offset on to the last end. */
-static void span(struct op *op)
-{
-	uint64_t start = UINT64_MAX, end = 0, stop;
-
-	for (uint32_t i = 0; i < op->n_ranges; i++) {
-		const struct gmem_region_range *r = &op->ranges[i];
-
-		if (__builtin_add_overflow(r->offset, r->len, &stop))
-			stop = UINT64_MAX;
-		start = r->offset < start ? r->offset : start;
-		end = stop > end ? stop : end;
-	}
-	op->offset = start;
-	op->len = end - start;
-}
-
 int parse_convert(const struct batch *b, const struct field *f, int n,
 		  struct op *op, char problem[BATCH_PROBLEM])
 {
@@ -115,10 +98,7 @@ int parse_convert(const struct batch *b, const struct field *f, int n,
 			return batch_bad(problem, "'%s' is not OFFSET:LEN",
 					 f[i].text);
 	}
-	if (!op->n_ranges)
-		return batch_too_few(op, problem);
-	span(op);
-	return 0;
+	return op->n_ranges ? 0 : batch_too_few(op, problem);
 }
 
 static void show_converted(const struct batch *b, const struct op *op,
