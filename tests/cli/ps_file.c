@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/ps/ps.h"
+#include "ps_begin.h"
 #include "t.h"
 
 #define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
@@ -24,29 +24,12 @@ struct world {
 	int fds; /* open ones before the scan */
 };
 
-static int open_fds(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 static int setup(void **state)
 {
-	static union {
-		unsigned char bytes[256]; /* more than its size */
-		uint64_t aligned;
-	} watch;
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	memset(&watch, 0, sizeof(watch));
-	w->scan.watch = (struct watch *)&watch;
-	w->scan.hidden_end = &w->scan.hidden;
-	w->scan.budget = INT64_MAX / 4;
-	(void)clock_gettime(CLOCK_MONOTONIC, &w->scan.start);
+	ps_begin(&w->scan);
 	*state = w;
 	return 0;
 }

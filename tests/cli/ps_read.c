@@ -14,8 +14,8 @@
 
 #include <linux/magic.h>
 
-#include "cmd/ps/ps.h"
 #include "folders.h"
+#include "ps_begin.h"
 #include "t.h"
 #include "target/charge/cgroup.h"
 
@@ -48,10 +48,6 @@ int fstatfs(int fd, struct statfs *out)
 
 static int setup(void **state)
 {
-	static union {
-		unsigned char bytes[256]; /* more than its size */
-		uint64_t aligned;
-	} watch;
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
@@ -62,10 +58,7 @@ static int setup(void **state)
 	}
 	*state = w;
 	cgroup_fs = CGROUP2_SUPER_MAGIC;
-	(void)clock_gettime(CLOCK_MONOTONIC, &w->scan.start);
-	w->scan.budget = INT64_MAX / 2;
-	w->scan.hidden_end = &w->scan.hidden;
-	w->scan.watch = (struct watch *)&watch;
+	ps_begin(&w->scan);
 	write_file("/proc/77/status", "Name:\tvmm\nUid:\t1\t4000000000\t3\n");
 	w->dir = open("/proc/77", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(w->dir >= 0);
@@ -568,15 +561,6 @@ static void without_time(void **state)
 	assert_string_equal(w->m->no_resident.text, w->m->no_size.text);
 	assert_string_equal(w->m->no_nodes.text, w->m->no_size.text);
 	assert_null(w->m->nodes);
-}
-
-static int open_fds(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 static void no_descriptor_stays_open(void **state)

@@ -16,8 +16,8 @@
 
 #include <linux/magic.h>
 
-#include "cmd/ps/ps.h"
 #include "folders.h"
+#include "ps_begin.h"
 #include "t.h"
 
 #define GMEM_MAGIC 0x474d454d
@@ -130,10 +130,6 @@ static void maps(const struct world *w, int pid, unsigned int start,
 
 static int setup(void **state)
 {
-	static union {
-		unsigned char bytes[256]; /* more than its size */
-		uint64_t aligned;
-	} watch;
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
@@ -154,10 +150,7 @@ static int setup(void **state)
 	gmem_fs = GMEM_MAGIC;
 	fails = NULL;
 	tick = now = 0;
-	memset(&watch, 0, sizeof(watch));
-	w->scan.watch = (struct watch *)&watch;
-	w->scan.budget = INT64_MAX / 4;
-	(void)clock_gettime(CLOCK_MONOTONIC, &w->scan.start);
+	ps_begin(&w->scan);
 	return 0;
 }
 
@@ -553,15 +546,6 @@ static void a_process_that_takes_too_long(void **state)
 	assert_int_equal(w->scan.late_n, 1);
 	assert_int_equal(w->scan.late[0], A);
 	assert_null(w->scan.hidden);
-}
-
-static int open_fds(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 static void no_descriptor_stays_open(void **state)
