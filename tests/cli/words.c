@@ -214,6 +214,48 @@ static void hex(void **state)
 	assert_memory_equal(same, "\x00\xff\x10", 3);
 }
 
+/* Each character is taken where it has a meaning, and nowhere else. */
+static void every_character(void **state)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+			  digits[] = "0123456789", high[] = "abcdefABCDEF",
+			  units[] = "KMGTPEkmgtpe";
+	unsigned char out[2];
+	char text[5] = "";
+	uint64_t v;
+	size_t len;
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		bool is_letter = strchr(letters, c),
+		     is_digit = strchr(digits, c);
+		bool is_hex = is_digit || strchr(high, c);
+
+		text[0] = (char)c;
+		text[1] = '\0';
+		assert_int_equal(!parse_name(text), is_letter);
+		assert_int_equal(!parse_size(text, &v), is_digit);
+		text[0] = 'a';
+		text[1] = (char)c;
+		text[2] = '\0';
+		assert_int_equal(!parse_name(text),
+				 is_letter || is_digit || c == '_' || c == '-');
+		text[0] = '1';
+		assert_int_equal(!parse_size(text, &v),
+				 is_digit || strchr(units, c));
+		text[0] = '0';
+		assert_int_equal(!parse_hex(text, out, &len), is_hex);
+		assert_int_equal(!parse_nodes(text), is_digit);
+		if (is_hex)
+			assert_int_equal(out[0], strtoul(text, NULL, 16));
+		text[1] = 'x';
+		text[2] = (char)c;
+		text[3] = '\0';
+		assert_int_equal(!parse_size(text, &v), is_hex);
+	}
+}
+
 static void node_sets(void **state)
 {
 	static const char *const good[] = {
@@ -391,6 +433,7 @@ int main(void)
 		cmocka_unit_test(slot_specs),
 		cmocka_unit_test(names),
 		cmocka_unit_test(hex),
+		cmocka_unit_test(every_character),
 		cmocka_unit_test(node_sets),
 		cmocka_unit_test(safe_texts),
 		cmocka_unit_test(plain_texts),
