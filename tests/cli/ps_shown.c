@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/ps/table.h"
+#include "printed.h"
 #include "report/json.h"
 #include "report/output.h"
 #include "t.h"
@@ -17,8 +18,6 @@
 struct world {
 	struct scan scan;
 	struct payer payer;
-	FILE *out; /* takes the place of stdout */
-	int stdout_was;
 	char text[8192];
 };
 
@@ -28,53 +27,18 @@ static int setup(void **state)
 
 	assert_non_null(w);
 	w->scan.hidden_end = &w->scan.hidden;
-	w->stdout_was = -1;
-	w->out = tmpfile();
-	assert_non_null(w->out);
 	*state = w;
 	return 0;
-}
-
-static void stdout_back(struct world *w)
-{
-	fflush(stdout);
-	if (w->stdout_was >= 0) {
-		dup2(w->stdout_was, STDOUT_FILENO);
-		close(w->stdout_was);
-	}
-	w->stdout_was = -1;
 }
 
 static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	stdout_back(w);
+	printed_drop();
 	scan_free(&w->scan);
-	fclose(w->out);
 	free(w);
 	return 0;
-}
-
-static void capture(struct world *w)
-{
-	fflush(stdout);
-	w->stdout_was = dup(STDOUT_FILENO);
-	assert_true(w->stdout_was >= 0);
-	rewind(w->out);
-	assert_int_equal(ftruncate(fileno(w->out), 0), 0);
-	assert_true(dup2(fileno(w->out), STDOUT_FILENO) >= 0);
-}
-
-static const char *captured(struct world *w)
-{
-	ssize_t n;
-
-	stdout_back(w);
-	n = pread(fileno(w->out), w->text, sizeof(w->text) - 1, 0);
-	assert_true(n >= 0);
-	w->text[n] = '\0';
-	return w->text;
 }
 
 /* A file of 16 KiB of which all is known. */
@@ -117,9 +81,9 @@ static void says(struct world *w, const struct table *t, const char *want)
 {
 	int r;
 
-	capture(w);
+	printed_begin();
 	r = table_print(&w->scan, t);
-	assert_string_equal(captured(w), want);
+	assert_string_equal(printed(), want);
 	assert_int_equal(r, 0);
 }
 
@@ -194,6 +158,7 @@ static void of_several_holders(void **state)
 	struct world *w = *state;
 	struct mem *m = add_file(w, 77);
 	struct holder *a = add_holder(m, 10, "a b,c"), *b;
+	const char *text;
 
 	b = add_holder(m, 9, "");
 	a->vm = true;
@@ -208,15 +173,15 @@ static void of_several_holders(void **state)
 	cells(w, "pid,vm,mapped,command,cgroup,user,args",
 	      "10,9 yes,no 4K,- a\\x20b\\x2cc,- /x\\x20y,- "
 	      "4000000000,4000000000 vmm -m 4\\x2c5,-\n");
-	capture(w);
+	printed_begin();
 	(void)table_print(
 		&w->scan,
 		&(struct table){ .column = { column_named("hold", 4) },
 				 .n = 1,
 				 .no_headings = true });
-	(void)captured(w);
-	assert_memory_equal(w->text, "fd:100+101+102+", 15);
-	assert_non_null(strstr(w->text, "+162+163+(2-more),mapping\n"));
+	text = printed();
+	assert_memory_equal(text, "fd:100+101+102+", 15);
+	assert_non_null(strstr(text, "+162+163+(2-more),mapping\n"));
 	assert_int_equal(more_fds(a), 2);
 	a->fds = HOLDER_FDS;
 	assert_int_equal(more_fds(a), 0);
@@ -411,9 +376,9 @@ static void what_is_freed(void **state)
 
 static void total(struct world *w, const char *want)
 {
-	capture(w);
+	printed_begin();
 	total_print(&w->scan, w->scan.pid % 2);
-	assert_string_equal(captured(w), want);
+	assert_string_equal(printed(), want);
 }
 
 static void all_of_them(void **state)
@@ -480,9 +445,9 @@ static void member(struct world *w, const char *path, const char *want)
 	enum json_tokener_error problem;
 
 	assert_non_null(words);
-	capture(w);
+	printed_begin();
 	ps_json(&ctl, &w->scan, 2000, false);
-	o = at = json_tokener_parse_verbose(captured(w), &problem);
+	o = at = json_tokener_parse_verbose(printed(), &problem);
 	assert_int_equal(problem, json_tokener_success);
 	for (word = strtok_r(words, ".", &saved); word;
 	     word = strtok_r(NULL, ".", &saved))
