@@ -96,6 +96,46 @@ static uint64_t address(struct side *s, uint8_t b, uint64_t len)
 	}
 }
 
+/* The number of the mapping that begins at @addr; 0: there is none. */
+static uint64_t number_at(const struct side *s, uint64_t addr)
+{
+	for (int i = 0; i < MAPS; i++)
+		if (s->maps[i].addr && (uintptr_t)s->maps[i].addr == addr)
+			return s->maps[i].number;
+	return 0;
+}
+
+static bool is_mapped(const struct side *s, uint64_t number)
+{
+	for (int i = 0; i < MAPS; i++)
+		if (s->maps[i].addr && s->maps[i].number == number)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a slot keeps its address only by chance: a later mapping may be where
+ * one was that is gone, and on the other side it may not.
+ */
+static bool by_chance(const struct side *s, int vm,
+		      const struct gmem__region *r)
+{
+	uint64_t now = number_at(s, r->userspace_addr), was;
+
+	if (r->slot >= RAW_SLOTS)
+		return false;
+	was = s->behind[vm == s->other_vm][r->slot];
+	return was && now && was != now && !is_mapped(s, was);
+}
+
+static void note_slot(struct side *s, int vm, const struct gmem__region *r,
+		      int64_t ret)
+{
+	if (ret == 0 && r->slot < RAW_SLOTS)
+		s->behind[vm == s->other_vm][r->slot] =
+			r->memory_size ? number_at(s, r->userspace_addr) : 0;
+}
+
 static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 {
 	static const uint32_t flags[] = { 4, 4, 4, 4, 4, 4, 4,	4,
@@ -112,16 +152,22 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 		.guest_memfd_offset = pick_offset(s, a[5]),
 		.guest_memfd = (uint32_t)pick_fd(s, a[6]),
 	};
+	const int vm = vm_of(s, a[9]);
 
 	if (s->limits.offset_overflow && m.guest_memfd_offset <= INT64_MAX &&
 	    m.guest_memfd_offset + m.region.memory_size > INT64_MAX) {
 		r->ret = SKIPPED;
 		return;
 	}
+	if (by_chance(s, vm, &m.region)) {
+		r->ret = SKIPPED;
+		return;
+	}
 	if (a[7] % 8 == 7)
 		memset(m.pad2, a[8], sizeof(m.pad2));
-	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[9]),
-			       GMEM__KVM_SET_USER_MEMORY_REGION2, &m);
+	r->ret = s->sys->ioctl(s->priv, vm, GMEM__KVM_SET_USER_MEMORY_REGION2,
+			       &m);
+	note_slot(s, vm, &m.region, r->ret);
 }
 
 static void op_bind1(struct side *s, const uint8_t *a, struct result *r)
@@ -133,22 +179,30 @@ static void op_bind1(struct side *s, const uint8_t *a, struct result *r)
 				  .memory_size = pick_len(s, a[3]),
 				  .userspace_addr =
 					  address(s, a[4], pick_len(s, a[3])) };
+	const int vm = vm_of(s, a[5]);
 
-	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[5]),
-			       GMEM__KVM_SET_USER_MEMORY_REGION, &m);
+	if (by_chance(s, vm, &m)) {
+		r->ret = SKIPPED;
+		return;
+	}
+	r->ret = s->sys->ioctl(s->priv, vm, GMEM__KVM_SET_USER_MEMORY_REGION,
+			       &m);
+	note_slot(s, vm, &m, r->ret);
 }
 
 static void op_delete(struct side *s, const uint8_t *a, struct result *r)
 {
 	struct gmem__region2 m = { .region = { .slot = a[0] % RAW_SLOTS },
 				   .guest_memfd = UINT32_MAX };
+	const int vm = vm_of(s, a[5]);
 
 	if (a[1] % 4 == 3)
 		m.region.flags = a[2] % 16;
 	if (a[3] % 16 == 15)
 		m.guest_memfd_offset = pick_offset(s, a[4]);
-	r->ret = s->sys->ioctl(s->priv, vm_of(s, a[5]),
-			       GMEM__KVM_SET_USER_MEMORY_REGION2, &m);
+	r->ret = s->sys->ioctl(s->priv, vm, GMEM__KVM_SET_USER_MEMORY_REGION2,
+			       &m);
+	note_slot(s, vm, &m.region, r->ret);
 }
 
 /*
@@ -222,8 +276,10 @@ static void op_mmap(struct side *s, const uint8_t *a, struct result *r)
 			      a[2] < 232 ? PICK(prots, a[2]) : 4 | a[2] % 4,
 			      a[3] < 216 ? PICK(flags, a[3]) : PICK(odd, a[3]),
 			      pick_fd(s, a[4]), pick_offset(s, a[5]));
-	if (r->ret == 0)
+	if (r->ret == 0) {
 		m->addr = p;
+		m->number = ++s->mapped;
+	}
 }
 
 static void op_munmap(struct side *s, const uint8_t *a, struct result *r)
@@ -247,6 +303,7 @@ static void op_munmap(struct side *s, const uint8_t *a, struct result *r)
 		r->ret = s->sys->munmap(s->priv, m->addr, part);
 		m->addr += part;
 		m->len -= part;
+		m->number = ++s->mapped;
 	} else {
 		uint64_t keep = (m->len - 1) / s->page * s->page;
 

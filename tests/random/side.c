@@ -344,6 +344,7 @@ bool side_reset(struct side *s)
 			(void)s->sys->munmap(s->priv, s->maps[i].addr,
 					     s->maps[i].len);
 	memset(s->maps, 0, sizeof(s->maps));
+	memset(s->behind, 0, sizeof(s->behind));
 	for (int i = 0; i < FILES; i++)
 		if (s->files[i] >= 0)
 			(void)s->sys->close(s->priv, s->files[i]);

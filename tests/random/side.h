@@ -47,6 +47,7 @@ struct result {
 struct side_map {
 	unsigned char *addr;
 	uint64_t len;
+	uint64_t number; /* no other one that begins there has it */
 };
 
 /*
@@ -75,6 +76,8 @@ struct side {
 	bool spread;	  /* pages may lie anywhere from now on */
 	int files[FILES]; /* -1: none */
 	struct side_map maps[MAPS];
+	uint64_t mapped;	       /* the last .number */
+	uint64_t behind[2][RAW_SLOTS]; /* that of a slot of .vm, .other_vm */
 	struct gmem *lib_files[LIB_FILES];
 	struct {
 		struct gmem *g;
