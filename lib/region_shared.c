@@ -92,7 +92,9 @@ int gmem__region_shared(struct gmem *g, unsigned char **out,
 	gmem__unlock(&g->lock);
 	if (missing)
 		ret = map_missing(g, r, err);
-	*out = r->shared;
+	/* After a failure another thread may be about to set it. */
+	if (ret == 0)
+		*out = r->shared;
 	return ret;
 }
 

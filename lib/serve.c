@@ -293,8 +293,8 @@ static int step(const struct serve *s, struct gmem_guard *g,
 	if (a->kind == GMEM_ANSWER_PROBE) {
 		r = probe(s, err);
 		/*
-		 * Neither a page in use nor the host's failure is an effect,
-		 * and what is gone needs none.
+		 * A page in use, memory that is gone and the host's failure
+		 * end it here.  A kernel that refuses has done nothing.
 		 */
 		if (r < 0 && r != -EOPNOTSUPP)
 			return after(s, r, a, err);

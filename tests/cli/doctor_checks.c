@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <sys/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,8 +31,12 @@ struct world {
 	struct ctl ctl;
 	struct patient p;
 	struct finding f;
+	bool has[3]; /* of caps, before the test */
 };
 
+/* What the claims of this process are tried with. */
+static const int caps[3] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+			     CAP_IPC_LOCK };
 static struct utsname here; /* what uname(2) says */
 static struct rlimit limit;
 
@@ -75,6 +80,8 @@ static int setup(void **state)
 		return 0;
 	}
 	*state = w;
+	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
+		w->has[i] = priv_has(caps[i]);
 	w->kvm.device = "/dev/none";
 	w->ctl.kvm = &w->kvm;
 	w->p.ctl = &w->ctl;
@@ -85,12 +92,26 @@ static int setup(void **state)
 	return 0;
 }
 
+/* Whether @cap is in force. */
+static void have(int cap, cap_flag_value_t value)
+{
+	cap_t mine = cap_get_proc();
+
+	assert_non_null(mine);
+	assert_int_equal(cap_set_flag(mine, CAP_EFFECTIVE, 1, &cap, value), 0);
+	assert_int_equal(cap_set_proc(mine), 0);
+	cap_free(mine);
+}
+
 static int teardown(void **state)
 {
 	struct world *w = *state;
 
 	if (!w)
 		return 0;
+	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
+		if (w->has[i])
+			have(caps[i], CAP_SET);
 	folders_unmount(folders);
 	(void)gmem_vm_destroy(w->p.vm, NULL);
 	free(w);
@@ -103,12 +124,8 @@ static struct world *needs_mounts(void **state)
 	return *state;
 }
 
-/* What the claims of this process are tried with. */
 static struct world *needs_root(void **state)
 {
-	static const int caps[] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
-				    CAP_IPC_LOCK };
-
 	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
 		if (!priv_has(caps[i]))
 			t_skip("root", "it lacks capability %d", caps[i]);
@@ -601,17 +618,6 @@ static void rights(void **state)
 		     "processes of all users");
 }
 
-/* Whether @cap is in force. */
-static void have(int cap, cap_flag_value_t value)
-{
-	cap_t mine = cap_get_proc();
-
-	assert_non_null(mine);
-	assert_int_equal(cap_set_flag(mine, CAP_EFFECTIVE, 1, &cap, value), 0);
-	assert_int_equal(cap_set_proc(mine), 0);
-	cap_free(mine);
-}
-
 static void without_capabilities(void **state)
 {
 	struct world *w = needs_root(state);
@@ -694,6 +700,8 @@ static void seccomp(void **state)
 	OK("seccomp", "this kernel has no seccomp");
 	if (syscall(CACHESTAT, -1, NULL, NULL, 0) < 0 && errno == ENOSYS)
 		t_skip("cachestat", "this kernel lacks what is tried");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+		t_skip("seccomp", "a filter confines this process");
 	write_file("/proc/self/status", "Seccomp:\t10\n");
 	WARN("seccomp", confined, "allow what gmemctl probe --format seccomp");
 	write_file("/proc/self/status", "Seccomp:\t1\n");

@@ -51,7 +51,8 @@ void folders_unmount(const char *const *paths)
 void folders_needed(bool mounted)
 {
 	if (!mounted)
-		t_skip("mounts", "no folder can be mounted over another");
+		t_skip("mounts",
+		       "no folder can be mounted over /proc and others");
 }
 
 void write_bytes(const char *path, const void *bytes, size_t n)

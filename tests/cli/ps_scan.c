@@ -138,10 +138,14 @@ static int setup(void **state)
 		free(w);
 		return 0;
 	}
-	*state = w;
 	w->root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(w->root >= 0);
-	assert_int_equal(chroot("/proc"), 0);
+	if (w->root < 0 || chroot("/proc") < 0) {
+		(void)close(w->root);
+		folders_unmount(folders);
+		free(w);
+		return 0;
+	}
+	*state = w;
 	assert_int_equal(chdir("/"), 0);
 	process(FIRST, "init");
 	assert_int_equal(stat("/proc", &proc_root), 0);

@@ -13,17 +13,17 @@
 
 enum {
 	FIRST = 5000001,
-	MANY = 8,
-	NEVER = 600 /* seconds */
+	LONG = 100000, /* milliseconds: who may not hang is not killed */
+	NEVER = 600,   /* seconds */
 };
 
 static struct ctl ctl = { .command = "ps" };
 
 /* What it comes to when the child does @act; the child never returns. */
-static int watched(void (*act)(struct watch *w))
+static int watched(uint32_t budget, void (*act)(struct watch *w))
 {
 	struct watch *w = NULL;
-	int r = watch_fork(&ctl, 0, &w);
+	int r = watch_fork(&ctl, budget, &w);
 
 	if (r == -1) {
 		act(w);
@@ -41,7 +41,7 @@ static void ends(struct watch *w)
 static void its_status_is_that_of_the_command(void **state)
 {
 	(void)state;
-	assert_int_equal(watched(ends), 3);
+	assert_int_equal(watched(LONG, ends), 3);
 }
 
 static void dies(struct watch *w)
@@ -54,7 +54,7 @@ static void dies(struct watch *w)
 static void a_signal_is_a_failure(void **state)
 {
 	(void)state;
-	assert_int_equal(watched(dies), CTL_FAILED);
+	assert_int_equal(watched(LONG, dies), CTL_FAILED);
 }
 
 /* It hangs at one process, which the next child knows. */
@@ -69,13 +69,12 @@ static void hangs_once(struct watch *w)
 static void a_process_that_hangs_is_left_out(void **state)
 {
 	(void)state;
-	assert_int_equal(watched(hangs_once), 7);
+	assert_int_equal(watched(0, hangs_once), 7);
 }
 
 /* Where it may not hang it may take its time. */
 static void waits_for_nobody(struct watch *w)
 {
-	watch_at(w, FIRST);
 	watch_at(w, 0);
 	(void)sleep(2);
 	_exit(5);
@@ -84,7 +83,7 @@ static void waits_for_nobody(struct watch *w)
 static void who_looks_at_nobody_is_not_killed(void **state)
 {
 	(void)state;
-	assert_int_equal(watched(waits_for_nobody), 5);
+	assert_int_equal(watched(0, waits_for_nobody), 5);
 }
 
 int main(void)

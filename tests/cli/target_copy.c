@@ -154,7 +154,6 @@ static void refused_without_a_capability(void **state)
 			       "cap_sys_ptrace");
 	write_file(YAMA, "3\n");
 	refused(EPERM, MAY_NOT "kernel.yama.ptrace_scope is 3");
-	trace(true);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -78,13 +78,14 @@ READ_ONLY = ('mount --rbind /dev /dev && mount -o remount,bind,ro /dev && '
 @functools.cache
 def alone():
     """What runs a command where no other process is to be seen, since gmemctl
-    looks at what all of them hold, and no device can be deleted.  Nothing
-    where that cannot be."""
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
-               "sh", "-c", READ_ONLY, "sh"]
-    tried = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL,
-                           check=False)
-    return [] if tried.returncode else command
+    looks at what all of them hold, and no device can be deleted.  As much of
+    that as this process may have."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    for tried in [*command, "sh", "-c", READ_ONLY, "sh"], command:
+        if not subprocess.run([*tried, "true"], stderr=subprocess.DEVNULL,
+                              check=False).returncode:
+            return tried
+    return []
 
 
 def start(test, scratch, variables, wall, cpu):
