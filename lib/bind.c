@@ -87,19 +87,27 @@ static int first_attributes(struct gmem_vm *vm, const struct gmem_slot *s,
 	return r;
 }
 
+enum gmem__state gmem__bind_first(const struct gmem *g, uint64_t flags)
+{
+	/* HVA mode takes only what is INIT_SHARED. */
+	return flags & GMEM_SLOT_LEAVE_SHARED ||
+			       g->flags & GMEM_CREATE_INIT_SHARED
+		       ? GMEM__SHARED
+		       : GMEM__PRIVATE;
+}
+
 /* What the slot's pages start as. */
 static int start(struct gmem *g, const struct gmem_slot *s, uint64_t flags,
 		 struct start *t)
 {
-	bool shared = flags & GMEM_SLOT_LEAVE_SHARED;
 	int r;
 
 	/* In place it is the file that starts private or shared. */
 	if (gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES))
-		return shared ? gmem__attr_all_shared(g, s->offset, s->len) : 0;
-	/* By address, what HVA mode takes is INIT_SHARED. */
-	t->state = shared || g->flags & GMEM_CREATE_INIT_SHARED ? GMEM__SHARED
-								: GMEM__PRIVATE;
+		return flags & GMEM_SLOT_LEAVE_SHARED
+			       ? gmem__attr_all_shared(g, s->offset, s->len)
+			       : 0;
+	t->state = gmem__bind_first(g, flags);
 	t->take = flags & GMEM_SLOT_TAKE_KEPT && flags & GMEM_SLOT_FD;
 	r = first_attributes(g->vm, s, t);
 	if (r == 0)

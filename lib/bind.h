@@ -8,6 +8,8 @@
 
 #include <gmem.h>
 
+#include "record.h"
+
 struct gmem__opts_type;
 extern const struct gmem__opts_type gmem__bind_type;
 
@@ -19,6 +21,11 @@ int gmem__bind_checks(struct gmem_slot *b, struct gmem_error *err);
  */
 int gmem__bind_behind(struct gmem *g, struct gmem_slot *b, bool *reserved,
 		      struct gmem_error *err);
+/*
+ * What the pages start as that a slot with these flags brings, where attributes
+ * are set by guest address.
+ */
+enum gmem__state gmem__bind_first(const struct gmem *g, uint64_t flags);
 /* What @b becomes: it says what was made, no longer what was asked for. */
 void gmem__bind_made(struct gmem_slot *b, const struct gmem *g);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "attr_gpa.h"
+#include "bind.h"
 #include "error.h"
 #include "file.h"
 #include "lock.h"
@@ -99,13 +100,9 @@ static bool takes(const struct gmem__replace *w, uint32_t i)
 	return w->asked[i].flags & GMEM_SLOT_TAKE_KEPT;
 }
 
-static enum gmem__state first_state(const struct gmem_slot *asked)
+static enum gmem__state first_state(const struct gmem__replace *w, uint32_t i)
 {
-	/* HVA mode takes only what is INIT_SHARED. */
-	return asked->flags & GMEM_SLOT_LEAVE_SHARED ||
-			       asked->gmem->flags & GMEM_CREATE_INIT_SHARED
-		       ? GMEM__SHARED
-		       : GMEM__PRIVATE;
+	return gmem__bind_first(w->asked[i].gmem, w->asked[i].flags);
 }
 
 static int set_new(struct gmem__replace *w, uint32_t i)
@@ -125,7 +122,7 @@ static int set_new(struct gmem__replace *w, uint32_t i)
 		case STARTS:
 			r = gmem__gpa_attributes(
 				w->vm, s->gpa + pos, n,
-				first_state(&w->asked[i]) == GMEM__PRIVATE
+				first_state(w, i) == GMEM__PRIVATE
 					? GMEM_ATTRIBUTE_PRIVATE
 					: GMEM_ATTRIBUTE_SHARED,
 				&done);
@@ -348,7 +345,7 @@ void gmem__replace_record(struct gmem__replace *w)
 			if (piece(w->vm, &w->new[i]->s, takes(w, i), pos, &n) ==
 			    STARTS)
 				gmem__slot_record(w->vm, &w->new[i]->s, pos, n,
-						  first_state(&w->asked[i]));
+						  first_state(w, i));
 	for (uint32_t i = 0; i < w->n_new; i++)
 		gmem__kept_taken(w->vm, &w->new[i]->s);
 }
