@@ -207,10 +207,9 @@ static void *read_byte(void *arg)
 	char c;
 
 	if (w->slot == 1)
-		while (!__atomic_load_n(&first_is_done, __ATOMIC_RELAXED))
-			;
+		unit_await(&first_is_done, 1);
 	w->r = gmem_read(w->g, 0, &c, 1, NULL);
-	__atomic_store_n(&first_is_done, 1, __ATOMIC_RELAXED);
+	unit_tell(&first_is_done, 1);
 	return NULL;
 }
 
@@ -221,7 +220,7 @@ static void *bind_or_read(void *arg)
 	if (w->slot == 1)
 		return read_byte(w);
 	(void)bind(w);
-	__atomic_store_n(&first_is_done, 1, __ATOMIC_RELAXED);
+	unit_tell(&first_is_done, 1);
 	return NULL;
 }
 

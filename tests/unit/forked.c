@@ -149,16 +149,6 @@ static void *convert(void *arg)
 	return r < 0 ? arg : NULL;
 }
 
-static bool waits(struct gmem_vm *vm)
-{
-	bool second;
-
-	(void)pthread_mutex_lock(&vm->lock);
-	second = vm->first_ticket && vm->first_ticket->next;
-	(void)pthread_mutex_unlock(&vm->lock);
-	return second;
-}
-
 static void nobody_s_turn_is_waited_for(void **state)
 {
 	struct unit *m = *state;
@@ -174,7 +164,7 @@ static void nobody_s_turn_is_waited_for(void **state)
 	assert_int_equal(pthread_create(&first, NULL, convert, &t), 0);
 	(void)sem_wait(&t.at);
 	assert_int_equal(pthread_create(&second, NULL, convert, &t), 0);
-	while (!waits(m->vm))
+	while (unit_turns(m->vm, NULL, 0) < 2)
 		(void)usleep(1000);
 	(void)usleep(10000); /* until it sleeps */
 	r = destroy_in_child(m);

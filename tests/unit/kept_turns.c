@@ -4,34 +4,17 @@
  * where the slot will be, and of its range of the file.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "unit.h"
 
 #include "ticket.h"
 #include "vm.h"
 
-#define PATIENCE 1000000 /* looks, then it continues */
 #define CREATE GMEM__KVM_SET_USER_MEMORY_REGION2
-
-/* How many calls have or wait for a turn with the page. */
-static unsigned int turns(struct unit *m, const struct gmem *g, uint64_t offset)
-{
-	const struct gmem__ticket *t;
-	unsigned int n = 0;
-
-	assert_int_equal(pthread_mutex_lock(&m->vm->lock), 0);
-	for (t = m->vm->first_ticket; t; t = t->next)
-		for (unsigned int i = 0; i < t->n; i++)
-			n += t->r[i].object == g && t->r[i].start <= offset &&
-			     offset < t->r[i].end;
-	assert_int_equal(pthread_mutex_unlock(&m->vm->lock), 0);
-	return n;
-}
 
 static bool held(struct unit *m, const struct gmem *g, uint64_t offset)
 {
-	return turns(m, g, offset) > 0;
+	return unit_turns(m->vm, g, offset) > 0;
 }
 
 /* Leaves [@offset, @offset + 1 MiB) of @g kept at @gpa. */
@@ -217,17 +200,6 @@ static void *bind(void *arg)
 	return NULL;
 }
 
-static bool there_are(struct unit *m, unsigned int n, const struct gmem *g,
-		      uint64_t offset)
-{
-	for (unsigned int i = 0; i < PATIENCE; i++) {
-		if (turns(m, g, offset) == n)
-			return true;
-		(void)sched_yield();
-	}
-	return false;
-}
-
 struct change {
 	bool close;	 /* ends what a third file has kept there */
 	bool late;	 /* of a fourth file, or of the second */
@@ -255,7 +227,7 @@ static void change(struct unit *m, const struct change *c)
 	assert_int_equal(
 		gmem__ticket_take(m->vm, &first, &r, 1, false, NULL, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, bind, &b), 0);
-	assert_true(there_are(m, 1, g, 0));
+	assert_true(unit_turns_are(m->vm, 1, g, 0));
 	if (c->close)
 		t_ok(gmem_close(gone, &m->err), m->err);
 	t_ok(gmem_unbind(m->vm, 5, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
@@ -270,7 +242,7 @@ static void change(struct unit *m, const struct change *c)
 	m->hook = look;
 	gmem__ticket_return(m->vm, &first);
 	/* what came meanwhile is another's still */
-	assert_true(there_are(m, 2, of, c->of));
+	assert_true(unit_turns_are(m->vm, 2, of, c->of));
 	assert_int_equal(__atomic_load_n(&l.creates, __ATOMIC_ACQUIRE), 0);
 	gmem__ticket_return(m->vm, &second);
 	assert_int_equal(pthread_join(thread, NULL), 0);

@@ -6,7 +6,6 @@
  * locks do.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "unit.h"
@@ -26,19 +25,17 @@ static struct {
 static void *other_thread(void *arg)
 {
 	(void)arg;
-	while (__atomic_load_n(&w.order, __ATOMIC_RELAXED) != 1)
-		(void)sched_yield();
+	unit_await(&w.order, 1);
 	w.fn();
-	__atomic_store_n(&w.order, 2, __ATOMIC_RELAXED);
+	unit_tell(&w.order, 2);
 	return NULL;
 }
 
 static void tell(void)
 {
 	w.told = true;
-	__atomic_store_n(&w.order, 1, __ATOMIC_RELAXED);
-	while (__atomic_load_n(&w.order, __ATOMIC_RELAXED) != 2)
-		(void)sched_yield();
+	unit_tell(&w.order, 1);
+	unit_await(&w.order, 2);
 }
 
 static void start(struct unit *m, void (*fn)(void))

@@ -274,9 +274,7 @@ static void it_waits_for_a_change_of_its_file(void **state)
 	assert_int_equal(pthread_create(&w.thread, NULL, create, &w), 0);
 	for (i = 0; i < PATIENCE && !(waits && i > 1000); i++) {
 		(void)sched_yield();
-		(void)pthread_mutex_lock(&u->vm->lock);
-		waits = waits || t.next;
-		(void)pthread_mutex_unlock(&u->vm->lock);
+		waits = waits || unit_turns(u->vm, NULL, 0) > 1;
 		if (__atomic_load_n(&w.ended, __ATOMIC_ACQUIRE))
 			break;
 	}
@@ -342,19 +340,7 @@ static void threads_make_and_close_regions(void **state)
 		side_end(&s[i]);
 }
 
-/* relaxed: ThreadSanitizer has to see no other order */
 static int closing, looked, closed;
-
-static void set(int *flag)
-{
-	__atomic_store_n(flag, 1, __ATOMIC_RELAXED);
-}
-
-static void await(const int *flag)
-{
-	while (!__atomic_load_n(flag, __ATOMIC_RELAXED))
-		(void)sched_yield();
-}
 
 /* One unmaps a region, the other one maps what it has just made. */
 static void meet(struct unit *u, const struct unit_call *c, void *arg)
@@ -362,17 +348,17 @@ static void meet(struct unit *u, const struct unit_call *c, void *arg)
 	(void)u;
 	(void)arg;
 	if (!strcmp(c->name, "munmap")) {
-		set(&closing);
-		await(&looked);
+		unit_tell(&closing, 1);
+		unit_await(&looked, 1);
 	} else if (!strcmp(c->name, "mmap")) {
-		set(&looked);
-		await(&closed);
+		unit_tell(&looked, 1);
+		unit_await(&closed, 1);
 	}
 }
 
 static void *create_when_closing(void *arg)
 {
-	await(&closing);
+	unit_await(&closing, 1);
 	return create(arg);
 }
 
@@ -394,7 +380,7 @@ static void a_region_is_made_while_another_is_closed(void **state)
 	assert_int_equal(
 		pthread_create(&w.thread, NULL, create_when_closing, &w), 0);
 	t_ok(gmem_region_close(r, &u->err), u->err);
-	set(&closed);
+	unit_tell(&closed, 1);
 	assert_int_equal(pthread_join(w.thread, NULL), 0);
 	u->hook = NULL;
 	t_code(w.ret, 0);

@@ -4,7 +4,6 @@
  * failed, no other call gets in between, and no bit of the queue is missed.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "unit.h"
@@ -24,7 +23,6 @@
 #define SIZE (PAGES * PAGE)
 #define HALF (SIZE / 2)
 #define GPA (2 * GiB)
-#define PATIENCE 1000000 /* looks, then it continues */
 
 static struct gmem_region *make(struct unit *u, uint64_t size)
 {
@@ -266,16 +264,11 @@ static void what_is_assumed_waits_for_its_turn(void **state)
 	struct gmem__range range = { w.r->g, 0, SIZE };
 	struct gmem__ticket t;
 	pthread_t thread;
-	bool waits = false;
+	bool waits;
 
 	t_code(gmem__ticket_take(u->vm, &t, &range, 1, false, NULL, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, assume, &w), 0);
-	for (unsigned int i = 0; !waits && i < PATIENCE; i++) {
-		(void)sched_yield();
-		(void)pthread_mutex_lock(&u->vm->lock);
-		waits = t.next;
-		(void)pthread_mutex_unlock(&u->vm->lock);
-	}
+	waits = unit_turns_are(u->vm, 2, NULL, 0);
 	gmem__ticket_return(u->vm, &t);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_true(waits);

@@ -4,7 +4,6 @@
  * the next call maps what is missing, once, or fails.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "side.h"
@@ -291,7 +290,6 @@ static void threads_that_map_it_get_the_same(void **state)
 	(void)pthread_barrier_destroy(&begin);
 }
 
-/* relaxed: ThreadSanitizer has to see no other order */
 static int at_munmap, noted;
 
 static void hold(struct unit *u, const struct unit_call *c, void *arg)
@@ -300,9 +298,8 @@ static void hold(struct unit *u, const struct unit_call *c, void *arg)
 	if (strcmp(c->name, "munmap"))
 		return;
 	u->hook = NULL;
-	__atomic_store_n(&at_munmap, 1, __ATOMIC_RELAXED);
-	while (!__atomic_load_n(&noted, __ATOMIC_RELAXED))
-		(void)sched_yield();
+	unit_tell(&at_munmap, 1);
+	unit_await(&noted, 1);
 }
 
 static void *note(void *arg)
@@ -314,10 +311,9 @@ static void *note(void *arg)
 			       .userspace_addr = 8 * GiB };
 	struct worker *w = arg;
 
-	while (!__atomic_load_n(&at_munmap, __ATOMIC_RELAXED))
-		(void)sched_yield();
+	unit_await(&at_munmap, 1);
 	w->ret = gmem_slot_note(w->u->vm, &s, NULL);
-	__atomic_store_n(&noted, 1, __ATOMIC_RELAXED);
+	unit_tell(&noted, 1);
 	return NULL;
 }
 
@@ -328,8 +324,8 @@ static void it_is_closed_while_other_slots_come(void **state)
 	struct gmem_region *r = make(u, NULL);
 	struct worker w = { .u = u };
 
-	__atomic_store_n(&at_munmap, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&noted, 0, __ATOMIC_RELAXED);
+	unit_tell(&at_munmap, 0);
+	unit_tell(&noted, 0);
 	u->hook = hold;
 	assert_int_equal(pthread_create(&w.thread, NULL, note, &w), 0);
 	t_ok(gmem_region_close(r, &u->err), u->err);

@@ -4,7 +4,6 @@
  * go, other conversions, parts that fail.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "unit.h"
 
@@ -20,7 +19,6 @@
 #define HYPERCALL GMEM_EXIT_MAP_GPA_RANGE
 #define ATTRIBUTES(u) (unit_in_place(u) ? 0xc080aed2 : 0x4020aed2)
 #define GPA (2 * GiB)
-#define PATIENCE 1000000 /* looks, then it continues */
 
 static int bind_at(struct gmem_region *r, uint32_t slot, uint64_t gpa,
 		   uint64_t len)
@@ -376,19 +374,6 @@ static void *serve_apart(void *arg)
 	return NULL;
 }
 
-static bool waits_behind(struct gmem_vm *vm)
-{
-	bool waits = false;
-
-	for (unsigned int i = 0; !waits && i < PATIENCE; i++) {
-		(void)sched_yield();
-		(void)pthread_mutex_lock(&vm->lock);
-		waits = vm->first_ticket && vm->first_ticket->next;
-		(void)pthread_mutex_unlock(&vm->lock);
-	}
-	return waits;
-}
-
 /* The guest does not have to ask again. */
 static void what_it_has_waited_for_it_converts(void **state)
 {
@@ -409,7 +394,7 @@ static void what_it_has_waited_for_it_converts(void **state)
 		another_changes(u, r);
 		assert_int_equal(pthread_create(&thread, NULL, serve_apart, &s),
 				 0);
-		(void)waits_behind(u->vm);
+		(void)unit_turns_are(u->vm, 2, NULL, 0);
 		gmem__ticket_return(u->vm, &other);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		t_code(s.c.r, 0);

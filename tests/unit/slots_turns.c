@@ -4,7 +4,6 @@
  * the slot that the second one names.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "unit.h"
 
@@ -30,25 +29,6 @@ static struct {
 	bool deleted, held_old, held_now;
 } w;
 
-/* How many calls have or wait for a turn with the first page. */
-static unsigned int turns(const struct gmem *g)
-{
-	const struct gmem__ticket *t;
-	unsigned int n = 0;
-
-	assert_int_equal(pthread_mutex_lock(&w.m->vm->lock), 0);
-	for (t = w.m->vm->first_ticket; t; t = t->next) {
-		bool meets = false;
-
-		for (unsigned int i = 0; i < t->n; i++)
-			meets = meets ||
-				(t->r[i].object == g && t->r[i].start == 0);
-		n += meets;
-	}
-	assert_int_equal(pthread_mutex_unlock(&w.m->vm->lock), 0);
-	return n;
-}
-
 static void *run(void *arg)
 {
 	struct call *c = arg;
@@ -56,8 +36,6 @@ static void *run(void *arg)
 	c->r = c->fn(&c->err);
 	return NULL;
 }
-
-#define PATIENCE 1000000 /* looks, then it fails */
 
 static void start_both(void)
 {
@@ -67,10 +45,7 @@ static void start_both(void)
 		assert_int_equal(pthread_create(&w.call[i].thread, NULL, run,
 						&w.call[i]),
 				 0);
-		for (unsigned int n = 0; turns(w.g) < 2 + i; n++) {
-			assert_true(n < PATIENCE);
-			(void)sched_yield();
-		}
+		assert_true(unit_turns_are(w.m->vm, 2 + i, w.g, 0));
 	}
 }
 
@@ -85,8 +60,8 @@ static void hook(struct unit *m, const struct unit_call *c, void *arg)
 	    !pthread_equal(pthread_self(), w.call[1].thread) || w.deleted)
 		return;
 	w.deleted = true;
-	w.held_old = turns(w.g);
-	w.held_now = turns(w.other);
+	w.held_old = unit_turns(w.m->vm, w.g, 0);
+	w.held_now = unit_turns(w.m->vm, w.other, 0);
 }
 
 static void both(struct unit *m, int (*first)(struct gmem_error *err),

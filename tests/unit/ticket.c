@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
 
 #include "unit.h"
 
@@ -14,8 +13,6 @@
 #include "slot.h"
 #include "ticket.h"
 #include "vm.h"
-
-#define PATIENCE 1000000 /* looks, then it continues */
 
 /* A call in a thread of its own. */
 struct call {
@@ -27,23 +24,10 @@ struct call {
 	pthread_t thread;
 };
 
-static unsigned int tickets(struct gmem_vm *vm)
-{
-	const struct gmem__ticket *t;
-	unsigned int n = 0;
-
-	(void)pthread_mutex_lock(&vm->lock);
-	for (t = vm->first_ticket; t; t = t->next)
-		n++;
-	(void)pthread_mutex_unlock(&vm->lock);
-	return n;
-}
-
 /* If they never come, what the calls return tells; no thread is left alone. */
 static void until_there_are(struct gmem_vm *vm, unsigned int n)
 {
-	for (unsigned int i = 0; tickets(vm) != n && i < PATIENCE; i++)
-		(void)sched_yield();
+	(void)unit_turns_are(vm, n, NULL, 0);
 }
 
 static void *unbind(void *arg)
@@ -171,7 +155,7 @@ static void no_change_passes_one_that_waits(void **state)
 		finish(&late[i], -EINVAL);
 		t_reason(&late[i].err, GMEM_REASON_NOT_BOUND);
 	}
-	assert_int_equal(tickets(m->vm), 0);
+	assert_int_equal(unit_turns(m->vm, NULL, 0), 0);
 }
 
 static void a_bind_and_an_import_wait_for_their_turn(void **state)
@@ -304,7 +288,7 @@ static void nowait_passes_no_waiting_change_either(void **state)
 		  -EAGAIN, GMEM_REASON_RANGE_BUSY, m->err);
 	assert_int_equal(m->err.value, 8 * m->page);
 	names_offset(&m->err, 8 * m->page);
-	assert_int_equal(tickets(m->vm), 2);
+	assert_int_equal(unit_turns(m->vm, NULL, 0), 2);
 	gmem__ticket_return(m->vm, &first);
 	finish(&u, 0);
 }
@@ -332,7 +316,7 @@ static void a_change_can_be_cancelled_while_it_waits(void **state)
 	names_offset(&c.err, m->page);
 	assert_int_equal(c.err.done, 0);
 	finish(&behind, 0);
-	assert_int_equal(tickets(m->vm), 1);
+	assert_int_equal(unit_turns(m->vm, NULL, 0), 1);
 	gmem__ticket_return(m->vm, &first);
 }
 
@@ -458,7 +442,7 @@ static void a_retry_deletes_no_slot_that_came_meanwhile(void **state)
 				 0);
 		if (!forget)
 			t_ok(gmem_slot_forget(m->vm, 0, 0, &m->err), m->err);
-		assert_int_equal(tickets(m->vm), 0);
+		assert_int_equal(unit_turns(m->vm, NULL, 0), 0);
 	}
 }
 

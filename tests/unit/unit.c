@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <gmem_model.h>
 
 #include "unit.h"
+
+#include "ticket.h"
+#include "vm.h"
 
 unsigned int unit_fds(void)
 {
@@ -287,6 +291,51 @@ bool unit_is_open(int fd)
 bool unit_is_cloexec(int fd)
 {
 	return fcntl(fd, F_GETFD) > 0;
+}
+
+/* ------------------------------------------------------ other threads -- */
+
+#define LOOKS 1000000
+
+unsigned int unit_turns(struct gmem_vm *vm, const struct gmem *g,
+			uint64_t offset)
+{
+	const struct gmem__ticket *t;
+	unsigned int n = 0;
+
+	(void)pthread_mutex_lock(&vm->lock);
+	for (t = vm->first_ticket; t; t = t->next) {
+		bool meets = !g;
+
+		for (unsigned int i = 0; i < t->n && !meets; i++)
+			meets = t->r[i].object == g &&
+				t->r[i].start <= offset && offset < t->r[i].end;
+		n += meets;
+	}
+	(void)pthread_mutex_unlock(&vm->lock);
+	return n;
+}
+
+bool unit_turns_are(struct gmem_vm *vm, unsigned int n, const struct gmem *g,
+		    uint64_t offset)
+{
+	for (unsigned int i = 0; i < LOOKS; i++) {
+		if (unit_turns(vm, g, offset) == n)
+			return true;
+		(void)sched_yield();
+	}
+	return false;
+}
+
+void unit_tell(int *flag, int value)
+{
+	__atomic_store_n(flag, value, __ATOMIC_RELAXED);
+}
+
+void unit_await(const int *flag, int value)
+{
+	while (__atomic_load_n(flag, __ATOMIC_RELAXED) != value)
+		(void)sched_yield();
 }
 
 /* ---------------------------------------------------------- the kernel -- */

@@ -195,6 +195,22 @@ bool unit_is_open(int fd);
 unsigned int unit_fds(void);
 bool unit_is_cloexec(int fd);
 
+/*
+ * How many calls have a turn with the page at @offset of @g, or wait for one;
+ * with NULL, with anything: see ticket.h.
+ */
+unsigned int unit_turns(struct gmem_vm *vm, const struct gmem *g,
+			uint64_t offset);
+/* Looks a million times at most until there are @n: whether there are. */
+bool unit_turns_are(struct gmem_vm *vm, unsigned int n, const struct gmem *g,
+		    uint64_t offset);
+/*
+ * Tells another thread, and waits for that, by a store that orders nothing
+ * else: the thread sanitizer sees whether the library's locks do.
+ */
+void unit_tell(int *flag, int value);
+void unit_await(const int *flag, int value);
+
 /* What the kernel has. */
 unsigned int unit_file_mappings(const struct unit *u);
 bool unit_in_place(const struct unit *u);

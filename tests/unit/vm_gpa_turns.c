@@ -4,7 +4,6 @@
  * then, as long as it takes, and without a trace if they give up.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "unit.h"
 
@@ -12,8 +11,7 @@
 #include "vm.h"
 
 #define PIECE (256 * KiB)
-#define SLOTS 64	 /* more than are handled without memory */
-#define PATIENCE 1000000 /* looks, then it continues */
+#define SLOTS 64 /* more than are handled without memory */
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
 
@@ -106,23 +104,6 @@ static void begin(struct waiter *w, void *(*call)(void *))
 	assert_int_equal(pthread_create(&w->thread, NULL, call, w), 0);
 }
 
-/* Until @n calls have or wait for a turn. */
-static bool turns(struct gmem_vm *vm, unsigned int n)
-{
-	const struct gmem__ticket *t;
-	unsigned int is = 0;
-
-	for (unsigned int i = 0; is != n && i < PATIENCE; i++) {
-		(void)sched_yield();
-		is = 0;
-		(void)pthread_mutex_lock(&vm->lock);
-		for (t = vm->first_ticket; t; t = t->next)
-			is++;
-		(void)pthread_mutex_unlock(&vm->lock);
-	}
-	return is == n;
-}
-
 /* The conversion finds the old slot, and has its turn with the new ones. */
 static void convert_after(struct unit *m, const struct change *c,
 			  struct gmem *files[2])
@@ -135,9 +116,9 @@ static void convert_after(struct unit *m, const struct change *c,
 
 	t_code(gmem__ticket_take(m->vm, &t, &all, 1, false, NULL, NULL), 0);
 	begin(&first, replace);
-	two = turns(m->vm, 2);
+	two = unit_turns_are(m->vm, 2, NULL, 0);
 	begin(&last, convert);
-	three = turns(m->vm, 3);
+	three = unit_turns_are(m->vm, 3, NULL, 0);
 	gmem__ticket_return(m->vm, &t);
 	assert_int_equal(pthread_join(first.thread, NULL), 0);
 	assert_int_equal(pthread_join(last.thread, NULL), 0);
@@ -298,7 +279,7 @@ static void lists_of_many_slots_are_seen_by_others(void **state)
 
 static struct {
 	unsigned int ioctls;
-	int go; /* relaxed: ThreadSanitizer has to see no other order */
+	int go;
 } last;
 
 static void hold_last(struct unit *u, const struct unit_call *c, void *arg)
@@ -307,8 +288,7 @@ static void hold_last(struct unit *u, const struct unit_call *c, void *arg)
 	(void)arg;
 	if (strcmp(c->name, "ioctl") || ++last.ioctls != SLOTS)
 		return;
-	while (!__atomic_load_n(&last.go, __ATOMIC_RELAXED))
-		(void)sched_yield();
+	unit_await(&last.go, 1);
 }
 
 /* Who waits has looked at the list of the one before. */
@@ -325,9 +305,9 @@ static void a_list_is_there_until_its_turn_ends(void **state)
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(
 			pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
-		two = turns(m->vm, i + 1);
+		two = unit_turns_are(m->vm, i + 1, NULL, 0);
 	}
-	__atomic_store_n(&last.go, 1, __ATOMIC_RELAXED);
+	unit_tell(&last.go, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
 		t_code(w[i].r, 0);
