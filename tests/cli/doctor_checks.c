@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <gmem_model.h>
@@ -18,6 +17,7 @@
 
 #include "cmd/doctor/doctor.h"
 #include "folders.h"
+#include "fs_type.h"
 #include "report/output.h"
 #include "t.h"
 #include "target/vm.h"
@@ -59,27 +59,13 @@ int getrlimit(__rlimit_resource_t resource, struct rlimit *out)
 	return 0;
 }
 
-int statfs(const char *path, struct statfs *out)
-{
-	*out = (struct statfs){
-		.f_type = strncmp(path, "/sys/fs/cgroup/memory", 21)
-				  ? CGROUP2_SUPER_MAGIC
-				  : CGROUP_SUPER_MAGIC,
-	};
-	return access(path, F_OK);
-}
-
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world *w = folders_world(folders, sizeof(*w));
 
-	assert_non_null(w);
-	*state = NULL;
-	if (!folders_mount(folders)) {
-		free(w);
-		return 0;
-	}
 	*state = w;
+	if (!w)
+		return 0;
 	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
 		w->has[i] = priv_has(caps[i]);
 	w->kvm.device = "/dev/none";
@@ -112,9 +98,8 @@ static int teardown(void **state)
 	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
 		if (w->has[i])
 			have(caps[i], CAP_SET);
-	folders_unmount(folders);
 	(void)gmem_vm_destroy(w->p.vm, NULL);
-	free(w);
+	folders_end(folders, w);
 	return 0;
 }
 
@@ -523,6 +508,7 @@ static void memory_cgroups(void **state)
 	OK(name, FREE);
 	write_file(path, "0::/a/b\n");
 	WARN(name, UNKNOWN "its cgroup cannot be read", "mount /proc");
+	fs_type = CGROUP2_SUPER_MAGIC;
 	write_file("/sys/fs/cgroup/a/b/cgroup.procs", "");
 	OK(name, FREE);
 	write_file("/proc/meminfo", "Other: 1 kB\nMemTotal:  1000 kB\n");
@@ -537,6 +523,7 @@ static void memory_cgroups(void **state)
 	WARN(name, LIMITED "4K", raise);
 	write_file(path, "3:memory:/a\n");
 	WARN(name, UNKNOWN "its cgroup cannot be read", "mount /proc");
+	fs_type = CGROUP_SUPER_MAGIC;
 	write_file("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "8192\n");
 	WARN(name, LIMITED "8K", raise);
 	write_file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "4096\n");

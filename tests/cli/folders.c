@@ -48,6 +48,23 @@ void folders_unmount(const char *const *paths)
 	unmount(paths, n);
 }
 
+void *folders_world(const char *const *paths, size_t size)
+{
+	void *world = calloc(1, size);
+
+	assert_non_null(world);
+	if (folders_mount(paths))
+		return world;
+	free(world);
+	return NULL;
+}
+
+void folders_end(const char *const *paths, void *world)
+{
+	folders_unmount(paths);
+	free(world);
+}
+
 void folders_needed(bool mounted)
 {
 	if (!mounted)

@@ -13,6 +13,11 @@
 bool folders_mount(const char *const *paths);
 void folders_unmount(const char *const *paths);
 
+/* Zeroes of @size for a test, with folders over @paths; NULL: it cannot. */
+void *folders_world(const char *const *paths, size_t size);
+/* Ends both. */
+void folders_end(const char *const *paths, void *world);
+
 /* Leaves the test as skipped where folders_mount() could not. */
 void folders_needed(bool mounted);
 

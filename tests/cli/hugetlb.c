@@ -6,9 +6,7 @@
  * "SIZE FLAGS ORDER" in hexadecimal digits; what this kernel does not know is
  * then taken away, and the file is made of base pages.
  */
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +14,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "hooked.h"
 
 #define CHECK_EXTENSION 0xae03UL
 #define CREATE_GUEST_MEMFD 0xc040aed4UL
@@ -27,8 +27,6 @@ struct create {
 	uint64_t size, flags;
 	unsigned char order, rest[47];
 };
-
-static long (*real)(long, ...);
 
 static bool is(const char *encoding)
 {
@@ -63,31 +61,30 @@ static long create(long fd, const struct create *from)
 	else if (is("rfc1"))
 		c.flags = 0;
 	c.order = 0;
-	return real(SYS_ioctl, fd, CREATE_GUEST_MEMFD, &c);
+	return hooked_pass(&(struct hooked){
+		SYS_ioctl,
+		{ (unsigned long)fd, CREATE_GUEST_MEMFD, (unsigned long)&c } });
 }
 
-/* The library makes its calls by this one. */
-
-long syscall(long number, ...)
+static long answer(const struct hooked *call)
 {
-	unsigned long a[6];
-	va_list list;
+	const unsigned long *a = call->a;
+	const bool ioctl = call->number == SYS_ioctl;
 	long r;
 
-	va_start(list, number);
-	for (size_t i = 0; i < 6; i++)
-		a[i] = va_arg(list, unsigned long);
-	va_end(list);
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	if (number == SYS_ioctl && a[1] == CREATE_GUEST_MEMFD)
+	if (ioctl && a[1] == CREATE_GUEST_MEMFD)
 		return create((long)a[0], (const struct create *)a[2]);
-	r = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (number != SYS_ioctl || a[1] != CHECK_EXTENSION || r < 0)
+	r = hooked_pass(call);
+	if (!ioctl || a[1] != CHECK_EXTENSION || r < 0)
 		return r;
 	if (a[2] == CAP_MEMORY_ATTRIBUTES)
 		return 8;
 	if (a[2] == CAP_GUEST_MEMFD_FLAGS)
 		return is("rfc1") ? 0 : is("page-order") ? r | 4 : r;
 	return r;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	hooked_syscall = answer;
 }

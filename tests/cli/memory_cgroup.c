@@ -5,12 +5,12 @@
  */
 #include <stdbool.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
 #include "folders.h"
+#include "fs_type.h"
 #include "t.h"
 #include "target/charge/cgroup.h"
 
@@ -18,26 +18,11 @@
 
 static const char *const folders[] = { "/proc", CGROUP, NULL };
 static bool mounted;
-static unsigned long file_system;
-
-/* In place of the C library's: as if CGROUP had cgroups in it. */
-int statfs(const char *path, struct statfs *out)
-{
-	*out = (struct statfs){ .f_type = (long)file_system };
-	return access(path, F_OK);
-}
-
-int fstatfs(int fd, struct statfs *out)
-{
-	(void)fd;
-	*out = (struct statfs){ .f_type = (long)file_system };
-	return 0;
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	file_system = CGROUP2_SUPER_MAGIC;
+	fs_type = CGROUP2_SUPER_MAGIC;
 	mounted = folders_mount(folders);
 	return 0;
 }
@@ -144,7 +129,7 @@ static void version_1_is_elsewhere(void **state)
 	write_file(CGROUP "/memory/a/cgroup.procs", "");
 	assert_string_equal(seen("1:memory:/a")->dir, "");
 	assert_false(cgroup_v1_mounted());
-	file_system = CGROUP_SUPER_MAGIC;
+	fs_type = CGROUP_SUPER_MAGIC;
 	assert_true(cgroup_v1_mounted());
 	c = seen("1:memory:/a");
 	assert_string_equal(c->dir, CGROUP "/memory/a");
@@ -206,7 +191,7 @@ static void the_nearest_one_that_pays(void **state)
 	opens("0::/a/b/c", "memory.numa_stat", "/a/b/c");
 }
 
-static void a_file_of_another_file_system(void **state)
+static void a_file_of_another_fs_type(void **state)
 {
 	char where[CGROUP_PATH];
 	struct cgroup *c;
@@ -216,7 +201,7 @@ static void a_file_of_another_file_system(void **state)
 	write_file(CGROUP "/a/cgroup.procs", "");
 	write_file(CGROUP "/a/memory.current", "");
 	c = seen("0::/a");
-	file_system = TMPFS_MAGIC;
+	fs_type = TMPFS_MAGIC;
 	assert_null(cgroup_open(c, "memory.current", where));
 	assert_int_equal(errno, ENODEV);
 }
@@ -288,7 +273,7 @@ int main(void)
 		TEST(version_1_is_elsewhere),
 		TEST(of_a_process),
 		TEST(the_nearest_one_that_pays),
-		TEST(a_file_of_another_file_system),
+		TEST(a_file_of_another_fs_type),
 		TEST(whether_two_pay_in_one_place),
 		TEST(what_one_above_it_says),
 	};

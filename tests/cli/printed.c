@@ -4,30 +4,31 @@
 #include "printed.h"
 #include "t.h"
 
-static FILE *kept;
-static int stdout_was = -1;
+static FILE *kept, *from;
+static int was = -1; /* the descriptor of @from, meanwhile */
 
-void printed_begin(void)
+void printed_begin(FILE *stream)
 {
 	if (!kept)
 		kept = tmpfile();
 	assert_non_null(kept);
-	fflush(stdout);
-	stdout_was = dup(STDOUT_FILENO);
-	assert_true(stdout_was >= 0);
+	from = stream;
+	fflush(from);
+	was = dup(fileno(from));
+	assert_true(was >= 0);
 	rewind(kept);
 	assert_int_equal(ftruncate(fileno(kept), 0), 0);
-	assert_true(dup2(fileno(kept), STDOUT_FILENO) >= 0);
+	assert_true(dup2(fileno(kept), fileno(from)) >= 0);
 }
 
 void printed_drop(void)
 {
-	fflush(stdout);
-	if (stdout_was < 0)
+	if (was < 0)
 		return;
-	dup2(stdout_was, STDOUT_FILENO);
-	close(stdout_was);
-	stdout_was = -1;
+	fflush(from);
+	dup2(was, fileno(from));
+	close(was);
+	was = -1;
 }
 
 const char *printed(void)

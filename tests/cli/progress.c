@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "printed.h"
 #include "report/progress.h"
 #include "t.h"
 
@@ -11,8 +12,6 @@
 
 static bool terminal;
 static int64_t now; /* milliseconds */
-static FILE *said;  /* on standard error */
-static int stderr_was = -1;
 
 /* In place of the C library's. */
 
@@ -34,49 +33,27 @@ static int setup(void **state)
 	(void)state;
 	terminal = true;
 	now = 900;
-	said = tmpfile();
-	assert_non_null(said);
 	return 0;
-}
-
-static void stderr_back(void)
-{
-	fflush(stderr);
-	if (stderr_was < 0)
-		return;
-	dup2(stderr_was, STDERR_FILENO);
-	close(stderr_was);
-	stderr_was = -1;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	stderr_back();
-	return fclose(said);
+	printed_drop();
+	return 0;
 }
 
 /* What is said when so much is done at @at. */
 static void shows(struct progress *p, int64_t at, uint64_t done, uint64_t total,
 		  const char *want)
 {
-	char text[200];
-	ssize_t n;
-
 	now = at;
-	fflush(stderr);
-	assert_int_equal(ftruncate(fileno(said), 0), 0);
-	assert_int_equal(lseek(fileno(said), 0, SEEK_SET), 0);
-	stderr_was = dup(STDERR_FILENO);
-	assert_true(dup2(fileno(said), STDERR_FILENO) >= 0);
+	printed_begin(stderr);
 	if (total)
 		assert_int_equal(progress_show(p, done, total), 0);
 	else
 		progress_end(p);
-	stderr_back();
-	n = pread(fileno(said), text, sizeof(text) - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	assert_string_equal(text, want);
+	assert_string_equal(printed(), want);
 }
 
 #define NONE "                                        "

@@ -9,12 +9,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
 #include "folders.h"
+#include "fs_type.h"
 #include "ps_begin.h"
 #include "t.h"
 #include "target/charge/cgroup.h"
@@ -30,34 +30,14 @@ struct world {
 	int dir; /* of process 77 */
 };
 
-static unsigned long cgroup_fs = CGROUP2_SUPER_MAGIC;
-
-/* In place of the C library's: as if CGROUP had cgroups in it. */
-int statfs(const char *path, struct statfs *out)
-{
-	*out = (struct statfs){ .f_type = (long)cgroup_fs };
-	return access(path, F_OK);
-}
-
-int fstatfs(int fd, struct statfs *out)
-{
-	(void)fd;
-	*out = (struct statfs){ .f_type = (long)cgroup_fs };
-	return 0;
-}
-
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world *w = folders_world(folders, sizeof(*w));
 
-	assert_non_null(w);
-	*state = NULL;
-	if (!folders_mount(folders)) {
-		free(w);
-		return 0;
-	}
 	*state = w;
-	cgroup_fs = CGROUP2_SUPER_MAGIC;
+	if (!w)
+		return 0;
+	fs_type = CGROUP2_SUPER_MAGIC;
 	ps_begin(&w->scan);
 	write_file("/proc/77/status", "Name:\tvmm\nUid:\t1\t4000000000\t3\n");
 	w->dir = open("/proc/77", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,12 +51,9 @@ static int teardown(void **state)
 
 	if (!w)
 		return 0;
-	if (w->m)
-		w->m->nodes = NULL;
 	scan_free(&w->scan);
 	(void)close(w->dir);
-	free(w);
-	folders_unmount(folders);
+	folders_end(folders, w);
 	return 0;
 }
 
@@ -277,7 +254,7 @@ static void the_nodes_of_version_1(void **state)
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	const struct payer *p;
 
-	cgroup_fs = CGROUP_SUPER_MAGIC;
+	fs_type = CGROUP_SUPER_MAGIC;
 	write_file(CGROUP "/memory/a/cgroup.procs", "");
 	write_file(CGROUP "/memory/a/memory.numa_stat",
 		   "unevictable=9 N0=9\n"
@@ -323,7 +300,7 @@ static void what_is_no_cgroup_is_not_read(void **state)
 	write_file(CGROUP "/a/cgroup.procs", "");
 	write_file(CGROUP "/a/memory.current", "0\n");
 	write_file(CGROUP "/a/memory.numa_stat", "unevictable N0=4096\n");
-	cgroup_fs = TMPFS_MAGIC;
+	fs_type = TMPFS_MAGIC;
 	assert_string_equal(payer_at(w, "0::/a\n")->no_nodes.text,
 			    "its memory cgroup cannot be seen in "
 			    "/sys/fs/cgroup");
@@ -383,6 +360,22 @@ static void write_maps(const struct world *w, int pid, const char *rest)
 	write_file(path, text);
 }
 
+#define LINE "1000 default file=/[kvm-gmem] N0="
+#define ONE_PAGE LINE "1 kernelpagesize_kB=4\n"
+#define NO_PAGE LINE "0 kernelpagesize_kB=4\n"
+#define NO_SIZE LINE "1\n"
+
+/* A file of one byte that process 77 maps, and its line of numa_maps. */
+static void one_mapping(struct world *w, const char *numa)
+{
+	struct stat st;
+
+	map_file("1000-3000", 1, &st);
+	mapped_file(w, &st);
+	write_maps(w, 77, "1000-3000 0\n");
+	write_file("/proc/77/numa_maps", numa);
+}
+
 static void size_and_pages_of_a_mapping(void **state)
 {
 	struct world *w = needs_mounts(state);
@@ -415,7 +408,6 @@ static void size_and_pages_of_a_mapping(void **state)
 	assert_int_equal(w->m->nodes[0], 4096);
 	assert_int_equal(w->m->nodes[1], 8192);
 	assert_int_equal(w->m->nodes[2], 0);
-	free(w->m->nodes);
 }
 
 static void no_page_counts_twice(void **state)
@@ -438,20 +430,14 @@ static void no_page_counts_twice(void **state)
 	ask_mappings(&w->scan, w->m);
 	assert_int_equal(w->m->resident, 3 * 4096);
 	assert_int_equal(w->m->nodes[0], 3 * 4096);
-	free(w->m->nodes);
 }
 
 static void holders_without_a_mapping_are_not_asked(void **state)
 {
 	struct world *w = needs_mounts(state);
-	struct stat st;
 
-	map_file("1000-3000", 1, &st);
-	mapped_file(w, &st);
+	one_mapping(w, ONE_PAGE);
 	w->m->holders->mapped = 0;
-	write_maps(w, 77, "1000-3000 0\n");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=1 kernelpagesize_kB=4\n");
 	ask_mappings(&w->scan, w->m);
 	assert_string_equal(w->m->no_size.text,
 			    "only a mapping is left, which tells no more");
@@ -486,13 +472,8 @@ static void another_file_gives_no_size(void **state)
 static void pages_that_nobody_touched(void **state)
 {
 	struct world *w = needs_mounts(state);
-	struct stat st;
 
-	map_file("1000-3000", 1, &st);
-	mapped_file(w, &st);
-	write_maps(w, 77, "1000-3000 0\n");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=1\n");
+	one_mapping(w, NO_SIZE);
 	ask_mappings(&w->scan, w->m);
 	assert_string_equal(w->m->no_resident.text, "");
 	assert_int_equal(w->m->resident, 0);
@@ -508,17 +489,12 @@ static void pages_that_nobody_touched(void **state)
 static void beside_a_descriptor(void **state)
 {
 	struct world *w = needs_mounts(state);
-	struct stat st;
 
-	map_file("1000-3000", 1, &st);
-	mapped_file(w, &st);
+	one_mapping(w, NO_PAGE);
 	w->m->no_size.text[0] = '\0';
 	w->m->size = 5;
 	unknown(&w->m->no_resident, false, "why not");
 	unknown(&w->m->no_nodes, false, "why not");
-	write_maps(w, 77, "1000-3000 0\n");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=0 kernelpagesize_kB=4\n");
 	ask_mappings(&w->scan, w->m);
 	assert_false(w->m->only_mapped);
 	assert_int_equal(w->m->size, 5);
@@ -526,8 +502,7 @@ static void beside_a_descriptor(void **state)
 	/* nothing was touched, so no number is known */
 	assert_string_equal(w->m->no_resident.text, "why not");
 	assert_string_equal(w->m->no_nodes.text, "why not");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=1 kernelpagesize_kB=4\n");
+	write_file("/proc/77/numa_maps", ONE_PAGE);
 	ask_mappings(&w->scan, w->m);
 	assert_int_equal(w->m->resident, 4096);
 	assert_true(w->m->resident_by_mapping && w->m->nodes_by_mapping);
@@ -541,19 +516,13 @@ static void beside_a_descriptor(void **state)
 	assert_int_equal(w->m->resident, 8192);
 	assert_int_equal(w->m->nodes[0], 0);
 	assert_false(w->m->nodes_by_mapping);
-	free(w->m->nodes);
 }
 
 static void without_time(void **state)
 {
 	struct world *w = needs_mounts(state);
-	struct stat st;
 
-	map_file("1000-3000", 1, &st);
-	mapped_file(w, &st);
-	write_maps(w, 77, "1000-3000 0\n");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=1 kernelpagesize_kB=4\n");
+	one_mapping(w, ONE_PAGE);
 	w->scan.budget = LATE;
 	ask_mappings(&w->scan, w->m);
 	assert_string_equal(w->m->no_size.text, "the time of --budget is over");
@@ -567,20 +536,14 @@ static void no_descriptor_stays_open(void **state)
 {
 	struct world *w = needs_mounts(state);
 	const int before = open_fds();
-	struct stat st;
 
-	map_file("1000-3000", 1, &st);
-	mapped_file(w, &st);
-	write_maps(w, 77, "1000-3000 0\n");
-	write_file("/proc/77/numa_maps",
-		   "1000 default file=/[kvm-gmem] N0=1 kernelpagesize_kB=4\n");
+	one_mapping(w, ONE_PAGE);
 	write_file(CGROUP "/a/cgroup.procs", "");
 	write_file(CGROUP "/a/memory.current", "0\n");
 	write_file(CGROUP "/a/memory.numa_stat", "unevictable N0=1\n");
 	ask_mappings(&w->scan, w->m);
 	assert_non_null(payer_at(w, "0::/a\n"));
 	assert_int_equal(open_fds(), before);
-	free(w->m->nodes);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -4,7 +4,6 @@
  * processes are folders, and a guest_memfd is one file at the root, to which
  * the links of descriptors lead as those of a kernel do.
  */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -17,6 +16,7 @@
 #include <linux/magic.h>
 
 #include "folders.h"
+#include "hooked.h"
 #include "ps_begin.h"
 #include "t.h"
 
@@ -58,21 +58,11 @@ int fstatfs(int fd, struct statfs *out)
 static const char *fails;
 static int fails_with;
 
-long syscall(long number, ...)
+static long answer(const struct hooked *call)
 {
-	static long (*real)(long number, ...);
-	unsigned long a[6];
-	va_list list;
-
-	va_start(list, number);
-	for (size_t i = 0; i < T_ARRAY_SIZE(a); i++)
-		a[i] = va_arg(list, unsigned long);
-	va_end(list);
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	if (number != SYS_openat2 || !fails ||
-	    strcmp((const char *)a[1], fails) != 0)
-		return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (call->number != SYS_openat2 || !fails ||
+	    strcmp((const char *)call->a[1], fails) != 0)
+		return hooked_pass(call);
 	errno = fails_with;
 	return -1;
 }
@@ -130,19 +120,15 @@ static void maps(const struct world *w, int pid, unsigned int start,
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world *w = folders_world(folders, sizeof(*w));
 
-	assert_non_null(w);
 	*state = NULL;
-	if (!folders_mount(folders)) {
-		free(w);
+	if (!w)
 		return 0;
-	}
 	w->root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->root < 0 || chroot("/proc") < 0) {
 		(void)close(w->root);
-		folders_unmount(folders);
-		free(w);
+		folders_end(folders, w);
 		return 0;
 	}
 	*state = w;
@@ -153,6 +139,7 @@ static int setup(void **state)
 	assert_int_equal(stat(GMEM, &w->gmem), 0);
 	gmem_fs = GMEM_MAGIC;
 	fails = NULL;
+	hooked_syscall = answer;
 	tick = now = 0;
 	ps_begin(&w->scan);
 	return 0;
@@ -168,8 +155,7 @@ static int teardown(void **state)
 	assert_int_equal(fchdir(w->root), 0);
 	assert_int_equal(chroot("."), 0);
 	(void)close(w->root);
-	folders_unmount(folders);
-	free(w);
+	folders_end(folders, w);
 	return 0;
 }
 

@@ -81,7 +81,7 @@ static void says(struct world *w, const struct table *t, const char *want)
 {
 	int r;
 
-	printed_begin();
+	printed_begin(stdout);
 	r = table_print(&w->scan, t);
 	assert_string_equal(printed(), want);
 	assert_int_equal(r, 0);
@@ -173,7 +173,7 @@ static void of_several_holders(void **state)
 	cells(w, "pid,vm,mapped,command,cgroup,user,args",
 	      "10,9 yes,no 4K,- a\\x20b\\x2cc,- /x\\x20y,- "
 	      "4000000000,4000000000 vmm -m 4\\x2c5,-\n");
-	printed_begin();
+	printed_begin(stdout);
 	(void)table_print(
 		&w->scan,
 		&(struct table){ .column = { column_named("hold", 4) },
@@ -376,7 +376,7 @@ static void what_is_freed(void **state)
 
 static void total(struct world *w, const char *want)
 {
-	printed_begin();
+	printed_begin(stdout);
 	total_print(&w->scan, w->scan.pid % 2);
 	assert_string_equal(printed(), want);
 }
@@ -445,7 +445,7 @@ static void member(struct world *w, const char *path, const char *want)
 	enum json_tokener_error problem;
 
 	assert_non_null(words);
-	printed_begin();
+	printed_begin(stdout);
 	ps_json(&ctl, &w->scan, 2000, false);
 	o = at = json_tokener_parse_verbose(printed(), &problem);
 	assert_int_equal(problem, json_tokener_success);

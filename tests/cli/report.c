@@ -70,7 +70,7 @@ static void statuses(void **state)
 
 static void names(uint64_t flags, const char *want)
 {
-	printed_begin();
+	printed_begin(stdout);
 	print_names(GMEM_NAME_CREATE_FLAG, flags);
 	assert_string_equal(printed(), want);
 }
@@ -86,7 +86,7 @@ static void names_of_flags(void **state)
 
 static void wrapped(const char *text, size_t column, const char *want)
 {
-	printed_begin();
+	printed_begin(stdout);
 	put_wrapped(text, column, "  ");
 	assert_string_equal(printed(), want);
 }
