@@ -11,15 +11,6 @@
 #define S GMEM_ATTRIBUTE_SHARED
 #define U GMEM_ATTRIBUTE_UNSET
 
-static uint64_t state(struct unit *m, struct gmem *g, uint64_t offset)
-{
-	uint64_t a;
-
-	t_ok(gmem_get_attributes(g, offset, m->page, &a, NULL, &m->err),
-	     m->err);
-	return a;
-}
-
 static void convert(struct unit *m, uint64_t offset, uint64_t len, uint64_t a)
 {
 	struct gmem_attributes_opts o = { .sz = sizeof(o),
@@ -55,10 +46,10 @@ static void the_same_slot_takes_it_without_a_call(void **state_)
 	t_ok(bind_as(m, m->g, 0, GiB, 0, 4 * MiB, GMEM_SLOT_TAKE_KEPT), m->err);
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
 	/* and it is the slot's now */
 	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
-	assert_int_equal(state(m, m->g, 0), U);
+	assert_int_equal(unit_state(m, m->g, 0), U);
 	assert_false(unit_gpa_private(m, GiB));
 }
 
@@ -83,8 +74,8 @@ static void parts_are_taken_and_the_rest_starts_as_usual(void **state_)
 	assert_int_equal(c->in.attr.address, GiB + 3 * MiB);
 	assert_int_equal(c->in.attr.size, 1 * MiB);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
-	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), P);
 }
 
 /* Slots that lay side by side leave one range, that one slot takes. */
@@ -117,7 +108,7 @@ static void any_other_slot_there_sets_its_own(void **state_)
 	keep(m);
 	t_ok(bind_as(m, m->g, 0, GiB, 0, 4 * MiB, 0), m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), P);
 	t_ok(gmem_unbind(m->vm, 0, 0, KEEP, &m->err), m->err);
 	first = m->g;
 	other = unit_create(m, 1 * MiB, 0);
@@ -125,9 +116,9 @@ static void any_other_slot_there_sets_its_own(void **state_)
 		     GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_LEAVE_SHARED),
 	     m->err);
 	unit_same(m, other, GiB + 1 * MiB);
-	assert_int_equal(state(m, first, 0), P);
-	assert_int_equal(state(m, first, 1 * MiB), U);
-	assert_int_equal(state(m, first, 2 * MiB), P);
+	assert_int_equal(unit_state(m, first, 0), P);
+	assert_int_equal(unit_state(m, first, 1 * MiB), U);
+	assert_int_equal(unit_state(m, first, 2 * MiB), P);
 	assert_true(unit_gpa_private(m, GiB));
 	/* what is kept on both sides is still that file's */
 	t_ok(gmem_set_attributes(
@@ -150,8 +141,8 @@ static void the_same_range_elsewhere_ends_it(void **state_)
 	t_ok(bind_as(m, m->g, 0, 2 * GiB, 1 * MiB, 1 * MiB,
 		     GMEM_SLOT_TAKE_KEPT),
 	     m->err);
-	assert_int_equal(state(m, m->g, 0), P);
-	assert_int_equal(state(m, m->g, 1 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 0), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), P);
 	assert_true(unit_gpa_private(m, 2 * GiB));
 	/* nobody's: converting the range does not reach it */
 	convert(m, 1 * MiB, 1 * MiB, S);
@@ -174,7 +165,7 @@ static void at_address_0_only_the_same_range_ends(void **state_)
 	     m->err);
 	t_ok(bind_as(m, m->g, 0, 2 * GiB, 1 * MiB, 2 * MiB, 0), m->err);
 	/* the rest is kept, and no more than that */
-	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), P);
 	convert(m, 3 * MiB, 1 * MiB, S);
 	assert_false(unit_gpa_private(m, 1 * MiB));
 	t_refused(gmem_vm_set_attributes(m->vm, 0, 2 * MiB, 1 * MiB, P, NULL,
@@ -186,7 +177,7 @@ static void at_address_0_only_the_same_range_ends(void **state_)
 	t_ok(bind_as(m, m->g, 1, 1 * MiB, 3 * MiB, 1 * MiB,
 		     GMEM_SLOT_TAKE_KEPT),
 	     m->err);
-	assert_int_equal(state(m, m->g, 3 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), S);
 }
 
 static void what_is_kept_can_be_converted(void **state_)
@@ -202,8 +193,8 @@ static void what_is_kept_can_be_converted(void **state_)
 				    &m->err),
 	     m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), P);
-	assert_int_equal(state(m, m->g, 3 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), S);
 	t_refused(gmem_vm_set_attributes(m->vm, 0, GiB + 3 * MiB, 2 * MiB, P,
 					 &o, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
@@ -214,7 +205,7 @@ static void what_is_kept_can_be_converted(void **state_)
 	t_ok(gmem_vm_set_attributes(m->vm, 0, GiB, 4 * MiB, P, &o, &m->err),
 	     m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), P);
 }
 
 static void close_leaves_it_to_nobody(void **state_)
@@ -228,7 +219,7 @@ static void close_leaves_it_to_nobody(void **state_)
 		     GMEM_SLOT_LEAVE_SHARED | GMEM_SLOT_TAKE_KEPT),
 	     m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 0), S);
+	assert_int_equal(unit_state(m, m->g, 0), S);
 }
 
 static void note(struct unit *m, uint64_t gpa, uint64_t flags)
@@ -251,19 +242,19 @@ static void a_note_takes_it_or_ends_it(void **state_)
 
 	keep(m);
 	note(m, GiB + 1 * MiB, GMEM_SLOT_TAKE_KEPT);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
 	t_ok(gmem_slot_forget(m->vm, 5, 0, &m->err), m->err);
-	assert_int_equal(state(m, m->g, 1 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), U);
 	t_ok(bind_as(m, m->g, 0, GiB, 0, 4 * MiB, GMEM_SLOT_TAKE_KEPT), m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), P);
 	t_ok(gmem_unbind(m->vm, 0, 0, KEEP, &m->err), m->err);
 	note(m, GiB + 1 * MiB, 0);
-	assert_int_equal(state(m, m->g, 1 * MiB), U);
-	assert_int_equal(state(m, m->g, 2 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB), P);
 	t_ok(gmem_slot_forget(m->vm, 5, 0, &m->err), m->err);
 	note(m, 3 * GiB, GMEM_SLOT_TAKE_KEPT);
-	assert_int_equal(state(m, m->g, 1 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), U);
 	t_ok(gmem_slot_forget(m->vm, 5, 0, &m->err), m->err);
 }
 
@@ -289,8 +280,8 @@ static void a_bind_that_fails_leaves_it(void **state_)
 		first = m->g;
 		fail_a_bind(m, unit_create(m, 2 * GiB, 0), stuck);
 		unit_same(m, first, GiB);
-		assert_int_equal(state(m, first, 0), P);
-		assert_int_equal(state(m, first, 1 * MiB), S);
+		assert_int_equal(unit_state(m, first, 0), P);
+		assert_int_equal(unit_state(m, first, 1 * MiB), S);
 		/* and the end of the slot that was stuck */
 		if (stuck)
 			t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
@@ -327,9 +318,9 @@ static void a_bind_that_fails_restores_what_it_had_changed(void **state_)
 		  GMEM_REASON_NO_MEMORY, m->err);
 	unit_same(m, first, GiB);
 	unit_same(m, second, end - 2 * MiB);
-	assert_int_equal(state(m, first, 1 * MiB), S);
-	assert_int_equal(state(m, second, 0), S);
-	assert_int_equal(state(m, second, 1 * MiB), P);
+	assert_int_equal(unit_state(m, first, 1 * MiB), S);
+	assert_int_equal(unit_state(m, second, 0), S);
+	assert_int_equal(unit_state(m, second, 1 * MiB), P);
 	/* made private what was: of the first from its middle on */
 	for (unsigned int i = 2, made = 0;; i++) {
 		c = unit_nth(m, "ioctl", ATTRIBUTES, i);
@@ -374,12 +365,12 @@ static void a_slot_that_is_stuck_leaves_what_is_kept(void **state_)
 	convert(m, 3 * MiB, 2 * MiB, P);
 	unit_same(m, m->g, GiB);
 	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
-	assert_int_equal(state(m, m->g, 0), U);
-	assert_int_equal(state(m, m->g, 2 * MiB - m->page), U);
-	assert_int_equal(state(m, m->g, 2 * MiB), S);
-	assert_int_equal(state(m, m->g, 3 * MiB), P);
-	assert_int_equal(state(m, m->g, 4 * MiB), U);
-	assert_int_equal(state(m, m->g, 6 * MiB - m->page), U);
+	assert_int_equal(unit_state(m, m->g, 0), U);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB - m->page), U);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 4 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 6 * MiB - m->page), U);
 	assert_false(unit_gpa_private(m, GiB + 4 * MiB));
 	assert_true(unit_gpa_private(m, GiB + 3 * MiB));
 }
@@ -400,8 +391,8 @@ static void a_piece_that_fails_is_the_last(void **state_)
 		assert_int_not_equal(
 			unit_nth(m, "ioctl", ATTRIBUTES, i)->in.attr.attributes,
 			P);
-	assert_int_equal(state(m, m->g, 0), U);
-	assert_int_equal(state(m, m->g, 4 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 0), U);
+	assert_int_equal(unit_state(m, m->g, 4 * MiB), U);
 	unit_same(m, m->g, GiB);
 }
 
@@ -422,9 +413,9 @@ static void nor_what_another_file_keeps_there(void **state_)
 	t_refused(gmem_set_attributes(m->g, 0, 6 * MiB, S, &o, &m->err),
 		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
 	assert_int_equal(m->err.value, 2 * MiB);
-	assert_int_equal(state(m, m->g, 2 * MiB - m->page), P);
-	assert_int_equal(state(m, m->g, 4 * MiB), P);
-	assert_int_equal(state(m, first, 2 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB - m->page), P);
+	assert_int_equal(unit_state(m, m->g, 4 * MiB), P);
+	assert_int_equal(unit_state(m, first, 2 * MiB), P);
 	for (uint64_t at = 0; at < 6 * MiB; at += MiB)
 		assert_true(unit_gpa_private(m, GiB + at));
 }
@@ -446,7 +437,7 @@ static void a_close_that_fails_has_left_it(void **state_)
 		if (r == 0)
 			break;
 		assert_int_equal(r, -ENOMEM);
-		a = state(m, m->g, 0);
+		a = unit_state(m, m->g, 0);
 		if (a != U)
 			unit_same(m, m->g, GiB);
 		t_ok(gmem_close(m->g, &m->err), m->err);
@@ -466,13 +457,13 @@ static void what_cannot_be_restored_is_unset(void **state_)
 	unit_answer(m, "ioctl", ATTRIBUTES, 2, 8, -ENOMEM);
 	t_refused(bind_as(m, m->g, 0, GiB / 2, 0, 2 * GiB, 0), -ENOMEM,
 		  GMEM_REASON_NO_MEMORY, m->err);
-	assert_int_equal(state(m, first, 0), U);
+	assert_int_equal(unit_state(m, first, 0), U);
 	unit_reset(m);
 	t_ok(bind_as(m, first, 0, GiB, 0, 4 * MiB,
 		     GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_LEAVE_SHARED),
 	     m->err);
 	unit_same(m, first, GiB);
-	assert_int_equal(state(m, first, 0), S);
+	assert_int_equal(unit_state(m, first, 0), S);
 }
 
 /* A range that cannot be split for lack of memory is nobody's at all. */
@@ -487,7 +478,7 @@ static void without_memory_it_is_nobodys(void **state_)
 	m->fail_alloc = 3; /* the reservation, the slot, and this */
 	t_ok(bind_as(m, m->g, 0, GiB + 1 * MiB, 0, 1 * MiB, 0), m->err);
 	for (uint64_t at = 0; at < 4 * MiB; at += 1 * MiB)
-		assert_int_equal(state(m, first, at), U);
+		assert_int_equal(unit_state(m, first, at), U);
 	unit_same(m, m->g, GiB + 1 * MiB);
 	t_ok(bind_as(m, first, 1, GiB, 0, 1 * MiB,
 		     GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_LEAVE_SHARED),

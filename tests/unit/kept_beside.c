@@ -13,15 +13,6 @@
 #define S GMEM_ATTRIBUTE_SHARED
 #define U GMEM_ATTRIBUTE_UNSET
 
-static uint64_t state(struct unit *m, struct gmem *g, uint64_t offset)
-{
-	uint64_t a;
-
-	t_ok(gmem_get_attributes(g, offset, m->page, &a, NULL, &m->err),
-	     m->err);
-	return a;
-}
-
 static int bind(struct unit *m, struct gmem *g, uint64_t gpa, uint64_t offset,
 		uint64_t len, uint64_t flags)
 {
@@ -53,17 +44,17 @@ static void a_stuck_slot_over_it_ends_nothing(void **state_)
 	unit_answer(m, "ioctl", REGION, 1, 1, -EPERM);
 	t_code(bind(m, g, GiB, 0, 4 * MiB, GMEM_SLOT_TAKE_KEPT), -ENOMEM);
 	assert_true(m->err.flags & GMEM_ERROR_STUCK);
-	assert_int_equal(state(m, g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, g, 1 * MiB), S);
 	unit_reset(m);
 	t_ok(gmem_unbind(m->vm, 0, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
 	     m->err);
-	assert_int_equal(state(m, g, 0), U);
-	assert_int_equal(state(m, g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, g, 0), U);
+	assert_int_equal(unit_state(m, g, 1 * MiB), S);
 	assert_false(unit_gpa_private(m, GiB));
 	/* so there is no more to take than before */
 	t_ok(bind(m, g, GiB, 0, 4 * MiB, GMEM_SLOT_TAKE_KEPT), m->err);
-	assert_int_equal(state(m, g, 0), P);
-	assert_int_equal(state(m, g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, g, 0), P);
+	assert_int_equal(unit_state(m, g, 1 * MiB), S);
 	unit_same(m, g, GiB);
 }
 
@@ -79,7 +70,7 @@ static void each_reset_around_it_counts(void **state_)
 	t_code(bind(m, g, GiB, 0, 4 * MiB, 0), -ENOMEM);
 	assert_non_null(
 		gmem__left_at(m->vm, GMEM__LEFT_OWED, GiB, GiB + 1 * MiB));
-	assert_int_equal(state(m, other, 0), P);
+	assert_int_equal(unit_state(m, other, 0), P);
 }
 
 /* From another process, which says that it is shared. */
@@ -107,7 +98,7 @@ static void hva_mode_takes_none_of_it(void **state_)
 	t_ok(bind(m, g, GiB, 0, 1 * MiB, GMEM_SLOT_HVA | GMEM_SLOT_TAKE_KEPT),
 	     m->err);
 	assert_false(unit_gpa_private(m, GiB));
-	assert_int_equal(state(m, g, 0), U);
+	assert_int_equal(unit_state(m, g, 0), U);
 }
 
 static void hva_mode_elsewhere_ends_none_of_it(void **state_)
@@ -122,7 +113,7 @@ static void hva_mode_elsewhere_ends_none_of_it(void **state_)
 				.flags = GMEM_SLOT_HVA };
 
 	t_ok(gmem_slots_replace(m->vm, NULL, 0, &to, 1, 0, &m->err), m->err);
-	assert_int_equal(state(m, g, 0), P);
+	assert_int_equal(unit_state(m, g, 0), P);
 	unit_reset(m);
 	t_ok(bind(m, g, GiB, 0, 1 * MiB, GMEM_SLOT_TAKE_KEPT), m->err);
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
@@ -142,10 +133,10 @@ static void all_that_is_in_the_range_ends_and_no_other(void **state_)
 	}
 	g = unit_create(m, 4 * MiB, 0);
 	t_ok(bind(m, g, GiB, 0, 4 * MiB, 0), m->err);
-	assert_int_equal(state(m, kept[0], 0), P);
-	assert_int_equal(state(m, kept[1], 0), U);
-	assert_int_equal(state(m, kept[2], 0), U);
-	assert_int_equal(state(m, kept[3], 0), P);
+	assert_int_equal(unit_state(m, kept[0], 0), P);
+	assert_int_equal(unit_state(m, kept[1], 0), U);
+	assert_int_equal(unit_state(m, kept[2], 0), U);
+	assert_int_equal(unit_state(m, kept[3], 0), P);
 }
 
 /* What comes between two is one with that of its file. */
@@ -163,9 +154,9 @@ static void it_is_one_with_what_follows_it(void **state_)
 	t_ok(bind(m, g, GiB + 1 * MiB, 1 * MiB, 2 * MiB, GMEM_SLOT_TAKE_KEPT),
 	     m->err);
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 0);
-	assert_int_equal(state(m, g, 1 * MiB), S);
-	assert_int_equal(state(m, g, 2 * MiB), P);
-	assert_int_equal(state(m, other, 0), P);
+	assert_int_equal(unit_state(m, g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, g, 2 * MiB), P);
+	assert_int_equal(unit_state(m, other, 0), P);
 }
 
 /* Only one of the two slots had memory behind it that can be shared. */

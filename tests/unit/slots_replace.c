@@ -11,15 +11,6 @@
 #define S GMEM_ATTRIBUTE_SHARED
 #define U GMEM_ATTRIBUTE_UNSET
 
-static uint64_t state(struct unit *m, struct gmem *g, uint64_t offset)
-{
-	uint64_t a;
-
-	t_ok(gmem_get_attributes(g, offset, m->page, &a, NULL, &m->err),
-	     m->err);
-	return a;
-}
-
 static struct gmem_slot slot(uint32_t id, struct gmem *g, uint64_t gpa,
 			     uint64_t offset, uint64_t len)
 {
@@ -73,7 +64,7 @@ static void a_split_and_a_merge_set_nothing(void **state_)
 	assert_int_equal(unit_count(m, "ioctl", REGION), 1);
 	assert_int_equal(unit_count(m, "ioctl", REGION2), 2);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
 	assert_true(two[0].flags & two[1].flags & GMEM_SLOT_LIVE);
 	assert_false(all.flags & GMEM_SLOT_LIVE);
 	assert_int_equal(get(m, 1).len, 3 * MiB);
@@ -86,7 +77,7 @@ static void a_split_and_a_merge_set_nothing(void **state_)
 	unit_same(m, m->g, GiB);
 	assert_null(unit_slot(m, 0));
 	t_ok(gmem_unbind(m->vm, 7, 0, 0, &m->err), m->err);
-	assert_int_equal(state(m, m->g, 0), U);
+	assert_int_equal(unit_state(m, m->g, 0), U);
 }
 
 /* To addresses that overlap those before: the content goes, and its states. */
@@ -102,8 +93,8 @@ static void a_move_takes_the_attributes_along(void **state_)
 		s = slot(0, m->g, to[i], 0, 4 * MiB);
 		t_ok(replace(m, &s, 1, &s, 1), m->err);
 		unit_same(m, m->g, to[i]);
-		assert_int_equal(state(m, m->g, 0), P);
-		assert_int_equal(state(m, m->g, 1 * MiB), S);
+		assert_int_equal(unit_state(m, m->g, 0), P);
+		assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
 		for (uint64_t at = 0; at < 4 * MiB; at += 1 * MiB)
 			if (GiB + at < to[i] || GiB + at >= to[i] + 4 * MiB)
 				assert_false(unit_gpa_private(m, GiB + at));
@@ -125,18 +116,18 @@ static void a_hole_is_reset_and_what_is_new_starts(void **state_)
 	to[1] = slot(1, m->g, GiB + 3 * MiB, 0, 1 * MiB);
 	to[1].flags = GMEM_SLOT_LEAVE_SHARED;
 	t_ok(replace(m, &from, 1, to, 2), m->err);
-	assert_int_equal(state(m, other, 0), P);
-	assert_int_equal(state(m, other, 1 * MiB), S);
-	assert_int_equal(state(m, other, 2 * MiB), U);
-	assert_int_equal(state(m, m->g, 0), S);
+	assert_int_equal(unit_state(m, other, 0), P);
+	assert_int_equal(unit_state(m, other, 1 * MiB), S);
+	assert_int_equal(unit_state(m, other, 2 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 0), S);
 	assert_true(unit_gpa_private(m, GiB));
 	assert_false(unit_gpa_private(m, GiB + 2 * MiB));
 	assert_false(unit_gpa_private(m, GiB + 3 * MiB));
 	/* and the whole again: the rest starts private */
 	from = slot(0, other, GiB, 0, 3 * MiB);
 	t_ok(replace(m, to, 1, &from, 1), m->err);
-	assert_int_equal(state(m, other, 1 * MiB), S);
-	assert_int_equal(state(m, other, 2 * MiB), P);
+	assert_int_equal(unit_state(m, other, 1 * MiB), S);
+	assert_int_equal(unit_state(m, other, 2 * MiB), P);
 	assert_true(unit_gpa_private(m, GiB + 2 * MiB));
 }
 
@@ -251,9 +242,9 @@ static void as_before(struct unit *m)
 	assert_int_equal(unit_slot(m, 0)->at.end, GiB + 4 * MiB);
 	assert_null(unit_slot(m, 1));
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 0), P);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
-	assert_int_equal(state(m, m->g, 3 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 0), P);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 3 * MiB), P);
 	assert_false(unit_gpa_private(m, 2 * GiB));
 }
 
@@ -351,13 +342,13 @@ static void what_is_lost_is_unset_and_reset(void **state_)
 	assert_non_null(strstr(m->err.msg, "slot 0 could not be made again, "
 					   "EIO"));
 	for (uint64_t at = 0; at < 4 * MiB; at += 1 * MiB)
-		assert_int_equal(state(m, m->g, at), U);
+		assert_int_equal(unit_state(m, m->g, at), U);
 	unit_reset(m);
 	from = slot(0, m->g, GiB, 0, 4 * MiB);
 	from.flags = GMEM_SLOT_TAKE_KEPT | GMEM_SLOT_LEAVE_SHARED;
 	t_ok(gmem_bind(&from, &m->err), m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 0), S);
+	assert_int_equal(unit_state(m, m->g, 0), S);
 }
 
 static void what_is_kept_can_be_taken_too(void **state_)
@@ -378,7 +369,7 @@ static void what_is_kept_can_be_taken_too(void **state_)
 	/* only the first MiB is set at its new address, and reset at the old */
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 2);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 1 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), S);
 	assert_false(unit_gpa_private(m, 3 * GiB));
 }
 
@@ -391,9 +382,9 @@ static void it_may_only_add_or_only_remove(void **state_)
 	s = slot(3, m->g, GiB, 0, 4 * MiB);
 	t_ok(replace(m, NULL, 0, &s, 1), m->err);
 	unit_same(m, m->g, GiB);
-	assert_int_equal(state(m, m->g, 0), P);
+	assert_int_equal(unit_state(m, m->g, 0), P);
 	t_ok(replace(m, &s, 1, NULL, 0), m->err);
-	assert_int_equal(state(m, m->g, 0), U);
+	assert_int_equal(unit_state(m, m->g, 0), U);
 	assert_false(unit_gpa_private(m, GiB));
 	t_ok(gmem_close(m->g, &m->err), m->err);
 }
@@ -486,12 +477,12 @@ static void what_is_before_what_is_kept_starts(void **state_)
 	to.flags = GMEM_SLOT_TAKE_KEPT;
 	t_ok(replace(m, NULL, 0, &to, 1), m->err);
 	assert_int_equal(unit_count(m, "ioctl", ATTRIBUTES), 1);
-	assert_int_equal(state(m, m->g, 1 * MiB), P);
-	assert_int_equal(state(m, m->g, 2 * MiB), S);
+	assert_int_equal(unit_state(m, m->g, 1 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB), S);
 	unit_same(m, m->g, GiB);
 	/* and what was kept is the slot's, which ends it */
 	t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
-	assert_int_equal(state(m, m->g, 2 * MiB), U);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB), U);
 }
 
 static void only_take_kept_takes_what_is_kept(void **state_)
@@ -503,7 +494,7 @@ static void only_take_kept_takes_what_is_kept(void **state_)
 	to = slot(0, m->g, GiB + 2 * MiB, 2 * MiB, 2 * MiB);
 	to.flags = GMEM_SLOT_FD;
 	t_ok(replace(m, NULL, 0, &to, 1), m->err);
-	assert_int_equal(state(m, m->g, 2 * MiB), P);
+	assert_int_equal(unit_state(m, m->g, 2 * MiB), P);
 	unit_same(m, m->g, GiB);
 }
 
@@ -545,7 +536,7 @@ static void each_file_starts_as_its_flags_say(void **state_)
 		struct gmem_slot to = slot(i, g[i], GiB + i * MiB, 0, 1 * MiB);
 
 		t_ok(replace(m, NULL, 0, &to, 1), m->err);
-		assert_int_equal(state(m, g[i], 0), i == 2 ? S : P);
+		assert_int_equal(unit_state(m, g[i], 0), i == 2 ? S : P);
 		unit_same(m, g[i], to.gpa);
 	}
 }
@@ -566,7 +557,7 @@ static void hva_mode_instead_of_fd_mode_and_back(void **state_)
 	s = slot(0, m->g, GiB, 0, 4 * MiB);
 	s.flags = GMEM_SLOT_FD;
 	t_ok(replace(m, &s, 1, &s, 1), m->err);
-	assert_int_equal(state(m, m->g, 0), S);
+	assert_int_equal(unit_state(m, m->g, 0), S);
 	unit_same(m, m->g, GiB);
 }
 

@@ -162,11 +162,7 @@ static void keep(struct unit *m, struct gmem_slot s)
 
 static uint64_t state(struct unit *m, int f, uint64_t offset)
 {
-	uint64_t a;
-
-	t_ok(gmem_get_attributes(file[f], offset, m->page, &a, NULL, &m->err),
-	     m->err);
-	return a;
+	return unit_state(m, file[f], offset);
 }
 
 /* What is left behind is two parts, and both are private. */

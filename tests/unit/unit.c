@@ -223,6 +223,15 @@ struct gmem *unit_file(struct gmem_vm *vm, uint64_t flags)
 	return create(vm, 1 * MiB, flags);
 }
 
+uint64_t unit_state(struct unit *u, struct gmem *g, uint64_t offset)
+{
+	uint64_t a;
+
+	t_ok(gmem_get_attributes(g, offset, u->page, &a, NULL, &u->err),
+	     u->err);
+	return a;
+}
+
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa)
 {
 	struct gmem_error err;

@@ -179,6 +179,8 @@ bool unit_balanced(struct unit *u);
 struct gmem *unit_create(struct unit *u, uint64_t size, uint64_t flags);
 /* The same in any VM, of 1 MiB; forgets no calls. */
 struct gmem *unit_file(struct gmem_vm *vm, uint64_t flags);
+/* What the library's record has of the page there. */
+uint64_t unit_state(struct unit *u, struct gmem *g, uint64_t offset);
 /* Binds a whole file at @gpa as @slot, and forgets the calls made. */
 void unit_bind(struct unit *u, struct gmem *g, uint32_t slot, uint64_t gpa);
 
