@@ -215,6 +215,20 @@ static const struct payer *payer_at(struct world *w, const char *line)
 	return a.payer;
 }
 
+/* A cgroup of version 2 that has memory, and what its numa_stat says. */
+static void pays(const char *name, const char *numa)
+{
+	char path[100];
+
+	(void)snprintf(path, sizeof(path), CGROUP "/%s/cgroup.procs", name);
+	write_file(path, "");
+	(void)snprintf(path, sizeof(path), CGROUP "/%s/memory.current", name);
+	write_file(path, "0\n");
+	(void)snprintf(path, sizeof(path), CGROUP "/%s/memory.numa_stat", name);
+	if (numa)
+		write_file(path, numa);
+}
+
 static void the_nodes_of_version_2(void **state)
 {
 	struct world *w = needs_mounts(state);
@@ -237,9 +251,7 @@ static void the_nodes_of_version_2(void **state)
 	assert_ptr_equal(p, q);
 	assert_int_equal(p->nodes[0], 4096);
 	/* another one has its own */
-	write_file(CGROUP "/c/cgroup.procs", "");
-	write_file(CGROUP "/c/memory.current", "0\n");
-	write_file(CGROUP "/c/memory.numa_stat", "unevictable N0=1\n");
+	pays("c", "unevictable N0=1\n");
 	q = payer_at(w, "0::/c\n");
 	assert_string_equal(q->path, "/c");
 	assert_int_equal(q->nodes[0], 1);
@@ -275,16 +287,13 @@ static void why_the_nodes_are_not_known(void **state)
 	assert_string_equal(p->no_nodes.text, "its memory cgroup cannot be "
 					      "seen in /sys/fs/cgroup");
 	assert_false(p->no_nodes.partial);
-	write_file(CGROUP "/a/cgroup.procs", "");
-	write_file(CGROUP "/a/memory.current", "0\n");
+	pays("a", NULL);
 	p = payer_at(w, "0::/a\n");
 	assert_string_equal(p->no_nodes.text,
 			    "memory.numa_stat of its memory cgroup: No such "
 			    "file or directory");
 	assert_false(p->no_nodes.partial);
-	write_file(CGROUP "/b/cgroup.procs", "");
-	write_file(CGROUP "/b/memory.current", "0\n");
-	write_file(CGROUP "/b/memory.numa_stat", "anon N0=1\n");
+	pays("b", "anon N0=1\n");
 	p = payer_at(w, "0::/b\n");
 	assert_string_equal(p->no_nodes.text,
 			    "memory.numa_stat of its memory cgroup does not "
@@ -297,9 +306,7 @@ static void what_is_no_cgroup_is_not_read(void **state)
 {
 	struct world *w = needs_mounts(state);
 
-	write_file(CGROUP "/a/cgroup.procs", "");
-	write_file(CGROUP "/a/memory.current", "0\n");
-	write_file(CGROUP "/a/memory.numa_stat", "unevictable N0=4096\n");
+	pays("a", "unevictable N0=4096\n");
 	fs_type = TMPFS_MAGIC;
 	assert_string_equal(payer_at(w, "0::/a\n")->no_nodes.text,
 			    "its memory cgroup cannot be seen in "
@@ -538,9 +545,7 @@ static void no_descriptor_stays_open(void **state)
 	const int before = open_fds();
 
 	one_mapping(w, ONE_PAGE);
-	write_file(CGROUP "/a/cgroup.procs", "");
-	write_file(CGROUP "/a/memory.current", "0\n");
-	write_file(CGROUP "/a/memory.numa_stat", "unevictable N0=1\n");
+	pays("a", "unevictable N0=1\n");
 	ask_mappings(&w->scan, w->m);
 	assert_non_null(payer_at(w, "0::/a\n"));
 	assert_int_equal(open_fds(), before);
