@@ -9,6 +9,9 @@
 
 #include "host.h"
 
+#include "feature.h"
+#include "vm.h"
+
 #define WALK_MAX (1ULL << 30) /* bytes; as much as the library asks for */
 
 #define TYPE_PRIVATE 1 /* KVM_CREATE_VM: software-protected */
@@ -141,6 +144,38 @@ static void learn_type(struct host *h, int device, uint32_t type)
 	(void)close(vm);
 }
 
+static bool caps_differ(int fd, struct gmem_vm *model, unsigned long nr)
+{
+	return cap(fd, nr) != gmem__cap(&model->ctx, gmem_vm_fd(model), nr);
+}
+
+/* How many slots and address spaces; the kernel may be built without SMM. */
+static void learn_slots(struct host *h, int device)
+{
+	for (unsigned int i = 0; i < h->n_types; i++) {
+		struct gmem_vm_opts vm = { .sz = sizeof(vm),
+					   .type = h->types[i] };
+		struct gmem_model_opts o = h->opts;
+		struct gmem_vm *model;
+		int fd = create_vm(device, vm.type == GMEM_VM_SW_PROTECTED
+						   ? TYPE_PRIVATE
+						   : 0);
+
+		o.vm = &vm;
+		if (fd < 0 ||
+		    gmem_model_vm_open(h->profile, &o, &model, NULL) < 0) {
+			(void)close(fd);
+			continue;
+		}
+		h->limits.slots |=
+			caps_differ(fd, model, GMEM__CAP_NR_MEMSLOTS);
+		h->limits.spaces |=
+			caps_differ(fd, model, GMEM__CAP_MULTI_ADDRESS_SPACE);
+		(void)close(fd);
+		(void)gmem_vm_destroy(model, NULL);
+	}
+}
+
 static int learn_machine(struct host *h, const char **why)
 {
 	bool arm64 = gmem__sys_linux.is_arm64(NULL);
@@ -162,6 +197,8 @@ static int learn_machine(struct host *h, const char **why)
 		learn_type(h, device, TYPE_PRIVATE);
 	if (arm64)
 		h->opts.machine = GMEM_MODEL_ARM64;
+	if (h->n_types)
+		learn_slots(h, device);
 	(void)close(device);
 	*why = "no VM type here can bind a guest_memfd";
 	return h->n_types ? 0 : -1;
@@ -292,6 +329,12 @@ void host_print(const struct host *h)
 		       "limit is the CPU's\n",
 		       h->cpu_bits < MODEL_BITS ? h->cpu_bits : MODEL_BITS,
 		       h->cpu_bits < MODEL_BITS ? MODEL_BITS : h->cpu_bits);
+	if (h->limits.slots)
+		printf("# not compared: slots above the usual ones; the kernel "
+		       "has another number of them\n");
+	if (h->limits.spaces)
+		printf("# not compared: the second address space; not as in "
+		       "the model, the kernel has it or lacks it\n");
 	if (h->limits.move_all)
 		printf("# not compared: MPOL_MF_MOVE_ALL; there is no "
 		       "cap_sys_nice here\n");

@@ -126,6 +126,10 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 		.flags = PICK(flags, a[4]),
 	};
 
+	if (s->limits.spaces && slot.address_space) {
+		r->ret = SKIPPED;
+		return;
+	}
 	keep_error(&err, gmem_bind(&slot, &err), r);
 }
 

@@ -70,10 +70,15 @@ static void op_extension(struct side *s, const uint8_t *a, struct result *r)
 		234, 235, 236, 244, 10,	 118, 9999
 	};
 	int fds[] = { s->vm, s->device, s->other_vm, pick_fd(s, a[1]) };
+	unsigned long cap = PICK(caps, a[0]);
 
+	if ((s->limits.slots && cap == GMEM__CAP_NR_MEMSLOTS) ||
+	    (s->limits.spaces && cap == GMEM__CAP_MULTI_ADDRESS_SPACE)) {
+		r->ret = SKIPPED;
+		return;
+	}
 	r->ret = s->sys->ioctl(s->priv, PICK(fds, a[2]),
-			       GMEM__KVM_CHECK_EXTENSION,
-			       (void *)PICK(caps, a[0]));
+			       GMEM__KVM_CHECK_EXTENSION, (void *)cap);
 }
 
 /*
@@ -113,26 +118,33 @@ static bool is_mapped(const struct side *s, uint64_t number)
 	return false;
 }
 
+/* The number of the mapping that a slot leads to; 0: to none. */
+static uint64_t *behind(struct side *s, int vm, uint32_t slot)
+{
+	unsigned int i = 0;
+
+	while (raw_slots[i] != slot)
+		i++;
+	return &s->behind[vm == s->other_vm][i];
+}
+
 /*
  * Whether a slot keeps its address only by chance: a later mapping may be where
  * one was that is gone, and on the other side it may not.
  */
-static bool by_chance(const struct side *s, int vm,
-		      const struct gmem__region *r)
+static bool by_chance(struct side *s, int vm, const struct gmem__region *r)
 {
-	uint64_t now = number_at(s, r->userspace_addr), was;
+	uint64_t now = number_at(s, r->userspace_addr);
+	uint64_t was = *behind(s, vm, r->slot);
 
-	if (r->slot >= RAW_SLOTS)
-		return false;
-	was = s->behind[vm == s->other_vm][r->slot];
 	return was && now && was != now && !is_mapped(s, was);
 }
 
 static void note_slot(struct side *s, int vm, const struct gmem__region *r,
 		      int64_t ret)
 {
-	if (ret == 0 && r->slot < RAW_SLOTS)
-		s->behind[vm == s->other_vm][r->slot] =
+	if (ret == 0)
+		*behind(s, vm, r->slot) =
 			r->memory_size ? number_at(s, r->userspace_addr) : 0;
 }
 
@@ -140,10 +152,12 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 {
 	static const uint32_t flags[] = { 4, 4, 4, 4, 4, 4, 4,	4,
 					  5, 6, 0, 1, 2, 3, 12, 1U << 16 };
-	static const uint32_t slots[] = { 0, 1, 2,     3, 0, 1,
-					  2, 3, 32764, 1, 2, 1 << 16 };
+	static const unsigned int slots[] = { 0,	 1, 2, 3,
+					      0,	 1, 2, 3,
+					      AFTER_X86, 1, 2, SECOND_SPACE };
+	const unsigned int slot = PICK(slots, a[0]);
 	struct gmem__region2 m = {
-		.region = { .slot = PICK(slots, a[0]),
+		.region = { .slot = raw_slots[slot],
 			    .flags = PICK(flags, a[1]),
 			    .guest_phys_addr = pick_gpa(s, a[2]),
 			    .memory_size = pick_len(s, a[3]),
@@ -159,7 +173,9 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 		r->ret = SKIPPED;
 		return;
 	}
-	if (by_chance(s, vm, &m.region)) {
+	if ((s->limits.slots && slot == AFTER_X86) ||
+	    (s->limits.spaces && slot == SECOND_SPACE) ||
+	    by_chance(s, vm, &m.region)) {
 		r->ret = SKIPPED;
 		return;
 	}
@@ -173,7 +189,7 @@ static void op_bind(struct side *s, const uint8_t *a, struct result *r)
 static void op_bind1(struct side *s, const uint8_t *a, struct result *r)
 {
 	static const uint32_t flags[] = { 0, 0, 0, 0, 1, 2, 3, 4, 8 };
-	struct gmem__region m = { .slot = a[0] % RAW_SLOTS,
+	struct gmem__region m = { .slot = raw_slots[a[0] % LOW_SLOTS],
 				  .flags = PICK(flags, a[1]),
 				  .guest_phys_addr = pick_gpa(s, a[2]),
 				  .memory_size = pick_len(s, a[3]),
@@ -192,8 +208,10 @@ static void op_bind1(struct side *s, const uint8_t *a, struct result *r)
 
 static void op_delete(struct side *s, const uint8_t *a, struct result *r)
 {
-	struct gmem__region2 m = { .region = { .slot = a[0] % RAW_SLOTS },
-				   .guest_memfd = UINT32_MAX };
+	struct gmem__region2 m = {
+		.region = { .slot = raw_slots[a[0] % LOW_SLOTS] },
+		.guest_memfd = UINT32_MAX,
+	};
 	const int vm = vm_of(s, a[5]);
 
 	if (a[1] % 4 == 3)

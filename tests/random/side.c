@@ -13,6 +13,8 @@
 
 #define PICK(table, b) ((table)[(b) % ARRAY_SIZE(table)])
 
+const uint32_t raw_slots[RAW_SLOTS] = { 0, 1, 2, 3, 32764, 1 << 16 };
+
 unsigned int op_count(void)
 {
 	unsigned int n = 0;
@@ -301,8 +303,8 @@ static void drop_slots(struct side *s)
 {
 	struct gmem__region r = { 0 };
 
-	for (uint32_t i = 0; i < RAW_SLOTS; i++) {
-		r.slot = i;
+	for (size_t i = 0; i < RAW_SLOTS; i++) {
+		r.slot = raw_slots[i];
 		(void)s->sys->ioctl(s->priv, s->vm,
 				    GMEM__KVM_SET_USER_MEMORY_REGION, &r);
 		(void)s->sys->ioctl(s->priv, s->other_vm,
@@ -316,8 +318,8 @@ static void unbind_all(struct gmem_vm *vm)
 	static const uint32_t slots[] = { LIB_SLOT, LIB_SLOT + 1, LIB_SLOT + 2,
 					  1 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
-		if (gmem_unbind(vm, slots[i], 0, 0, NULL) < 0)
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(slots); i++)
+		if (gmem_unbind(vm, slots[i / 2], i % 2, 0, NULL) < 0)
 			continue;
 }
 

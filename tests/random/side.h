@@ -24,8 +24,13 @@
 #define LIB_FILES 3
 #define LIB_MAPS 4
 #define PAGES 16    /* of the usual file */
-#define RAW_SLOTS 4 /* ids below this; the library's are above */
-#define LIB_SLOT 16
+#define LIB_SLOT 16 /* the library's begin here; raw_slots has others */
+
+#define RAW_SLOTS 6
+#define LOW_SLOTS 4    /* of them, those that every VM has */
+#define AFTER_X86 4    /* the first that x86-64 has not and arm64 has */
+#define SECOND_SPACE 5 /* in an address space that not all VMs have */
+extern const uint32_t raw_slots[RAW_SLOTS];
 
 /* No x86 machine has more, nor any VM without two-dimensional paging. */
 #define GPA_BITS 52
@@ -58,6 +63,8 @@ struct limits {
 	uint64_t walk;	       /* attributes of more bytes at once; 0 = none */
 	unsigned int gpa_bits; /* guest addresses are below 2^these */
 	bool offset_overflow;  /* of bindings */
+	bool slots;	       /* how many a VM has */
+	bool spaces;	       /* how many address spaces */
 	bool residency;	       /* without cachestat(2) */
 	bool move_all;	       /* MOVE_ALL needs a right, not in the model */
 	bool spread;	       /* the node of an interleaved page */
@@ -77,7 +84,7 @@ struct side {
 	int files[FILES]; /* -1: none */
 	struct side_map maps[MAPS];
 	uint64_t mapped;	       /* the last .number */
-	uint64_t behind[2][RAW_SLOTS]; /* that of a slot of .vm, .other_vm */
+	uint64_t behind[2][RAW_SLOTS]; /* raw_slots' of .vm, .other_vm */
 	struct gmem *lib_files[LIB_FILES];
 	struct {
 		struct gmem *g;
