@@ -31,7 +31,8 @@ struct world {
 	struct ctl ctl;
 	struct patient p;
 	struct finding f;
-	bool has[3]; /* of caps, before the test */
+	bool has[3];		      /* of caps, before the test */
+	bool over_boot, over_include; /* there are folders over these */
 };
 
 /* What the claims of this process are tried with. */
@@ -40,8 +41,16 @@ static const int caps[3] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
 static struct utsname here; /* what uname(2) says */
 static struct rlimit limit;
 
-static const char *const folders[] = { "/proc", "/sys", "/boot", "/usr/include",
-				       NULL };
+static const char *const folders[] = { "/proc", "/sys", NULL };
+/* These are not everywhere. */
+static const char *const boot[] = { "/boot", NULL };
+static const char *const include[] = { "/usr/include", NULL };
+
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource_t;
+#else
+typedef int resource_t;
+#endif
 
 /* In place of the C library's. */
 
@@ -51,7 +60,7 @@ int uname(struct utsname *out)
 	return 0;
 }
 
-int getrlimit(__rlimit_resource_t resource, struct rlimit *out)
+int getrlimit(resource_t resource, struct rlimit *out)
 {
 	if (resource != RLIMIT_NOFILE && resource != RLIMIT_MEMLOCK)
 		return prlimit(0, resource, NULL, out);
@@ -66,6 +75,8 @@ static int setup(void **state)
 	*state = w;
 	if (!w)
 		return 0;
+	w->over_boot = folders_mount(boot);
+	w->over_include = folders_mount(include);
 	for (size_t i = 0; i < T_ARRAY_SIZE(caps); i++)
 		w->has[i] = priv_has(caps[i]);
 	w->kvm.device = "/dev/none";
@@ -99,6 +110,10 @@ static int teardown(void **state)
 		if (w->has[i])
 			have(caps[i], CAP_SET);
 	(void)gmem_vm_destroy(w->p.vm, NULL);
+	if (w->over_include)
+		folders_unmount(include);
+	if (w->over_boot)
+		folders_unmount(boot);
 	folders_end(folders, w);
 	return 0;
 }
@@ -107,6 +122,24 @@ static struct world *needs_mounts(void **state)
 {
 	folders_needed(*state);
 	return *state;
+}
+
+static struct world *needs_boot(void **state)
+{
+	struct world *w = needs_mounts(state);
+
+	if (!w->over_boot)
+		t_skip("boot", "no folder can be mounted over /boot");
+	return w;
+}
+
+static struct world *needs_include(void **state)
+{
+	struct world *w = needs_mounts(state);
+
+	if (!w->over_include)
+		t_skip("include", "no folder can be mounted over /usr/include");
+	return w;
 }
 
 static struct world *needs_root(void **state)
@@ -170,13 +203,13 @@ static void the_device(void **state)
 	w->p.err.remedy = "do that";
 	FAIL("device", "it cannot", "do that");
 	/* why it may not be opened is only asked when that was it */
-	write_file("/boot/kvm", "");
-	w->kvm.device = "/boot/kvm";
+	write_file("/proc/kvm", "");
+	w->kvm.device = "/proc/kvm";
 	FAIL("device", "it cannot", "do that");
 	w->p.err.reason = GMEM_REASON_DEVICE_ACCESS;
 	FAIL("device", "it cannot", "mode 0600 does not refuse it");
 	kernel(w, "7.3", GMEM_MODEL_X86, 1);
-	OK("device", "/boot/kvm makes VMs");
+	OK("device", "/proc/kvm makes VMs");
 }
 
 static void files_of_the_default_type(void **state)
@@ -297,7 +330,7 @@ static void cpu(const char *vendor, const char *flags)
 
 static void why_a_type_is_missing(void **state)
 {
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_boot(state);
 	const char *path = "/sys/module/kvm_amd/parameters/sev_snp";
 
 	kernel(w, "7.3", GMEM_MODEL_X86, 1);
@@ -350,7 +383,7 @@ static void a_kernel_built_without_it(void **state)
 		"CONFIG_KVM_AMD_SEVX=y\n",
 		"CONFIG_KVM=m\nCONFIG_KVM_AMD_SEV=n\n",
 	};
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_boot(state);
 
 	kernel(w, "7.3", GMEM_MODEL_X86, 1);
 	for (size_t i = 0; i < T_ARRAY_SIZE(without); i++) {
@@ -383,7 +416,7 @@ static void a_kernel_built_without_it(void **state)
 
 static void a_kernel_that_is_too_old(void **state)
 {
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_boot(state);
 
 	kernel(w, "6.12", GMEM_MODEL_X86, 1);
 	configure("CONFIG_KVM_AMD_SEV=y\n");
@@ -426,7 +459,7 @@ static void a_configuration_that_is_packed(void **state)
 		0x0e, 0xf3, 0xb5, 0xad, 0xe4, 0x02, 0x00, 0xd8, 0x2c,
 		0x83, 0x57, 0x0d, 0x00, 0x00, 0x00
 	};
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_boot(state);
 
 	kernel(w, "7.3", GMEM_MODEL_X86, 1);
 	cpu("AuthenticAMD", "sev");
@@ -450,7 +483,7 @@ static void a_configuration_that_is_packed(void **state)
 
 static void software_protected(void **state)
 {
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_boot(state);
 	const char *tdp = "/sys/module/kvm/parameters/tdp_mmu";
 
 	kernel(w, "7.3", GMEM_MODEL_X86_SOFTWARE, 1);
@@ -697,7 +730,7 @@ static void seccomp(void **state)
 
 static void headers(void **state)
 {
-	struct world *w = needs_mounts(state);
+	struct world *w = needs_include(state);
 	const char *file = "/usr/include/linux/version.h";
 
 	OK("headers",
