@@ -160,13 +160,16 @@ static void an_address_that_cannot_be_is_refused(void **state)
 			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, err);
 		assert_int_equal(err.value, bad[i]);
 	}
-	t_refused(gmem_mmap(g, 0, u->page,
-			    &(struct gmem_mmap_opts){
-				    .sz = sizeof(struct gmem_mmap_opts),
-				    .addr = p },
-			    &q, &err),
-		  -EINVAL, GMEM_REASON_USERSPACE_ADDR, err);
-	assert_null(q);
+	for (uint64_t flags = 0; flags < GMEM_MMAP_FIXED; flags++) {
+		t_refused(gmem_mmap(g, 0, u->page,
+				    &(struct gmem_mmap_opts){
+					    .sz = sizeof(struct gmem_mmap_opts),
+					    .flags = flags,
+					    .addr = p },
+				    &q, &err),
+			  -EINVAL, GMEM_REASON_USERSPACE_ADDR, err);
+		assert_null(q);
+	}
 	assert_int_equal(u->n_calls, 0);
 	assert_int_equal(u->n_allocs, 0);
 	expect(u, p, 4, 0);

@@ -51,10 +51,12 @@ static void threads_run_on_the_nodes_of_the_policy(void **state)
 	const struct {
 		unsigned long nodes;
 		uint64_t cpus;
+		uint32_t flags;
 	} t[] = {
-		{ 1, allowed() },
-		{ 2, lowest(allowed()) },
-		{ 3, allowed() },
+		{ 1, allowed(), 0 },
+		{ 2, lowest(allowed()), 0 },
+		{ 3, allowed(), 0 },
+		{ 2, lowest(allowed()), GMEM_MPOL_F_STATIC_NODES },
 	};
 	const struct unit_call *c;
 	uint64_t before = allowed();
@@ -66,6 +68,7 @@ static void threads_run_on_the_nodes_of_the_policy(void **state)
 		struct gmem_mempolicy p =
 			unit_policy(GMEM_MPOL_INTERLEAVE, &mask);
 
+		p.flags = t[i].flags;
 		t_ok(populate(u, &p, 3), u->err);
 		assert_int_equal(unit_count(u, "sched_setaffinity", 0), 3);
 		for (unsigned int n = 0; n < 3; n++) {

@@ -266,13 +266,35 @@ static void without_a_policy_it_is_held_against_the_files_own(void **state)
 
 	unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
 	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
-	t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
-	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_ELSEWHERE);
-	assert_int_equal(out.misplaced, PAGE);
-	t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
-	t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
-	t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
-	assert_int_equal(out.resident, MiB);
+	for (int i = 0; i < 2; i++) {
+		p.flags = i ? GMEM_MPOL_F_STATIC_NODES : 0;
+		t_code(gmem_set_mempolicy(g, 0, MiB, &p, 0, &err), 0);
+		t_code(t_placed(g, 0, MiB, NULL, &out, &err),
+		       GMEM_PLACED_ELSEWHERE);
+		assert_int_equal(out.misplaced, PAGE);
+		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
+		t_ok(gmem_populate(g, 0, MiB, NULL, &err), err);
+		t_code(t_placed(g, 0, MiB, NULL, &out, &err), GMEM_PLACED_WELL);
+		assert_int_equal(out.resident, MiB);
+		t_ok(gmem_discard(g, 0, MiB, NULL, &err), err);
+		unit_allocate(u, gmem_fd(g), 0, PAGE, 0);
+	}
+}
+
+static void only_relative_nodes_need_those_of_the_process(void **state)
+{
+	static const uint32_t flags[] = { 0, GMEM_MPOL_F_STATIC_NODES,
+					  GMEM_MPOL_F_RELATIVE_NODES };
+	struct unit *u = *state;
+	struct gmem *g = unit_create(u, MiB, SHARED_FLAGS);
+	struct gmem_placement out = { .sz = sizeof(out) };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		unit_reset(u);
+		t_code(verify(g, GMEM_MPOL_BIND, flags[i], 1, &out),
+		       GMEM_PLACED_WELL);
+		assert_int_equal(unit_count(u, "get_mempolicy", 0), i == 2);
+	}
 }
 
 /* Such a kernel shows one of a mapping, and pages do not follow it. */
@@ -519,6 +541,8 @@ int main(void)
 		     unit_obeyed),
 		TEST(pages_are_asked_for_in_batches, unit_obeyed),
 		TEST(each_policy_has_its_verdict, unit_obeyed),
+		TEST(only_relative_nodes_need_those_of_the_process,
+		     unit_obeyed),
 		TEST(without_a_policy_it_is_held_against_the_files_own,
 		     unit_obeyed),
 		TEST(what_can_not_be_mapped_is_unknown, unit_obeyed),
