@@ -102,9 +102,11 @@ class Ps(Case):
         return value, {f["inode"]: f for f in value["files"]}
 
     def row(self, held, *args):
-        r = ctl("ps", "-n", "-b", *ENOUGH, *args)
-        (row,) = [x for x in r.stdout.splitlines() if str(held.inode) in x]
-        return row.split()
+        r = ctl("ps", "-b", *ENOUGH, *args)
+        heads, *rows = [line.split() for line in r.stdout.splitlines()]
+        at = heads.index("INODE")
+        (row,) = [row for row in rows if row[at] == str(held.inode)]
+        return row
 
 
 class Seen(Ps):
@@ -452,16 +454,6 @@ class Seen(Ps):
         self.assertIn("(hidepid)", self.stderr)
         self.assertFalse(self.ps()[0]["proc_hides"])
 
-    def test_threads_of_the_kernel_are_not_hidden(self):
-        value, _ = self.ps_as(NOBODY)
-        for h in value["hidden"]:
-            try:
-                with open(f"/proc/{h['pid']}/stat") as f:
-                    flags = int(f.read().rsplit(")", 1)[1].split()[6])
-            except OSError:  # ended meanwhile
-                continue
-            self.assertFalse(flags & 0x00200000, h)
-
 
 COLUMNS = "dev inode size resident freed nodes cgnodes known vm mapped pid hold user"
 COLUMNS = [*COLUMNS.split(), "cgroup", "command"]
@@ -721,7 +713,7 @@ class Table(Ps):
                 for h in f["holders"]
             ),
         )
-        ours = [row for row in rows if str(pair.held[0].inode) in row]
+        ours = [row for row in rows if row.split()[0] == str(pair.held[0].inode)]
         self.assertEqual(len(ours), 2)
 
     def test_the_sums(self):
@@ -952,4 +944,41 @@ class Budget(Ps):
             self.assertEqual(files[held.inode]["resident"], held.resident)
 
 
-main()
+class Machine(Ps):
+    """Among all processes of the machine."""
+
+    need = ("kvm", "root")
+
+    def test_a_file_is_found_among_those_of_others(self):
+        (held,) = Foreign(self, "mapping").held
+        holders = self.ps()[1][held.inode]["holders"]
+        self.assertEqual([h["pid"] for h in holders], [held.pid])
+
+    def test_threads_of_the_kernel_are_not_hidden(self):
+        value, _ = self.ps_as(NOBODY)
+        for h in value["hidden"]:
+            try:
+                with open(f"/proc/{h['pid']}/stat") as f:
+                    flags = int(f.read().rsplit(")", 1)[1].split()[6])
+            except OSError:  # ended meanwhile
+                continue
+            self.assertFalse(flags & 0x00200000, h)
+
+
+def alone():
+    """Runs the tests where other processes of the machine, and what they hold
+    or begin to hold, are not to be seen; there or, without the rights, here."""
+    here = "GMEM_PS_ALONE"
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if here in os.environ or subprocess.run(
+        [*unshare, "true"], stderr=subprocess.DEVNULL, check=False
+    ).returncode:
+        return
+    os.environ[here] = "1"
+    sys.stdout.flush()
+    os.execvp("unshare", [*unshare, sys.executable, "-B", *sys.argv])
+
+
+if sys.argv[1:] != ["machine"]:
+    alone()
+main(machine=Machine)
