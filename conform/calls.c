@@ -199,32 +199,45 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-void c_alarm(uint32_t after_us, uint32_t every_us)
+void c_alarm(struct c_alarm *was, uint32_t after_us, uint32_t every_us)
 {
 	struct itimerval timer = { { 0, every_us }, { 0, after_us } };
 	struct sigaction sa = { .sa_handler = on_alarm,
 				.sa_flags = SA_RESTART };
+	const struct itimerval none = { 0 };
 	sigset_t alarms;
 
+	(void)setitimer(ITIMER_REAL, &none, &was->timer);
 	/* The caller may have blocked it. */
 	(void)sigemptyset(&alarms);
 	(void)sigaddset(&alarms, SIGALRM);
-	(void)pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
-	(void)sigaction(SIGALRM, &sa, NULL);
+	(void)sigaction(SIGALRM, &sa, &was->action);
+	(void)pthread_sigmask(SIG_UNBLOCK, &alarms, &was->mask);
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void c_alarm_end(const struct c_alarm *was)
+{
+	const struct itimerval none = { 0 };
+
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &was->mask, NULL);
+	(void)sigaction(SIGALRM, &was->action, NULL);
+	(void)setitimer(ITIMER_REAL, &was->timer, NULL);
 }
 
 int c_allocate_interrupted(struct conform *c, int fd, uint64_t len)
 {
+	struct c_alarm was;
 	int r;
 
 	if (c->model) {
 		r = gmem_model_interrupt(c->model, 8 * c->page, NULL);
 		return r < 0 ? r : c_fallocate(c, fd, 1, 0, len);
 	}
-	c_alarm(SIGNAL_AFTER_US, 0);
+	c_alarm(&was, SIGNAL_AFTER_US, 0);
 	r = c_fallocate(c, fd, 1, 0, len);
-	c_alarm(0, 0);
+	c_alarm_end(&was);
 	return r;
 }
 

@@ -4,9 +4,11 @@
 #define GMEM_CONFORM_CASE_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "conform.h"
 #include "uapi.h"
@@ -153,8 +155,16 @@ int c_unmap(struct conform *c, void *addr);
 	} while (0)
 /* 0, or si_code of the SIGBUS; the fault must be at that very address. */
 int c_touch(unsigned char *at, bool write);
-/* Signals that do nothing: the first, and more if @every_us; 0, 0: no more. */
-void c_alarm(uint32_t after_us, uint32_t every_us);
+/* What a process had of SIGALRM before c_alarm(). */
+struct c_alarm {
+	struct itimerval timer;
+	struct sigaction action;
+	sigset_t mask;
+};
+/* Signals that do nothing: the first, and more if @every_us. */
+void c_alarm(struct c_alarm *was, uint32_t after_us, uint32_t every_us);
+/* No more; the caller's own timer runs on. */
+void c_alarm_end(const struct c_alarm *was);
 /* A signal comes in the middle of allocating @len. */
 int c_allocate_interrupted(struct conform *c, int fd, uint64_t len);
 /* What @fn returns in a forked child. */

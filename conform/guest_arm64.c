@@ -126,14 +126,15 @@ int guest_access(struct conform *c, int vm, uint64_t gpa, unsigned char *byte,
 int guest_run(struct conform *c, int vm, uint64_t gpa, unsigned char *code)
 {
 	unsigned char byte = 1;
+	struct c_alarm was;
 	int r = started(c, vm);
 
 	if (r < 0)
 		return r;
 	memcpy(code, programs[1], sizeof(programs[1]));
-	c_alarm(TICK_US, TICK_US);
+	c_alarm(&was, TICK_US, TICK_US);
 	r = run_at(c, gpa, gpa + sizeof(programs[1]), &byte, TICKS);
-	c_alarm(0, 0);
+	c_alarm_end(&was);
 	return r == -EINTR ? -EPROTO : r;
 }
 
