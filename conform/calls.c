@@ -235,7 +235,8 @@ int c_allocate_interrupted(struct conform *c, int fd, uint64_t len)
 		r = gmem_model_interrupt(c->model, 8 * c->page, NULL);
 		return r < 0 ? r : c_fallocate(c, fd, 1, 0, len);
 	}
-	c_alarm(&was, SIGNAL_AFTER_US, 0);
+	/* The first may come before the call begins. */
+	c_alarm(&was, SIGNAL_AFTER_US, SIGNAL_AFTER_US);
 	r = c_fallocate(c, fd, 1, 0, len);
 	c_alarm_end(&was);
 	return r;
