@@ -8,6 +8,8 @@ import struct
 import subprocess
 from collections import namedtuple
 
+from ctl import HANG
+
 FOREIGN = os.environ["FOREIGN"]
 
 # What one process says of one file; fd is -1 for a mapping alone.
@@ -37,7 +39,7 @@ class Foreign:
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait(60)
+        self.process.wait(HANG)
         self.process.stdout.close()
 
 

@@ -493,7 +493,7 @@ class Calls(Ps):
             os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
             with open(f"/proc/{p.pid}/io") as f:
                 counts.append(int(f.read().split("syscr: ")[1].split()[0]))
-            p.wait(60)
+            p.wait(HANG)
         return min(counts)
 
     def test_maps_are_read_by_the_page(self):

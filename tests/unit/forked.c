@@ -35,7 +35,7 @@ static int destroy_in_child(struct unit *m)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		(void)alarm(20);
+		(void)alarm(120);
 		/* else cmocka would continue here, as if it were the test */
 		(void)signal(SIGSEGV, SIG_DFL);
 		if (gmem_vm_destroy(m->vm, NULL) < 0)
@@ -224,7 +224,7 @@ static void the_model_does_not_hang_a_child(void **state)
 		if (pid == 0) {
 			int64_t r;
 
-			(void)alarm(20);
+			(void)alarm(120);
 			r = gmem_model_syscall(vm, SYS_close, arg, &err);
 			if (r != (busy ? -EAGAIN : -EBADF))
 				_exit(FAILED);

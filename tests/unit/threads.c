@@ -98,7 +98,7 @@ static void gather(struct unit *u, const struct unit_call *c, void *arg)
 	if (++m->inside > m->most)
 		m->most = m->inside;
 	(void)pthread_cond_broadcast(&m->cond);
-	wait_for(m, 20, two_inside);
+	wait_for(m, 120, two_inside);
 	m->inside--;
 	(void)pthread_mutex_unlock(&m->lock);
 }

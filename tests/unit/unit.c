@@ -304,7 +304,7 @@ bool unit_is_cloexec(int fd)
 
 /* ------------------------------------------------------ other threads -- */
 
-#define LOOKS 1000000
+#define LOOKS 10000000
 
 unsigned int unit_turns(struct gmem_vm *vm, const struct gmem *g,
 			uint64_t offset)

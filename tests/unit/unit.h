@@ -203,7 +203,7 @@ bool unit_is_cloexec(int fd);
  */
 unsigned int unit_turns(struct gmem_vm *vm, const struct gmem *g,
 			uint64_t offset);
-/* Looks a million times at most until there are @n: whether there are. */
+/* Looks ten million times at most until there are @n: whether there are. */
 bool unit_turns_are(struct gmem_vm *vm, unsigned int n, const struct gmem *g,
 		    uint64_t offset);
 /*
