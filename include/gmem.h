@@ -416,7 +416,8 @@ GMEM_API GMEM_CHECK int gmem_unbind(struct gmem_vm *vm, uint32_t slot,
  * All is checked before anything changes.  For a moment the guest has none of
  * these slots: no vCPU may be in KVM_RUN.  After a failure the old slots are
  * back; if that failed too, err->flags has GMEM_ERROR_STUCK, and
- * GMEM_SLOT_LIVE in the entries says which slots there are.
+ * GMEM_SLOT_LIVE in the entries says which slots there are.  @from and @to may
+ * be the same array, or overlap: an entry of both describes the new slot.
  */
 GMEM_API GMEM_CHECK int
 gmem_slots_replace(struct gmem_vm *vm, struct gmem_slot *from, uint32_t n_from,

@@ -326,8 +326,9 @@ static int in_turn(struct gmem__replace *w, struct gmem_slot *from,
 	}
 	r = gmem__replace_kernel(w, err);
 	if (r == 0) {
-		worked(w, to);
+		/* This way round: an entry of both says what was made. */
 		say(from, w->n_old, NULL);
+		worked(w, to);
 		return 0;
 	}
 	say(from, w->n_old, w->old);
