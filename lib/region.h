@@ -65,6 +65,13 @@ int gmem__region_unmap(struct gmem *g);
 int gmem__region_convert_check(const struct gmem_region *r, uint64_t offset,
 			       uint64_t len, enum gmem__state state,
 			       struct gmem_error *err);
+/* Converts a range, if @still says in its turn that it is the one: -EAGAIN. */
+int gmem__region_convert_while(struct gmem_region *r,
+			       struct gmem_region_range *range,
+			       uint64_t attributes,
+			       const struct gmem_convert_opts *opts,
+			       bool (*still)(const void *arg), const void *arg,
+			       struct gmem_error *err);
 /* Sets in the kernel what the record has of the range, if that is @state. */
 int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
 		       enum gmem__state state, bool nowait, const int *cancel,

@@ -38,6 +38,9 @@ struct convert {
 	struct gmem_convert_opts o;
 	enum gmem__state to;
 	uint64_t runs, queued;
+	/* Whether the range is still what it was taken for; or NULL. */
+	bool (*still)(const void *arg);
+	const void *arg;
 };
 
 /* Refuses each bad range before any is touched. */
@@ -261,7 +264,11 @@ static int convert(struct convert *c, struct gmem_converted *out,
 			      err);
 	if (r < 0)
 		return r;
-	r = convert_held(c, out, err);
+	if (c->still && !c->still(c->arg))
+		r = gmem__fail(err, GMEM_REASON_RANGE_BUSY, c->range[0].offset,
+			       0, "slots changed while the call waited");
+	else
+		r = convert_held(c, out, err);
 	gmem__ticket_return(c->r->g->vm, &t);
 	return r;
 }
@@ -384,35 +391,61 @@ int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
 	return ret < 0 ? gmem__attr_refused(ret, at, err) : 0;
 }
 
+static int take(struct convert *c, uint64_t attributes,
+		const struct gmem_convert_opts *opts,
+		struct gmem_converted *out, struct gmem_error *err)
+{
+	struct gmem_converted made = { .sz = sizeof(made) };
+	unsigned char *mem;
+	int ret = gmem__region_enter(c->r, err);
+
+	if (ret < 0 ||
+	    (ret = gmem__opts_take(&opts_type, opts, &c->o, err)) < 0 ||
+	    (out && (ret = gmem__out_check(out, CONVERTED_V0, "gmem_converted",
+					   err)) < 0) ||
+	    (ret = gmem__attr_state(attributes, &c->to, err)) < 0 ||
+	    (ret = check_ranges(c, err)) < 0 ||
+	    (ret = gmem__region_shared(c->r->g, &mem, err)) < 0)
+		return ret;
+	join(c);
+	if (c->o.flags & GMEM_CONVERT_CHECK_ONLY)
+		ret = check_state(c, err);
+	else if (c->n)
+		ret = convert(c, &made, err);
+	if (ret < 0 && !(c->o.flags & GMEM_CONVERT_CHECK_ONLY))
+		gmem__region_count(&c->r->failed, 1);
+	gmem__set_done(err, made.done);
+	if (out)
+		gmem__out_copy(out, &made, sizeof(made));
+	return ret;
+}
+
+int gmem__region_convert_while(struct gmem_region *r,
+			       struct gmem_region_range *range,
+			       uint64_t attributes,
+			       const struct gmem_convert_opts *opts,
+			       bool (*still)(const void *arg), const void *arg,
+			       struct gmem_error *err)
+{
+	struct convert c = {
+		.r = r,
+		.range = range,
+		.n = 1,
+		.still = still,
+		.arg = arg,
+	};
+
+	return take(&c, attributes, opts, NULL, err);
+}
+
 int gmem_region_convert(struct gmem_region *r, struct gmem_region_range *ranges,
 			size_t n, uint64_t attributes,
 			const struct gmem_convert_opts *opts,
 			struct gmem_converted *out, struct gmem_error *err)
 {
-	struct gmem_converted made = { .sz = sizeof(made) };
-	unsigned char *mem;
 	struct convert c = { .r = r, .range = ranges, .n = n };
-	int ret = gmem__region_enter(r, err);
 
-	if (ret < 0 ||
-	    (ret = gmem__opts_take(&opts_type, opts, &c.o, err)) < 0 ||
-	    (out && (ret = gmem__out_check(out, CONVERTED_V0, "gmem_converted",
-					   err)) < 0) ||
-	    (ret = gmem__attr_state(attributes, &c.to, err)) < 0 ||
-	    (ret = check_ranges(&c, err)) < 0 ||
-	    (ret = gmem__region_shared(r->g, &mem, err)) < 0)
-		return ret;
-	join(&c);
-	if (c.o.flags & GMEM_CONVERT_CHECK_ONLY)
-		ret = check_state(&c, err);
-	else if (c.n)
-		ret = convert(&c, &made, err);
-	if (ret < 0 && !(c.o.flags & GMEM_CONVERT_CHECK_ONLY))
-		gmem__region_count(&r->failed, 1);
-	gmem__set_done(err, made.done);
-	if (out)
-		gmem__out_copy(out, &made, sizeof(made));
-	return ret;
+	return take(&c, attributes, opts, out, err);
 }
 
 int gmem_region_attributes(const struct gmem_region *r, uint64_t offset,

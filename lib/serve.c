@@ -171,9 +171,28 @@ static int look(const struct serve *s, struct gmem_seen *seen,
 
 /* ------------------------------------------------------------- convert -- */
 
-static int convert_part(const struct serve *s, const struct part *p,
-			struct gmem_error *err)
+/* A part at a guest address, as it was found. */
+struct found {
+	const struct serve *s;
+	const struct part *p;
+	uint64_t gpa;
+};
+
+/* Slots may have moved while it waited: the guest named an address. */
+static bool still_there(const void *arg)
 {
+	const struct found *f = arg;
+	struct part now;
+
+	(void)find(f->s, f->gpa, f->gpa + f->p->len, &now, NULL);
+	return now.r == f->p->r && now.offset == f->p->offset &&
+	       now.len == f->p->len;
+}
+
+static int convert_part(const struct serve *s, const struct part *p,
+			uint64_t gpa, struct gmem_error *err)
+{
+	struct found at = { s, p, gpa };
 	struct gmem_region_range range = { p->offset, p->len };
 	struct gmem_convert_opts o = { .sz = sizeof(o), .cancel = s->o.cancel };
 
@@ -181,8 +200,8 @@ static int convert_part(const struct serve *s, const struct part *p,
 		o.flags |= GMEM_CONVERT_NOWAIT;
 	if (s->o.flags & GMEM_SERVE_DEFER)
 		o.flags |= GMEM_CONVERT_DEFER;
-	return gmem_region_convert(p->r, &range, 1, s->e.attributes, &o, NULL,
-				   err);
+	return gmem__region_convert_while(p->r, &range, s->e.attributes, &o,
+					  still_there, &at, err);
 }
 
 static int convert_all(const struct serve *s, struct gmem_error *err)
@@ -194,7 +213,7 @@ static int convert_all(const struct serve *s, struct gmem_error *err)
 	for (; r == 0 && gpa < end; gpa += p.len) {
 		r = find(s, gpa, end, &p, err);
 		if (r == 0 && p.r)
-			r = convert_part(s, &p, err);
+			r = convert_part(s, &p, gpa, err);
 		if (r == 0)
 			done += p.len;
 	}

@@ -15,6 +15,7 @@
 
 #define PRIVATE GMEM_ATTRIBUTE_PRIVATE
 #define SHARED GMEM_ATTRIBUTE_SHARED
+#define UNSET GMEM_ATTRIBUTE_UNSET
 #define FAULT GMEM_EXIT_MEMORY_FAULT
 #define HYPERCALL GMEM_EXIT_MAP_GPA_RANGE
 #define ATTRIBUTES(u) (unit_in_place(u) ? 0xc080aed2 : 0x4020aed2)
@@ -403,6 +404,96 @@ static void what_it_has_waited_for_it_converts(void **state)
 	}
 }
 
+/* A slot becomes another and the rest of it a second one. */
+struct move {
+	unsigned int region;
+	uint64_t offset, len; /* of the first one */
+};
+
+struct mover {
+	struct unit *u;
+	struct gmem *g;
+	const struct move *to;
+	int r;
+};
+
+static void *move(void *arg)
+{
+	struct mover *m = arg;
+	struct gmem_slot from = { .sz = sizeof(from) }, to[2];
+
+	to[0] = to[1] = (struct gmem_slot){
+		.sz = sizeof(from),
+		.gmem = m->g,
+		.gpa = GPA,
+		.offset = m->to->offset,
+		.len = m->to->len,
+	};
+	to[1].slot = 1;
+	to[1].gpa += to[0].len;
+	to[1].offset = MiB / 2;
+	to[1].len = MiB / 4;
+	m->r = gmem_slots_replace(m->u->vm, &from, 1, to, 2, 0, NULL);
+	return NULL;
+}
+
+/* Two pages at GPA, after a call that moves what is there. */
+static void serve_after(struct unit *u, struct gmem_region *r, struct mover *m,
+			struct server *s)
+{
+	pthread_t mover, thread;
+	bool two, three;
+
+	another_changes(u, r);
+	assert_int_equal(pthread_create(&mover, NULL, move, m), 0);
+	two = unit_turns_are(u->vm, 2, NULL, 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve_apart, s), 0);
+	three = unit_turns_are(u->vm, 3, NULL, 0);
+	gmem__ticket_return(u->vm, &other);
+	assert_int_equal(pthread_join(mover, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(two && three);
+	t_code(m->r, 0);
+	t_code(s->c.r, 0);
+}
+
+static void it_converts_what_its_address_leads_to_at_its_turn(void **state)
+{
+	static const struct move moves[] = {
+		{ 0, 3 * MiB / 4, MiB / 4 },
+		{ 0, 0, 0 }, /* a page */
+		{ 1, 0, MiB / 4 },
+	};
+	static const uint32_t kinds[] = { HYPERCALL, FAULT };
+	struct unit *u = *state;
+
+	for (size_t i = 0; i < 2 * T_ARRAY_SIZE(moves); i++) {
+		struct gmem_region *r[2] = { region(u, 0, GPA),
+					     make(u, GMEM_REGION_KIND_AUTO) };
+		struct server s = { u, call_of(kinds[i % 2], GPA, 2 * PAGE,
+					       SHARED) };
+		struct move to = moves[i / 2];
+		struct mover m = { u, file(r[to.region]), &to, 77 };
+		uint32_t first = i % 2 ? GMEM_ANSWER_RETRY : GMEM_ANSWER_RESUME;
+
+		to.len = to.len ? to.len : PAGE;
+		serve_after(u, r[0], &m, &s);
+		/* A fault comes again. */
+		assert_int_equal(s.c.a.kind, first);
+		answers(u, &s.c, GMEM_ANSWER_RESUME, 0);
+		is(r[to.region], to.offset, PAGE, SHARED);
+		is(r[to.region], to.len == PAGE ? MiB / 2 : to.offset + PAGE,
+		   PAGE, SHARED);
+		if (i / 2)
+			is(r[0], PAGE, PAGE,
+			   unit_in_place(u) ? PRIVATE : UNSET);
+		else
+			is(r[0], 0, PAGE, unit_in_place(u) ? PRIVATE : UNSET);
+		for (uint32_t n = 0; n < 2; n++)
+			t_ok(gmem_unbind(u->vm, n, 0, 0, &u->err), u->err);
+	}
+}
+
 static struct gmem_region *second;
 static int stop;
 
@@ -652,6 +743,7 @@ int main(void)
 		BOTH(a_change_of_what_is_as_wanted_is_seen_with_NOWAIT),
 		BOTH(it_waits_for_its_turn_without_NOWAIT),
 		BOTH(what_it_has_waited_for_it_converts),
+		BOTH(it_converts_what_its_address_leads_to_at_its_turn),
 		BOTH(with_NOWAIT_no_part_waits),
 		BOTH(a_conversion_during_a_probe_is_progress),
 		BOTH(a_slot_that_goes_during_a_probe_is_named),
