@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The handle of a guest_memfd: its life, what it starts as, its getters. */
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "call.h"
@@ -158,8 +159,10 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 				  "the file has %u slot%s", g->slots,
 				  g->slots > 1 ? "s" : "");
 	if (g->maps)
-		return gmem__fail(err, GMEM_REASON_STILL_MAPPED, 0, 0,
-				  "the file is still mapped");
+		return gmem__fail(err, GMEM_REASON_STILL_MAPPED,
+				  (uintptr_t)g->maps->addr, 0,
+				  "the file is still mapped at 0x%" PRIxPTR,
+				  (uintptr_t)g->maps->addr);
 	return 0;
 }
 

@@ -310,18 +310,30 @@ int gmem_vm_adopt(int fd, const struct gmem_vm_opts *opts, struct gmem_vm **out,
 	return gmem__vm_adopt_on(&gmem__sys_linux, NULL, fd, opts, out, err);
 }
 
+static unsigned int count_files(const struct gmem_vm *vm)
+{
+	unsigned int n = 0;
+
+	for (const struct gmem *g = vm->files; g; g = g->next)
+		n++;
+	return n;
+}
+
 int gmem_vm_close(struct gmem_vm *vm, struct gmem_error *err)
 {
 	int r = gmem__begin(err);
+	unsigned int files;
 
 	if (r < 0 || !vm)
 		return r;
 	r = gmem__ctx_check(&vm->ctx, err);
 	if (r < 0 || (r = gmem__not_in_callback(err)) < 0)
 		return r;
-	if (vm->files)
-		return gmem__fail(err, GMEM_REASON_HAS_FILES, 0, 0,
-				  "the VM still has files");
+	files = count_files(vm);
+	if (files)
+		return gmem__fail(err, GMEM_REASON_HAS_FILES, files, 0,
+				  "the VM still has %u file%s", files,
+				  files > 1 ? "s" : "");
 	r = gmem__left_reset(vm, err);
 	if (r < 0)
 		return r;

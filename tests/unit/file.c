@@ -10,6 +10,7 @@ static void close_waits_for_slots_and_mappings(void **state)
 	struct gmem *g = unit_create(u, 64 * KiB, SHARED_FLAGS);
 	struct gmem_error err;
 	void *p = NULL;
+	char text[80];
 
 	unit_bind(u, g, 0, 0);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_BOUND, err);
@@ -26,6 +27,9 @@ static void close_waits_for_slots_and_mappings(void **state)
 	t_ok(gmem_mmap(g, 0, PAGE, NULL, &p, &err), err);
 	unit_reset(u);
 	t_refused(gmem_close(g, &err), -EBUSY, GMEM_REASON_STILL_MAPPED, err);
+	assert_int_equal(err.value, (uintptr_t)p);
+	(void)snprintf(text, sizeof(text), "the file is still mapped at %p", p);
+	assert_string_equal(err.msg, text);
 	assert_int_equal(u->n_calls, 0);
 	t_ok(gmem_munmap(g, p, &err), err);
 	t_ok(gmem_close(g, &err), err);

@@ -299,12 +299,19 @@ static void adopt_in_another_process_is_not_called_unsupported(void **state)
 static void close_waits_for_the_files(void **state)
 {
 	struct unit *u = *state;
-	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS);
+	struct gmem *g = unit_create(u, PAGE, SHARED_FLAGS), *other;
 	struct gmem_error err;
 
 	t_refused(gmem_vm_close(u->vm, &err), -EBUSY, GMEM_REASON_HAS_FILES,
 		  err);
+	assert_int_equal(err.value, 1);
+	assert_string_equal(err.msg, "the VM still has 1 file");
 	assert_int_equal(u->n_calls, 0);
+	other = unit_create(u, PAGE, SHARED_FLAGS);
+	t_refused(gmem_vm_close(u->vm, &err), -EBUSY, GMEM_REASON_HAS_FILES,
+		  err);
+	assert_string_equal(err.msg, "the VM still has 2 files");
+	t_ok(gmem_close(other, &err), err);
 	t_ok(gmem_close(g, &err), err);
 	t_ok(gmem_vm_close(u->vm, &err), err);
 	u->vm = NULL;
