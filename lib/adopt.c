@@ -264,7 +264,7 @@ int gmem__adopt_on(const struct gmem_sys *sys, void *priv, struct gmem_vm *vm,
 				  "out is NULL");
 	if (fd < 0)
 		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
-				  "fd is %d", fd);
+				  "fd is %d, which is no descriptor", fd);
 	r = gmem__opts_take(&opts_type, opts, &o, err);
 	if (r < 0)
 		return r;

@@ -349,8 +349,8 @@ int gmem__attr_check(struct gmem *g, uint64_t offset, uint64_t len,
 		return 0;
 	return gmem__fail(err, GMEM_REASON_NO_PRIVATE_MEMORY, offset, 0,
 			  "this file stays %s: its VM cannot convert",
-			  g->record.fixed == GMEM__SHARED ? "shared"
-							  : "private");
+			  gmem_name(GMEM_NAME_ATTRIBUTE,
+				    gmem__attr_public(g->record.fixed)));
 }
 
 int gmem__attr_state(uint64_t attributes, enum gmem__state *state,
@@ -363,7 +363,7 @@ int gmem__attr_state(uint64_t attributes, enum gmem__state *state,
 		return gmem__fail(
 			err, GMEM_REASON_ATTRIBUTE_UNKNOWN, attributes,
 			GMEM_ATTRIBUTE_PRIVATE,
-			"attributes 0x%" PRIx64 ", known are 0 and 0x%x",
+			"attributes are 0x%" PRIx64 ", neither 0 nor 0x%x",
 			attributes, (unsigned int)GMEM_ATTRIBUTE_PRIVATE);
 	return 0;
 }

@@ -33,8 +33,8 @@ int gmem_attributes_export(const struct gmem *g, void *buf, size_t *len,
 		if (*len < need)
 			return gmem__fail(err, GMEM_REASON_BUFFER_SIZE, *len,
 					  need,
-					  "the buffer has %zu bytes, the "
-					  "record needs %" PRIu64,
+					  "the buffer has %zu bytes, and "
+					  "the record needs %" PRIu64,
 					  *len, need);
 		need = gmem__wire_write(&g->record, buf, *len);
 		if (need) {
@@ -58,8 +58,9 @@ static int check_wire(const struct gmem *g, const void *buf, size_t len,
 	if (info->size != g->size || info->page_size != g->ctx->page_size)
 		return gmem__fail(
 			err, GMEM_REASON_RECORD_MISMATCH, info->size, g->size,
-			"a record of 0x%" PRIx64 " bytes in pages of 0x%" PRIx64
-			" for a file of 0x%" PRIx64 " in 0x%" PRIx64,
+			"the record is of 0x%" PRIx64
+			" bytes in pages of 0x%" PRIx64
+			", the file of 0x%" PRIx64 " in pages of 0x%" PRIx64,
 			info->size, info->page_size, g->size,
 			g->ctx->page_size);
 	return 0;

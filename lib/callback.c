@@ -58,5 +58,5 @@ int gmem__not_in_callback(struct gmem_error *err)
 	if (!gmem__callback_depth)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_DEADLOCK, 0, 0,
-			  "a callback of libgmem's may not change anything");
+			  "a callback of libgmem must not change anything");
 }

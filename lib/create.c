@@ -69,11 +69,11 @@ static int check_use(const struct gmem_vm *vm, uint64_t flags,
 	if (mmap && !shared && !guest_only && !in_place)
 		return gmem__fail(err, GMEM_REASON_GUEST_ONLY, flags, 0,
 				  "mmap without init-shared: the guest would "
-				  "use the file for all its memory, each touch "
-				  "by the host would be SIGBUS");
+				  "use the file for all its memory, and each "
+				  "access by the host would raise SIGBUS");
 	if (!mmap && !gmem__may_convert(vm) && !(flags & GMEM_CREATE_UNBOUND))
 		return gmem__fail(err, GMEM_REASON_NEVER_USED, flags, 0,
-				  "this VM has no private memory, its guest "
+				  "this VM has no private memory, so its guest "
 				  "would never see a private file");
 	return 0;
 }

@@ -62,5 +62,5 @@ int gmem__ctx_check(const struct gmem__ctx *ctx, struct gmem_error *err)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_WRONG_PROCESS, 0, 0,
 			  "the handle belongs to the process that made it, "
-			  "this is a forked child");
+			  "and this is a forked child");
 }

@@ -57,8 +57,8 @@ static int get(const void *run, size_t size, size_t at, void *to, size_t len,
 {
 	if (at + len > size)
 		return gmem__fail(err, GMEM_REASON_RUN_SIZE, size, at + len,
-				  "kvm_run has %zu bytes, what it says of this "
-				  "exit ends at %zu",
+				  "kvm_run has %zu bytes, and what describes "
+				  "this exit ends at %zu",
 				  size, at + len);
 	memcpy(to, (const char *)run + at, len);
 	/* What is checked is the copy: kvm_run may change at any time. */
@@ -242,7 +242,7 @@ int gmem__exit_answer(const struct gmem__run_abi *abi, void *run, size_t size,
 	if (at + sizeof(ret) > size)
 		return gmem__fail(err, GMEM_REASON_RUN_SIZE, size,
 				  at + sizeof(ret),
-				  "kvm_run has %zu bytes, the answer to a "
+				  "kvm_run has %zu bytes, and the answer to a "
 				  "hypercall ends at %zu",
 				  size, at + sizeof(ret));
 	if (kind == GMEM_EXIT_MAP_GPA_RANGE && answer == GMEM_ANSWER_RESUME)

@@ -24,7 +24,7 @@ static int size_check(size_t sz, size_t min, const char *name,
 	if (sz >= min && sz <= GMEM__STRUCT_MAX)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_OPTS_SIZE, sz, min,
-			  "%s.sz is %zu, it must be sizeof(struct %s), "
+			  "%s.sz is %zu, and must be sizeof(struct %s), "
 			  "at least %zu",
 			  name, sz, name, min);
 }
@@ -45,7 +45,7 @@ int gmem__opts_check(const void *opts, size_t min, size_t known,
 	for (size_t i = known; i < sz; i++)
 		if (p[i])
 			return gmem__fail(err, GMEM_REASON_OPTS_NEWER, i, known,
-					  "%s asks for something at byte %zu, "
+					  "%s asks for something at byte %zu; "
 					  "libgmem " GMEM_VERSION
 					  " knows %zu bytes of it",
 					  name, i, known);
@@ -106,7 +106,7 @@ int gmem__reserved(uint64_t value, const char *name, struct gmem_error *err)
 	if (value == 0)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_FLAG_UNKNOWN, value, 0,
-			  "%s.reserved is 0x%" PRIx64 ", it must be 0", name,
+			  "%s.reserved is 0x%" PRIx64 ", and must be 0", name,
 			  value);
 }
 

@@ -39,8 +39,9 @@ static int check_room(const struct gmem_mempolicy *p, struct gmem_error *err)
 	if (p->max_node <= NODES_MAX)
 		return 0;
 	return gmem__fail(err, GMEM_REASON_POLICY_NODES, p->max_node, NODES_MAX,
-			  "%" PRIu64 " nodes, the kernel takes %d", p->max_node,
-			  NODES_MAX);
+			  "the set has room for %" PRIu64
+			  " nodes, more than the %d of the kernel",
+			  p->max_node, NODES_MAX);
 }
 
 static int check_nodes(const struct gmem_mempolicy *p, struct gmem_error *err)
@@ -253,9 +254,10 @@ int gmem__policy_read(struct gmem *g, uint64_t offset, struct gmem_mempolicy *p,
 	r = gmem__policy_at(g->ctx, w.addr, p, nodes);
 	gmem__window_close(g, &w);
 	if (r == -EINVAL)
-		return gmem__fail_sys(
-			err, GMEM_REASON_POLICY_NODES, 0, r, p->max_node, 0,
-			"room for %" PRIu64 " nodes, this kernel has more",
-			p->max_node);
+		return gmem__fail_sys(err, GMEM_REASON_POLICY_NODES, 0, r,
+				      p->max_node, 0,
+				      "the set has room for %" PRIu64
+				      " nodes, and this kernel has more",
+				      p->max_node);
 	return r < 0 ? gmem__policy_failed(r, p, "get_mempolicy", err) : 0;
 }

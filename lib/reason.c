@@ -35,7 +35,7 @@ static const struct {
 		"zero-size", -EINVAL, "pass at least one page",
 	},
 	[GMEM_REASON_SIZE_LIMIT] = {
-		"size-limit", -EINVAL, "stay below 2^63 bytes",
+		"size-limit", -EINVAL, "stay within the limit",
 	},
 	[GMEM_REASON_UNALIGNED] = {
 		"unaligned", -EINVAL,

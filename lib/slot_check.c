@@ -189,8 +189,8 @@ static int check_gpa(const struct gmem_vm *vm, const struct gmem_slot *b,
 				  b->gpa, b->len);
 	if (b->len > most)
 		return gmem__fail(err, GMEM_REASON_SLOT_TOO_LARGE, b->len, most,
-				  "0x%" PRIx64 " bytes in a slot that holds "
-				  "0x%" PRIx64,
+				  "the slot has 0x%" PRIx64 " bytes, more than "
+				  "the 0x%" PRIx64 " that one can have",
 				  b->len, most);
 	if (!vm->ctx.arm64 && end > 1ULL << X86_GPA_BITS)
 		return gmem__fail(
@@ -294,7 +294,7 @@ static int refuse(const struct gmem_slot *b, const struct gmem_slot *s,
 	if (s->flags & GMEM_SLOT_STUCK)
 		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s->slot, s->gpa,
 				  "slot %u at gpa 0x%" PRIx64
-				  " is in the way, and the kernel would not "
+				  " is in the way, and the kernel refuses to "
 				  "delete it",
 				  s->slot, s->gpa);
 	if (s->slot == b->slot && s->address_space == b->address_space)

@@ -37,7 +37,8 @@ static int check_arrays(struct gmem_slot *s, uint32_t n, struct gmem_error *err)
 
 	if (r == 0 && n > MOST)
 		r = gmem__fail(err, GMEM_REASON_SIZE_LIMIT, n, MOST,
-			       "%u slots, there are %d", n, MOST);
+			       "%u slots are more than the %d of a call", n,
+			       MOST);
 	for (uint32_t i = 1; r == 0 && i < n; i++)
 		if (entry(s, i)->sz != s->sz)
 			r = gmem__fail(err, GMEM_REASON_OPTS_SIZE,
@@ -64,10 +65,12 @@ static int check_new(struct gmem__replace *w, struct gmem_slot *to, uint32_t i,
 	if (b->flags & GMEM_SLOT_CHECK_ONLY ||
 	    (b->flags & GMEM_SLOT_LEAVE_SHARED &&
 	     gmem__has(w->vm, GMEM_FEATURE_FILE_ATTRIBUTES)))
-		return gmem__fail(err, GMEM_REASON_VALUE_UNKNOWN, b->flags, 0,
-				  "slot %u is to be only checked, or in place "
-				  "left shared: slots are not replaced so",
-				  b->slot);
+		return gmem__fail(
+			err, GMEM_REASON_VALUE_UNKNOWN, b->flags, 0,
+			"slot %u has check-only, or leave-shared in a "
+			"VM that converts in place: a replacement "
+			"takes neither",
+			b->slot);
 	return 0;
 }
 
@@ -142,7 +145,7 @@ static int may_replace(const struct gmem__slot *s, struct gmem_error *err)
 		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s->s.slot,
 				  s->s.gpa,
 				  "slot %u is to be deleted, and the kernel "
-				  "would not",
+				  "refuses to",
 				  s->s.slot);
 	return 0;
 }

@@ -117,8 +117,7 @@ static int open_device(struct gmem_vm *vm, const char *path,
 	case -EPERM:
 	case -EROFS:
 		return gmem__fail_sys(err, GMEM_REASON_DEVICE_ACCESS, 0, fd, 0,
-				      0, "%s may not be opened by this user",
-				      path);
+				      0, "no permission to open %s", path);
 	default:
 		if (fd < 0)
 			return gmem__fail_call(err, fd, path);
@@ -272,7 +271,7 @@ int gmem__vm_adopt_on(const struct gmem_sys *sys, void *priv, int fd,
 				  "out is NULL");
 	if (fd < 0)
 		return gmem__fail(err, GMEM_REASON_BAD_FD, (uint64_t)fd, 0,
-				  "fd is %d", fd);
+				  "fd is %d, which is no descriptor", fd);
 	r = opts_take(opts, &o, err);
 	if (r < 0)
 		return r;

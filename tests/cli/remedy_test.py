@@ -48,7 +48,7 @@ FOLLOWED = {
     ),
     "size-limit": (
         batch("create x 8E shared"),
-        {"stay below 2^63": batch("create x 64K shared")},
+        {"stay within the limit": batch("create x 64K shared")},
     ),
     "unaligned": (
         batch("create x 65537 shared"),

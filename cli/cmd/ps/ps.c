@@ -157,7 +157,7 @@ static int tell_unknown(struct ctl *ctl, const struct scan *s,
 		n++;
 	gaps = calloc(n + 1, 2 * sizeof(*gaps));
 	if (!gaps)
-		return system_error(ctl, ENOMEM, "what is not known");
+		return system_error(ctl, ENOMEM, "listing what is not known");
 	for (const struct mem *m = s->files; m; m = m->next) {
 		if (!file_listed(s, m))
 			continue;
@@ -278,7 +278,7 @@ static int report(struct ctl *ctl, struct scan *s, const struct table *t)
 		ps_json(ctl, s, a->budget.value, complete);
 	} else {
 		if (table_print(s, t) < 0)
-			return system_error(ctl, ENOMEM, "the table");
+			return system_error(ctl, ENOMEM, "printing the table");
 		if (a->total)
 			total_print(s, a->bytes);
 		status = tell_unknown(ctl, s, t);
