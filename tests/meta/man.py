@@ -12,6 +12,14 @@ def pages_are_clean():
         cwd=meta.SOURCE)])
 
 
+def tables_fit_a_terminal():
+    """A cell that is wider than its column moves the rest of the row."""
+    for path in meta.files("man/*.[137]"):
+        yield from meta.output(
+            "sh", "-c", 'exec groff -ww -mandoc -Tutf8 -rLL=78n -z "$1" 2>&1',
+            "sh", meta.SOURCE / path).splitlines()
+
+
 def references_lead_somewhere():
     names = set()
     for path in meta.files("man/*.[137]"):
@@ -61,5 +69,5 @@ def kernel_calls_are_those_of_gmem_syscall_info():
             "gmem_syscall_info()", library.get(caller, set())))
 
 
-meta.run(pages_are_clean, references_lead_somewhere,
+meta.run(pages_are_clean, tables_fit_a_terminal, references_lead_somewhere,
          kernel_calls_are_those_of_gmem_syscall_info)
