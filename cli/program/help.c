@@ -119,14 +119,14 @@ static int run(struct ctl *ctl)
 	if (name[0]) {
 		cmd = find_cmd(commands, name[0]);
 		if (!cmd)
-			return usage_error(ctl, "unknown command '%s'",
-					   name[0]);
+			return unknown_cmd(ctl, "command", commands, name[0]);
 	}
+	if (name[0] && name[1] && !cmd->subs)
+		return usage_error(ctl, "unexpected operand '%s'", name[1]);
 	if (name[0] && name[1]) {
 		sub = find_cmd(cmd->subs, name[1]);
 		if (!sub)
-			return usage_error(ctl, "unknown command '%s %s'",
-					   name[0], name[1]);
+			return unknown_cmd(ctl, "call", cmd->subs, name[1]);
 	}
 	print_help(cmd, sub);
 	return CTL_OK;

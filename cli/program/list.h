@@ -10,4 +10,11 @@ extern const struct cmd *const commands[]; /* NULL ends it */
 /* The command of this name in @list, which may be NULL; NULL: none. */
 const struct cmd *find_cmd(const struct cmd *const *list, const char *name);
 
+/*
+ * Refuses @name, which is no @what of @list, and names the one that may have
+ * been meant.  Return: the exit status.
+ */
+int unknown_cmd(struct ctl *ctl, const char *what,
+		const struct cmd *const *list, const char *name);
+
 #endif

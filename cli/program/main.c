@@ -11,7 +11,6 @@
 #include "program/opts.h"
 #include "program/program.h"
 #include "report/json.h"
-#include "report/words.h"
 
 /*
  * A KVM file must never become standard output because that was closed.
@@ -79,18 +78,6 @@ static int run(struct program *p, int argc, char **argv)
 	return cmd->run(&p->ctl);
 }
 
-static int unknown(struct ctl *ctl, const char *what,
-		   const struct cmd *const *list, const char *name)
-{
-	struct guess guess = { .word = name, .len = strlen(name) };
-	char text[GUESS_TEXT];
-
-	for (; *list; list++)
-		guess_try(&guess, (*list)->name);
-	return usage_error(ctl, "unknown %s '%s'%s", what, name,
-			   guess_text(&guess, text));
-}
-
 static int dispatch(struct program *p, int argc, char **argv)
 {
 	struct ctl *ctl = &p->ctl;
@@ -102,7 +89,7 @@ static int dispatch(struct program *p, int argc, char **argv)
 		return usage_error(ctl, "no command given");
 	p->cmd = find_cmd(commands, argv[0]);
 	if (!p->cmd)
-		return unknown(ctl, "command", commands, argv[0]);
+		return unknown_cmd(ctl, "command", commands, argv[0]);
 	ctl->command = p->cmd->name;
 	ctl->wraps = p->cmd->flags & CMD_WRAPS;
 	argv++;
@@ -114,7 +101,7 @@ static int dispatch(struct program *p, int argc, char **argv)
 			return usage_error(ctl, "no call given");
 		p->sub = find_cmd(p->cmd->subs, argv[0]);
 		if (!p->sub)
-			return unknown(ctl, "call", p->cmd->subs, argv[0]);
+			return unknown_cmd(ctl, "call", p->cmd->subs, argv[0]);
 		ctl->call = p->sub->name;
 		argv++;
 	}

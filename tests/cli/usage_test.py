@@ -200,12 +200,17 @@ class Usage(Case):
         self.usage("commandz", says="did you mean commands?", command="")
         self.usage("opus", says="unknown command 'opus'\n", command="")
         self.usage("why", "bnid", says="did you mean bind?", command="why")
+        self.usage("help", "prob", says="did you mean probe?", command="help")
+        self.usage("help", "why", "bnid", says="did you mean bind?",
+                   command="help")
+        self.usage("help", "ps", "why", says="unexpected operand 'why'",
+                   command="help")
         self.usage("ps", "--byte", says="did you mean --bytes?", command="ps")
         self.usage("ps", "--x", says="unknown option --x\n", command="ps")
         self.usage("why", says="no call given", command="why")
         self.usage("why", "bin", says="unknown call 'bin'", command="why")
         self.usage("help", "x", says="unknown command 'x'", command="help")
-        self.usage("help", "why", "x", says="'why x'", command="help")
+        self.usage("help", "why", "x", says="unknown call 'x'", command="help")
         self.usage("help", "why", "bind", "x", says="x", command="help")
 
     def test_options_have_exact_names(self):
