@@ -59,7 +59,8 @@ const struct cmd cmd_load = {
 	.args = TARGET_USAGE "[OPTIONS] FILE|-",
 	.summary = "read an image or a pipe into guest memory",
 	.text = "Without --len the input may end before the file does.  "
-		"SIGINT ends it early; what was done is said.  " WORK_STATUS,
+		"SIGINT ends it early; what was done is reported. "
+		" " WORK_STATUS,
 	.opts = opts,
 	.more_opts = target_opts,
 	.values = &args,

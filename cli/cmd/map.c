@@ -16,10 +16,10 @@ static struct args args;
 static const struct opt opts[] = {
 	TARGET_SHARED,
 	{ "nodes", NULL, OPT_BOOL, offsetof(struct args, nodes),
-	  .help = "also on which NUMA nodes; needs --shared" },
+	  .help = "also show the NUMA nodes; needs --shared" },
 	{ "width", "COLUMNS", OPT_U32, offsetof(struct args, width),
 	  .min = PICTURE_WIDTH_MIN, .max = PICTURE_WIDTH_MAX,
-	  .help = "of the picture (the terminal's, or $COLUMNS)" },
+	  .help = "width of the picture (the terminal's, or $COLUMNS)" },
 	{ .name = NULL },
 };
 

@@ -39,7 +39,7 @@ static const struct opt opts[] = {
 	  .help = "refused: guest memory never moves" },
 	{ "strict", NULL, OPT_BITS, AT(set_flags),
 	  .bits = GMEM_MEMPOLICY_STRICT,
-	  .help = "with --set: not if a page lies elsewhere already" },
+	  .help = "with --set: refuse if a page lies elsewhere already" },
 	TARGET_SHARED,
 	{ .name = NULL },
 };

@@ -42,7 +42,7 @@ static const struct opt opts[] = {
 	{ "hugetlb", "SIZE", OPT_SIZE, offsetof(struct args, hugetlb),
 	  .help = "in huge pages of this size" },
 	{ "shared", NULL, OPT_BOOL, offsetof(struct args, shared),
-	  .help = "CMD may map and touch it (else it is private)" },
+	  .help = "CMD may map and access it (else it is private)" },
 	{ "die-with-parent", NULL, OPT_BOOL,
 	  offsetof(struct args, die_with_parent),
 	  .help = "kill CMD when gmemctl ends, even by SIGKILL" },

@@ -61,7 +61,7 @@ const struct cmd cmd_store = {
 	.args = TARGET_USAGE "[OPTIONS] FILE|-",
 	.summary = "write guest memory to a file or a pipe",
 	.text = "What is not allocated becomes a hole of FILE.  SIGINT ends it "
-		"early; what was done is said.  " WORK_STATUS,
+		"early; what was done is reported.  " WORK_STATUS,
 	.opts = opts,
 	.more_opts = target_opts,
 	.values = &args,

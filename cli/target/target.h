@@ -25,12 +25,12 @@ struct target_args {
 };
 
 extern const struct opt target_opts[];
-#define TARGET_SHARED                                                     \
-	{                                                                 \
-		"shared", NULL, OPT_BOOL,                                 \
-			offsetof(struct target_args, shared),             \
-			.help = "it was made shared, which a descriptor " \
-				"does not tell"                           \
+#define TARGET_SHARED                                                  \
+	{                                                              \
+		"shared", NULL, OPT_BOOL,                              \
+			offsetof(struct target_args, shared),          \
+			.help = "the file was made shared, which its " \
+				"descriptor does not show"             \
 	}
 #define TARGET_CHARGE                                                     \
 	{                                                                 \
@@ -39,12 +39,12 @@ extern const struct opt target_opts[];
 			.help = "with --pid: the memory is charged to "   \
 				"gmemctl's cgroup, not the process's own" \
 	}
-#define TARGET_UNCHECKED                                              \
-	{                                                             \
-		"unchecked", NULL, OPT_BOOL,                          \
-			offsetof(struct target_args, unchecked),      \
-			.help = "past what limits memory, where the " \
-				"kernel may kill a process"           \
+#define TARGET_UNCHECKED                                               \
+	{                                                              \
+		"unchecked", NULL, OPT_BOOL,                           \
+			offsetof(struct target_args, unchecked),       \
+			.help = "allocate past limits of memory; the " \
+				"kernel may then kill a process"       \
 	}
 /* In the usage line. */
 #define TARGET_USAGE "--fd N [--pid PID] "

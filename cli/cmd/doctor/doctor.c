@@ -21,7 +21,7 @@ static struct args args;
 
 static const struct opt opts[] = {
 	{ "format", "FORMAT", OPT_TEXT, offsetof(struct args, format),
-	  .values = formats, .help = "of the report" },
+	  .values = formats, .help = "format of the report" },
 	{ .name = NULL },
 };
 

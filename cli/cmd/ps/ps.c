@@ -27,25 +27,25 @@ static struct args args;
 
 static const struct opt opts[] = {
 	{ "output", "COL,...", OPT_TEXT, AT(columns), .letter = 'o',
-	  .help = "these columns: dev, inode, size, resident, freed, "
+	  .help = "print these columns: dev, inode, size, resident, freed, "
 		  "nodes, cgnodes, known, vm, mapped, pid, hold, user, "
 		  "cgroup, command, args" },
 	{ "bytes", NULL, OPT_BOOL, AT(bytes), .letter = 'b',
-	  .help = "sizes in bytes, without units" },
+	  .help = "print sizes in bytes, without units" },
 	{ "noheadings", NULL, OPT_BOOL, AT(no_headings), .letter = 'n',
-	  .help = "no line of headings" },
+	  .help = "print no line of headings" },
 	{ "nodes", NULL, OPT_BOOL, AT(nodes),
-	  .help = "also on which NUMA nodes the memory is" },
+	  .help = "also show on which NUMA nodes the memory is" },
 	{ "holders", NULL, OPT_BOOL, AT(holders),
-	  .help = "a line for each holder of a file" },
+	  .help = "print a line for each holder of a file" },
 	{ "pid", "PID", OPT_U32, AT(pid), .letter = 'p', .min = 1,
-	  .max = INT32_MAX, .help = "only what this process holds" },
+	  .max = INT32_MAX, .help = "show only what this process holds" },
 	{ "sort", "COL", OPT_TEXT, AT(sort),
-	  .help = "in the order of this column; -COL: the largest first" },
+	  .help = "sort by this column; -COL: the largest first" },
 	{ "total", NULL, OPT_BOOL, AT(total), .letter = 't',
-	  .help = "a last line with the sums" },
+	  .help = "print a last line with the sums" },
 	{ "budget", "MS", OPT_U32, AT(budget),
-	  .help = "milliseconds to look around for (2000)" },
+	  .help = "how many milliseconds it may take (2000)" },
 	{ .name = NULL },
 };
 
@@ -335,7 +335,7 @@ const struct cmd cmd_ps = {
 	.summary = "list every guest_memfd on this machine that can be seen",
 	.text = "Residency is asked of the kernel through a copy of a "
 		"holder's descriptor.  '-' stands for what cannot be known; "
-		"why is said on standard error.  Exit status: 4 if there may "
+		"the reason is on standard error.  Exit status: 4 if there may "
 		"be more than is shown.",
 	.opts = opts,
 	.values = &args,
