@@ -123,6 +123,7 @@ enum gmem_reason {
 	GMEM_REASON_TWO_BACKINGS = 80,	       /* the guest would use one */
 	GMEM_REASON_HVA_BOUND = 81,	       /* an HVA slot needs it shared */
 	GMEM_REASON_SLOT_STUCK = 82,	       /* kernel will not delete it */
+	GMEM_REASON_SLOT_TWICE = 83,	       /* one call names it twice */
 
 	/* attributes */
 	GMEM_REASON_ATTRIBUTE_UNKNOWN = 90, /* attribute other than PRIVATE */

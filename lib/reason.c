@@ -12,7 +12,6 @@ static const struct {
 	const char *remedy;
 } reasons[] = {
 	[GMEM_REASON_NONE] = { "none", 0, "" },
-
 	[GMEM_REASON_NULL_ARGUMENT] = {
 		"null-argument", -EINVAL, "pass a valid pointer",
 	},
@@ -292,6 +291,7 @@ static const struct {
 		"try again: binding there, unbinding it and closing its file "
 		"each try to delete it; memory or a memory cgroup may be full",
 	},
+	[GMEM_REASON_SLOT_TWICE] = { "slot-twice", -EINVAL, "name it once" },
 
 	[GMEM_REASON_ATTRIBUTE_UNKNOWN] = {
 		"attribute-unknown", -EINVAL,

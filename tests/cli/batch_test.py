@@ -198,7 +198,7 @@ RULES = (
     ("bind x 0 0\nclose x", "still-bound"),
     ("unbind x 3", "not-bound"),
     ("replace 3 with", "not-bound"),
-    ("bind x 0 0\nreplace 0 0 with", "not-bound"),
+    ("bind x 0 0\nreplace 0 0 with", "slot-twice"),
     ("note 0 0 1M\nreplace 0 with", "noted-slot"),
     ("bind x 0 0 0 1M\nreplace 0 with x:0:0:0:1M x:0:2M:1M:1M", "slot-in-use"),
     ("bind x 0 0 0 1M\nreplace 0 with x:0:0:0:1M x:1:512K:1M:1M", "gpa-overlap"),
@@ -696,6 +696,13 @@ class Real(Batch):
             with open(name, "rb") as f:
                 self.assertEqual(f.read(), b"mage" + bytes((16 << 10) - 4))
         self.refused(text, FAILED, "No such file")
+
+    def test_a_slot_that_is_named_twice_is_no_unknown_one(self):
+        for words in ("0 0", "0 1 0"):
+            text = "create x 8K shared\nbind x 0 0 0 4K\nbind x 1 1M 4K 4K\n"
+            self.refused(text + f"replace {words} with", FAILED,
+                         "slot 0 of address space 0 is named twice among those "
+                         "to replace [slot-twice]", "--model=7.3")
 
     def test_what_only_the_kernel_can_say(self):
         for text, status, reason in KERNEL:

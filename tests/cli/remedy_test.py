@@ -229,6 +229,11 @@ FOLLOWED = {
         {"forget the slot instead": batch(
             SHARED + "note 0 0 64K file=x addr=1M\nforget 0")},
     ),
+    "slot-twice": (
+        batch(SHARED + "bind x 0 0\nreplace 0 0 with x:1:0:0:64K"),
+        {"name it once": batch(
+            SHARED + "bind x 0 0\nreplace 0 with x:1:0:0:64K")},
+    ),
     "userspace-addr": (
         batch(SHARED + "note 0 0 64K file=x"),
         {"give addr= a page-aligned address": batch(

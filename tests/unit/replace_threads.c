@@ -94,8 +94,8 @@ static void *replace(void *arg)
 		int r = gmem_slots_replace(w->m->vm, from, n, to, m, 0, &err);
 
 		ENDS(w, r, GMEM_REASON_NOT_BOUND, GMEM_REASON_NOTED_SLOT,
-		     GMEM_REASON_SLOT_IN_USE, GMEM_REASON_GPA_OVERLAP,
-		     GMEM_REASON_RANGE_BOUND);
+		     GMEM_REASON_SLOT_TWICE, GMEM_REASON_SLOT_IN_USE,
+		     GMEM_REASON_GPA_OVERLAP, GMEM_REASON_RANGE_BOUND);
 		for (uint32_t k = 0; r >= 0 && k < m; k++)
 			CHECK(w, to[k].flags & GMEM_SLOT_LIVE &&
 					 to[k].userspace_addr);

@@ -216,7 +216,7 @@ static void what_a_bind_refuses_is_refused(void **state_)
 		  m->err);
 	/* one slot twice */
 	to[1] = to[0];
-	t_refused(replace(m, to, 2, to, 1), -EINVAL, GMEM_REASON_NOT_BOUND,
+	t_refused(replace(m, to, 2, to, 1), -EINVAL, GMEM_REASON_SLOT_TWICE,
 		  m->err);
 	t_refused(gmem_slots_replace(m->vm, to, 1, to, 1, 1, &m->err), -EINVAL,
 		  GMEM_REASON_FLAG_UNKNOWN, m->err);
