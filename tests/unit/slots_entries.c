@@ -114,6 +114,60 @@ static void after_a_failure_one_array_tells_of_the_new_slots(void **state_)
 	assert_false(s[1].flags & GMEM_SLOT_LIVE);
 }
 
+/* The kernel has the new slot 0, at 4 GiB, so only the old slot 1 is back. */
+static void stuck(struct unit *m, struct gmem_slot *old)
+{
+	struct gmem_slot to[2];
+
+	two(m, old);
+	memcpy(to, old, sizeof(to));
+	to[0].gpa = 4 * GiB;
+	to[1].gpa = 5 * GiB;
+	unit_answer(m, "ioctl", REGION2, 2, 1, -ENOMEM);
+	unit_answer(m, "ioctl", REGION, 3, 1, -EPERM);
+	t_refused(replace(m, old, 2, to, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
+		  m->err);
+	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_true(get(m, 0).flags & GMEM_SLOT_STUCK);
+	assert_int_equal(get(m, 0).gpa, 4 * GiB);
+	unit_reset(m);
+}
+
+enum way {
+	UNBIND,
+	BIND,
+	CLOSE,
+	WAYS
+};
+
+/* The record is as the kernel is, and each way out of it leads there. */
+static void what_cannot_be_undone_has_a_way_out(void **state_)
+{
+	struct unit *m = *state_;
+	struct gmem_slot s[2], is = { .sz = sizeof(is) };
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+
+	for (enum way way = UNBIND; way < WAYS; way++) {
+		stuck(m, s);
+		for (uint32_t i = 0; i < 2; i++)
+			assert_int_equal(!unit_slot(m, i),
+					 gmem_slot_get(m->vm, i, 0, &is, &err) <
+						 0);
+		if (way == UNBIND)
+			t_ok(gmem_unbind(m->vm, 0, 0, 0, &m->err), m->err);
+		if (way != CLOSE)
+			t_ok(gmem_bind(&s[0], &m->err), m->err);
+		for (uint32_t i = way == CLOSE; i < 2; i++) {
+			assert_int_equal(unit_slot(m, i)->at.start, s[i].gpa);
+			assert_false(get(m, i).flags & GMEM_SLOT_STUCK);
+			t_ok(gmem_unbind(m->vm, i, 0, 0, &m->err), m->err);
+		}
+		t_ok(gmem_close(m->g, &m->err), m->err);
+		assert_null(unit_slot(m, 0));
+		assert_null(unit_slot(m, 1));
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -122,6 +176,7 @@ int main(void)
 		     unit_default73),
 		TEST(after_a_failure_one_array_tells_of_the_new_slots,
 		     unit_default73),
+		TEST(what_cannot_be_undone_has_a_way_out, unit_default73),
 	};
 
 	return t_main(tests);
