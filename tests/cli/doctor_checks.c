@@ -264,6 +264,24 @@ static void paging(void **state)
 	OK(name, "KVM of aarch64 always has it");
 }
 
+static void code_of_guests(void **state)
+{
+	static const char *const of[][3] = {
+		{ "aarch64", "6.17.9", "no known fault of this kernel" },
+		{ "aarch64", "6.18", "guests may hang in code of a file" },
+		{ "aarch64", "6.19.9", "guests may hang in code of a file" },
+		{ "aarch64", "7.0", "not tried if guests hang in code" },
+		{ "aarch64", "7.3", "no known fault of this kernel" },
+		{ "x86_64", "6.18", "no known fault of this kernel" },
+	};
+	for (size_t i = 0; i < T_ARRAY_SIZE(of); i++) {
+		strcpy(here.machine, of[i][0]);
+		strcpy(here.release, of[i][1]);
+		found(needs_mounts(state), "guest-code",
+		      i && i < 4 ? VERDICT_WARN : VERDICT_OK, of[i][2], "");
+	}
+}
+
 /* ------------------------------------------------------------ VM types -- */
 
 static void types_of_x86(void **state)
@@ -759,6 +777,7 @@ int main(void)
 		TEST(files_of_the_default_type),
 		TEST(residency),
 		TEST(paging),
+		TEST(code_of_guests),
 		TEST(types_of_x86),
 		TEST(a_type_that_is_offered_and_fails),
 		TEST(why_a_type_is_missing),

@@ -382,6 +382,28 @@ static void check_paging(const struct patient *p, struct finding *f)
 		say(f, VERDICT_WARN, device_first, "%s", no_vm);
 }
 
+/* What no capability tells: a fault of kernels, by machine and release. */
+static void check_guest_code(const struct patient *p, struct finding *f)
+{
+	unsigned long version;
+	struct utsname u;
+
+	(void)p;
+	uname(&u);
+	version = version_of(u.release);
+	if (strcmp(u.machine, "aarch64") || version < 6018 || version >= 7003)
+		say(f, VERDICT_OK, "", "no known fault of this kernel");
+	else if (version <= 6019)
+		say(f, VERDICT_WARN,
+		    "put the guest's code into a slot without a guest_memfd, "
+		    "or use Linux 7.3",
+		    "guests may hang in code of a file");
+	else
+		say(f, VERDICT_WARN,
+		    "run gmemctl conform code_from_the_file, or use Linux 7.3",
+		    "not tried if guests hang in code");
+}
+
 #define VERSION_H "/usr/include/linux/version.h"
 
 static void check_headers(const struct patient *p, struct finding *f)
@@ -418,6 +440,7 @@ const struct check checks[] = {
 	{ "device", check_device },
 	{ "guest-memfd", check_guest_memfd },
 	{ "two-dimensional-paging", check_paging },
+	{ "guest-code", check_guest_code },
 	{ "confidential-vms", check_confidential },
 	{ "vm-sw-protected", check_sw_protected },
 	{ "vm-sev", check_sev },

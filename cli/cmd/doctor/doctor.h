@@ -68,6 +68,7 @@ void check_copies(const struct patient *p, struct finding *f);
 void check_seccomp(const struct patient *p, struct finding *f);
 
 /* types.c */
+unsigned long version_of(const char *release); /* 6018 of "6.18.1" */
 void check_confidential(const struct patient *p, struct finding *f);
 void check_sw_protected(const struct patient *p, struct finding *f);
 void check_sev(const struct patient *p, struct finding *f);

@@ -70,7 +70,7 @@ static bool here_is_x86(char machine[sizeof(((struct utsname *)0)->machine)])
 
 /* ----------------------------------------------------------- the kernel -- */
 
-static unsigned long version_of(const char *release)
+unsigned long version_of(const char *release)
 {
 	char *end;
 	unsigned long major = strtoul(release, &end, 10);
