@@ -58,9 +58,13 @@ WORDS = [
     (r"as ever\b", "still, as before", "the file's, as ever"),
     (r"comes? of (?:it|that)\b", "the result", "what comes of it"),
 ]
-FOUND = [(re.compile(r"(?<![\w-])(?:" + pattern + ")", re.I), instead, example)
+# Where a line ends there are several spaces.
+FOUND = [(re.compile(r"(?<![\w-])(?:" + pattern.replace(" ", " +") + ")", re.I),
+          instead, example)
          for pattern, instead, example in WORDS]
-C_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
+# A literal, with what the compiler joins to it: "would not " "delete it".
+C_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|'
+                    r'"(?:\\.|[^"\\\n])*"(?:\s*"(?:\\.|[^"\\\n])*")*', re.S)
 
 
 def texts():
@@ -82,14 +86,17 @@ def texts():
 def plain(text):
     """@text with a space for each line break, the start of a comment's line, an
     mdoc macro and the seam of two literals; as long as before."""
-    seam = re.compile(r'\n(?:[ \t]*(?:\*|#|//)(?![/!])|\.[A-Z][a-z]\b)?[ \t]*')
+    seam = re.compile(r'"\s*"|'
+                      r'\n(?:[ \t]*(?:\*|#|//)(?![/!])|\.[A-Z][a-z]\b)?[ \t]*')
     return seam.sub(lambda m: " " * len(m[0]), text)
 
 
 def each_pattern_finds_its_example():
     for pattern, _, example in FOUND:
-        if not pattern.search(example):
-            yield f"{pattern.pattern} does not find '{example}'"
+        first, _, rest = example.partition(" ")
+        for seam in (" ", "\n", "\n\t * ", ' "\n\t\t"'):
+            if not pattern.search(plain(first + seam + rest)):
+                yield f"{pattern.pattern} does not find '{first}{seam}{rest}'"
 
 
 def no_text_has_one_of_these_words():
