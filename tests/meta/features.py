@@ -91,7 +91,7 @@ def the_huge_page_sizes_are_those_of_the_remedy():
                      meta.text("lib/hugetlb.h"), re.S)[1]
     sizes = [f"{1 << bits % 10}{'KMG'[bits // 10 - 1]}" for bits in
              map(int, re.findall(r"1ULL << (\d+)", mask))]
-    said = re.search(r'"hugetlb-size", -EINVAL,\s*"pass 0 or one of (.*?)",',
+    said = re.search(r'"hugetlb-size", -EINVAL,\s*"pass 0 or one of (.*?)"',
                      re.sub(r'"\s*"', "", meta.text("lib/reason.c")), re.S)[1]
     return meta.differ("lib/reason.c", said.split(), "lib/hugetlb.h", sizes)
 
