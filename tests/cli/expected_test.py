@@ -4,8 +4,8 @@
 
 A line "$ gmemctl ..." there is a command and "< TEXT" its input; what follows
 is its standard output, "! TEXT" a line of standard error, and "= N" its exit
-status.  `expected_test.py write` replaces what follows the commands: look at
-the difference before it is committed.
+status.  With GMEM_EXPECTED=write the test replaces what follows the commands:
+look at the difference before it is committed.
 """
 
 import concurrent.futures
@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import shlex
-import sys
 
 from ctl import Case, PAGE, ctl, main
 
@@ -71,7 +70,7 @@ for file in sorted(EXPECTED.iterdir()):
     if PAGE == 4096 and (PROPOSED or not file.name.startswith("proposed")):
         setattr(Expected, f"test_{file.name}", test_of(file))
 
-if sys.argv[1:] == ["write"]:
+if os.environ.get("GMEM_EXPECTED") == "write":
     for file in EXPECTED.iterdir():
         file.write_text(told(file))
 else:
