@@ -697,6 +697,21 @@ class Real(Batch):
                 self.assertEqual(f.read(), b"mage" + bytes((16 << 10) - 4))
         self.refused(text, FAILED, "No such file")
 
+    def test_a_dry_run_says_that_its_limit_is_the_models(self):
+        text = "create x 2M shared\nbind x 0 {}"
+        for model, gpa, says in (
+            ("7.3", "0x1000000000000", "addresses; the model ends at 48 bits, a "
+             "host may have more or fewer [gpa-limit]"),
+            ("7.3", "0x10000000000000", "is beyond 52 bits [gpa-limit]"),
+            ("7.3,software", "0x10000000000000", "is beyond 52 bits [gpa-limit]"),
+        ):
+            model = f"--model={model}"
+            self.refused(text.format(gpa), FAILED, says, model, "--dry-run")
+        self.refused(text.format("0x1000000000000"), FAILED,
+                     "beyond the guest's addresses [gpa-limit]", "--model=7.3")
+        text = text.format("0xffffffe00000")
+        self.ended(self.batch(text, "--dry-run", "--model=7.3"), OK)
+
     def test_a_slot_that_is_named_twice_is_no_unknown_one(self):
         for words in ("0 0", "0 1 0"):
             text = "create x 8K shared\nbind x 0 0 0 4K\nbind x 1 1M 4K 4K\n"

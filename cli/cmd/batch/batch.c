@@ -157,6 +157,8 @@ static void do_line(struct batch *b, char *line, size_t len,
 	b->result = NULL;
 	if (r < 0) {
 		json_object_put(result);
+		if (b->dry)
+			dry_explain(&b->err);
 		end_refused(b, end, &op);
 	} else {
 		end_line(b, &op, again, len, results, result);

@@ -190,6 +190,8 @@ void dry_tell(char *line, size_t len, const char *unchecked);
  * the model takes.  The file is then missing, with .unchecked saying why.
  */
 bool dry_short_of(const struct gmem_error *err, struct op *op);
+/* Adds to the message of a refusal where the limit is the model's alone. */
+void dry_explain(struct gmem_error *err);
 /* Whether the line is about such a file, and cannot be checked either. */
 bool dry_without(const struct batch *b, struct op *op);
 

@@ -2,12 +2,16 @@
 /* The dry run: a model instead of this machine's kernel. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "cmd/batch/batch.h"
 #include "report/output.h"
 #include "table/array.h"
 #include "target/vm.h"
+
+/* Of the guest addresses of the model's x86-64; a CPU has 36 to 52 bits. */
+#define MODEL_END (1ULL << 48)
 
 /* The model takes more of these than a kernel does. */
 static const int limits[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
@@ -70,6 +74,16 @@ void dry_tell(char *line, size_t len, const char *unchecked)
 	if (unchecked)
 		printf("  # not checked: %s", unchecked);
 	putchar('\n');
+}
+
+void dry_explain(struct gmem_error *err)
+{
+	size_t n = strlen(err->msg);
+
+	if (err->reason == GMEM_REASON_GPA_LIMIT && err->limit == MODEL_END)
+		(void)snprintf(err->msg + n, sizeof(err->msg) - n,
+			       "; the model ends at 48 bits, a host may have "
+			       "more or fewer");
 }
 
 bool dry_short_of(const struct gmem_error *err, struct op *op)
