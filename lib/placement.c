@@ -258,9 +258,9 @@ static int look_all(struct look *l, struct gmem_error *err)
 }
 
 /* Looks, with @p as the policy, or without one against the file's. */
-static int look(struct gmem *g, uint64_t offset, uint64_t len,
-		const struct gmem_mempolicy *p, struct gmem_placement *out,
-		struct gmem_error *err)
+static int find_placement(struct gmem *g, uint64_t offset, uint64_t len,
+			  const struct gmem_mempolicy *p,
+			  struct gmem_placement *out, struct gmem_error *err)
 {
 	struct look l = {
 		.g = g,
@@ -306,7 +306,7 @@ int gmem__placed(struct gmem *g, uint64_t offset, uint64_t len,
 		 const struct gmem_mempolicy *p, struct gmem_error *err)
 {
 	struct gmem_placement out = { .sz = sizeof(out) };
-	int r = look(g, offset, len, p, &out, err);
+	int r = find_placement(g, offset, len, p, &out, err);
 
 	if (r < 0)
 		return r;
@@ -351,7 +351,7 @@ int gmem_verify_placement(struct gmem *g, uint64_t offset, uint64_t len,
 		if (r < 0)
 			return r;
 	}
-	r = look(g, offset, len, policy ? &p : NULL, &result, err);
+	r = find_placement(g, offset, len, policy ? &p : NULL, &result, err);
 	if (r < 0)
 		return r;
 	gmem__out_copy(out, &result, sizeof(result));

@@ -60,7 +60,7 @@ static uint64_t window_end(const struct gmem__plan *p)
 }
 
 /* Sets the phase, at listener @l and the start of its window. */
-static void begin(struct gmem__plan *p, enum phase phase, unsigned int l)
+static void begin_phase(struct gmem__plan *p, enum phase phase, unsigned int l)
 {
 	p->phase = phase;
 	p->l = l;
@@ -90,8 +90,8 @@ static bool emit(struct gmem__plan *p, struct gmem__step *s,
  * The first piece from p->pos on, below p->limit, that listener p->l holds or
  * may hold: a granule, or with @merge as many as there are.
  */
-static bool piece(const struct gmem__plan *p, bool merge, uint64_t *start,
-		  uint64_t *end)
+static bool next_piece(const struct gmem__plan *p, bool merge, uint64_t *start,
+		       uint64_t *end)
 {
 	uint64_t granule = shape(p)->granule, pos = p->pos, run;
 
@@ -117,7 +117,7 @@ static bool revoke(struct gmem__plan *p, struct gmem__step *s)
 	bool merge = !shape(p)->fixed || shape(p)->merge_revoke;
 	uint64_t start, end;
 
-	return piece(p, merge, &start, &end) &&
+	return next_piece(p, merge, &start, &end) &&
 	       emit(p, s, GMEM__STEP_REVOKE, start, end, GMEM__PRIVATE);
 }
 
@@ -125,7 +125,7 @@ static bool grant(struct gmem__plan *p, struct gmem__step *s)
 {
 	uint64_t start, end;
 
-	return piece(p, !shape(p)->fixed, &start, &end) &&
+	return next_piece(p, !shape(p)->fixed, &start, &end) &&
 	       emit(p, s, GMEM__STEP_GRANT, start, end, GMEM__SHARED);
 }
 
@@ -195,7 +195,7 @@ static uint64_t entries(const struct gmem__plan *p)
 static bool reserve(struct gmem__plan *p, struct gmem__step *s)
 {
 	if (p->l == p->listeners) {
-		begin(p, RUN, 0);
+		begin_phase(p, RUN, 0);
 		return false;
 	}
 	(void)emit(p, s, GMEM__STEP_RESERVE, 0, 0, p->to);
@@ -234,7 +234,7 @@ static bool find_run(struct gmem__plan *p, struct gmem__step *s)
 		p->reached = p->start;
 		p->recorded = false;
 		if (p->to == GMEM__PRIVATE && p->listeners) {
-			begin(p, REVOKE, p->listeners - 1);
+			begin_phase(p, REVOKE, p->listeners - 1);
 			return false;
 		}
 		p->phase = CONVERT;
@@ -252,7 +252,7 @@ static bool revoke_all(struct gmem__plan *p, struct gmem__step *s)
 			p->phase = CONVERT;
 			return false;
 		}
-		begin(p, REVOKE, p->l - 1);
+		begin_phase(p, REVOKE, p->l - 1);
 	}
 	return true;
 }
@@ -271,13 +271,13 @@ static bool record(struct gmem__plan *p, struct gmem__step *s)
 {
 	(void)emit(p, s, GMEM__STEP_RECORD, p->start, p->end, p->to);
 	p->recorded = true;
-	begin(p, p->to == GMEM__SHARED ? GRANT : DISCARD, 0);
+	begin_phase(p, p->to == GMEM__SHARED ? GRANT : DISCARD, 0);
 	return true;
 }
 
 static bool grant_all(struct gmem__plan *p, struct gmem__step *s)
 {
-	for (; p->l < p->listeners; begin(p, GRANT, p->l + 1))
+	for (; p->l < p->listeners; begin_phase(p, GRANT, p->l + 1))
 		if (grant(p, s))
 			return true;
 	p->phase = DISCARD;
@@ -287,7 +287,7 @@ static bool grant_all(struct gmem__plan *p, struct gmem__step *s)
 static bool discard(struct gmem__plan *p, struct gmem__step *s)
 {
 	(void)emit(p, s, GMEM__STEP_DISCARD, p->start, p->end, p->to);
-	begin(p, TOLD, 0);
+	begin_phase(p, TOLD, 0);
 	return true;
 }
 
@@ -314,7 +314,7 @@ static bool ungrant(struct gmem__plan *p, struct gmem__step *s)
 			p->pos = p->start;
 			return false;
 		}
-		begin(p, UNGRANT, p->l - 1);
+		begin_phase(p, UNGRANT, p->l - 1);
 	}
 	return true;
 }
@@ -322,7 +322,7 @@ static bool ungrant(struct gmem__plan *p, struct gmem__step *s)
 static bool unconvert(struct gmem__plan *p, struct gmem__step *s)
 {
 	if (p->pos == p->reached) {
-		begin(p, REGRANT, 0);
+		begin_phase(p, REGRANT, 0);
 		return false;
 	}
 	return emit(p, s, GMEM__STEP_ATTRIBUTES, p->pos,
@@ -344,7 +344,7 @@ static bool correct(struct gmem__plan *p, struct gmem__step *s)
 
 static bool regrant(struct gmem__plan *p, struct gmem__step *s)
 {
-	for (; p->l < p->listeners; begin(p, REGRANT, p->l + 1))
+	for (; p->l < p->listeners; begin_phase(p, REGRANT, p->l + 1))
 		if (grant(p, s))
 			return true;
 	p->phase = END;

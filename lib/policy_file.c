@@ -44,10 +44,10 @@ static bool same(const struct gmem_mempolicy *a, const struct gmem_mempolicy *b)
 	       memcmp(&of_a, &of_b, sizeof(of_a)) == 0;
 }
 
-static int refuse(const struct gmem_mempolicy *file,
-		  const struct gmem__nodes *nodes,
-		  const struct gmem_mempolicy *p, uint64_t at,
-		  struct gmem_error *err)
+static int refuse_policy(const struct gmem_mempolicy *file,
+			 const struct gmem__nodes *nodes,
+			 const struct gmem_mempolicy *p, uint64_t at,
+			 struct gmem_error *err)
 {
 	const char *name = gmem_name(GMEM_NAME_MPOL, file->mode);
 	char text[GMEM__NODES_TEXT];
@@ -79,7 +79,8 @@ static int check_window(const struct gmem *g, const struct gmem__window *w,
 			return gmem__policy_failed(r, &file, "get_mempolicy",
 						   err);
 		if (file.mode != GMEM_MPOL_DEFAULT && !same(&file, p))
-			return refuse(&file, &nodes, p, w->offset + at, err);
+			return refuse_policy(&file, &nodes, p, w->offset + at,
+					     err);
 	}
 	return 0;
 }

@@ -161,7 +161,7 @@ static uint64_t least_piece(const struct job *j)
 	return j->g->page_size > PIECE_MIN ? j->g->page_size : PIECE_MIN;
 }
 
-static void add_done(struct worker *k, uint64_t n)
+static void count_done(struct worker *k, uint64_t n)
 {
 	struct job *j = k->j;
 
@@ -212,7 +212,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
 		if (again) /* fallocate takes whole pages of the file */
 			done = done / least * least;
 		pos += done;
-		add_done(k, done);
+		count_done(k, done);
 		if (again) {
 			/* The step could be endless, so check in it too. */
 			if (stopped(k->j))
@@ -231,7 +231,7 @@ static int populate_step(struct worker *k, uint64_t offset, uint64_t len)
  * How much of the next step there is room for, looked for without the lock.
  * What others have taken may be allocated or not, so all of it counts.
  */
-static uint64_t look(struct job *j, uint64_t *pending)
+static uint64_t find_room(struct job *j, uint64_t *pending)
 {
 	uint64_t at = j->next, len = j->end - at;
 
@@ -247,8 +247,8 @@ static uint64_t look(struct job *j, uint64_t *pending)
 }
 
 /*
- * take() with the lock.  Short of room it waits for what others allocate, and
- * fails if they do not.
+ * take_step() with the lock.  Short of room it waits for what others allocate,
+ * and fails if they do not.
  */
 static bool take_locked(struct worker *k, uint64_t *offset, uint64_t *len)
 {
@@ -261,7 +261,7 @@ static bool take_locked(struct worker *k, uint64_t *offset, uint64_t *len)
 			(void)pthread_cond_wait(&j->turn, &j->lock);
 			continue;
 		}
-		*len = look(j, &pending);
+		*len = find_room(j, &pending);
 		if (*len) {
 			k->pos = *offset = j->next;
 			j->next += *len;
@@ -279,7 +279,7 @@ static bool take_locked(struct worker *k, uint64_t *offset, uint64_t *len)
 }
 
 /* The next step that no worker has; false if there is none. */
-static bool take(struct worker *k, uint64_t *offset, uint64_t *len)
+static bool take_step(struct worker *k, uint64_t *offset, uint64_t *len)
 {
 	struct job *j = k->j;
 	bool more;
@@ -308,7 +308,7 @@ static void *work(void *arg)
 		if (r < 0)
 			fail(j, r, 0, SET_POLICY);
 	}
-	while (r == 0 && take(k, &offset, &len))
+	while (r == 0 && take_step(k, &offset, &len))
 		r = populate_step(k, offset, len);
 	gmem__lock(&j->lock);
 	j->running--;
@@ -329,7 +329,7 @@ static void run_alone(struct job *j, uint64_t total)
 {
 	uint64_t offset, len;
 
-	while (take(j->workers, &offset, &len) &&
+	while (take_step(j->workers, &offset, &len) &&
 	       populate_step(j->workers, offset, len) == 0)
 		progress(j, j->done, total);
 }

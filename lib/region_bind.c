@@ -6,8 +6,8 @@
 #include "slot.h"
 
 /* Into @to, as a slot of the region's file. */
-static int take(const struct gmem_region *r, const struct gmem_slot *slot,
-		struct gmem_slot *to, struct gmem_error *err)
+static int take_slot(const struct gmem_region *r, const struct gmem_slot *slot,
+		     struct gmem_slot *to, struct gmem_error *err)
 {
 	int ret = gmem__region_enter(r, err);
 
@@ -24,7 +24,7 @@ int gmem_region_bind(struct gmem_region *r, struct gmem_slot *slot,
 		     struct gmem_error *err)
 {
 	struct gmem_slot s;
-	int ret = take(r, slot, &s, err);
+	int ret = take_slot(r, slot, &s, err);
 
 	if (ret < 0 || (ret = gmem_bind(&s, err)) < 0)
 		return ret;
@@ -36,7 +36,7 @@ int gmem_region_note(struct gmem_region *r, const struct gmem_slot *slot,
 		     struct gmem_error *err)
 {
 	struct gmem_slot s;
-	int ret = take(r, slot, &s, err);
+	int ret = take_slot(r, slot, &s, err);
 
 	return ret < 0 ? ret : gmem_slot_note(r->g->vm, &s, err);
 }

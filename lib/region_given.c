@@ -74,7 +74,7 @@ static int check_type(const struct given *g, const struct gmem__stat *st,
 		      s->fd, magic);
 }
 
-static int check_file(const struct given *g, struct gmem_error *err)
+static int check_shared_file(const struct given *g, struct gmem_error *err)
 {
 	struct gmem__side *s = g->s;
 	struct gmem__stat st = { 0 };
@@ -318,13 +318,14 @@ int gmem__region_given(const struct gmem_vm *vm,
 		return 0;
 	r = check_place(&g, err);
 	if (r == 0 && file)
-		r = check_file(&g, err);
+		r = check_shared_file(&g, err);
 	if (r == 0 && s->page_size != vm->ctx.page_size)
 		r = check_place(&g, err);
 	return r == 0 && s->addr ? check_memory(&g, err) : r;
 }
 
-static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b,
+			   uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;
 }
@@ -346,12 +347,12 @@ int gmem__region_given_once(const struct gmem *g, const struct gmem__side *s,
 			      ? r->side.addr
 			      : __atomic_load_n(&r->shared, __ATOMIC_RELAXED);
 		if (s->addr && mem)
-			same = overlap((uintptr_t)s->addr, g->size,
-				       (uintptr_t)mem, o->size);
+			same = ranges_overlap((uintptr_t)s->addr, g->size,
+					      (uintptr_t)mem, o->size);
 		if (s->fd >= 0 && r->side.fd >= 0 && s->ino == r->side.ino &&
 		    s->dev == r->side.dev)
-			same |= overlap(s->offset, g->size, r->side.offset,
-					o->size);
+			same |= ranges_overlap(s->offset, g->size,
+					       r->side.offset, o->size);
 		if (same)
 			return REFUSE(err, (uintptr_t)s->addr, s->offset,
 				      "another region of this VM has some of "

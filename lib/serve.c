@@ -48,8 +48,8 @@ struct part {
  * The slot at @gpa, or the attributes that one left for its file there.  NULL:
  * a hole, and then @p->len is at most as long.
  */
-static struct gmem__slot *at_gpa(const struct serve *s, uint64_t gpa,
-				 struct part *p)
+static struct gmem__slot *part_at(const struct serve *s, uint64_t gpa,
+				  struct part *p)
 {
 	struct gmem__slot *slot =
 		gmem__slot_by_gpa(s->vm, s->o.address_space, gpa, p->len);
@@ -78,7 +78,7 @@ static int find(const struct serve *s, uint64_t gpa, uint64_t end,
 
 	*p = (struct part){ .len = end - gpa };
 	gmem__lock(&vm->lock);
-	slot = at_gpa(s, gpa, p);
+	slot = part_at(s, gpa, p);
 	if (slot) {
 		by_fd = slot->s.flags & GMEM_SLOT_FD;
 		g = by_fd ? slot->s.gmem : NULL;
@@ -131,8 +131,8 @@ static bool wanted(const struct serve *s, const struct part *p)
 }
 
 /* Checks each part, and learns what the guard has to know. */
-static int look(const struct serve *s, struct gmem_seen *seen,
-		struct gmem_error *err)
+static int check_parts(const struct serve *s, struct gmem_seen *seen,
+		       struct gmem_error *err)
 {
 	uint64_t gpa = s->e.gpa, end = gpa + s->e.len;
 	struct part p;
@@ -250,8 +250,8 @@ static int wait_for(const struct serve *s, struct gmem_error *err)
 /* ------------------------------------------------------------- answers -- */
 
 /* The guest's fault: a hypercall fails, a memory fault cannot be helped. */
-static void refuse(const struct serve *s, uint32_t reason,
-		   struct gmem_answer *a)
+static void put_refusal(const struct serve *s, uint32_t reason,
+			struct gmem_answer *a)
 {
 	a->kind = s->e.kind == GMEM_EXIT_MAP_GPA_RANGE ? GMEM_ANSWER_REFUSE
 						       : GMEM_ANSWER_FATAL;
@@ -271,7 +271,7 @@ static int after(const struct serve *s, int r, struct gmem_answer *a,
 	case -EINVAL:
 	case -EOPNOTSUPP:
 		/* Another thread has changed the slots meanwhile. */
-		refuse(s, err->reason, a);
+		put_refusal(s, err->reason, a);
 		return 0;
 	default:
 		return r;
@@ -302,10 +302,10 @@ static int step(const struct serve *s, struct gmem_guard *g,
 		struct gmem_answer *a, struct gmem_error *err)
 {
 	struct gmem_seen seen;
-	int r = look(s, &seen, err);
+	int r = check_parts(s, &seen, err);
 
 	if (r < 0) {
-		refuse(s, err->reason, a);
+		put_refusal(s, err->reason, a);
 		return 0;
 	}
 	*a = gmem__guard_step(g, &s->e, &seen);
@@ -317,7 +317,7 @@ static int step(const struct serve *s, struct gmem_guard *g,
 		 */
 		if (r < 0 && r != -EOPNOTSUPP)
 			return after(s, r, a, err);
-		(void)look(s, &seen, err);
+		(void)check_parts(s, &seen, err);
 		seen.probe = r < 0 ? GMEM_PROBE_NOTHING : GMEM_PROBE_UNSEEN;
 		*a = gmem__guard_step(g, &s->e, &seen);
 	}

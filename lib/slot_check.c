@@ -288,8 +288,8 @@ struct gmem__slot *gmem__bind_conflict(struct gmem_vm *vm, const struct gmem *g,
 	return s;
 }
 
-static int refuse(const struct gmem_slot *b, const struct gmem_slot *s,
-		  struct gmem_error *err)
+static int refuse_taken(const struct gmem_slot *b, const struct gmem_slot *s,
+			struct gmem_error *err)
 {
 	if (s->flags & GMEM_SLOT_STUCK)
 		return gmem__fail(err, GMEM_REASON_SLOT_STUCK, s->slot, s->gpa,
@@ -323,7 +323,7 @@ int gmem__bind_table(struct gmem_vm *vm, const struct gmem *g,
 	if (!s)
 		return 0;
 	*conflict = *s;
-	return refuse(b, &s->s, err);
+	return refuse_taken(b, &s->s, err);
 }
 
 int gmem__bind_dead(struct gmem_vm *vm, const struct gmem__slot *conflict,

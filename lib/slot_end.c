@@ -25,9 +25,10 @@
 #include "vm.h"
 
 /* Which slot @id is now, and what it is a range of. */
-static int look(struct gmem_vm *vm, struct gmem__slot_id id,
-		gmem__slot_fn *check, const void *arg, struct gmem__range *r,
-		uint64_t *serial, struct gmem_error *err)
+static int find_slot(struct gmem_vm *vm, struct gmem__slot_id id,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__range *r, uint64_t *serial,
+		     struct gmem_error *err)
 {
 	struct gmem__slot *s;
 	int ret;
@@ -46,14 +47,14 @@ static int look(struct gmem_vm *vm, struct gmem__slot_id id,
 	return ret;
 }
 
-static int hold(struct gmem_vm *vm, struct gmem__slot_id id, bool going,
-		gmem__slot_fn *check, const void *arg, struct gmem__ticket *t,
-		struct gmem__range *r, struct gmem__slot **out,
-		struct gmem_error *err)
+static int take_turn(struct gmem_vm *vm, struct gmem__slot_id id, bool going,
+		     gmem__slot_fn *check, const void *arg,
+		     struct gmem__ticket *t, struct gmem__range *r,
+		     struct gmem__slot **out, struct gmem_error *err)
 {
 	uint64_t serial = 0;
 	struct gmem__slot *s;
-	int ret = look(vm, id, check, arg, r, &serial, err);
+	int ret = find_slot(vm, id, check, arg, r, &serial, err);
 
 	/* Conversions through the slot end first. */
 	if (ret == 0)
@@ -82,7 +83,7 @@ int gmem__slot_hold(struct gmem_vm *vm, struct gmem__slot_id id,
 		    struct gmem__ticket *t, struct gmem__range *r,
 		    struct gmem__slot **out, struct gmem_error *err)
 {
-	return hold(vm, id, false, check, arg, t, r, out, err);
+	return take_turn(vm, id, false, check, arg, t, r, out, err);
 }
 
 int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
@@ -90,7 +91,7 @@ int gmem__slot_going(struct gmem_vm *vm, struct gmem__slot_id id,
 		     struct gmem__ticket *t, struct gmem__range *r,
 		     struct gmem__slot **out, struct gmem_error *err)
 {
-	return hold(vm, id, true, check, arg, t, r, out, err);
+	return take_turn(vm, id, true, check, arg, t, r, out, err);
 }
 
 void gmem__slot_gone(struct gmem_vm *vm, struct gmem__slot *s,

@@ -99,8 +99,8 @@ static int prepare(struct gmem__replace *w, struct gmem_error *err)
 	return r;
 }
 
-static int take(struct gmem__replace *w, struct gmem_slot *to,
-		struct gmem_error *err)
+static int make_new(struct gmem__replace *w, struct gmem_slot *to,
+		    struct gmem_error *err)
 {
 	const struct gmem__ctx *ctx = &w->vm->ctx;
 	uint32_t n = w->n_old ? w->n_old : 1, m = w->n_new ? w->n_new : 1;
@@ -206,8 +206,8 @@ static int find_old(struct gmem__replace *w, struct gmem_slot *from,
 }
 
 /* The old slots in their turn. */
-static int hold(struct gmem__replace *w, struct gmem_slot *from,
-		struct gmem_error *err)
+static int take_old(struct gmem__replace *w, struct gmem_slot *from,
+		    struct gmem_error *err)
 {
 	bool changed;
 	int r;
@@ -379,9 +379,9 @@ int gmem_slots_replace(struct gmem_vm *vm, struct gmem_slot *from,
 	    (r = check_arrays(from, n_from, err)) < 0 ||
 	    (r = check_arrays(to, n_to, err)) < 0)
 		return r;
-	r = take(&w, to, err);
+	r = make_new(&w, to, err);
 	if (r == 0)
-		r = hold(&w, from, err);
+		r = take_old(&w, from, err);
 	if (r == 0) {
 		r = in_turn(&w, from, to, err);
 		gmem__hold_return(vm, &w.hold);

@@ -104,8 +104,8 @@ static int find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	return 0;
 }
 
-static int look(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
-		uint64_t len, struct pieces *p, struct gmem_error *err)
+static int find_pieces(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+		       uint64_t len, struct pieces *p, struct gmem_error *err)
 {
 	int r;
 
@@ -129,7 +129,7 @@ static int pieces_find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 
 	p->at = p->few;
 	p->room = FEW;
-	while ((r = look(vm, address_space, gpa, len, p, err)) == 0 &&
+	while ((r = find_pieces(vm, address_space, gpa, len, p, err)) == 0 &&
 	       p->n > p->room) {
 		pieces_free(vm, p);
 		p->room = p->n;
@@ -154,7 +154,7 @@ static bool same(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	now.at = now.few;
 	for (unsigned int i = 0; i < p->n; i++, gpa += len) {
 		len = p->at[i].end - p->at[i].start;
-		r = look(vm, address_space, gpa, len, &now, NULL);
+		r = find_pieces(vm, address_space, gpa, len, &now, NULL);
 		if (r < 0 || now.n != 1 ||
 		    now.at[0].object != p->at[i].object ||
 		    now.at[0].start != p->at[i].start)
@@ -164,10 +164,10 @@ static bool same(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 }
 
 /* The pieces and a ticket for all of them. */
-static int hold(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
-		uint64_t len, const struct gmem_attributes_opts *o,
-		struct pieces *p, struct gmem__ticket *t,
-		struct gmem_error *err)
+static int take_turns(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
+		      uint64_t len, const struct gmem_attributes_opts *o,
+		      struct pieces *p, struct gmem__ticket *t,
+		      struct gmem_error *err)
 {
 	int r;
 
@@ -258,7 +258,7 @@ int gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space,
 		pieces_free(vm, &p);
 		return r;
 	}
-	r = hold(vm, address_space, gpa, len, &o, &p, &ticket, err);
+	r = take_turns(vm, address_space, gpa, len, &o, &p, &ticket, err);
 	if (r < 0)
 		return r;
 	r = check_all(&p, state, unbacked, err);
@@ -285,7 +285,7 @@ int gmem_vm_discard(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		return r;
 	/* The slots, and so the files, stay until it is done. */
 	wait.cancel = d.o.cancel;
-	r = hold(vm, address_space, gpa, len, &wait, &p, &ticket, err);
+	r = take_turns(vm, address_space, gpa, len, &wait, &p, &ticket, err);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; r == 0 && i < p.n; i++)

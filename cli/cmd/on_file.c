@@ -10,8 +10,8 @@
 #include "target/priv.h"
 
 /* After a failure: what changes memory also shows how far it came. */
-static int failed(struct ctl *ctl, const struct target_args *a,
-		  const struct work *w)
+static int end_failed(struct ctl *ctl, const struct target_args *a,
+		      const struct work *w)
 {
 	char text[WORK_TEXT];
 	int status;
@@ -64,7 +64,7 @@ int on_file(struct ctl *ctl, struct target_args *a, const char *done,
 		status = op(&w);
 	}
 	if (status < 0)
-		status = failed(ctl, a, &w);
+		status = end_failed(ctl, a, &w);
 	else if (w.json)
 		out_json(ctl, w.json);
 out:

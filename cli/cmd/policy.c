@@ -44,7 +44,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static int check(struct ctl *ctl, const struct args *a)
+static int check_args(struct ctl *ctl, const struct args *a)
 {
 	struct policy_args words = a->policy;
 	const char *problem;
@@ -90,7 +90,7 @@ static int verify(struct work *w)
 
 static int run(struct ctl *ctl)
 {
-	int status = check(ctl, &args);
+	int status = check_args(ctl, &args);
 
 	if (status)
 		return status;

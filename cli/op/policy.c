@@ -102,7 +102,7 @@ static int misplaced(void *arg, uint64_t offset, uint64_t len, int node)
 	return 0;
 }
 
-static void row(const struct look *l, const char *what, const char *text)
+static void put_row(const struct look *l, const char *what, const char *text)
 {
 	put_name(l->w);
 	printf("%s: %s\n", what, text);
@@ -112,13 +112,13 @@ static void verify_text(const struct look *l)
 {
 	char text[SIZE_TEXT], nodes[NODES_TEXT], in[RESIDENCY_TEXT];
 
-	row(l, "placed", gmem_name(GMEM_NAME_PLACED, l->p.verdict));
-	row(l, "resident", residency_text(&l->in, in));
-	row(l, "misplaced", size_text(l->p.misplaced, text));
-	row(l, "unknown",
-	    l->in.least ? residency_text(&l->in, in)
-			: size_text(l->p.unknown, text));
-	row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
+	put_row(l, "placed", gmem_name(GMEM_NAME_PLACED, l->p.verdict));
+	put_row(l, "resident", residency_text(&l->in, in));
+	put_row(l, "misplaced", size_text(l->p.misplaced, text));
+	put_row(l, "unknown",
+		l->in.least ? residency_text(&l->in, in)
+			    : size_text(l->p.unknown, text));
+	put_row(l, "nodes", *nodes_text(l->bytes, nodes) ? nodes : "none");
 	if (l->p.why) {
 		put_name(l->w);
 		printf("why: %s; %s\n", gmem_reason_str(l->p.why),

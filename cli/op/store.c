@@ -46,7 +46,7 @@ static int written(const struct output *o, int sys, struct gmem_error *err)
 }
 
 /* All that can be known before: the file is still what it was. */
-static int check(const struct work *w)
+static int check_range(const struct work *w)
 {
 	static const int now = 1;
 	const struct gmem_store_opts how = {
@@ -82,7 +82,7 @@ int op_store(struct work *w, struct output *o, const uint64_t *at)
 		.cancel = w->cancel,
 		.output_offset = at ? *at : 0,
 	};
-	int r = check(w);
+	int r = check_range(w);
 
 	if (!r && o)
 		r = empty(o, at, w->err);

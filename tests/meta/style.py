@@ -47,6 +47,19 @@ def no_function_is_too_long():
                 start = None
 
 
+def no_static_name_stands_for_three_things():
+    """But run(), which is where each command begins."""
+    for folder in ("lib", "cli", "model", "conform"):
+        found = {}
+        for path in meta.files(f"{folder}/**/*.c"):
+            for name in re.findall(r"^static [^;={(]*?\b(\w+)\(",
+                                   meta.text(path), re.M):
+                found.setdefault(name, set()).add(str(path))
+        for name, paths in sorted(found.items()):
+            if len(paths) > 2 and name != "run":
+                yield f"{name}() is in {', '.join(sorted(paths))}"
+
+
 def nothing_is_left_unfinished():
     mark = re.compile("|".join(["TO" "DO", "FIX" "ME", "XX" "X",
                                 "not imple" "mented"]), re.I)
@@ -57,4 +70,5 @@ def nothing_is_left_unfinished():
 
 
 meta.run(every_file_names_its_licence, no_file_is_too_long,
-         no_function_is_too_long, nothing_is_left_unfinished)
+         no_function_is_too_long, no_static_name_stands_for_three_things,
+         nothing_is_left_unfinished)

@@ -19,7 +19,7 @@
 #define STEP (4ULL << 30)
 
 /* Rights do not bring a system call that is not there, nor does time. */
-static void failed(struct unknown *u, const struct gmem_error *err)
+static void note_failure(struct unknown *u, const struct gmem_error *err)
 {
 	unknown(u, err->sys_errno != ENOSYS, "%s", err->msg);
 }
@@ -91,7 +91,7 @@ static void count_resident(const struct scan *s, struct mem *m, struct gmem *g)
 		}
 		n = step < m->size - pos ? step : m->size - pos;
 		if (gmem_resident(g, pos, n, &part, &err) < 0) {
-			failed(&m->no_resident, &err);
+			note_failure(&m->no_resident, &err);
 			return;
 		}
 		m->resident += part.bytes;
@@ -127,7 +127,7 @@ static void count_nodes(const struct scan *s, struct mem *m, struct gmem *g)
 		}
 		n = step < m->size - pos ? step : m->size - pos;
 		if (gmem_verify_placement(g, pos, n, NULL, &p, &err) < 0) {
-			failed(&m->no_nodes, &err);
+			note_failure(&m->no_nodes, &err);
 			goto out;
 		}
 		for (size_t i = 0; i < NODES; i++)
@@ -167,7 +167,7 @@ static void ask(const struct scan *s, struct mem *m, struct unknown *u,
 		return;
 	if (adopt(fd, &g, &err) < 0) {
 		(void)close(fd);
-		failed(u, &err);
+		note_failure(u, &err);
 		return;
 	}
 	count(s, m, g);

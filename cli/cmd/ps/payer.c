@@ -40,7 +40,7 @@ static void read_nodes(struct payer *p, bool v1, FILE *f)
 	free(line);
 }
 
-static struct payer *find(struct scan *s, const char *path)
+static struct payer *find_payer(struct scan *s, const char *path)
 {
 	struct payer *p = s->payers;
 
@@ -69,7 +69,7 @@ const struct payer *payer_of(struct scan *s, struct cgroup *c)
 	if (*c->dir)
 		f = cgroup_open(c, "memory.numa_stat", where);
 	errnum = errno;
-	p = find(s, safe_text(where, path, sizeof(path)));
+	p = find_payer(s, safe_text(where, path, sizeof(path)));
 	if (p && f && !p->read)
 		read_nodes(p, c->v1, f);
 	else if (p && *c->dir && !f)
