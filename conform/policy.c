@@ -166,16 +166,21 @@ static void present_pages_stay(struct conform *c)
 
 static void misplaced_pages_stay(struct conform *c)
 {
-	unsigned char *p;
-	int node;
+	int fd = file(c, SHARED), node;
+	unsigned char *p, *other;
 
-	IS(c_view(c, file(c, SHARED), &p), 0);
+	IS(c_view(c, fd, &p), 0);
 	p[0] = 7;
 	node = c_node(c, p);
 	IS(node == 0 || node == 1, 1);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT), -EIO);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, MOVE), 0);
 	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT | MOVE), -EIO);
+	/* What a second mapping has is not even tried. */
+	IS(c_view(c, fd, &other), 0);
+	other[0] = 7;
+	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT | MOVE), 0);
+	IS(bind(c, p, c->page, BIND, 2UL >> node, STRICT), -EIO);
 	IS(c_node(c, p), node);
 	IS(p[0], 7);
 }

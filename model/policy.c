@@ -135,7 +135,9 @@ static int bind_part(struct kernel *k, const struct mapping *m, uint64_t start,
 		return r;
 	/* Nothing moves; without asking for that nothing is set either. */
 	wrong = w->policy && (w->flags & MF_STRICT) &&
-		model__misplaced(m, from, to, w->nodes);
+		model__misplaced(m, from, to, w->nodes,
+				 (w->flags & (MF_MOVE | MF_MOVE_ALL)) ==
+					 MF_MOVE);
 	if (wrong && !(w->flags & (MF_MOVE | MF_MOVE_ALL)))
 		return -EIO;
 	r = set_policy(k, m, from, to, w->policy);

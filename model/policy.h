@@ -64,9 +64,10 @@ int model__next_node(const struct kernel *k, uint64_t policy);
 int model__node_at(struct kernel *k, const struct mapping *m, uint64_t addr);
 /*
  * Whether a page that is mapped at [@from, @to) of @m is on none of @nodes:
- * the mask as it was given, whatever the policy makes of it.
+ * the mask as it was given, whatever the policy makes of it.  With @alone only
+ * pages count that no other mapping has, as for MPOL_MF_MOVE.
  */
 bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
-		      uint64_t nodes);
+		      uint64_t nodes, bool alone);
 
 #endif

@@ -210,6 +210,29 @@ static void strict_that_may_move_is_set_and_told(void **state)
 	unmap(m, g, p);
 }
 
+/* MPOL_MF_MOVE leaves out what several mappings have, so nothing fails. */
+static void what_is_mapped_twice_is_not_to_move(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, PAGES * m->page, SHARED_FLAGS);
+	char *p = map(m, g), *q = map(m, g);
+
+	t_code(bind(m, p, PAGES * m->page, 2, 0), 0);
+	p[0] = p[m->page] = q[0] = 1;
+	t_code(bind(m, p, m->page, 1, STRICT | 2), 0);
+	assert_int_equal(mask_at(m, p), 1);
+	assert_int_equal(node_of(m, p), 1);
+	t_code(bind(m, p, m->page, 2, STRICT), 0);
+	t_code(bind(m, p, m->page, 1, STRICT), -EIO);
+	t_code(bind(m, p, m->page, 1, STRICT | 4), -EIO);
+	t_code(bind(m, p, m->page, 1, STRICT | 6), -EIO);
+	/* the second page is in one of them */
+	t_code(bind(m, p, 2 * m->page, 1, STRICT | 2), -EIO);
+	unmap(m, g, q);
+	t_code(bind(m, p, m->page, 1, STRICT | 2), -EIO);
+	unmap(m, g, p);
+}
+
 static int next_node(struct unit *m)
 {
 	int node = 4711;
@@ -401,6 +424,7 @@ int main(void)
 		TEST(a_mask_is_written_as_long_as_it_is_asked_for, unit_obeyed),
 		TEST(strict_looks_at_each_page_that_is_mapped, unit_inplace),
 		TEST(strict_that_may_move_is_set_and_told, unit_obeyed),
+		TEST(what_is_mapped_twice_is_not_to_move, unit_obeyed),
 		TEST(the_turns_begin_with_the_policy, unit_obeyed),
 		TEST(a_page_with_parts_takes_no_page_of_another_node,
 		     unit_bare),
