@@ -196,9 +196,9 @@ static bool wait_a_while(const struct gmem__ctx *ctx, struct patience *p)
 	return true;
 }
 
-int gmem__attr_tell(struct gmem *g, uint64_t pos, uint64_t len,
-		    enum gmem__state state, const int *cancel, uint64_t *n,
-		    uint64_t *at)
+int gmem__attr_set(struct gmem *g, uint64_t pos, uint64_t len,
+		   enum gmem__state state, const int *cancel, uint64_t *n,
+		   uint64_t *at)
 {
 	struct patience patience = { 0 };
 	int r;
@@ -219,8 +219,8 @@ int gmem__attr_tell(struct gmem *g, uint64_t pos, uint64_t len,
 	return -ECANCELED;
 }
 
-void gmem__attr_told(struct gmem *g, uint64_t offset, uint64_t len,
-		     enum gmem__state state)
+void gmem__attr_was_set(struct gmem *g, uint64_t offset, uint64_t len,
+			enum gmem__state state)
 {
 	bool in_place = gmem__has(g->vm, GMEM_FEATURE_FILE_ATTRIBUTES);
 	uint64_t end = offset + len;
@@ -244,9 +244,9 @@ static int step(struct gmem *g, uint64_t pos, uint64_t len,
 		struct gmem_error *err)
 {
 	uint64_t at;
-	int r = gmem__attr_tell(g, pos, len, state, cancel, n, &at);
+	int r = gmem__attr_set(g, pos, len, state, cancel, n, &at);
 
-	gmem__attr_told(g, pos, *n, state);
+	gmem__attr_was_set(g, pos, *n, state);
 	return r < 0 ? gmem__attr_refused(r, at, err) : 0;
 }
 
@@ -266,7 +266,7 @@ static int tell_private(struct gmem *g, uint64_t pos, uint64_t end,
 			continue;
 		if (run > GMEM__STEP)
 			run = GMEM__STEP;
-		r = gmem__attr_tell(g, pos, run, state, NULL, &run, &at);
+		r = gmem__attr_set(g, pos, run, state, NULL, &run, &at);
 	}
 	*reached = pos;
 	return r;

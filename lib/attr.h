@@ -25,14 +25,14 @@ int gmem__attr_convert(struct gmem *g, uint64_t offset, uint64_t len,
  * One step in the kernel, with its retries; @cancel is looked at between them.
  * *@n bytes were converted, also on failure, which was at *@at.
  */
-int gmem__attr_tell(struct gmem *g, uint64_t pos, uint64_t len,
-		    enum gmem__state state, const int *cancel, uint64_t *n,
-		    uint64_t *at);
+int gmem__attr_set(struct gmem *g, uint64_t pos, uint64_t len,
+		   enum gmem__state state, const int *cancel, uint64_t *n,
+		   uint64_t *at);
 /* Its error @sys at @at, for the caller. */
 int gmem__attr_refused(int sys, uint64_t at, struct gmem_error *err);
 /* The kernel has it: so has the record now. */
-void gmem__attr_told(struct gmem *g, uint64_t offset, uint64_t len,
-		     enum gmem__state state);
+void gmem__attr_was_set(struct gmem *g, uint64_t offset, uint64_t len,
+			enum gmem__state state);
 /* In place: all of the range becomes shared, or nothing of it; -errno. */
 int gmem__attr_all_shared(struct gmem *g, uint64_t offset, uint64_t len);
 void gmem__attr_record(struct gmem *g, uint64_t offset, uint64_t len,

@@ -218,7 +218,7 @@ static void end_part(struct gmem_vm *vm, const struct gmem__slot *k,
 	if (end > k->s.gpa + k->s.len)
 		end = k->s.gpa + k->s.len;
 	gmem__slot_record(vm, &k->s, gpa - k->s.gpa, end - gpa, GMEM__UNSET);
-	gmem__left_settle(vm, GMEM__LEFT_KEPT, gpa, end);
+	gmem__left_remove(vm, GMEM__LEFT_KEPT, gpa, end);
 }
 
 void gmem__kept_others(struct gmem_vm *vm, const struct gmem_slot *s, bool take)
@@ -255,9 +255,9 @@ void gmem__kept_taken(struct gmem_vm *vm, const struct gmem_slot *s)
 	uint64_t end = s->gpa + s->len;
 
 	gmem__lock(&vm->lock);
-	gmem__left_settle(vm, GMEM__LEFT_OWED, s->gpa, end);
-	gmem__left_settle(vm, GMEM__LEFT_UNKNOWN, s->gpa, end);
-	gmem__left_settle(vm, GMEM__LEFT_KEPT, s->gpa, end);
+	gmem__left_remove(vm, GMEM__LEFT_OWED, s->gpa, end);
+	gmem__left_remove(vm, GMEM__LEFT_UNKNOWN, s->gpa, end);
+	gmem__left_remove(vm, GMEM__LEFT_KEPT, s->gpa, end);
 	gmem__unlock(&vm->lock);
 }
 

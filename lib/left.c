@@ -151,7 +151,7 @@ static void disown_all(struct gmem_vm *vm, struct gmem__slot *s, uint64_t gpa,
 	gmem__slot_rest(vm, s, GMEM__LEFT_UNKNOWN);
 }
 
-void gmem__left_settle(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
+void gmem__left_remove(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
 		       uint64_t end)
 {
 	struct gmem__slot *s;

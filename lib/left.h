@@ -41,7 +41,7 @@ struct gmem__slot *gmem__left_at(const struct gmem_vm *vm, enum gmem__left left,
  * memory for the two rests of a larger range all of it stays, but if it was
  * kept it is nobody's.
  */
-void gmem__left_settle(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
+void gmem__left_remove(struct gmem_vm *vm, enum gmem__left left, uint64_t gpa,
 		       uint64_t end);
 /* The part in [@gpa, @end) of what was kept for a file is nobody's. */
 void gmem__left_disown(struct gmem_vm *vm, struct gmem__slot *s, uint64_t gpa,

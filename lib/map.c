@@ -206,8 +206,8 @@ int gmem__unmap_all(struct gmem *g)
 }
 
 /* All other slots were deleted, or the failure was reported before. */
-static int told(const struct gmem *g, const void *addr, uint64_t len,
-		struct gmem_error *err)
+static int check_forgotten(const struct gmem *g, const void *addr, uint64_t len,
+			   struct gmem_error *err)
 {
 	struct gmem_slot s;
 
@@ -223,14 +223,14 @@ int gmem__maps_noted(const struct gmem *g, struct gmem_error *err)
 {
 	const struct gmem_region *region = gmem__region_of(g);
 	const struct gmem__map *m = g->reservation;
-	int r = told(g, g->view, g->size, err);
+	int r = check_forgotten(g, g->view, g->size, err);
 
 	if (r == 0 && region && !region->side.addr)
-		r = told(g, region->shared, g->size, err);
+		r = check_forgotten(g, region->shared, g->size, err);
 	if (r == 0 && m)
-		r = told(g, m->addr, m->len, err);
+		r = check_forgotten(g, m->addr, m->len, err);
 	for (m = g->maps; m && r == 0; m = m->next)
-		r = told(g, m->addr, m->len, err);
+		r = check_forgotten(g, m->addr, m->len, err);
 	return r;
 }
 

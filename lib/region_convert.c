@@ -128,8 +128,8 @@ static int attributes(const struct convert *c, const struct gmem__step *s,
 	int r = 0;
 
 	while (r == 0 && pos < s->end) {
-		r = gmem__attr_tell(c->r->g, pos, s->end - pos, s->state,
-				    cancel, &n, &at);
+		r = gmem__attr_set(c->r->g, pos, s->end - pos, s->state, cancel,
+				   &n, &at);
 		pos += n;
 	}
 	*done = pos - s->start;
@@ -214,8 +214,8 @@ static void run_plan(struct convert *c, struct gmem__plan *p,
 			break;
 		case GMEM__STEP_RECORD:
 			touched(c->r, s.start, s.end - s.start);
-			gmem__attr_told(c->r->g, s.start, s.end - s.start,
-					s.state);
+			gmem__attr_was_set(c->r->g, s.start, s.end - s.start,
+					   s.state);
 			break;
 		case GMEM__STEP_DISCARD:
 			converted(c, &s);
@@ -299,7 +299,7 @@ int gmem_region_assume(struct gmem_region *r, struct gmem_region_range *ranges,
 		touched(r, a->offset, a->len);
 		/* Without memory for a record all is so already. */
 		if (r->g->record.blocks)
-			gmem__attr_told(r->g, a->offset, a->len, c.to);
+			gmem__attr_was_set(r->g, a->offset, a->len, c.to);
 		(void)gmem__region_free_other(r, a->offset, a->len, c.to, true);
 		done += a->len;
 	}
@@ -384,8 +384,7 @@ int gmem__region_probe(struct gmem_region *r, uint64_t offset, uint64_t len,
 		if (view(r, offset, run, &n) != state)
 			continue;
 		run = n;
-		ret = gmem__attr_tell(r->g, offset, run, state, cancel, &n,
-				      &at);
+		ret = gmem__attr_set(r->g, offset, run, state, cancel, &n, &at);
 	}
 	gmem__ticket_return(r->g->vm, &t);
 	return ret < 0 ? gmem__attr_refused(ret, at, err) : 0;

@@ -280,7 +280,7 @@ static enum gmem__left left_by(const struct gmem__replace *w,
 }
 
 /* The old slots as the undo left them: what is not back is kept. */
-static void settle_old(struct gmem__replace *w)
+static void undone_old(struct gmem__replace *w)
 {
 	struct gmem__slot *s;
 
@@ -300,7 +300,7 @@ static void settle_old(struct gmem__replace *w)
 	}
 }
 
-static void settle_new(struct gmem__replace *w)
+static void undone_new(struct gmem__replace *w)
 {
 	struct gmem__slot *s;
 
@@ -333,7 +333,7 @@ static void worked(struct gmem__replace *w, struct gmem_slot *to)
 	}
 }
 
-static void say(struct gmem_slot *s, uint32_t n, struct gmem__slot **is)
+static void set_live(struct gmem_slot *s, uint32_t n, struct gmem__slot **is)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		entry(s, i)->flags &= ~GMEM_SLOT_LIVE;
@@ -355,14 +355,14 @@ static int in_turn(struct gmem__replace *w, struct gmem_slot *from,
 	r = gmem__replace_kernel(w, err);
 	if (r == 0) {
 		/* This way round: an entry of both says what was made. */
-		say(from, w->n_old, NULL);
+		set_live(from, w->n_old, NULL);
 		worked(w, to);
 		return 0;
 	}
-	say(from, w->n_old, w->old);
-	say(to, w->n_new, w->new);
-	settle_old(w);
-	settle_new(w);
+	set_live(from, w->n_old, w->old);
+	set_live(to, w->n_new, w->new);
+	undone_old(w);
+	undone_new(w);
 	return r;
 }
 
