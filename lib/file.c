@@ -14,6 +14,7 @@
 #include "map.h"
 #include "region.h"
 #include "slot_end.h"
+#include "ticket.h"
 #include "vm.h"
 
 /* A handle without its descriptor; the record where something can convert. */
@@ -131,12 +132,56 @@ void gmem__file_start(struct gmem *g)
 	gmem__unlock(&g->vm->lock);
 }
 
+void gmem__file_use(struct gmem *g)
+{
+	g->users++;
+}
+
+void gmem__file_leave(struct gmem *g)
+{
+	struct gmem_vm *vm = g->vm;
+
+	gmem__lock(&vm->lock);
+	if (--g->users == 0)
+		(void)pthread_cond_broadcast(&vm->turn);
+	gmem__unlock(&vm->lock);
+}
+
+void gmem__file_unused(struct gmem *g)
+{
+	struct gmem_vm *vm = g->vm;
+
+	while (g->users)
+		vm->ctx.sys->cond_wait(vm->ctx.priv, &vm->turn, &vm->lock, 0);
+}
+
+/*
+ * No call finds it by guest address any more.  Those that did have had their
+ * turns, or used it until now.
+ */
+static int end_kept(struct gmem *g)
+{
+	struct gmem__range all = { g, 0, g->size };
+	struct gmem_vm *vm = g->vm;
+	struct gmem__ticket t;
+	int r = gmem__ticket_take(vm, &t, &all, 1, false, NULL, NULL);
+
+	if (r == 0) {
+		gmem__kept_close(g);
+		gmem__ticket_return(vm, &t);
+		gmem__lock(&vm->lock);
+		gmem__file_unused(g);
+		gmem__unlock(&vm->lock);
+	}
+	return r;
+}
+
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__unmap_all(g);
 
 	if (r == 0 && g->vm)
-		gmem__kept_close(g);
+		r = end_kept(g);
 	if (r == 0)
 		r = gmem__region_unmap(g);
 	if (r == 0)

@@ -31,8 +31,10 @@ struct gmem {
 	struct gmem__map *reservation; /* PROT_NONE, as large as the file */
 	unsigned int reserved;	       /* slots that lie in it, or will */
 	struct gmem__map *maps;
-	struct gmem__map *left;	    /* could not be unmapped yet */
-	unsigned int slots;	    /* in the table; under the VM's lock */
+	struct gmem__map *left; /* could not be unmapped yet */
+	unsigned int slots;	/* in the table; under the VM's lock */
+	unsigned int users;	/* that found it by guest address; likewise */
+	bool region_going;	/* these do not find its region; likewise */
 	struct gmem_region *region; /* that has it, or NULL; atomic */
 };
 
@@ -50,6 +52,14 @@ void gmem__file_start(struct gmem *g);
  * not be removed is tried again by the next call.
  */
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err);
+/*
+ * Who finds the file by guest address, where the caller of gmem_close() cannot
+ * know of it, uses it from then on, with vm->lock held, until it leaves it.
+ */
+void gmem__file_use(struct gmem *g);
+void gmem__file_leave(struct gmem *g);
+/* Waits until nobody uses it; vm->lock is held. */
+void gmem__file_unused(struct gmem *g);
 /* gmem_close() for a file whatever region it is in, which goes with it. */
 int gmem__file_close(struct gmem *g, struct gmem_error *err);
 /* Closes and frees a handle that was unmapped and is in no list any more. */

@@ -277,6 +277,16 @@ static int check_unbound(const struct gmem *g, struct gmem_error *err)
 			  slots > 1 ? "s" : "");
 }
 
+/* No call finds it by guest address, or uses what it found; the file stays. */
+static void going(struct gmem *g, bool is)
+{
+	gmem__lock(&g->vm->lock);
+	g->region_going = is;
+	if (is)
+		gmem__file_unused(g);
+	gmem__unlock(&g->vm->lock);
+}
+
 int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 {
 	int ret = gmem__begin(err);
@@ -295,11 +305,12 @@ int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 	ret = gmem__shared_unused(g, err);
 	if (ret < 0)
 		return ret;
+	going(g, true);
 	ret = gmem__region_unmap(g);
-	if (ret < 0)
-		return gmem__fail_call(err, ret, "unmapping the region");
-	detach(g, r);
-	return 0;
+	if (ret == 0)
+		detach(g, r);
+	going(g, false);
+	return ret < 0 ? gmem__fail_call(err, ret, "unmapping the region") : 0;
 }
 
 /* ------------------------------------------------------------- getters -- */

@@ -44,6 +44,13 @@ struct part {
 	bool changing; /* its slot is being made or deleted */
 };
 
+/* Whoever finds a part ends its use. */
+static void part_end(const struct part *p)
+{
+	if (p->r)
+		gmem__file_leave(p->r->g);
+}
+
 /*
  * The slot at @gpa, or the attributes that one left for its file there.  NULL:
  * a hole, and then @p->len is at most as long.
@@ -66,7 +73,10 @@ static struct gmem__slot *part_at(const struct serve *s, uint64_t gpa,
 	return NULL;
 }
 
-/* The first part of [@gpa, @end); the lock is not held. */
+/*
+ * The first part of [@gpa, @end), whose use then has to end, unless it fails;
+ * the lock is not held.
+ */
 static int find(const struct serve *s, uint64_t gpa, uint64_t end,
 		struct part *p, struct gmem_error *err)
 {
@@ -88,8 +98,10 @@ static int find(const struct serve *s, uint64_t gpa, uint64_t end,
 		p->changing = slot->state == GMEM__SLOT_MAKING ||
 			      slot->state == GMEM__SLOT_GOING;
 	}
-	if (g)
+	if (g && !g->region_going)
 		p->r = gmem__region_of(g);
+	if (p->r)
+		gmem__file_use(g);
 	gmem__unlock(&vm->lock);
 	if (by_fd && !p->r)
 		r = gmem__fail_no_region(gpa, err);
@@ -130,41 +142,49 @@ static bool wanted(const struct serve *s, const struct part *p)
 	       run == p->len;
 }
 
+/* @units becomes what is wrong with the first that is not in whole units. */
+static int check_part(const struct serve *s, const struct part *p,
+		      struct gmem_seen *seen, int *units,
+		      struct gmem_error *err)
+{
+	int r;
+
+	/* Before what it counts: a change in between is then seen. */
+	seen->sequence += gmem__region_sequence(p->r, p->offset, p->len);
+	if (busy(s, p))
+		seen->flags |= GMEM_SEEN_BUSY;
+	if (!wanted(s, p))
+		seen->flags &= ~GMEM_SEEN_WANTED;
+	if (*units == 0)
+		*units =
+			gmem__file_range_check(p->r->g, p->offset, p->len, err);
+	r = gmem__region_convert_check(p->r, p->offset, p->len, s->to, err);
+	return seen->flags & GMEM_SEEN_BUSY ? 0 : r;
+}
+
 /* Checks each part, and learns what the guard has to know. */
 static int check_parts(const struct serve *s, struct gmem_seen *seen,
 		       struct gmem_error *err)
 {
 	uint64_t gpa = s->e.gpa, end = gpa + s->e.len;
 	struct part p;
-	int r, units = 0;
+	int r = 0, units = 0;
 
 	*seen = (struct gmem_seen){ .sz = sizeof(*seen),
 				    .flags = GMEM_SEEN_WANTED };
 	gmem__lock(&s->vm->lock);
 	seen->sequence = s->vm->serial;
 	gmem__unlock(&s->vm->lock);
-	for (; gpa < end; gpa += p.len) {
+	for (; r == 0 && gpa < end; gpa += p.len) {
 		r = find(s, gpa, end, &p, err);
-		if (r < 0)
-			return r;
-		if (p.changing)
+		if (r == 0 && p.changing)
 			seen->flags |= GMEM_SEEN_BUSY;
-		if (!p.r)
-			continue;
-		/* Before what it counts: a change in between is then seen. */
-		seen->sequence += gmem__region_sequence(p.r, p.offset, p.len);
-		if (busy(s, &p))
-			seen->flags |= GMEM_SEEN_BUSY;
-		if (!wanted(s, &p))
-			seen->flags &= ~GMEM_SEEN_WANTED;
-		if (units == 0)
-			units = gmem__file_range_check(p.r->g, p.offset, p.len,
-						       err);
-		r = gmem__region_convert_check(p.r, p.offset, p.len, s->to,
-					       err);
-		if (r < 0 && !(seen->flags & GMEM_SEEN_BUSY))
-			return r;
+		if (r == 0 && p.r)
+			r = check_part(s, &p, seen, &units, err);
+		part_end(&p);
 	}
+	if (r < 0)
+		return r;
 	/* What is as wanted already is not converted, in no unit. */
 	return seen->flags ? 0 : units;
 }
@@ -185,6 +205,7 @@ static bool still_there(const void *arg)
 	struct part now;
 
 	(void)find(f->s, f->gpa, f->gpa + f->p->len, &now, NULL);
+	part_end(&now);
 	return now.r == f->p->r && now.offset == f->p->offset &&
 	       now.len == f->p->len;
 }
@@ -214,6 +235,7 @@ static int convert_all(const struct serve *s, struct gmem_error *err)
 		r = find(s, gpa, end, &p, err);
 		if (r == 0 && p.r)
 			r = convert_part(s, &p, gpa, err);
+		part_end(&p);
 		if (r == 0)
 			done += p.len;
 	}
@@ -238,6 +260,8 @@ static int wait_for(const struct serve *s, struct gmem_error *err)
 			continue;
 		range = (struct gmem__range){ p.r->g, p.offset,
 					      p.offset + p.len };
+		/* Only its turn counts. */
+		part_end(&p);
 		r = gmem__ticket_take(s->vm, &t, &range, 1, false, s->o.cancel,
 				      err);
 		if (r < 0)
@@ -294,6 +318,7 @@ static int probe(const struct serve *s, struct gmem_error *err)
 			r = gmem__region_probe(p.r, p.offset, p.len, s->to,
 					       s->o.flags & GMEM_SERVE_NOWAIT,
 					       s->o.cancel, err);
+		part_end(&p);
 	}
 	return r;
 }

@@ -32,6 +32,7 @@ struct pieces {
 	struct gmem__range *at; /* from .room on, what each holds meanwhile */
 	unsigned int n, room;
 	bool kept; /* also what slots left for their files */
+	bool used; /* without a turn: the files are used until they are left */
 };
 
 static int nothing_at(uint64_t gpa, uint32_t address_space,
@@ -56,6 +57,11 @@ static int check_range(const struct gmem_vm *vm, uint64_t gpa, uint64_t len,
 	return gmem__fail(err, GMEM_REASON_GPA_OVERFLOW, gpa, len,
 			  "gpa 0x%" PRIx64 " + 0x%" PRIx64 " overflows 64 bits",
 			  gpa, len);
+}
+
+static struct gmem *file_of(const struct gmem__range *p)
+{
+	return (struct gmem *)(uintptr_t)p->object;
 }
 
 /* A region frees whole huge pages; vm->lock is held. */
@@ -107,10 +113,13 @@ static int find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 static int find_pieces(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 		       uint64_t len, struct pieces *p, struct gmem_error *err)
 {
+	unsigned int i;
 	int r;
 
 	gmem__lock(&vm->lock);
 	r = find(vm, address_space, gpa, len, p, err);
+	for (i = 0; r == 0 && p->used && p->n <= p->room && i < p->n; i++)
+		gmem__file_use(file_of(&p->at[i]));
 	gmem__unlock(&vm->lock);
 	return r;
 }
@@ -188,11 +197,6 @@ static int take_turns(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 	}
 }
 
-static struct gmem *file_of(const struct gmem__range *p)
-{
-	return (struct gmem *)(uintptr_t)p->object;
-}
-
 static int check_all(const struct pieces *p, enum gmem__state state,
 		     bool unbacked, struct gmem_error *err)
 {
@@ -251,10 +255,13 @@ int gmem_vm_set_attributes(struct gmem_vm *vm, uint32_t address_space,
 		return r;
 	unbacked = o.flags & GMEM_ATTRIBUTES_UNBACKED;
 	if (o.flags & GMEM_ATTRIBUTES_CHECK_ONLY) {
+		p.used = true;
 		r = pieces_find(vm, address_space, gpa, len, &p, err);
 		if (r < 0)
 			return r;
 		r = check_all(&p, state, unbacked, err);
+		for (unsigned int i = 0; i < p.n; i++)
+			gmem__file_leave(file_of(&p.at[i]));
 		pieces_free(vm, &p);
 		return r;
 	}
