@@ -248,6 +248,23 @@ static void restore_attributes(struct gmem__replace *w)
 	}
 }
 
+/*
+ * A new slot that stays has the number of @s.  KVM would move that one where it
+ * has the same length and memory.
+ */
+static bool taken(const struct gmem__replace *w, const struct gmem__slot *s)
+{
+	const struct gmem__slot *o;
+
+	for (uint32_t i = 0; i < w->n_new; i++) {
+		o = w->new[i];
+		if (o->there && o->s.slot == s->s.slot &&
+		    o->s.address_space == s->s.address_space)
+			return true;
+	}
+	return false;
+}
+
 static void undo(struct gmem__replace *w, struct gmem_error *err)
 {
 	struct gmem__slot *s;
@@ -266,8 +283,12 @@ static void undo(struct gmem__replace *w, struct gmem_error *err)
 		s = w->old[i];
 		if (s->there)
 			continue;
-		r = s->lost ? -EIO
-			    : gmem__slot_create(w->vm, &s->s, s->s.gmem->fd);
+		if (s->lost)
+			r = -EIO;
+		else if (taken(w, s))
+			r = -EEXIST;
+		else
+			r = gmem__slot_create(w->vm, &s->s, s->s.gmem->fd);
 		set(w->vm, &s->there, r == 0);
 		if (r < 0)
 			gmem__unmade_too(err, s->s.slot, r);

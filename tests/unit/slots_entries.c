@@ -6,7 +6,7 @@
 #define REGION2 GMEM__KVM_SET_USER_MEMORY_REGION2
 
 /* 2 MiB of a new file as slot 0 at 1 GiB, the second 2 as slot 1 behind it. */
-static void two(struct unit *m, struct gmem_slot *s)
+static void two_as(struct unit *m, struct gmem_slot *s, uint64_t flags)
 {
 	unit_create(m, 4 * MiB, SHARED_FLAGS);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -15,10 +15,16 @@ static void two(struct unit *m, struct gmem_slot *s)
 					   .gmem = m->g,
 					   .gpa = GiB + i * 2 * MiB,
 					   .offset = i * 2 * MiB,
-					   .len = 2 * MiB };
+					   .len = 2 * MiB,
+					   .flags = flags };
 		t_ok(gmem_bind(&s[i], &m->err), m->err);
 	}
 	unit_reset(m);
+}
+
+static void two(struct unit *m, struct gmem_slot *s)
+{
+	two_as(m, s, 0);
 }
 
 static int replace(struct unit *m, struct gmem_slot *from, uint32_t n,
@@ -115,16 +121,19 @@ static void after_a_failure_one_array_tells_of_the_new_slots(void **state_)
 }
 
 /* The kernel has the new slot 0, at 4 GiB, so only the old slot 1 is back. */
-static void stuck(struct unit *m, struct gmem_slot *old)
+static void stuck(struct unit *m, struct gmem_slot *old, uint64_t flags)
 {
+	bool hva = flags & GMEM_SLOT_HVA;
 	struct gmem_slot to[2];
 
-	two(m, old);
+	two_as(m, old, flags);
 	memcpy(to, old, sizeof(to));
 	to[0].gpa = 4 * GiB;
 	to[1].gpa = 5 * GiB;
-	unit_answer(m, "ioctl", REGION2, 2, 1, -ENOMEM);
-	unit_answer(m, "ioctl", REGION, 3, 1, -EPERM);
+	/* after two that are deleted, the second that is made */
+	unit_answer(m, "ioctl", hva ? REGION : REGION2, hva ? 4 : 2, 1,
+		    -ENOMEM);
+	unit_answer(m, "ioctl", REGION, hva ? 5 : 3, 1, -EPERM);
 	t_refused(replace(m, old, 2, to, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
 		  m->err);
 	assert_true(m->err.flags & GMEM_ERROR_STUCK);
@@ -147,8 +156,12 @@ static void what_cannot_be_undone_has_a_way_out(void **state_)
 	struct gmem_slot s[2], is = { .sz = sizeof(is) };
 	struct gmem_error err = GMEM_INIT(struct gmem_error);
 
-	for (enum way way = UNBIND; way < WAYS; way++) {
-		stuck(m, s);
+	/* In HVA mode making the old slot would move the new one. */
+	for (unsigned int n = 0; n < 2 * WAYS; n++) {
+		enum way way = n % WAYS;
+
+		stuck(m, s, n < WAYS ? GMEM_SLOT_FD : GMEM_SLOT_HVA);
+		assert_int_equal(unit_slot(m, 0)->at.start, 4 * GiB);
 		for (uint32_t i = 0; i < 2; i++)
 			assert_int_equal(!unit_slot(m, i),
 					 gmem_slot_get(m->vm, i, 0, &is, &err) <
