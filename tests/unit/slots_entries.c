@@ -137,6 +137,9 @@ static void stuck(struct unit *m, struct gmem_slot *old, uint64_t flags)
 	t_refused(replace(m, old, 2, to, 2), -ENOMEM, GMEM_REASON_NO_MEMORY,
 		  m->err);
 	assert_true(m->err.flags & GMEM_ERROR_STUCK);
+	assert_non_null(strstr(m->err.msg, "slot 0 could not be deleted again, "
+					   "EPERM, and slot 0 could not be "
+					   "made again, EEXIST"));
 	assert_true(get(m, 0).flags & GMEM_SLOT_STUCK);
 	assert_int_equal(get(m, 0).gpa, 4 * GiB);
 	unit_reset(m);
