@@ -254,14 +254,10 @@ static void restore_attributes(struct gmem__replace *w)
  */
 static bool taken(const struct gmem__replace *w, const struct gmem__slot *s)
 {
-	const struct gmem__slot *o;
-
-	for (uint32_t i = 0; i < w->n_new; i++) {
-		o = w->new[i];
-		if (o->there && o->s.slot == s->s.slot &&
-		    o->s.address_space == s->s.address_space)
+	for (uint32_t i = 0; i < w->n_new; i++)
+		if (w->new[i]->there &&
+		    gmem__slot_same_id(&w->new[i]->s, &s->s))
 			return true;
-	}
 	return false;
 }
 

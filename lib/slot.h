@@ -38,6 +38,13 @@ static inline struct gmem__slot_id gmem__slot_id(const struct gmem_slot *s)
 	return (struct gmem__slot_id){ s->slot, s->address_space };
 }
 
+/* Whether both have the same number in the same address space. */
+static inline bool gmem__slot_same_id(const struct gmem_slot *a,
+				      const struct gmem_slot *b)
+{
+	return a->slot == b->slot && a->address_space == b->address_space;
+}
+
 /* While in the table, and after that in the VM's .left by guest address. */
 struct gmem__slot {
 	struct gmem__node by_id;  /* in an address space */

@@ -297,7 +297,7 @@ static int refuse_taken(const struct gmem_slot *b, const struct gmem_slot *s,
 				  " is in the way, and the kernel refuses to "
 				  "delete it",
 				  s->slot, s->gpa);
-	if (s->slot == b->slot && s->address_space == b->address_space)
+	if (gmem__slot_same_id(s, b))
 		return gmem__fail(err, GMEM_REASON_SLOT_IN_USE, b->slot, 0,
 				  "slot %u is at gpa 0x%" PRIx64 " already",
 				  b->slot, s->gpa);

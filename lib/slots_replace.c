@@ -152,27 +152,26 @@ static int may_replace(const struct gmem__slot *s, struct gmem_error *err)
 
 /* The first time it became GOING, and so cannot be found again. */
 static bool named_before(const struct gmem__replace *w, uint32_t n,
-			 struct gmem__slot_id id)
+			 const struct gmem_slot *named)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (w->old[i]->s.slot == id.slot &&
-		    w->old[i]->s.address_space == id.address_space)
+		if (gmem__slot_same_id(&w->old[i]->s, named))
 			return true;
 	return false;
 }
 
 static int find_one(struct gmem__replace *w, uint32_t i,
-		    struct gmem__slot_id id, struct gmem__slot **s,
+		    const struct gmem_slot *named, struct gmem__slot **s,
 		    struct gmem_error *err)
 {
-	int r = gmem__slot_known(w->vm, id, s, err);
+	int r = gmem__slot_known(w->vm, gmem__slot_id(named), s, err);
 
-	if (r < 0 && named_before(w, i, id))
-		return gmem__fail(err, GMEM_REASON_SLOT_TWICE, id.slot,
-				  id.address_space,
+	if (r < 0 && named_before(w, i, named))
+		return gmem__fail(err, GMEM_REASON_SLOT_TWICE, named->slot,
+				  named->address_space,
 				  "slot %u of address space %u is named twice "
 				  "among those to replace",
-				  id.slot, id.address_space);
+				  named->slot, named->address_space);
 	return r < 0 ? r : may_replace(*s, err);
 }
 
@@ -186,7 +185,7 @@ static int find_old(struct gmem__replace *w, struct gmem_slot *from,
 
 	gmem__lock(&w->vm->lock);
 	for (i = 0; i < w->n_old; i++) {
-		r = find_one(w, i, gmem__slot_id(entry(from, i)), &s, err);
+		r = find_one(w, i, entry(from, i), &s, err);
 		if (r < 0)
 			break;
 		if (changed && w->serial[i] != s->serial)
