@@ -166,25 +166,21 @@ int model__assign_nodes(struct inode *i, uint64_t offset, uint64_t len)
 #define PAGEMAP_PRESENT (1ULL << 63)
 #define PAGEMAP_EXCLUSIVE (1ULL << 56)
 
-/* Whether several mappings have the page at @addr, as far as that is known. */
-static bool mapped_twice(const struct kernel *k, uint64_t addr)
+/* Whether several mappings have the page at @addr, as far as @pagemap knows. */
+static bool mapped_twice(const struct kernel *k, int pagemap, uint64_t addr)
 {
-	int fd = gmem__sys_linux.open(NULL, "/proc/self/pagemap",
-				      O_RDONLY | O_CLOEXEC);
 	uint64_t entry = 0;
 
-	if (fd >= 0) {
-		(void)!gmem__sys_linux.pread(NULL, fd, &entry, sizeof(entry),
-					     addr / k->page_size *
-						     sizeof(entry));
-		(void)gmem__sys_linux.close(NULL, fd);
-	}
+	if (pagemap >= 0)
+		(void)!gmem__sys_linux.pread(
+			NULL, pagemap, &entry, sizeof(entry),
+			addr / k->page_size * sizeof(entry));
 	return (entry & (PAGEMAP_PRESENT | PAGEMAP_EXCLUSIVE)) ==
 	       PAGEMAP_PRESENT;
 }
 
-bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
-		      uint64_t nodes, bool alone)
+static bool misplaced(const struct mapping *m, uint64_t from, uint64_t to,
+		      uint64_t nodes, int pagemap)
 {
 	const struct inode *i = m->file->inode;
 	uint64_t pos = m->in.start + (from - m->at.start);
@@ -202,14 +198,26 @@ bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
 		page = (void *)(uintptr_t)(m->at.start + (pos - m->in.start));
 		if (gmem__sys_linux.move_pages(NULL, 1, &page, NULL, &status) <
 			    0 ||
-		    status < 0 ||
-		    (alone && mapped_twice(i->k, (uintptr_t)page)))
+		    status < 0 || mapped_twice(i->k, pagemap, (uintptr_t)page))
 			continue;
 		node = model__ranges_get(&i->nodes, pos, NULL);
 		if (!(nodes >> (node ? node - 1 : 0) & 1))
 			return true;
 	}
 	return false;
+}
+
+bool model__misplaced(const struct mapping *m, uint64_t from, uint64_t to,
+		      uint64_t nodes, bool alone)
+{
+	int fd = alone ? gmem__sys_linux.open(NULL, "/proc/self/pagemap",
+					      O_RDONLY | O_CLOEXEC)
+		       : -1;
+	bool is = misplaced(m, from, to, nodes, fd);
+
+	if (fd >= 0)
+		(void)gmem__sys_linux.close(NULL, fd);
+	return is;
 }
 
 int model__node_at(struct kernel *k, const struct mapping *m, uint64_t addr)
