@@ -15,7 +15,6 @@
 
 #define ATTRIBUTES GMEM__KVM_SET_MEMORY_ATTRIBUTES
 #define ROUNDS 50
-#define LOOKS 500000 /* whether another thread waits by now */
 
 static const struct gmem_attributes_opts unbacked = {
 	.sz = sizeof(unbacked),
@@ -104,16 +103,19 @@ static int share(struct unit *m, const struct gmem_attributes_opts *o)
 				      o, &m->err);
 }
 
+static struct gmem_exit wants(uint64_t attributes)
+{
+	return (struct gmem_exit){ .sz = sizeof(struct gmem_exit),
+				   .kind = GMEM_EXIT_MEMORY_FAULT,
+				   .gpa = GiB,
+				   .len = PAGE,
+				   .attributes = attributes };
+}
+
 /* What the guest gets that wants a page of it to have @attributes. */
 static uint32_t serve(struct unit *m, uint64_t attributes, uint32_t *reason)
 {
-	struct gmem_exit e = {
-		.sz = sizeof(e),
-		.kind = GMEM_EXIT_MEMORY_FAULT,
-		.gpa = GiB,
-		.len = PAGE,
-		.attributes = attributes,
-	};
+	struct gmem_exit e = wants(attributes);
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
 
@@ -134,9 +136,7 @@ static void close_meanwhile(struct unit *m, const struct unit_call *call,
 		return;
 	m->hook = NULL;
 	begin(c);
-	for (int i = 0; i < LOOKS && unit_turns(m->vm, NULL, 0) < 2; i++)
-		(void)sched_yield();
-	c->waits = unit_turns(m->vm, NULL, 0) == 2 && waits(c);
+	c->waits = unit_turns_are(m->vm, 2, NULL, 0) && waits(c);
 }
 
 static void a_file_is_closed_after_a_change_of_what_it_has_kept(void **state)
@@ -268,13 +268,7 @@ static void *ask(void *arg)
 		.sz = sizeof(check),
 		.flags = GMEM_ATTRIBUTES_UNBACKED | GMEM_ATTRIBUTES_CHECK_ONLY,
 	};
-	struct gmem_exit e = {
-		.sz = sizeof(e),
-		.kind = GMEM_EXIT_MEMORY_FAULT,
-		.gpa = GiB,
-		.len = PAGE,
-		.attributes = GMEM_ATTRIBUTE_PRIVATE,
-	};
+	struct gmem_exit e = wants(GMEM_ATTRIBUTE_PRIVATE);
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
 	struct asking *k = arg;
