@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/time.h>
 
 #include "t.h"
 
@@ -59,6 +61,51 @@ static const char *code_name(long long code)
 	const char *name = code < 0 ? strerrorname_np((int)-code) : NULL;
 
 	return name ? name : "no errno";
+}
+
+/* What the process had before. */
+static struct {
+	bool on;
+	struct itimerval timer;
+	struct sigaction action;
+} calm;
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int sig)
+{
+	(void)sig;
+	signals++;
+}
+
+void t_storm(long usec)
+{
+	const struct itimerval none = { 0 };
+	const struct itimerval each = { { 0, usec }, { 0, usec } };
+	const struct sigaction act = { .sa_handler = count_signal };
+
+	assert_int_equal(setitimer(ITIMER_REAL, &none, &calm.timer), 0);
+	assert_int_equal(sigaction(SIGALRM, &act, &calm.action), 0);
+	calm.on = true;
+	signals = 0;
+	assert_int_equal(setitimer(ITIMER_REAL, &each, NULL), 0);
+}
+
+unsigned int t_storm_signals(void)
+{
+	return (unsigned int)signals;
+}
+
+void t_storm_end(void)
+{
+	const struct itimerval none = { 0 };
+
+	if (!calm.on)
+		return;
+	calm.on = false;
+	assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &calm.action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &calm.timer, NULL), 0);
 }
 
 uint64_t t_any(uint64_t *seed, uint64_t below)

@@ -38,6 +38,15 @@ t_skip(const char *capability, const char *fmt, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void
 t_not_applicable(const char *capability, const char *fmt, ...);
 
+/*
+ * A SIGALRM every @usec until t_storm_end(), without SA_RESTART; how many have
+ * come.  The process has its own timer and handler back then, also in a
+ * teardown after a test that has failed.
+ */
+void t_storm(long usec);
+unsigned int t_storm_signals(void);
+void t_storm_end(void);
+
 /* The next number below @below of the sequence that @seed is in. */
 uint64_t t_any(uint64_t *seed, uint64_t below);
 

@@ -2,10 +2,8 @@
 /* Populating, discarding, counting and loading guest memory. */
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -433,43 +431,9 @@ static void private_memory_is_neither_loaded_nor_stored(void **state)
 		     GMEM_REASON_PRIVATE);
 }
 
-static volatile sig_atomic_t alarms;
-
-static void on_alarm(int sig)
-{
-	(void)sig;
-	alarms++;
-}
-
-/* What the process had before the storm. */
-static struct itimerval timer_before;
-static struct sigaction action_before;
-
-static int quiet(void **state)
-{
-	struct itimerval it = { 0 };
-
-	(void)setitimer(ITIMER_REAL, &it, &timer_before);
-	(void)sigaction(SIGALRM, NULL, &action_before);
-	return live_setup(state);
-}
-
-static void storm(long usec)
-{
-	struct itimerval it = { { 0, usec }, { 0, usec } };
-	struct sigaction sa = { .sa_handler = on_alarm };
-
-	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
-	assert_int_equal(setitimer(ITIMER_REAL, &it, NULL), 0);
-}
-
 static int calm(void **state)
 {
-	struct itimerval it = { 0 };
-
-	(void)setitimer(ITIMER_REAL, &it, NULL);
-	(void)sigaction(SIGALRM, &action_before, NULL);
-	(void)setitimer(ITIMER_REAL, &timer_before, NULL);
+	t_storm_end();
 	return live_teardown(state);
 }
 
@@ -483,8 +447,7 @@ static void a_storm_of_signals_leaves_no_gap(void **state)
 
 	start(l, LIVE_SHARED);
 	g = live_file(l, size / l->page, LIVE_SHARED);
-	alarms = 0;
-	storm(1000);
+	t_storm(1000);
 	live_ok(l, gmem_populate(g, 0, size, &o, &l->err));
 	assert_int_equal(l->err.done, size);
 	assert_int_equal(resident(l, 0, size), size);
@@ -494,7 +457,7 @@ static void a_storm_of_signals_leaves_no_gap(void **state)
 	assert_int_equal(resident(l, 0, size), size);
 	t_code(load_poured(l, 20 * MiB, 20 * MiB, 0), 0);
 	check_poured(l, 20 * MiB);
-	assert_true(alarms > 10);
+	assert_true(t_storm_signals() > 10);
 }
 
 int main(void)
@@ -517,7 +480,7 @@ int main(void)
 		live_test(input_that_can_not_be_read_is_named),
 		live_test(private_memory_is_neither_loaded_nor_stored),
 		cmocka_unit_test_setup_teardown(
-			a_storm_of_signals_leaves_no_gap, quiet, calm),
+			a_storm_of_signals_leaves_no_gap, live_setup, calm),
 	};
 
 	return t_main(tests);

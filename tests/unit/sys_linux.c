@@ -12,7 +12,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,39 +41,22 @@ static void it_tells_what_the_host_is(void **state)
 	assert_true(bits == 0 || (bits >= 32 && bits <= 64));
 }
 
-static volatile sig_atomic_t alarms;
-
-static void count_alarm(int sig)
-{
-	(void)sig;
-	alarms++;
-}
-
 /* Also with a signal each 200 us. */
 static void a_sleep_lasts_whatever_signals_come(void **state)
 {
-	const struct sigaction act = { .sa_handler = count_alarm };
-	const struct itimerval storm = { { 0, 200 }, { 0, 200 } }, calm = { 0 };
-	struct itimerval timer;
-	struct sigaction before;
 	sigset_t none;
 	uint64_t until;
 
 	(void)state;
 	(void)sigemptyset(&none);
-	assert_int_equal(setitimer(ITIMER_REAL, &calm, &timer), 0);
-	assert_int_equal(sigaction(SIGALRM, &act, &before), 0);
-	alarms = 0;
-	assert_int_equal(setitimer(ITIMER_REAL, &storm, NULL), 0);
+	t_storm(200);
 	/* One comes before the sleep begins, however late it is. */
-	while (!alarms)
+	while (!t_storm_signals())
 		(void)sigsuspend(&none);
 	until = sys->now(NULL) + 20000000;
 	sys->sleep_until(NULL, until);
-	assert_int_equal(setitimer(ITIMER_REAL, &calm, NULL), 0);
+	t_storm_end();
 	assert_true(sys->now(NULL) >= until);
-	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
-	assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
 	sys->sleep_until(NULL, until); /* it is over */
 }
 
@@ -207,14 +189,22 @@ static void offsets_are_the_files(void **state)
 	t_code(sys->close(NULL, fd), 0);
 }
 
+static volatile sig_atomic_t pipes;
+
+static void count_pipe(int sig)
+{
+	(void)sig;
+	pipes++;
+}
+
 static void a_socket_that_is_closed_is_an_error_and_no_signal(void **state)
 {
-	void (*before)(int) = signal(SIGPIPE, count_alarm);
+	void (*before)(int) = signal(SIGPIPE, count_pipe);
 	char byte = 7;
 	int ends[2];
 
 	(void)state;
-	alarms = 0;
+	pipes = 0;
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	t_code((int)sys->send(NULL, ends[0], "x", 1), 1);
@@ -223,8 +213,8 @@ static void a_socket_that_is_closed_is_an_error_and_no_signal(void **state)
 	t_code(sys->close(NULL, ends[1]), 0);
 	t_code((int)sys->send(NULL, ends[0], "x", 1), -EPIPE);
 	t_code(sys->close(NULL, ends[0]), 0);
-	assert_int_equal(alarms, 0);
-	assert_true(signal(SIGPIPE, before) == count_alarm);
+	assert_int_equal(pipes, 0);
+	assert_true(signal(SIGPIPE, before) == count_pipe);
 }
 
 static void *mask_of(void *arg)
