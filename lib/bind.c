@@ -197,18 +197,21 @@ static int bind_in_turn(struct gmem *g, struct gmem__slot **s,
 {
 	struct gmem__slot *mine = *s;
 	struct gmem__hold hold;
-	int r = gmem__hold_take(g->vm, &hold, b, 1, NULL, 0, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	r = gmem__bind_shared(g, b, err);
-	if (r == 0)
-		r = gmem__slot_insert(g->vm, mine, b, err);
-	if (r == 0) {
-		*s = NULL;
-		r = bind_kernel(g, mine, b, err);
-	}
-	gmem__hold_return(g->vm, &hold);
+	do {
+		r = gmem__hold_take(g->vm, &hold, b, 1, NULL, 0, err);
+		if (r < 0)
+			return r;
+		r = gmem__bind_shared(g, b, err);
+		if (r == 0)
+			r = gmem__slot_insert(g->vm, mine, b, &hold, err);
+		if (r == 0) {
+			*s = NULL;
+			r = bind_kernel(g, mine, b, err);
+		}
+		gmem__hold_return(g->vm, &hold);
+	} while (r > 0);
 	return r;
 }
 

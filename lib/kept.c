@@ -66,30 +66,37 @@ bool gmem__place_of(struct gmem_vm *vm, const struct gmem *g, uint64_t offset,
 	return out->len > 0;
 }
 
-static void hold_add(struct gmem__hold *h, bool *same, const void *object,
-		     uint64_t start, uint64_t len)
+/* Goes through the ranges: lists them, or compares them with the list. */
+struct walk {
+	struct gmem__hold *h;
+	unsigned int n;
+	bool compare, same;
+};
+
+static void walk_range(struct walk *w, const void *object, uint64_t start,
+		       uint64_t len)
 {
-	struct gmem__range r = { object, start, start + len };
+	struct gmem__range r = { object, start, start + len }, *o;
 
-	if (h->n < h->room) {
-		struct gmem__range *o = &h->at[h->n];
-
-		*same = *same && o->object == r.object && o->start == r.start &&
-			o->end == r.end;
-		*o = r;
+	if (w->n < w->h->room) {
+		o = &w->h->at[w->n];
+		if (!w->compare)
+			*o = r;
+		w->same = w->same && o->object == r.object &&
+			  o->start == r.start && o->end == r.end;
 	}
-	h->n++;
+	w->n++;
 }
 
 /* All of each entry: without memory, more than a part of it ends. */
-static void hold_kept(struct gmem_vm *vm, struct gmem__hold *h, bool *same,
+static void walk_kept(struct gmem_vm *vm, struct walk *w,
 		      const struct gmem_slot *s)
 {
 	const struct gmem__slot *k;
 	uint64_t pos = s->gpa, end = s->gpa + s->len;
 
 	while (pos < end && (k = gmem__kept_at(vm, pos, end - pos)) != NULL) {
-		hold_add(h, same, k->s.gmem, k->s.offset, k->s.len);
+		walk_range(w, k->s.gmem, k->s.offset, k->s.len);
 		pos = k->s.gpa + k->s.len;
 	}
 	if (!s->gmem)
@@ -98,32 +105,43 @@ static void hold_kept(struct gmem_vm *vm, struct gmem__hold *h, bool *same,
 	end = s->offset + s->len;
 	while (pos < end &&
 	       (k = kept_of(vm, s->gmem, pos, end - pos)) != NULL) {
-		hold_add(h, same, k->s.gmem, k->s.offset, k->s.len);
+		walk_range(w, k->s.gmem, k->s.offset, k->s.len);
 		pos = k->s.offset + k->s.len;
 	}
 }
 
-/* Whether the ranges are what they were. */
-static bool hold_list(struct gmem_vm *vm, struct gmem__hold *h,
-		      const struct gmem_slot *s, unsigned int n,
-		      const struct gmem__range *more, unsigned int n_more)
+/* vm->lock is held. */
+static void walk_all(struct gmem_vm *vm, struct walk *w)
 {
-	unsigned int was = h->n;
-	bool same = true;
+	const struct gmem__hold *h = w->h;
+
+	for (unsigned int i = 0; i < h->n_more; i++)
+		walk_range(w, h->more[i].object, h->more[i].start,
+			   h->more[i].end - h->more[i].start);
+	for (unsigned int i = 0; i < h->n_s; i++)
+		if (h->s[i].gmem)
+			walk_range(w, h->s[i].gmem, h->s[i].offset,
+				   h->s[i].len);
+	for (unsigned int i = 0; i < h->n_s; i++)
+		walk_kept(vm, w, &h->s[i]);
+}
+
+bool gmem__hold_is_all(struct gmem_vm *vm, struct gmem__hold *h)
+{
+	struct walk w = { .h = h, .compare = true, .same = true };
+
+	walk_all(vm, &w);
+	return w.same && w.n == h->n;
+}
+
+static void hold_list(struct gmem_vm *vm, struct gmem__hold *h)
+{
+	struct walk w = { .h = h };
 
 	gmem__lock(&vm->lock);
-	h->n = 0;
-	for (unsigned int i = 0; i < n_more; i++)
-		hold_add(h, &same, more[i].object, more[i].start,
-			 more[i].end - more[i].start);
-	for (unsigned int i = 0; i < n; i++)
-		if (s[i].gmem)
-			hold_add(h, &same, s[i].gmem, s[i].offset, s[i].len);
-	for (unsigned int i = 0; i < n; i++)
-		hold_kept(vm, h, &same, &s[i]);
-	same = same && h->n == was;
+	walk_all(vm, &w);
 	gmem__unlock(&vm->lock);
-	return same;
+	h->n = w.n;
 }
 
 static void hold_free(const struct gmem_vm *vm, const struct gmem__hold *h)
@@ -139,29 +157,27 @@ int gmem__hold_take(struct gmem_vm *vm, struct gmem__hold *h,
 {
 	int r;
 
-	*h = (struct gmem__hold){ .room = sizeof(h->few) / sizeof(h->few[0]) };
+	*h = (struct gmem__hold){
+		.s = s,
+		.n_s = n,
+		.more = more,
+		.n_more = n_more,
+		.room = sizeof(h->few) / sizeof(h->few[0]),
+	};
 	h->at = h->few;
-	for (;;) {
-		(void)hold_list(vm, h, s, n, more, n_more);
-		while (h->n > h->room) {
-			hold_free(vm, h);
-			h->room = h->n;
-			h->at = gmem__alloc(&vm->ctx, h->n * sizeof(*h->at));
-			if (!h->at)
-				return gmem__fail_call(
-					err, -ENOMEM,
-					"allocating the list of ranges");
-			(void)hold_list(vm, h, s, n, more, n_more);
-		}
-		r = gmem__ticket_take(vm, &h->ticket, h->at, h->n, false, NULL,
-				      err);
-		if (r < 0)
-			break;
-		if (hold_list(vm, h, s, n, more, n_more))
-			return 0;
-		gmem__ticket_return(vm, &h->ticket);
+	hold_list(vm, h);
+	while (h->n > h->room) {
+		hold_free(vm, h);
+		h->room = h->n;
+		h->at = gmem__alloc(&vm->ctx, h->n * sizeof(*h->at));
+		if (!h->at)
+			return gmem__fail_call(err, -ENOMEM,
+					       "allocating the list of ranges");
+		hold_list(vm, h);
 	}
-	hold_free(vm, h);
+	r = gmem__ticket_take(vm, &h->ticket, h->at, h->n, false, NULL, err);
+	if (r < 0)
+		hold_free(vm, h);
 	return r;
 }
 

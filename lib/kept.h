@@ -31,6 +31,9 @@ struct gmem__slot *gmem__kept_at(const struct gmem_vm *vm, uint64_t gpa,
 
 /* The turn of a call that brings slots, with what is kept that it may end. */
 struct gmem__hold {
+	const struct gmem_slot *s; /* the caller's, as .more */
+	const struct gmem__range *more;
+	unsigned int n_s, n_more;
 	struct gmem__ticket ticket;
 	struct gmem__range few[8], *at;
 	unsigned int n, room;
@@ -38,12 +41,19 @@ struct gmem__hold {
 
 /*
  * A ticket of the ranges of the slots' files, @more ranges of its own,
- * and of what is kept where the slots will be or of their files' ranges.
+ * and of what is kept where the slots will be or of their files' ranges, as far
+ * as it was there before the wait.
  */
 int gmem__hold_take(struct gmem_vm *vm, struct gmem__hold *h,
 		    const struct gmem_slot *s, unsigned int n,
 		    const struct gmem__range *more, unsigned int n_more,
 		    struct gmem_error *err);
+/*
+ * Whether that is all there is now; with vm->lock held, in which the slots then
+ * come into the table: from then on nothing else is kept there.  If not, it is
+ * returned and taken again.
+ */
+bool gmem__hold_is_all(struct gmem_vm *vm, struct gmem__hold *h);
 void gmem__hold_return(struct gmem_vm *vm, struct gmem__hold *h);
 
 /*

@@ -9,17 +9,19 @@
 #include "vm.h"
 
 int gmem__slot_insert(struct gmem_vm *vm, struct gmem__slot *s,
-		      const struct gmem_slot *b, struct gmem_error *err)
+		      const struct gmem_slot *b, struct gmem__hold *h,
+		      struct gmem_error *err)
 {
 	struct gmem__slot conflict;
-	int r;
+	int r = 1;
 
 	gmem__lock(&vm->lock);
-	r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
+	if (gmem__hold_is_all(vm, h))
+		r = gmem__bind_table(vm, s->s.gmem, b, &conflict, err);
 	if (r == 0)
 		gmem__slot_put_in(vm, s);
 	gmem__unlock(&vm->lock);
-	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : 0;
+	return r < 0 ? gmem__bind_dead(vm, &conflict, r, err) : r;
 }
 
 /* The reservation stays until the file is closed. */
@@ -33,12 +35,17 @@ static void replaced(struct gmem_vm *vm, struct gmem__slot *s)
 }
 
 int gmem__slot_replace(struct gmem_vm *vm, struct gmem__slot *s,
-		       const struct gmem_slot *b, struct gmem_error *err)
+		       const struct gmem_slot *b, struct gmem__hold *h,
+		       struct gmem_error *err)
 {
 	struct gmem__slot conflict, *aside = NULL, *o;
 	int r;
 
 	gmem__lock(&vm->lock);
+	if (!gmem__hold_is_all(vm, h)) {
+		gmem__unlock(&vm->lock);
+		return 1;
+	}
 	while ((o = gmem__bind_conflict(vm, s->s.gmem, b)) != NULL &&
 	       o->state == GMEM__SLOT_STUCK) {
 		gmem__slot_take_out(vm, o);

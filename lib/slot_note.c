@@ -118,15 +118,18 @@ static int note_in_turn(struct gmem_vm *vm, struct gmem__slot *n,
 			const struct gmem_slot *s, struct gmem_error *err)
 {
 	struct gmem__hold hold;
-	int r = gmem__hold_take(vm, &hold, s, 1, NULL, 0, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	r = gmem__slot_replace(vm, n, s, err);
-	if (r == 0 && gmem__by_gpa(vm, s))
-		gmem__kept_settle(vm, s, s->flags & GMEM_SLOT_TAKE_KEPT,
-				  GMEM__UNSET);
-	gmem__hold_return(vm, &hold);
+	do {
+		r = gmem__hold_take(vm, &hold, s, 1, NULL, 0, err);
+		if (r < 0)
+			return r;
+		r = gmem__slot_replace(vm, n, s, &hold, err);
+		if (r == 0 && gmem__by_gpa(vm, s))
+			gmem__kept_settle(vm, s, s->flags & GMEM_SLOT_TAKE_KEPT,
+					  GMEM__UNSET);
+		gmem__hold_return(vm, &hold);
+	} while (r > 0);
 	return r;
 }
 

@@ -235,7 +235,10 @@ static void put_back(struct gmem__replace *w)
 	}
 }
 
-/* The new ones into the table, checked without the old ones. */
+/*
+ * The new ones into the table, checked without the old ones.  Return: 0,
+ * -errno, or 1 if what was taken is not all any more.
+ */
 static int enter_new(struct gmem__replace *w, struct gmem_error *err)
 {
 	struct gmem__slot conflict;
@@ -247,6 +250,10 @@ static int enter_new(struct gmem__replace *w, struct gmem_error *err)
 	if (r < 0)
 		return r;
 	gmem__lock(&w->vm->lock);
+	if (!gmem__hold_is_all(w->vm, &w->hold)) {
+		gmem__unlock(&w->vm->lock);
+		return 1;
+	}
 	for (i = 0; i < w->n_old; i++)
 		gmem__slot_take_out(w->vm, w->old[i]);
 	for (i = 0; i < w->n_new; i++) {
@@ -346,7 +353,7 @@ static int in_turn(struct gmem__replace *w, struct gmem_slot *from,
 {
 	int r = enter_new(w, err);
 
-	if (r < 0) {
+	if (r != 0) {
 		for (uint32_t i = 0; i < w->n_old; i++)
 			live(w->vm, w->old[i]);
 		return r;
@@ -380,11 +387,13 @@ int gmem_slots_replace(struct gmem_vm *vm, struct gmem_slot *from,
 		return r;
 	r = make_new(&w, to, err);
 	if (r == 0)
-		r = take_old(&w, from, err);
-	if (r == 0) {
-		r = in_turn(&w, from, to, err);
-		gmem__hold_return(vm, &w.hold);
-	}
+		do {
+			r = take_old(&w, from, err);
+			if (r < 0)
+				break;
+			r = in_turn(&w, from, to, err);
+			gmem__hold_return(vm, &w.hold);
+		} while (r > 0);
 	release(&w);
 	return r;
 }

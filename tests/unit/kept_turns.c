@@ -7,6 +7,10 @@
 
 #include "unit.h"
 
+#include "kept.h"
+#include "lock.h"
+#include "slot.h"
+#include "slot_begin.h"
 #include "ticket.h"
 #include "vm.h"
 
@@ -188,6 +192,7 @@ static void without_memory_for_the_list_it_is_refused(void **state)
 struct bind {
 	struct unit *m;
 	struct gmem *g;
+	bool replace; /* none, by it */
 	int r;
 };
 
@@ -196,7 +201,16 @@ static void *bind(void *arg)
 	struct bind *b = arg;
 	struct gmem_error err = { .sz = sizeof(err) };
 
-	b->r = t_bind(b->g, 0, GiB, 0, 8 * MiB, NULL, &err);
+	if (b->replace) {
+		struct gmem_slot s = { .sz = sizeof(s),
+				       .gmem = b->g,
+				       .gpa = GiB,
+				       .len = 8 * MiB };
+
+		b->r = gmem_slots_replace(b->m->vm, NULL, 0, &s, 1, 0, &err);
+	} else {
+		b->r = t_bind(b->g, 0, GiB, 0, 8 * MiB, NULL, &err);
+	}
 	return NULL;
 }
 
@@ -206,14 +220,14 @@ struct change {
 };
 
 /* @other has 1 MiB kept at 1 GiB + 1 MiB. */
-static void change(struct unit *m, const struct change *c)
+static void change(struct unit *m, const struct change *c, bool replace)
 {
 	struct gmem *g = unit_create(m, 8 * MiB, 0);
 	struct gmem *other = unit_create(m, 8 * MiB, 0);
 	struct gmem *late = unit_create(m, 8 * MiB, 0);
 	struct gmem *of = c->late ? late : other;
 	struct gmem__range r = { other, 1 * MiB, 2 * MiB };
-	struct bind b = { m, g, 1 };
+	struct bind b = { m, g, replace, 1 };
 	struct looks l = { .n = 0 };
 	struct gmem__range last = { of, c->of, c->of + 1 * MiB };
 	struct gmem__ticket first, second;
@@ -262,7 +276,42 @@ static void what_is_kept_meanwhile_is_held_too(void **state)
 	};
 
 	for (size_t i = 0; i < T_ARRAY_SIZE(changes); i++)
-		change(*state, &changes[i]);
+		for (int replace = 0; replace < 2; replace++)
+			change(*state, &changes[i], replace);
+}
+
+/* Not even between the turn and the table. */
+static void a_slot_does_not_come_over_what_is_not_held(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *other = unit_create(m, 1 * MiB, 0);
+	struct gmem *g = unit_create(m, 1 * MiB, 0);
+	struct gmem__slot s = { .state = GMEM__SLOT_MAKING };
+	struct gmem__hold h;
+
+	s.s = (struct gmem_slot){ .sz = sizeof(s.s),
+				  .gmem = g,
+				  .gpa = GiB,
+				  .len = 1 * MiB,
+				  .flags = GMEM_SLOT_FD };
+	t_ok(t_bind(other, 5, GiB, 0, 1 * MiB, NULL, &m->err), m->err);
+	t_code(gmem__hold_take(m->vm, &h, &s.s, 1, NULL, 0, &m->err), 0);
+	t_ok(gmem_unbind(m->vm, 5, 0, GMEM_UNBIND_KEEP_ATTRIBUTES, &m->err),
+	     m->err);
+	t_code(gmem__slot_insert(m->vm, &s, &s.s, &h, &m->err), 1);
+	t_code(gmem__slot_replace(m->vm, &s, &s.s, &h, &m->err), 1);
+	gmem__hold_return(m->vm, &h);
+	t_refused(gmem_slot_get(
+			  m->vm, 0, 0,
+			  &(struct gmem_slot){ .sz = sizeof(struct gmem_slot) },
+			  &m->err),
+		  -EINVAL, GMEM_REASON_NOT_BOUND, m->err);
+	t_code(gmem__hold_take(m->vm, &h, &s.s, 1, NULL, 0, &m->err), 0);
+	assert_true(held(m, other, 0));
+	gmem__lock(&m->vm->lock);
+	assert_true(gmem__hold_is_all(m->vm, &h));
+	gmem__unlock(&m->vm->lock);
+	gmem__hold_return(m->vm, &h);
 }
 
 int main(void)
@@ -274,6 +323,7 @@ int main(void)
 		TEST(however_many_there_are, unit_sw),
 		TEST(without_memory_for_the_list_it_is_refused, unit_sw),
 		TEST(what_is_kept_meanwhile_is_held_too, unit_sw),
+		TEST(a_slot_does_not_come_over_what_is_not_held, unit_sw),
 	};
 
 	return t_main(tests);
