@@ -147,41 +147,38 @@ void gmem__file_leave(struct gmem *g)
 	gmem__unlock(&vm->lock);
 }
 
-void gmem__file_unused(struct gmem *g)
+void gmem__file_quiesce(struct gmem *g, struct gmem__quiet *q)
 {
 	struct gmem_vm *vm = g->vm;
 
+	if (!vm)
+		return;
+	/* Who uses it may wait for a turn, so this comes first. */
+	gmem__lock(&vm->lock);
+	g->quiesced = true;
 	while (g->users)
 		vm->ctx.sys->cond_wait(vm->ctx.priv, &vm->turn, &vm->lock, 0);
+	gmem__unlock(&vm->lock);
+	q->all = (struct gmem__range){ g, 0, g->size };
+	(void)gmem__ticket_take(vm, &q->ticket, &q->all, 1, false, NULL, NULL);
 }
 
-/*
- * No call finds it by guest address any more.  Those that did have had their
- * turns, or used it until now.
- */
-static int end_kept(struct gmem *g)
+void gmem__file_resume(struct gmem *g, const struct gmem__quiet *q)
 {
-	struct gmem__range all = { g, 0, g->size };
 	struct gmem_vm *vm = g->vm;
-	struct gmem__ticket t;
-	int r = gmem__ticket_take(vm, &t, &all, 1, false, NULL, NULL);
 
-	if (r == 0) {
-		gmem__kept_close(g);
-		gmem__ticket_return(vm, &t);
-		gmem__lock(&vm->lock);
-		gmem__file_unused(g);
-		gmem__unlock(&vm->lock);
-	}
-	return r;
+	if (!vm)
+		return;
+	gmem__lock(&vm->lock);
+	g->quiesced = false;
+	gmem__unlock(&vm->lock);
+	gmem__ticket_return(vm, &q->ticket);
 }
 
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err)
 {
 	int r = gmem__unmap_all(g);
 
-	if (r == 0 && g->vm)
-		r = end_kept(g);
 	if (r == 0)
 		r = gmem__region_unmap(g);
 	if (r == 0)
@@ -211,9 +208,21 @@ static int check_unused(const struct gmem *g, struct gmem_error *err)
 	return 0;
 }
 
+static int close_alone(struct gmem *g, struct gmem_error *err)
+{
+	int r = gmem__file_unmap(g, err);
+
+	if (r == 0 && g->vm)
+		gmem__kept_close(g);
+	if (r == 0)
+		gmem__file_unlink(g);
+	return r;
+}
+
 /* First what can fail, so that the handle is then unchanged. */
 int gmem__file_close(struct gmem *g, struct gmem_error *err)
 {
+	struct gmem__quiet q;
 	int r;
 
 	if (g->vm)
@@ -226,13 +235,14 @@ int gmem__file_close(struct gmem *g, struct gmem_error *err)
 		gmem__unlock(&g->vm->lock);
 	if (r == 0)
 		r = gmem__maps_unused(g, err);
-	if (r == 0)
-		r = gmem__file_unmap(g, err);
 	if (r < 0)
 		return r;
-	gmem__file_unlink(g);
-	gmem__file_release(g);
-	return 0;
+	gmem__file_quiesce(g, &q);
+	r = close_alone(g, err);
+	gmem__file_resume(g, &q);
+	if (r == 0)
+		gmem__file_release(g);
+	return r;
 }
 
 int gmem_close(struct gmem *g, struct gmem_error *err)

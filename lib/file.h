@@ -7,6 +7,7 @@
 
 #include "ctx.h"
 #include "record.h"
+#include "ticket.h"
 
 struct gmem {
 	struct gmem__ctx *ctx; /* the VM's, or own_ctx */
@@ -34,7 +35,7 @@ struct gmem {
 	struct gmem__map *left; /* could not be unmapped yet */
 	unsigned int slots;	/* in the table; under the VM's lock */
 	unsigned int users;	/* that found it by guest address; likewise */
-	bool region_going;	/* these do not find its region; likewise */
+	bool quiesced;		/* these do not find it; likewise */
 	struct gmem_region *region; /* that has it, or NULL; atomic */
 };
 
@@ -54,12 +55,24 @@ void gmem__file_start(struct gmem *g);
 int gmem__file_unmap(struct gmem *g, struct gmem_error *err);
 /*
  * Who finds the file by guest address, where the caller of gmem_close() cannot
- * know of it, uses it from then on, with vm->lock held, until it leaves it.
+ * know of it, and has no turn with it, uses it from then on, with vm->lock
+ * held, until it leaves it.
  */
 void gmem__file_use(struct gmem *g);
 void gmem__file_leave(struct gmem *g);
-/* Waits until nobody uses it; vm->lock is held. */
-void gmem__file_unused(struct gmem *g);
+
+/* The turn with all of the file of a call that ends it, or its region. */
+struct gmem__quiet {
+	struct gmem__range all;
+	struct gmem__ticket ticket;
+};
+
+/*
+ * Waits until no other call has a turn with the file or uses it; none finds it
+ * then by guest address until gmem__file_resume().  Not in a callback.
+ */
+void gmem__file_quiesce(struct gmem *g, struct gmem__quiet *q);
+void gmem__file_resume(struct gmem *g, const struct gmem__quiet *q);
 /* gmem_close() for a file whatever region it is in, which goes with it. */
 int gmem__file_close(struct gmem *g, struct gmem_error *err);
 /* Closes and frees a handle that was unmapped and is in no list any more. */

@@ -212,6 +212,7 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 {
 	struct gmem_region *r, region = { .g = NULL };
 	struct gmem_region_opts o;
+	struct gmem__quiet q;
 	unsigned char *shared;
 	struct gmem *g;
 	int ret = gmem__vm_enter(vm, err);
@@ -250,8 +251,11 @@ int gmem_region_create(struct gmem_vm *vm, uint64_t size,
 	*out = r;
 	return 0;
 err_unmap:
+	/* An exit may have found it through what the file has kept. */
+	gmem__file_quiesce(g, &q);
 	(void)gmem__region_unmap(g);
 	detach(g, r);
+	gmem__file_resume(g, &q);
 	r = NULL;
 err_free:
 	gmem__free(&vm->ctx, r);
@@ -277,19 +281,10 @@ static int check_unbound(const struct gmem *g, struct gmem_error *err)
 			  slots > 1 ? "s" : "");
 }
 
-/* No call finds it by guest address, or uses what it found; the file stays. */
-static void going(struct gmem *g, bool is)
-{
-	gmem__lock(&g->vm->lock);
-	g->region_going = is;
-	if (is)
-		gmem__file_unused(g);
-	gmem__unlock(&g->vm->lock);
-}
-
 int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 {
 	int ret = gmem__begin(err);
+	struct gmem__quiet q;
 	struct gmem *g;
 
 	if (ret < 0 || !r)
@@ -305,11 +300,11 @@ int gmem_region_close(struct gmem_region *r, struct gmem_error *err)
 	ret = gmem__shared_unused(g, err);
 	if (ret < 0)
 		return ret;
-	going(g, true);
+	gmem__file_quiesce(g, &q);
 	ret = gmem__region_unmap(g);
 	if (ret == 0)
 		detach(g, r);
-	going(g, false);
+	gmem__file_resume(g, &q);
 	return ret < 0 ? gmem__fail_call(err, ret, "unmapping the region") : 0;
 }
 

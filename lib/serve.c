@@ -98,7 +98,7 @@ static int find(const struct serve *s, uint64_t gpa, uint64_t end,
 		p->changing = slot->state == GMEM__SLOT_MAKING ||
 			      slot->state == GMEM__SLOT_GOING;
 	}
-	if (g && !g->region_going)
+	if (g && !g->quiesced)
 		p->r = gmem__region_of(g);
 	if (p->r)
 		gmem__file_use(g);

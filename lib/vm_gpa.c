@@ -96,6 +96,8 @@ static int find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa,
 			s = gmem__kept_at(vm, gpa, 1);
 		if (!s || s->s.gpa > gpa)
 			return nothing_at(gpa, address_space, err);
+		if (p->used && s->s.gmem && s->s.gmem->quiesced)
+			return nothing_at(gpa, address_space, err);
 		if (!s->s.gmem)
 			return gmem__fail(err, GMEM_REASON_NOT_BOUND, gpa,
 					  s->s.slot,

@@ -21,6 +21,11 @@ static const struct gmem_attributes_opts unbacked = {
 	.flags = GMEM_ATTRIBUTES_UNBACKED,
 };
 
+static const struct gmem_attributes_opts check_only = {
+	.sz = sizeof(check_only),
+	.flags = GMEM_ATTRIBUTES_UNBACKED | GMEM_ATTRIBUTES_CHECK_ONLY,
+};
+
 /* A file or a region of 1 MiB, and another thread that closes it. */
 struct closing {
 	struct unit *m;
@@ -58,6 +63,23 @@ static bool waits(const struct closing *c)
 	for (int i = 0; i < 1000; i++)
 		(void)sched_yield();
 	return !closed(c);
+}
+
+static bool quiesced(struct closing *c)
+{
+	bool is;
+
+	gmem__lock(&c->m->vm->lock);
+	is = c->g->quiesced;
+	gmem__unlock(&c->m->vm->lock);
+	return is;
+}
+
+/* It has begun to wait, or is through without that. */
+static void wait_for_close(struct closing *c)
+{
+	while (!closed(c) && !quiesced(c))
+		(void)sched_yield();
 }
 
 static void ends(struct closing *c)
@@ -136,7 +158,8 @@ static void close_meanwhile(struct unit *m, const struct unit_call *call,
 		return;
 	m->hook = NULL;
 	begin(c);
-	c->waits = unit_turns_are(m->vm, 2, NULL, 0) && waits(c);
+	wait_for_close(c);
+	c->waits = waits(c);
 }
 
 static void a_file_is_closed_after_a_change_of_what_it_has_kept(void **state)
@@ -172,6 +195,24 @@ static void a_region_is_closed_after_an_exit_that_is_served(void **state)
 	assert_int_equal(reason, GMEM_REASON_NOT_BOUND);
 }
 
+/* Who binds another file there writes which of the pages have memory. */
+static void a_region_is_closed_after_a_bind_over_what_it_has_kept(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, MiB, 0), *other;
+	struct closing c;
+
+	make(m, g, &c);
+	keep(&c);
+	other = unit_create(m, MiB, 0);
+	m->hook_arg = &c;
+	m->hook = close_meanwhile;
+	t_ok(t_bind(other, 9, GiB, 0, MiB, NULL, &m->err), m->err);
+	ends(&c);
+	assert_true(c.waits);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
 /* ------------------------------------------------------ while it is used -- */
 
 static void use(struct closing *c)
@@ -179,16 +220,6 @@ static void use(struct closing *c)
 	gmem__lock(&c->m->vm->lock);
 	gmem__file_use(c->g);
 	gmem__unlock(&c->m->vm->lock);
-}
-
-static bool going(struct closing *c)
-{
-	bool is;
-
-	gmem__lock(&c->m->vm->lock);
-	is = c->g->region_going;
-	gmem__unlock(&c->m->vm->lock);
-	return is;
 }
 
 static void a_file_is_closed_after_the_last_that_uses_it(void **state)
@@ -221,8 +252,7 @@ static void no_exit_finds_a_region_that_is_being_closed(void **state)
 	keep(&c);
 	use(&c);
 	begin(&c);
-	while (!going(&c) && !closed(&c))
-		(void)sched_yield();
+	wait_for_close(&c);
 	answer = serve(m, GMEM_ATTRIBUTE_SHARED, &reason);
 	c.waits = waits(&c);
 	gmem__file_leave(g);
@@ -230,7 +260,7 @@ static void no_exit_finds_a_region_that_is_being_closed(void **state)
 	assert_true(c.waits);
 	assert_int_equal(answer, GMEM_ANSWER_FATAL);
 	assert_int_equal(reason, GMEM_REASON_NO_REGION);
-	assert_false(going(&c));
+	assert_false(quiesced(&c));
 	t_ok(share(m, &unbacked), m->err);
 	t_ok(gmem_close(g, &m->err), m->err);
 }
@@ -254,6 +284,121 @@ static void a_region_whose_close_failed_is_found_again(void **state)
 	t_ok(gmem_close(g, &m->err), m->err);
 }
 
+static void a_close_that_failed_leaves_what_is_kept(void **state)
+{
+	struct unit *m = *state;
+	struct closing c;
+	uint32_t reason;
+
+	/* the shared side, which pages have memory, and the record */
+	for (unsigned int nth = 1; nth <= 3; nth++) {
+		make(m, NULL, &c);
+		keep(&c);
+		unit_reset(m);
+		unit_answer(m, "munmap", 0, nth, 1, -ENOMEM);
+		t_refused(gmem_region_close(c.region, &m->err), -ENOMEM,
+			  GMEM_REASON_NO_MEMORY, m->err);
+		assert_int_equal(serve(m, GMEM_ATTRIBUTE_PRIVATE, &reason),
+				 GMEM_ANSWER_RESUME);
+		t_ok(gmem_region_close(c.region, &m->err), m->err);
+	}
+}
+
+static void no_check_finds_a_file_that_is_being_closed(void **state)
+{
+	struct unit *m = *state;
+	struct closing c = { .m = m, .g = unit_create(m, MiB, 0) };
+	struct gmem_error err = GMEM_INIT(struct gmem_error);
+	int r;
+
+	keep(&c);
+	t_ok(share(m, &check_only), m->err);
+	use(&c);
+	begin(&c);
+	wait_for_close(&c);
+	r = gmem_vm_set_attributes(m->vm, 0, GiB, MiB, GMEM_ATTRIBUTE_SHARED,
+				   &check_only, &err);
+	c.waits = waits(&c);
+	gmem__file_leave(c.g);
+	ends(&c);
+	assert_true(c.waits);
+	t_code(r, -EINVAL);
+	t_reason(&err, GMEM_REASON_NOT_BOUND);
+}
+
+/* ------------------------------------------ a region that is not made -- */
+
+struct unmade {
+	struct unit *m;
+	pthread_t thread;
+	bool begun, in, ended, waits;
+	int r;
+};
+
+static void *serve_it(void *arg)
+{
+	struct gmem_exit e = wants(GMEM_ATTRIBUTE_PRIVATE);
+	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
+	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
+	struct unmade *u = arg;
+
+	u->r = gmem_vm_serve(u->m->vm, &e, &g, NULL, &a, NULL);
+	return NULL;
+}
+
+/* An exit is served when the creation is about to fail, until it waits. */
+static void serve_meanwhile(struct unit *m, const struct unit_call *call,
+			    void *arg)
+{
+	struct unmade *u = m->hook_arg;
+	struct closing c = { .m = m, .g = m->g, .r = 1 };
+
+	(void)arg;
+	if (call->request == GMEM__KVM_ENABLE_CAP && !u->begun) {
+		u->begun = true;
+		assert_int_equal(pthread_create(&u->thread, NULL, serve_it, u),
+				 0);
+		while (!__atomic_load_n(&u->in, __ATOMIC_ACQUIRE))
+			(void)sched_yield();
+	} else if (call->request == ATTRIBUTES) {
+		__atomic_store_n(&u->in, true, __ATOMIC_RELEASE);
+		while (!quiesced(&c) &&
+		       !__atomic_load_n(&u->ended, __ATOMIC_ACQUIRE))
+			(void)sched_yield();
+		u->waits = quiesced(&c);
+	}
+}
+
+static void a_region_that_is_not_made_is_freed_after_its_exits(void **state)
+{
+	struct unit *m = *state;
+	struct gmem *g = unit_create(m, MiB, 0);
+	struct gmem_region_opts o = {
+		.sz = sizeof(o),
+		.kind = GMEM_REGION_KIND_DUAL,
+		.gmem = g,
+	};
+	struct closing c = { .m = m, .g = g };
+	struct unmade u = { .m = m };
+	int r;
+
+	keep(&c);
+	t_ok(share(m, &unbacked), m->err);
+	unit_reset(m);
+	unit_answer(m, "ioctl", GMEM__KVM_ENABLE_CAP, 1, 1, -EPERM);
+	m->hook_arg = &u;
+	m->hook = serve_meanwhile;
+	r = gmem_region_create(m->vm, MiB, &o, &c.region, &m->err);
+	__atomic_store_n(&u.ended, true, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(u.thread, NULL), 0);
+	m->hook = NULL;
+	t_code(r, -EPERM);
+	t_reason(&m->err, GMEM_REASON_ACCESS_DENIED);
+	t_code(u.r, 0);
+	assert_true(u.waits);
+	t_ok(gmem_close(g, &m->err), m->err);
+}
+
 /* --------------------------------------------------------------- threads -- */
 
 struct asking {
@@ -264,10 +409,6 @@ struct asking {
 
 static void *ask(void *arg)
 {
-	const struct gmem_attributes_opts check = {
-		.sz = sizeof(check),
-		.flags = GMEM_ATTRIBUTES_UNBACKED | GMEM_ATTRIBUTES_CHECK_ONLY,
-	};
 	struct gmem_exit e = wants(GMEM_ATTRIBUTE_PRIVATE);
 	struct gmem_guard g = GMEM_INIT(struct gmem_guard);
 	struct gmem_answer a = GMEM_INIT(struct gmem_answer);
@@ -275,8 +416,8 @@ static void *ask(void *arg)
 
 	for (int i = 0; k->r == 0 && i < ROUNDS; i++) {
 		k->r = gmem_vm_set_attributes(k->m->vm, 0, GiB, MiB,
-					      GMEM_ATTRIBUTE_SHARED, &check,
-					      NULL);
+					      GMEM_ATTRIBUTE_SHARED,
+					      &check_only, NULL);
 		if (k->r == -EINVAL || k->r == -EBUSY)
 			k->r = 0;
 		if (k->r == 0)
@@ -314,9 +455,15 @@ int main(void)
 		TEST(a_file_is_closed_after_a_change_of_what_it_has_kept,
 		     unit_sw),
 		TEST(a_region_is_closed_after_an_exit_that_is_served, unit_sw),
+		TEST(a_region_is_closed_after_a_bind_over_what_it_has_kept,
+		     unit_sw),
 		TEST(a_file_is_closed_after_the_last_that_uses_it, unit_sw),
 		TEST(no_exit_finds_a_region_that_is_being_closed, unit_sw),
 		TEST(a_region_whose_close_failed_is_found_again, unit_sw),
+		TEST(a_close_that_failed_leaves_what_is_kept, unit_sw),
+		TEST(no_check_finds_a_file_that_is_being_closed, unit_sw),
+		TEST(a_region_that_is_not_made_is_freed_after_its_exits,
+		     unit_sw),
 		TEST(what_is_kept_is_asked_for_while_it_is_closed, unit_sw),
 	};
 
