@@ -449,6 +449,62 @@ static void what_is_kept_is_asked_for_while_it_is_closed(void **state)
 	t_code(k.r, 0);
 }
 
+struct owner {
+	struct gmem_vm *vm;
+	uint32_t slot;
+	int r; /* the first failure of what nothing stands in the way of */
+	pthread_t thread;
+};
+
+/* A file, or a region on it, that is kept where the other owner binds. */
+static int own_once(struct owner *o, bool in_region)
+{
+	struct gmem_region_opts opts = { .sz = sizeof(opts),
+					 .kind = GMEM_REGION_KIND_DUAL };
+	struct gmem_region *region = NULL;
+	struct gmem_slot s = {
+		.sz = sizeof(s), .slot = o->slot, .gpa = GiB, .len = MiB
+	};
+	int r = gmem_create(o->vm, MiB, NULL, &s.gmem, NULL);
+
+	opts.gmem = s.gmem;
+	if (r == 0 && in_region)
+		r = gmem_region_create(o->vm, MiB, &opts, &region, NULL);
+	if (r < 0)
+		return r;
+	if ((region ? gmem_region_bind(region, &s, NULL)
+		    : gmem_bind(&s, NULL)) == 0)
+		r = gmem_unbind(o->vm, o->slot, 0, GMEM_UNBIND_KEEP_ATTRIBUTES,
+				NULL);
+	if (r == 0)
+		r = gmem_region_close(region, NULL);
+	return r < 0 ? r : gmem_close(s.gmem, NULL);
+}
+
+static void *own(void *arg)
+{
+	struct owner *o = arg;
+
+	for (int i = 0; o->r == 0 && i < 4 * ROUNDS; i++)
+		o->r = own_once(o, i % 2);
+	return NULL;
+}
+
+static void files_that_bind_over_each_other_are_closed(void **state)
+{
+	struct unit *m = *state;
+	struct owner o[2] = { { .vm = m->vm, .slot = 1 },
+			      { .vm = m->vm, .slot = 2 } };
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&o[i].thread, NULL, own, &o[i]),
+				 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(o[i].thread, NULL), 0);
+		t_code(o[i].r, 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -465,6 +521,7 @@ int main(void)
 		TEST(a_region_that_is_not_made_is_freed_after_its_exits,
 		     unit_sw),
 		TEST(what_is_kept_is_asked_for_while_it_is_closed, unit_sw),
+		TEST(files_that_bind_over_each_other_are_closed, unit_sw),
 	};
 
 	return t_main(tests);
